@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The commands of the project. Everything that they need is built from source by
+# Go, from versions pinned in go.mod files, into bin/ and bin/k8s, once.
+
+SHELL := /usr/bin/env bash -o pipefail
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+
+VERSION        ?= 2.0.0
+IMG            ?= ghcr.io/networkservicemesh/nsm-operator:v$(VERSION)
+BUNDLE_IMG     ?= ghcr.io/networkservicemesh/nsm-operator-bundle:v$(VERSION)
+CATALOG_IMG    ?= ghcr.io/networkservicemesh/nsm-operator-catalog:v$(VERSION)
+CONTAINER_TOOL ?= docker
+LOCALBIN       ?= $(CURDIR)/bin
+K8S_BIN        ?= $(LOCALBIN)/k8s
+KUBECTL        ?= kubectl
+NSM            ?= config/samples/nsm_v1alpha1_nsm.yaml
+GO             ?= go
+
+# The API-server tests take a control plane of the user's where there is one.
+export KUBEBUILDER_ASSETS ?= $(K8S_BIN)
+export CGO_ENABLED := 0
+
+include hack/tools/tools.mk
+
+LOCALCLUSTER := $(LOCALBIN)/localcluster
+MANAGER      := $(LOCALBIN)/manager
+
+##@ General
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*##"} /^[a-zA-Z0-9_-]+:.*?##/ { printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2 } /^##@/ { printf "\n%s\n", substr($$0, 5) }' Makefile
+
+##@ Use
+
+.PHONY: run
+run: control-plane $(MANAGER) ## Run the operator and the sample NSM on a local control plane, until Ctrl-C (NSM=file.yaml: that one).
+	@$(LOCALCLUSTER) run --assets $(K8S_BIN) --manager $(MANAGER) --config config/local --sample $(NSM)
+
+.PHONY: control-plane
+control-plane: $(LOCALCLUSTER) ## Build etcd, the Kubernetes control plane, kubectl and kwok from source, once.
+	@$(LOCALCLUSTER) build --out $(K8S_BIN)
+
+.PHONY: deploy
+deploy: $(KUSTOMIZE) ## Put the operator onto the cluster of the current kubeconfig.
+	@$(KUSTOMIZE) build config/default | sed 's|image: ghcr.io/networkservicemesh/nsm-operator:.*|image: $(IMG)|' | $(KUBECTL) apply --server-side -f -
+	@$(KUBECTL) rollout status -n nsm-operator-system deployment/nsm-operator --timeout 5m
+
+.PHONY: undeploy
+undeploy: $(KUSTOMIZE) ## Take it away again: first all meshes, which it removes, then the operator.
+	@$(KUBECTL) delete nsms.nsm.networkservicemesh.io --all --all-namespaces --ignore-not-found
+	@$(KUSTOMIZE) build config/default | $(KUBECTL) delete --ignore-not-found -f -
+
+##@ Build
+
+.PHONY: build
+build: $(MANAGER) ## Build the operator.
+
+# Go knows best whether anything has changed.
+.PHONY: $(MANAGER)
+$(MANAGER):
+	@$(GO) build -trimpath -ldflags "-s -w" -o $@ .
+
+.PHONY: $(LOCALCLUSTER)
+$(LOCALCLUSTER):
+	@$(GO) build -C hack/localcluster -trimpath -o $(abspath $@) .
+
+.PHONY: docker-build
+docker-build: ## Build the operator's image.
+	$(CONTAINER_TOOL) build -t $(IMG) .
+
+##@ Develop
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Generate the deepcopy functions.
+	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./apis/...
+
+.PHONY: manifests
+manifests: $(CONTROLLER_GEN) ## Generate the CRD, the operator's roles and the webhook configurations.
+	@$(CONTROLLER_GEN) crd:generateEmbeddedObjectMeta=true paths=./apis/... output:crd:artifacts:config=config/crd/bases
+	@$(GO) run ./hack/trimcrd config/crd/bases/nsm.networkservicemesh.io_nsms.yaml
+	@$(CONTROLLER_GEN) rbac:roleName=nsm-operator webhook paths=./... output:rbac:artifacts:config=config/rbac output:webhook:artifacts:config=config/webhook
+
+.PHONY: docs
+docs: $(CRD_REF_DOCS) ## Generate the API reference.
+	@$(CRD_REF_DOCS) --source-path=apis --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api-reference.md
+
+.PHONY: golden
+golden: ## Write the golden files of the rendered objects anew.
+	@UPDATE_GOLDEN=1 $(GO) test ./internal/mesh/...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run the linters.
+	@$(GOLANGCI_LINT) run
+
+.PHONY: vet
+vet: ## Run go vet on all modules.
+	@$(GO) vet ./...
+	@$(GO) -C hack/localcluster vet .
+
+##@ Test
+
+.PHONY: test
+test: check-generated vet lint control-plane $(MANAGER) ## Run everything that must pass.
+	@$(GO) -C hack/localcluster test ./...
+	@$(GO) test ./...
+
+.PHONY: test-e2e
+test-e2e: control-plane $(MANAGER) ## Run the end-to-end tests alone.
+	@$(GO) test ./test/e2e/... -v
+
+.PHONY: bench
+bench: control-plane $(MANAGER) ## Measure, and print.
+	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x
+
+.PHONY: check-generated
+check-generated: ## Fail when a generated file is not what its source says.
+	@hack/check-generated.sh
+
+##@ Package
+
+.PHONY: bundle
+bundle: manifests $(KUSTOMIZE) $(OPERATOR_SDK) ## Generate the OLM bundle.
+	@hack/bundle.sh $(VERSION) $(IMG)
+
+.PHONY: bundle-build
+bundle-build: ## Build the bundle's image.
+	$(CONTAINER_TOOL) build -f bundle.Dockerfile -t $(BUNDLE_IMG) .

@@ -1,0 +1,227 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package v1beta1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// LogLevel of the mesh's components (NSM_LOG_LEVEL).
+// +kubebuilder:validation:Enum=TRACE;DEBUG;INFO;WARN;ERROR;FATAL
+type LogLevel string
+
+// NSMSpec describes a Network Service Mesh. Every field is optional: an empty
+// spec is a working mesh of the newest release that the operator knows.
+// +kubebuilder:validation:XValidation:rule="!has(self.forwarders) || self.forwarders.size() > 0",fieldPath=".forwarders",message="must hold at least one forwarder; leave the field out for one of type vpp"
+type NSMSpec struct {
+	// version is the NSM release to run, such as "v1.18.0", from v1.0.0 up.
+	// Default: the newest release that the operator knows, written at creation,
+	// so that it never moves by itself.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^v[1-9][0-9]*[.](0|[1-9][0-9]*)[.](0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?$')",message="must be an NSM release from v1.0.0 up, written in full, such as v1.18.0"
+	Version string `json:"version,omitempty"`
+
+	// images says where the images come from.
+	// +optional
+	Images *ImagesSpec `json:"images,omitempty"`
+
+	// logLevel of all components: TRACE, DEBUG, INFO, WARN, ERROR or FATAL.
+	// Default: INFO.
+	// +optional
+	LogLevel LogLevel `json:"logLevel,omitempty"`
+
+	// spire describes the SPIRE that gives the mesh its identities.
+	// +optional
+	Spire *SpireSpec `json:"spire,omitempty"`
+
+	// registry describes the registry of network services and endpoints.
+	// +optional
+	Registry *RegistrySpec `json:"registry,omitempty"`
+
+	// nsmgr describes the network service managers, one a node.
+	// +optional
+	Nsmgr *NsmgrSpec `json:"nsmgr,omitempty"`
+
+	// forwarders of the mesh, each run on every node. Default: one of type vpp.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Forwarders []ForwarderSpec `json:"forwarders,omitzero"`
+
+	// admissionWebhook describes the webhook that makes clients of annotated
+	// workloads.
+	// +optional
+	AdmissionWebhook *AdmissionWebhookSpec `json:"admissionWebhook,omitempty"`
+
+	// csiDriver runs NSM's CSI driver, through which clients in namespaces with
+	// the pod security levels restricted and baseline reach NSM without a host
+	// path. Default: absent, and off.
+	// +optional
+	CSIDriver *CSIDriverSpec `json:"csiDriver,omitempty"`
+
+	// interdomain connects the mesh with other domains. Default: absent, and off.
+	// +optional
+	Interdomain *InterdomainSpec `json:"interdomain,omitempty"`
+
+	// telemetry describes what the mesh tells about itself.
+	// +optional
+	Telemetry *TelemetrySpec `json:"telemetry,omitempty"`
+
+	// openshift holds what matters on OpenShift only.
+	// +optional
+	OpenShift *OpenShiftSpec `json:"openshift,omitempty"`
+
+	// upgrade describes how the mesh goes from one release to another.
+	// +optional
+	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`
+}
+
+// Types of the conditions of an NSM. Each is True when all is well, but for
+// Progressing and Degraded.
+const (
+	// ConditionAvailable: every part of the mesh is up.
+	ConditionAvailable = "Available"
+	// ConditionProgressing: the operator is changing the mesh, or waits for a
+	// change to come up.
+	ConditionProgressing = "Progressing"
+	// ConditionDegraded: something is wrong that does not mend by itself.
+	ConditionDegraded = "Degraded"
+	// ConditionRegistryReady: the registry is up.
+	ConditionRegistryReady = "RegistryReady"
+	// ConditionManagersReady: a network service manager is up on every node
+	// that should have one.
+	ConditionManagersReady = "ManagersReady"
+	// ConditionForwardersReady: every forwarder is up on every node that should
+	// have one.
+	ConditionForwardersReady = "ForwardersReady"
+)
+
+// ComponentStatus is what was seen of one workload of the mesh.
+type ComponentStatus struct {
+	// name of the workload.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// kind of the workload: Deployment or DaemonSet.
+	// +required
+	// +kubebuilder:validation:Enum=Deployment;DaemonSet
+	Kind string `json:"kind,omitempty"`
+
+	// version is the NSM release that the workload is meant to run.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Version string `json:"version,omitempty"`
+
+	// desired is the number of pods that should run.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Desired *int32 `json:"desired,omitempty"`
+
+	// updated is the number of pods that run the current definition.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Updated *int32 `json:"updated,omitempty"`
+
+	// ready is the number of pods that are ready.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Ready *int32 `json:"ready,omitempty"`
+
+	// message tells a person what the workload is waiting for.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// NSMStatus is what the operator saw of a mesh.
+type NSMStatus struct {
+	// conditions of the mesh: Available, Progressing, Degraded, and one a concern.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that the rest of the
+	// status tells about.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// version is the NSM release that has been rolled out completely.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Version string `json:"version,omitempty"`
+
+	// managers tells how many network service managers are ready, of how many:
+	// "3/3".
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Managers string `json:"managers,omitempty"`
+
+	// forwarders tells how many forwarders of all types are ready, of how many.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Forwarders string `json:"forwarders,omitempty"`
+
+	// components tells about each workload of the mesh.
+	// +optional
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Components []ComponentStatus `json:"components,omitempty"`
+}
+
+// NSM is a Network Service Mesh: its registry, network service managers and
+// forwarders, in the namespace of this object.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:storageversion
+// +kubebuilder:resource:path=nsms,scope=Namespaced,categories=networkservicemesh
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
+// +kubebuilder:printcolumn:name="Available",type=string,JSONPath=`.status.conditions[?(@.type=="Available")].status`
+// +kubebuilder:printcolumn:name="Managers",type=string,JSONPath=`.status.managers`
+// +kubebuilder:printcolumn:name="Forwarders",type=string,JSONPath=`.status.forwarders`
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Available")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",fieldPath=".metadata.name",message="must be at most 63 characters long: it becomes the value of a label"
+type NSM struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec describes the mesh.
+	// +optional
+	Spec NSMSpec `json:"spec,omitzero"`
+
+	// status is what the operator saw of the mesh.
+	// +optional
+	Status NSMStatus `json:"status,omitzero"`
+}
+
+// NSMList is a list of NSM.
+// +kubebuilder:object:root=true
+type NSMList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard list's metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	// items of the list.
+	Items []NSM `json:"items"`
+}
+
+// DefaultForwarderName is the name of a forwarder that was given none.
+func DefaultForwarderName(forwarderType ForwarderType) string {
+	return "forwarder-" + string(forwarderType)
+}

@@ -1,0 +1,73 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/labels"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// CacheOptions limit the cache to NSMs and to objects with our label, so that
+// memory does not grow with the cluster. A kind that was not foreseen is an
+// error, not a new watch. The namespaces to look at have commas between them;
+// none means all.
+func CacheOptions(namespaces string) cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{mesh.LabelManagedBy: mesh.ManagedBy})
+	options := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject:         map[client.Object]cache.ByObject{},
+	}
+	for _, kind := range mesh.Kinds() {
+		options.ByObject[kind] = cache.ByObject{Label: ours}
+	}
+	if namespaces != "" {
+		options.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range strings.Split(namespaces, ",") {
+			options.DefaultNamespaces[strings.TrimSpace(namespace)] = cache.Config{}
+		}
+	}
+	return options
+}
+
+// AddProbes makes the operator healthy when it runs, and ready when its
+// webhooks serve and its caches are filled.
+func AddProbes(mgr ctrl.Manager) error {
+	var filled atomic.Bool
+	return errors.Join(
+		// The manager starts a runnable when the caches are synced.
+		mgr.Add(everyReplica(func(context.Context) error { filled.Store(true); return nil })),
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("webhooks", mgr.GetWebhookServer().StartedChecker()),
+		mgr.AddReadyzCheck("caches", func(*http.Request) error {
+			if !filled.Load() {
+				return errors.New("the caches are not filled yet")
+			}
+			return nil
+		}),
+	)
+}
+
+// everyReplica runs in replicas that do not lead, too.
+type everyReplica manager.RunnableFunc
+
+// Start implements manager.Runnable.
+func (f everyReplica) Start(ctx context.Context) error { return f(ctx) }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (everyReplica) NeedLeaderElection() bool { return false }

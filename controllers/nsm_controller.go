@@ -1,0 +1,265 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Package controllers holds the loop that keeps a mesh as its NSM describes it:
+// read, plan, apply, prune, report.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/apply"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+// Finalizer keeps an NSM until the cluster-scoped objects of its mesh, which no
+// owner reference can remove, are gone.
+const Finalizer = "nsm.networkservicemesh.io/finalizer"
+
+// NSMReconciler keeps meshes.
+type NSMReconciler struct {
+	// Client reads from the cache.
+	Client client.Client
+	// Recorder of events on NSMs.
+	Recorder events.EventRecorder
+	// Platform that the operator runs on.
+	Platform mesh.Platform
+
+	applier *apply.Applier
+}
+
+// The operator's own permissions: what it reads and writes, and what it hands
+// on to the components of the mesh, since nobody may grant what he has not.
+//
+// +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms/status,verbs=patch
+// +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms/finalizers,verbs=update
+// +kubebuilder:rbac:groups=apps,resources=daemonsets;deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=services;serviceaccounts,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles;clusterrolebindings,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=namespaces;nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=networkservicemesh.io,resources=networkservices;networkserviceendpoints,verbs=get;list;watch;create;update;patch;delete
+
+// SetupWithManager registers the loop and what wakes it.
+func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.applier = apply.New(r.Client)
+	b := ctrl.NewControllerManagedBy(mgr).
+		For(&nsmv1beta1.NSM{}, builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+	for _, kind := range mesh.Kinds() {
+		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(ownerOf))
+	}
+	return b.Complete(r)
+}
+
+// ownerOf finds the NSM of an object by its labels. They outlive an owner, so
+// that what a crash has left behind wakes the loop at the next start.
+func ownerOf(_ context.Context, object client.Object) []reconcile.Request {
+	labels := object.GetLabels()
+	name, namespace := labels[mesh.LabelInstance], labels[mesh.LabelNamespace]
+	if name == "" || namespace == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
+}
+
+// Reconcile makes one mesh what its NSM says.
+func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	nsm := &nsmv1beta1.NSM{}
+	if err := r.Client.Get(ctx, request.NamespacedName, nsm); err != nil {
+		if apierrors.IsNotFound(err) {
+			nsm.Name, nsm.Namespace = request.Name, request.Namespace
+			return ctrl.Result{}, r.clean(ctx, nsm, mesh.ClusterKinds())
+		}
+		return ctrl.Result{}, err
+	}
+	if nsm.DeletionTimestamp != nil {
+		return ctrl.Result{}, r.finalize(ctx, nsm)
+	}
+	// The client's copy is the cache's: it is never changed in place.
+	nsm = nsm.DeepCopy()
+	if result, err := r.refused(ctx, nsm); result != nil || err != nil {
+		return ctrl.Result{}, r.report(ctx, nsm, result, err)
+	}
+	if err := r.ensureFinalizer(ctx, nsm); err != nil {
+		return ctrl.Result{}, err
+	}
+	result, err := r.run(ctx, nsm)
+	if isNamespaceTerminating(err) {
+		// The NSM goes with its namespace; its own deletion wakes the loop.
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{}, r.report(ctx, nsm, result, err)
+}
+
+// refused tells whether, and why, an NSM is not acted on. The webhook refuses
+// such objects; this is for those that came past it.
+func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
+	if _, err := release.Parse(versionOf(nsm)); err != nil {
+		return &observation{refusal: refusal{
+			reason:  "InvalidVersion",
+			message: fmt.Sprintf("spec.version: %q: %s", nsm.Spec.Version, err),
+		}}, nil
+	}
+	var all nsmv1beta1.NSMList
+	if err := r.Client.List(ctx, &all); err != nil {
+		return nil, err
+	}
+	for i := range all.Items {
+		other := &all.Items[i]
+		if !isOlder(other, nsm) {
+			continue
+		}
+		if conflict := mesh.Conflict(other, nsm); conflict != "" {
+			return &observation{refusal: refusal{
+				reason:  "Conflict",
+				message: fmt.Sprintf("NSM %s/%s was here first, and %s", other.Namespace, other.Name, conflict),
+			}}, nil
+		}
+	}
+	return nil, nil
+}
+
+// isOlder tells which of two NSMs came first, the name deciding within a second.
+func isOlder(one, other *nsmv1beta1.NSM) bool {
+	if one.UID == other.UID {
+		return false
+	}
+	if !one.CreationTimestamp.Equal(&other.CreationTimestamp) {
+		return one.CreationTimestamp.Before(&other.CreationTimestamp)
+	}
+	return one.Namespace+"/"+one.Name < other.Namespace+"/"+other.Name
+}
+
+func versionOf(nsm *nsmv1beta1.NSM) string {
+	if nsm.Spec.Version == "" {
+		return release.Newest().String()
+	}
+	return nsm.Spec.Version
+}
+
+// run plans and applies the mesh and looks at what came of it.
+func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
+	nsmRelease, err := release.Parse(versionOf(nsm))
+	if err != nil {
+		return nil, err
+	}
+	components := mesh.Components(mesh.Input{NSM: nsm, Release: nsmRelease, Platform: r.Platform})
+	objects := clientObjects(mesh.Objects(components))
+	changes, err := r.applier.Apply(ctx, objects)
+	r.tell(ctx, nsm, changes)
+	if err != nil {
+		return nil, err
+	}
+	pruned, err := r.applier.Prune(ctx, clientObjects(mesh.Kinds()), mesh.OwnerLabels(nsm), objects)
+	r.tell(ctx, nsm, pruned)
+	if err != nil {
+		return nil, err
+	}
+	return r.observe(ctx, nsmRelease, components)
+}
+
+// finalize removes the mesh of an NSM that is being deleted, and lets the NSM
+// go when all of it is gone.
+func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	if !controllerutil.ContainsFinalizer(nsm, Finalizer) {
+		return nil
+	}
+	if err := r.clean(ctx, nsm, mesh.Kinds()); err != nil {
+		return err
+	}
+	remaining, err := r.applier.Remaining(ctx, clientObjects(mesh.Kinds()), mesh.OwnerLabels(nsm))
+	if err != nil || remaining > 0 {
+		// Their disappearance wakes the loop again.
+		return err
+	}
+	released := nsm.DeepCopy()
+	controllerutil.RemoveFinalizer(released, Finalizer)
+	return client.IgnoreNotFound(r.Client.Patch(ctx, released, client.MergeFrom(nsm)))
+}
+
+// clean deletes all objects of the kinds that belong to the NSM.
+func (r *NSMReconciler) clean(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []mesh.Object) error {
+	pruned, err := r.applier.Prune(ctx, clientObjects(kinds), mesh.OwnerLabels(nsm), nil)
+	for _, change := range pruned {
+		log.FromContext(ctx).Info("Deleted", "object", change.String())
+	}
+	return err
+}
+
+func (r *NSMReconciler) ensureFinalizer(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	if controllerutil.ContainsFinalizer(nsm, Finalizer) {
+		return nil
+	}
+	before := nsm.DeepCopy()
+	controllerutil.AddFinalizer(nsm, Finalizer)
+	return r.Client.Patch(ctx, nsm, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// tell logs changes and tells them as events, one an action.
+func (r *NSMReconciler) tell(ctx context.Context, nsm *nsmv1beta1.NSM, changes []apply.Change) {
+	byAction := map[apply.Action][]string{}
+	for _, change := range changes {
+		byAction[change.Action] = append(byAction[change.Action], change.String())
+		log.FromContext(ctx).Info(string(change.Action), "object", change.String())
+		if change.Action == apply.Repaired || change.Action == apply.Created && isObserved(nsm) {
+			driftRepaired.WithLabelValues(change.Kind).Inc()
+		}
+	}
+	for _, action := range []apply.Action{apply.Created, apply.Updated, apply.Repaired, apply.Recreated, apply.Pruned} {
+		if names := byAction[action]; len(names) > 0 {
+			slices.Sort(names)
+			r.Recorder.Eventf(nsm, nil, corev1.EventTypeNormal, string(action), "Apply",
+				"%s", limit(string(action)+" "+strings.Join(names, ", ")))
+		}
+	}
+}
+
+// isObserved tells whether the present spec has been applied before: what is
+// missing then was deleted by somebody.
+func isObserved(nsm *nsmv1beta1.NSM) bool {
+	return nsm.Status.ObservedGeneration == nsm.Generation
+}
+
+// limit keeps a text within what the API takes as an event's note.
+func limit(text string) string {
+	const most = 1000
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + " …"
+}
+
+func isNamespaceTerminating(err error) bool {
+	return err != nil && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}
+
+func clientObjects(objects []mesh.Object) []client.Object {
+	out := make([]client.Object, 0, len(objects))
+	for _, object := range objects {
+		out = append(out, object)
+	}
+	return out
+}

@@ -1,0 +1,291 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+// observation is what a pass of the loop saw.
+type observation struct {
+	release   release.Release
+	workloads []workload
+	refusal   refusal
+}
+
+// refusal says why an NSM is not acted on; empty when it is.
+type refusal struct {
+	reason, message string
+}
+
+// workload is what was seen of one component's Deployment or DaemonSet.
+type workload struct {
+	role       mesh.Role
+	kind, name string
+	namespace  string
+	desired    int32
+	updated    int32
+	ready      int32
+	// rolledOut: every pod that should run is there and of the current definition.
+	rolledOut bool
+	// exists: the workload itself was seen.
+	exists bool
+}
+
+func (w workload) isReady() bool {
+	return w.exists && w.rolledOut && w.desired > 0 && w.ready >= w.desired
+}
+
+// message tells a person what the workload waits for, without a number in it
+// that moves; "" when it is ready.
+func (w workload) message() string {
+	name := fmt.Sprintf("%s %s/%s", w.kind, w.namespace, w.name)
+	switch {
+	case w.isReady():
+		return ""
+	case !w.exists:
+		return name + " has not been created yet"
+	case w.desired == 0 && w.rolledOut && w.kind == "DaemonSet":
+		return name + " has no node to run on: no node matches its node selector, affinity and tolerations"
+	case w.desired == 0 && w.rolledOut:
+		return name + " is scaled to zero"
+	case !w.rolledOut:
+		return name + " is rolling out"
+	default:
+		return name + " has pods that are not ready"
+	}
+}
+
+// observe looks, in the cache, at the workloads of the components.
+func (r *NSMReconciler) observe(ctx context.Context, nsmRelease release.Release, components []mesh.Component) (*observation, error) {
+	seen := &observation{release: nsmRelease}
+	for _, component := range components {
+		observed, err := r.observeWorkload(ctx, component)
+		if err != nil {
+			return nil, err
+		}
+		seen.workloads = append(seen.workloads, observed)
+	}
+	return seen, nil
+}
+
+func (r *NSMReconciler) observeWorkload(ctx context.Context, component mesh.Component) (workload, error) {
+	observed := workload{
+		role:      component.Role,
+		kind:      component.Workload.GetObjectKind().GroupVersionKind().Kind,
+		namespace: component.Workload.GetNamespace(),
+		name:      component.Workload.GetName(),
+	}
+	key := client.ObjectKeyFromObject(component.Workload)
+	switch component.Workload.(type) {
+	case *appsv1.DaemonSet:
+		live := &appsv1.DaemonSet{}
+		if err := r.Client.Get(ctx, key, live); err != nil {
+			return observed, client.IgnoreNotFound(err)
+		}
+		observed.seeDaemonSet(live)
+	case *appsv1.Deployment:
+		live := &appsv1.Deployment{}
+		if err := r.Client.Get(ctx, key, live); err != nil {
+			return observed, client.IgnoreNotFound(err)
+		}
+		observed.seeDeployment(live)
+	}
+	return observed, nil
+}
+
+func (w *workload) seeDaemonSet(live *appsv1.DaemonSet) {
+	status := live.Status
+	w.exists = true
+	w.desired, w.updated, w.ready = status.DesiredNumberScheduled, status.UpdatedNumberScheduled, status.NumberReady
+	w.rolledOut = status.ObservedGeneration >= live.Generation && w.updated >= w.desired
+}
+
+func (w *workload) seeDeployment(live *appsv1.Deployment) {
+	status := live.Status
+	w.exists = true
+	w.desired, w.updated, w.ready = ptr.Deref(live.Spec.Replicas, 1), status.UpdatedReplicas, status.ReadyReplicas
+	w.rolledOut = status.ObservedGeneration >= live.Generation && w.updated >= w.desired && status.Replicas <= w.updated
+}
+
+// concerns are the conditions that each tell about one role.
+var concerns = []struct {
+	condition string
+	role      mesh.Role
+}{
+	{nsmv1beta1.ConditionRegistryReady, mesh.RoleRegistry},
+	{nsmv1beta1.ConditionManagersReady, mesh.RoleManager},
+	{nsmv1beta1.ConditionForwardersReady, mesh.RoleForwarder},
+}
+
+// report writes what was seen, or the error, into the status, when it differs.
+func (r *NSMReconciler) report(ctx context.Context, nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
+	before := nsm.DeepCopy()
+	nsm.Status = statusOf(nsm, seen, failure)
+	if equality.Semantic.DeepEqual(before.Status, nsm.Status) {
+		return failure
+	}
+	if err := r.Client.Status().Patch(ctx, nsm, client.MergeFrom(before)); err != nil {
+		return errors.Join(failure, client.IgnoreNotFound(err))
+	}
+	r.tellAvailability(before, nsm)
+	return failure
+}
+
+// tellAvailability tells, as an event, that a mesh came up or went down.
+func (r *NSMReconciler) tellAvailability(before, after *nsmv1beta1.NSM) {
+	was := meta.IsStatusConditionTrue(before.Status.Conditions, nsmv1beta1.ConditionAvailable)
+	available := meta.FindStatusCondition(after.Status.Conditions, nsmv1beta1.ConditionAvailable)
+	switch {
+	case !was && available.Status == metav1.ConditionTrue:
+		r.Recorder.Eventf(after, nil, corev1.EventTypeNormal, "Available", "Observe", "%s", available.Message)
+	case was && available.Status != metav1.ConditionTrue:
+		r.Recorder.Eventf(after, nil, corev1.EventTypeWarning, "Unavailable", "Observe", "%s", limit(available.Message))
+	}
+}
+
+// statusOf derives the new status from the old one and what was seen. It is
+// pure but for the transition times of conditions.
+func statusOf(nsm *nsmv1beta1.NSM, seen *observation, failure error) nsmv1beta1.NSMStatus {
+	status := *nsm.Status.DeepCopy()
+	set := func(conditionType string, value bool, reason, message string) {
+		conditionStatus := metav1.ConditionFalse
+		if value {
+			conditionStatus = metav1.ConditionTrue
+		}
+		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+			Type: conditionType, Status: conditionStatus, Reason: reason, Message: limit(message),
+			ObservedGeneration: nsm.Generation,
+		})
+	}
+	switch {
+	case failure != nil:
+		message := failureMessage(failure)
+		set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
+		set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses")
+		if !meta.IsStatusConditionTrue(status.Conditions, nsmv1beta1.ConditionAvailable) {
+			set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
+		}
+		return status
+	case seen.refusal.reason != "":
+		set(nsmv1beta1.ConditionDegraded, true, seen.refusal.reason, seen.refusal.message)
+		set(nsmv1beta1.ConditionProgressing, false, seen.refusal.reason, "nothing is done until that is mended")
+		set(nsmv1beta1.ConditionAvailable, false, seen.refusal.reason, seen.refusal.message)
+		status.ObservedGeneration = nsm.Generation
+		return status
+	}
+
+	status.ObservedGeneration = nsm.Generation
+	status.Components = seen.components()
+	status.Managers = seen.count(mesh.RoleManager)
+	status.Forwarders = seen.count(mesh.RoleForwarder)
+	for _, concern := range concerns {
+		message := seen.messageOf(concern.role)
+		if message == "" {
+			set(concern.condition, true, "Ready", "all of "+seen.namesOf(concern.role)+" is ready")
+		} else {
+			set(concern.condition, false, "NotReady", message)
+		}
+	}
+	message := seen.messageOf("")
+	ready := message == ""
+	wasProgressing := !meta.IsStatusConditionFalse(nsm.Status.Conditions, nsmv1beta1.ConditionProgressing)
+	switch {
+	case ready:
+		status.Version = seen.release.String()
+		set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+seen.release.String()+" is ready")
+		set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
+	case wasProgressing || !seen.rolledOut():
+		set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
+		set(nsmv1beta1.ConditionProgressing, true, "RollingOut", message)
+	default:
+		set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
+		set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
+	}
+	set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+	return status
+}
+
+// failureMessage is the text of an error without what moves in it: the lines of
+// a joined error in their order, each once.
+func failureMessage(failure error) string {
+	var status apierrors.APIStatus
+	if errors.As(failure, &status) && apierrors.IsConflict(failure) {
+		return "somebody else wrote at the same moment"
+	}
+	return strings.ReplaceAll(failure.Error(), "\n", "; ")
+}
+
+func (o *observation) rolledOut() bool {
+	for _, w := range o.workloads {
+		if !w.exists || !w.rolledOut {
+			return false
+		}
+	}
+	return true
+}
+
+// messageOf joins what the workloads of a role, or of all with "", wait for.
+func (o *observation) messageOf(role mesh.Role) string {
+	var messages []string
+	for _, w := range o.workloads {
+		if message := w.message(); message != "" && (role == "" || role == w.role) {
+			messages = append(messages, message)
+		}
+	}
+	return strings.Join(messages, "; ")
+}
+
+func (o *observation) namesOf(role mesh.Role) string {
+	var names []string
+	for _, w := range o.workloads {
+		if w.role == role {
+			names = append(names, w.kind+" "+w.namespace+"/"+w.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// count is "ready/desired" over the workloads of a role.
+func (o *observation) count(role mesh.Role) string {
+	var ready, desired int32
+	for _, w := range o.workloads {
+		if w.role == role {
+			ready += w.ready
+			desired += w.desired
+		}
+	}
+	return fmt.Sprintf("%d/%d", ready, desired)
+}
+
+func (o *observation) components() []nsmv1beta1.ComponentStatus {
+	components := make([]nsmv1beta1.ComponentStatus, 0, len(o.workloads))
+	for _, w := range o.workloads {
+		components = append(components, nsmv1beta1.ComponentStatus{
+			Name: w.name, Kind: w.kind, Version: o.release.String(),
+			Desired: ptr.To(w.desired), Updated: ptr.To(w.updated), Ready: ptr.To(w.ready),
+			Message: w.message(),
+		})
+	}
+	return components
+}

@@ -1,0 +1,122 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package apply
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
+)
+
+// Annotation marks each object with the intent that was applied last, and,
+// where the API server or a mutating webhook made something else of it, with
+// what it made: "<hash>" or "<hash>.<hash>".
+const Annotation = "nsm.networkservicemesh.io/applied"
+
+// intent is an object as it should be, in the forms that diffing and applying
+// need.
+type intent struct {
+	object *unstructured.Unstructured
+	typed  *typed.TypedValue
+	hash   string
+}
+
+// newIntent prepares an object for comparison. What is not the owner's to say,
+// the status and the creation time, is left out.
+func (a *Applier) newIntent(object client.Object) (*intent, error) {
+	gvk, err := apiutil.GVKForObject(object, a.client.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, err
+	}
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(gvk)
+	unstructured.RemoveNestedField(u.Object, "status")
+	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
+
+	value, err := a.converter.ObjectToTyped(u)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", gvk.Kind, object.GetName(), err)
+	}
+	data, err := json.Marshal(u.Object)
+	if err != nil {
+		return nil, err
+	}
+	return &intent{object: u, typed: value, hash: hashOf(data)}, nil
+}
+
+// deviation is what differs in a live object from the intent: "" for nothing,
+// else a hash that is the same as long as the same fields have the same other
+// values. Fields that the intent does not mention are others' and never count.
+func (a *Applier) deviation(want *intent, live client.Object) (string, error) {
+	live.GetObjectKind().SetGroupVersionKind(want.object.GroupVersionKind())
+	// Two values of a key that should be unique are the API server's to refuse.
+	liveTyped, err := a.converter.ObjectToTyped(live, typed.AllowDuplicates)
+	if err != nil {
+		return "", err
+	}
+	difference, err := want.typed.Compare(liveTyped)
+	if err != nil {
+		return "", err
+	}
+	if difference.Removed.Empty() && difference.Modified.Empty() {
+		return "", nil
+	}
+	return fingerprint(difference.Removed, difference.Modified, liveTyped)
+}
+
+func fingerprint(removed, modified *fieldpath.Set, live *typed.TypedValue) (string, error) {
+	values, err := json.Marshal(live.ExtractItems(modified).AsValue().Unstructured())
+	if err != nil {
+		return "", err
+	}
+	return hashOf([]byte(removed.String()), []byte(modified.String()), values), nil
+}
+
+// mark is the value of Annotation.
+func (i *intent) mark(deviation string) string {
+	return strings.TrimSuffix(i.hash+"."+deviation, ".")
+}
+
+// isOf tells whether a mark was made by this intent.
+func (i *intent) isOf(mark string) bool {
+	hash, _, _ := strings.Cut(mark, ".")
+	return hash == i.hash
+}
+
+// marked is the object to send, with its mark.
+func (i *intent) marked(deviation string) *unstructured.Unstructured {
+	object := i.object.DeepCopy()
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[Annotation] = i.mark(deviation)
+	object.SetAnnotations(annotations)
+	return object
+}
+
+func hashOf(parts ...[]byte) string {
+	hash := sha256.New()
+	for _, part := range parts {
+		hash.Write(part)
+		hash.Write([]byte{0})
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
+}

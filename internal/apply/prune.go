@@ -1,0 +1,113 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+)
+
+// identity tells objects apart.
+type identity struct {
+	kind            string
+	namespace, name string
+}
+
+// Prune deletes the objects of the given kinds that have the labels and are
+// not among the wanted ones. It returns what it deleted.
+func (a *Applier) Prune(ctx context.Context, kinds []client.Object, labels client.MatchingLabels, wanted []client.Object) ([]Change, error) {
+	keep := map[identity]bool{}
+	for _, object := range wanted {
+		id, err := a.identify(object)
+		if err != nil {
+			return nil, err
+		}
+		keep[id] = true
+	}
+	var unwanted []client.Object
+	for _, kind := range kinds {
+		objects, err := a.list(ctx, kind, labels)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range objects {
+			id, err := a.identify(object)
+			if err != nil {
+				return nil, err
+			}
+			if !keep[id] && object.GetDeletionTimestamp() == nil {
+				unwanted = append(unwanted, object)
+			}
+		}
+	}
+	return a.each(unwanted, func(object client.Object) (*Change, error) { return a.pruneOne(ctx, object) })
+}
+
+func (a *Applier) pruneOne(ctx context.Context, object client.Object) (*Change, error) {
+	id, err := a.identify(object)
+	if err != nil {
+		return nil, err
+	}
+	change := Change{Action: Pruned, Kind: id.kind, Namespace: id.namespace, Name: id.name}
+	if err := a.delete(ctx, object); err != nil {
+		return nil, fmt.Errorf("deleting %s: %w", change, err)
+	}
+	return &change, nil
+}
+
+// Remaining counts the objects of the given kinds that have the labels, those
+// that are being deleted included.
+func (a *Applier) Remaining(ctx context.Context, kinds []client.Object, labels client.MatchingLabels) (int, error) {
+	remaining := 0
+	for _, kind := range kinds {
+		objects, err := a.list(ctx, kind, labels)
+		if err != nil {
+			return 0, err
+		}
+		remaining += len(objects)
+	}
+	return remaining, nil
+}
+
+// list reads the objects of one kind that have the labels.
+func (a *Applier) list(ctx context.Context, kind client.Object, labels client.MatchingLabels) ([]client.Object, error) {
+	gvk, err := apiutil.GVKForObject(kind, a.client.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	empty, err := a.client.Scheme().New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	if err != nil {
+		return nil, err
+	}
+	list, ok := empty.(client.ObjectList)
+	if !ok {
+		return nil, fmt.Errorf("%T is no list", empty)
+	}
+	if err := a.client.List(ctx, list, labels); err != nil {
+		return nil, fmt.Errorf("listing %s: %w", gvk.Kind, err)
+	}
+	var objects []client.Object
+	err = meta.EachListItem(list, func(item runtime.Object) error {
+		object, ok := item.(client.Object)
+		if !ok {
+			return fmt.Errorf("%T is no object", item)
+		}
+		objects = append(objects, object)
+		return nil
+	})
+	return objects, err
+}
+
+func (a *Applier) identify(object client.Object) (identity, error) {
+	gvk, err := apiutil.GVKForObject(object, a.client.Scheme())
+	return identity{kind: gvk.Kind, namespace: object.GetNamespace(), name: object.GetName()}, err
+}

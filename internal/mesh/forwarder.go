@@ -1,0 +1,268 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	"cmp"
+	"path"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+const (
+	vppListenOn = "unix:///listen.on.sock"
+	// configDirectory holds the configuration files that come from ConfigMaps.
+	configDirectory = "/etc/nsm/config"
+)
+
+// forwarderKind is what the three types of forwarders differ in.
+type forwarderKind struct {
+	image     string
+	container func(release.Facts) release.Container
+	hostPID   func(release.Facts) bool
+	dnsPolicy func(release.Facts) bool
+	env       func(part, nsmv1beta1.ForwarderSpec, release.Facts) []corev1.EnvVar
+	volumes   func(release.Facts) []hostMount
+	// deviceSelectorEnv names the variable with the device selector's file.
+	deviceSelectorEnv string
+	// probed: the image holds grpc-health-probe and the address is fixed.
+	probed bool
+}
+
+// hostMount is a directory of the node and where a forwarder wants it.
+type hostMount struct {
+	name, host, container string
+	pathType              corev1.HostPathType
+}
+
+var (
+	always = func(release.Facts) bool { return true }
+	never  = func(release.Facts) bool { return false }
+
+	deviceMounts = []hostMount{
+		{"kubelet-socket", "/var/lib/kubelet", "/var/lib/kubelet", corev1.HostPathDirectory},
+		{"cgroup", "/sys/fs/cgroup", "/host/sys/fs/cgroup", corev1.HostPathDirectory},
+		{"vfio", "/dev/vfio", "/host/dev/vfio", corev1.HostPathDirectoryOrCreate},
+	}
+)
+
+// forwarderKinds are apps/forwarder-vpp, -ovs and -sriov.
+var forwarderKinds = map[nsmv1beta1.ForwarderType]forwarderKind{
+	nsmv1beta1.ForwarderTypeVPP: {
+		image:             "cmd-forwarder-vpp",
+		container:         func(f release.Facts) release.Container { return f.VPP },
+		hostPID:           func(f release.Facts) bool { return f.VPPHostPID },
+		dnsPolicy:         func(f release.Facts) bool { return f.ForwarderDNSPolicy },
+		env:               part.vppEnv,
+		volumes:           vppMounts,
+		deviceSelectorEnv: "NSM_DEVICE_SELECTOR_FILE",
+		probed:            true,
+	},
+	nsmv1beta1.ForwarderTypeOVS: {
+		image:             "cmd-forwarder-ovs",
+		container:         func(f release.Facts) release.Container { return f.OVS },
+		hostPID:           always,
+		dnsPolicy:         never,
+		env:               part.ovsEnv,
+		volumes:           func(release.Facts) []hostMount { return nsmAndDevices(corev1.HostPathDirectory) },
+		deviceSelectorEnv: "NSM_L2_RESOURCE_SELECTOR_FILE",
+	},
+	nsmv1beta1.ForwarderTypeSRIOV: {
+		image:     "cmd-forwarder-sriov",
+		container: func(f release.Facts) release.Container { return f.SRIOV },
+		hostPID:   never,
+		dnsPolicy: func(f release.Facts) bool { return f.ForwarderDNSPolicy },
+		env:       part.sriovEnv,
+		volumes:   func(release.Facts) []hostMount { return nsmAndDevices(corev1.HostPathDirectory) },
+	},
+}
+
+func nsmAndDevices(nsmType corev1.HostPathType) []hostMount {
+	return append([]hostMount{{nsmVolume, nsmDirectory, nsmDirectory, nsmType}}, deviceMounts...)
+}
+
+func vppMounts(facts release.Facts) []hostMount {
+	mounts := nsmAndDevices(corev1.HostPathDirectoryOrCreate)
+	if !facts.VPPDeviceMounts {
+		mounts = mounts[:1]
+	}
+	if facts.VPPExternalMount {
+		mounts = append(mounts, hostMount{"vpp", "/var/run/vpp", "/var/run/vpp/external", corev1.HostPathDirectoryOrCreate})
+	}
+	return mounts
+}
+
+// Forwarders are the forwarders that a mesh has: those of its spec, or one of
+// type vpp.
+func Forwarders(spec *nsmv1beta1.NSMSpec) []nsmv1beta1.ForwarderSpec {
+	if len(spec.Forwarders) > 0 {
+		return spec.Forwarders
+	}
+	return []nsmv1beta1.ForwarderSpec{{
+		Name: nsmv1beta1.DefaultForwarderName(nsmv1beta1.ForwarderTypeVPP), Type: nsmv1beta1.ForwarderTypeVPP,
+	}}
+}
+
+func forwarders(in Input) []Component {
+	var all []Component
+	for _, spec := range Forwarders(&in.NSM.Spec) {
+		all = append(all, forwarder(in, spec))
+	}
+	return all
+}
+
+func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
+	name := cmp.Or(spec.Name, nsmv1beta1.DefaultForwarderName(spec.Type))
+	p := part{Input: in, role: RoleForwarder, name: name, app: name}
+	kind := forwarderKinds[spec.Type]
+	facts := in.Release.Facts()
+
+	container := p.forwarderContainer(kind, spec, facts)
+	pod := corev1.PodSpec{
+		AutomountServiceAccountToken: ptr.To(false),
+		HostNetwork:                  true,
+		HostPID:                      kind.hostPID(facts),
+		Volumes:                      []corev1.Volume{p.spireVolume()},
+	}
+	if kind.dnsPolicy(facts) {
+		pod.DNSPolicy = corev1.DNSClusterFirstWithHostNet
+	}
+	for _, mount := range kind.volumes(facts) {
+		pod.Volumes = append(pod.Volumes, hostPath(mount.name, mount.host, mount.pathType))
+		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: mount.name, MountPath: mount.container})
+	}
+	for _, file := range forwarderFiles(kind, spec) {
+		if volume, mount := file.mounted(); volume != nil {
+			pod.Volumes = append(pod.Volumes, *volume)
+			container.VolumeMounts = append(container.VolumeMounts, *mount)
+		}
+	}
+	pod.Containers = []corev1.Container{container}
+	return Component{
+		Role:     p.role,
+		Workload: p.daemonSet(p.podTemplate(spec.ComponentSpec, pod)),
+		Others:   []Object{p.serviceAccount()},
+	}
+}
+
+func (p part) forwarderContainer(kind forwarderKind, spec nsmv1beta1.ForwarderSpec, facts release.Facts) corev1.Container {
+	container := p.container(p.name, kind.image, spec.ContainerSpec, kind.container(facts))
+	env := kind.env(p, spec, facts)
+	for _, file := range forwarderFiles(kind, spec) {
+		env = mergeEnv(env, []corev1.EnvVar{{Name: file.env, Value: file.path()}})
+	}
+	if len(spec.MechanismPriority) > 0 {
+		env = append(env, corev1.EnvVar{Name: "NSM_MECHANISM_PRIORITY", Value: strings.Join(spec.MechanismPriority, ",")})
+	}
+	env = append(env, p.openTelemetryEnv(facts, "NSM_")...)
+	container.Env = mergeEnv(env, spec.Env)
+	container.VolumeMounts = []corev1.VolumeMount{p.spireMount()}
+	// Nothing less forwards: with capabilities alone a vpp forwarder is ready
+	// and fails every request, since /proc/sys is read-only.
+	container.SecurityContext = &corev1.SecurityContext{Privileged: ptr.To(true)}
+	if kind.probed {
+		setProbes(&container, vppListenOn, facts)
+	}
+	return container
+}
+
+func (p part) vppEnv(spec nsmv1beta1.ForwarderSpec, facts release.Facts) []corev1.EnvVar {
+	env := []corev1.EnvVar{p.spireEnv()}
+	env = append(env, p.logLevelEnv(facts.VPP)...)
+	env = append(env, tunnelIPEnv(spec)...)
+	env = append(env,
+		corev1.EnvVar{Name: "NSM_CONNECT_TO", Value: "unix:///var/lib/networkservicemesh/nsm.io.sock"},
+		corev1.EnvVar{Name: "NSM_LISTEN_ON", Value: vppListenOn},
+		fieldEnv("NSM_NAME", "metadata.name"))
+	env = append(env, p.pprofEnv(facts)...)
+	if spec.VPP != nil && spec.VPP.Init != "" && facts.VPPInit {
+		env = append(env, corev1.EnvVar{Name: "NSM_VPP_INIT", Value: string(spec.VPP.Init)})
+	}
+	return append(env, p.prometheusEnv(facts)...)
+}
+
+func (p part) ovsEnv(spec nsmv1beta1.ForwarderSpec, facts release.Facts) []corev1.EnvVar {
+	bridge := ptr.Deref(spec.OVS, nsmv1beta1.OVSSpec{}).Bridge
+	env := []corev1.EnvVar{
+		fieldEnv("NSM_NAME", "metadata.name"),
+		p.spireEnv(),
+		{Name: "NSM_CONNECT_TO", Value: "unix:///var/lib/networkservicemesh/nsm.io.sock"},
+		{Name: "NSM_SRIOV_CONFIG_FILE", Value: nsmDirectory + "/smartnic.config"},
+	}
+	env = append(env, p.logLevelEnv(facts.OVS)...)
+	env = append(env, corev1.EnvVar{Name: "NSM_BRIDGE_NAME", Value: cmp.Or(bridge, "br-nsm")})
+	if bridge != "" {
+		// The name that the release really reads, which the manifests got wrong
+		// for long.
+		env = mergeEnv(env, []corev1.EnvVar{{Name: "NSM_" + facts.OVSBridgeEnv, Value: bridge}})
+	}
+	return append(env, tunnelIPEnv(spec)...)
+}
+
+func (p part) sriovEnv(_ nsmv1beta1.ForwarderSpec, facts release.Facts) []corev1.EnvVar {
+	env := []corev1.EnvVar{
+		fieldEnv("NSM_NAME", "metadata.name"),
+		p.spireEnv(),
+		{Name: "NSM_CONNECT_TO", Value: "unix:///var/lib/networkservicemesh/nsm.io.sock"},
+	}
+	env = append(env, p.logLevelEnv(facts.SRIOV)...)
+	return append(env, corev1.EnvVar{Name: "NSM_SRIOV_CONFIG_FILE", Value: nsmDirectory + "/sriov.config"})
+}
+
+// tunnelIPEnv is the node's address, which a pod on the host network has.
+func tunnelIPEnv(spec nsmv1beta1.ForwarderSpec) []corev1.EnvVar {
+	if spec.TunnelIP == nsmv1beta1.TunnelIPAuto {
+		return nil
+	}
+	return []corev1.EnvVar{fieldEnv("NSM_TUNNEL_IP", "status.podIP")}
+}
+
+// configFile is a configuration file of a forwarder and the variable that names it.
+type configFile struct {
+	volume, env string
+	source      nsmv1beta1.FileSource
+}
+
+func forwarderFiles(kind forwarderKind, spec nsmv1beta1.ForwarderSpec) []configFile {
+	var files []configFile
+	if spec.SRIOVConfig != nil {
+		files = append(files, configFile{"sriov-config", "NSM_SRIOV_CONFIG_FILE", *spec.SRIOVConfig})
+	}
+	if spec.DeviceSelector != nil && kind.deviceSelectorEnv != "" {
+		files = append(files, configFile{"device-selector", kind.deviceSelectorEnv, *spec.DeviceSelector})
+	}
+	return files
+}
+
+// path of the file in the container.
+func (f configFile) path() string {
+	if f.source.ConfigMap != nil {
+		return path.Join(configDirectory, f.volume, f.source.ConfigMap.Key)
+	}
+	return f.source.HostPath
+}
+
+// mounted is the volume of the file, or nothing where the forwarder has the
+// file's directory anyway.
+func (f configFile) mounted() (*corev1.Volume, *corev1.VolumeMount) {
+	if f.source.ConfigMap != nil {
+		volume := corev1.Volume{Name: f.volume, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: f.source.ConfigMap.Name},
+		}}}
+		return &volume, &corev1.VolumeMount{Name: f.volume, MountPath: path.Join(configDirectory, f.volume), ReadOnly: true}
+	}
+	if path.Dir(f.source.HostPath) == nsmDirectory {
+		return nil, nil
+	}
+	volume := hostPath(f.volume, f.source.HostPath, corev1.HostPathFile)
+	return &volume, &corev1.VolumeMount{Name: f.volume, MountPath: f.source.HostPath, ReadOnly: true}
+}

@@ -1,0 +1,71 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+// Kinds are the kinds of all objects that a mesh can be made of: those to
+// watch, to cache and to prune. The namespaced ones come first.
+func Kinds() []Object {
+	return []Object{
+		&appsv1.DaemonSet{},
+		&appsv1.Deployment{},
+		&corev1.Service{},
+		&corev1.ServiceAccount{},
+		&rbacv1.ClusterRole{},
+		&rbacv1.ClusterRoleBinding{},
+	}
+}
+
+// ClusterKinds are those of Kinds that are cluster-scoped, and so are not
+// removed with their owner.
+func ClusterKinds() []Object {
+	return []Object{&rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}}
+}
+
+// Conflict tells why two meshes cannot live side by side: "" when they can.
+// Objects of the second would have the names of the first's, or its pods would
+// meet the first's on a node, where they share sockets.
+func Conflict(first, second *nsmv1beta1.NSM) string {
+	if first.Namespace == second.Namespace {
+		return "a namespace holds one NSM: their objects have the same names"
+	}
+	for _, one := range selectors(&first.Spec) {
+		for _, other := range selectors(&second.Spec) {
+			if canMeet(one, other) {
+				return "their pods could meet on a node, where they share sockets: give nsmgr and every forwarder of both a nodeSelector, with different values for one key"
+			}
+		}
+	}
+	return ""
+}
+
+// selectors are the node selectors of all workloads that run on nodes.
+func selectors(spec *nsmv1beta1.NSMSpec) []map[string]string {
+	all := []map[string]string{ptr.Deref(spec.Nsmgr, nsmv1beta1.NsmgrSpec{}).NodeSelector}
+	for _, forwarder := range Forwarders(spec) {
+		all = append(all, forwarder.NodeSelector)
+	}
+	return all
+}
+
+// canMeet tells whether a node can have the labels of both selectors.
+func canMeet(one, other map[string]string) bool {
+	for key, value := range one {
+		if otherValue, ok := other[key]; ok && otherValue != value {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,90 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Package mesh turns an NSM into the objects that make it: pure functions from
+// data to data. It knows no client, no clock and no environment; what exists in
+// a cluster, and when to write, is the concern of others.
+//
+// A component is one file with a function that returns it, and one line in the
+// list below.
+package mesh
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+// Object is any Kubernetes object.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
+
+// Platform is what the rendered objects need to know of the cluster.
+type Platform struct {
+	// OpenShift chooses the user that a pod runs as.
+	OpenShift bool
+}
+
+// Input is all that the objects of a mesh depend on.
+type Input struct {
+	// NSM is the mesh: its spec, and the metadata that names and owns objects.
+	NSM *nsmv1beta1.NSM
+	// Release to run.
+	Release release.Release
+	// Platform that the mesh runs on.
+	Platform Platform
+}
+
+// Role is what a component is to the mesh.
+type Role string
+
+// The roles.
+const (
+	RoleRegistry  Role = "registry"
+	RoleManager   Role = "nsmgr"
+	RoleForwarder Role = "forwarder"
+)
+
+// Component is one part of the mesh: a workload and all that it needs.
+type Component struct {
+	// Role of the component.
+	Role Role
+	// Workload is the Deployment or DaemonSet that runs it.
+	Workload Object
+	// Others are the objects that the workload needs: its ServiceAccount, roles
+	// and Services.
+	Others []Object
+}
+
+// components lists the functions that render the parts of a mesh.
+var components = []func(Input) []Component{
+	registry,
+	nsmgr,
+	forwarders,
+}
+
+// Components renders all parts of a mesh, always in the same order.
+func Components(in Input) []Component {
+	var all []Component
+	for _, render := range components {
+		all = append(all, render(in)...)
+	}
+	return all
+}
+
+// Objects lists the objects of components.
+func Objects(components []Component) []Object {
+	var objects []Object
+	for _, component := range components {
+		objects = append(objects, component.Others...)
+		objects = append(objects, component.Workload)
+	}
+	return objects
+}

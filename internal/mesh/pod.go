@@ -1,0 +1,214 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	"cmp"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+const (
+	nsmVolume    = "nsm-socket"
+	nsmDirectory = "/var/lib/networkservicemesh"
+)
+
+// image of a container: the user's whole reference, or NSM's name under
+// spec.images with the release as tag.
+func (in Input) image(spec nsmv1beta1.ContainerSpec, name string) string {
+	if spec.Image != "" {
+		return spec.Image
+	}
+	images := ptr.Deref(in.NSM.Spec.Images, nsmv1beta1.ImagesSpec{})
+	return cmp.Or(images.Registry, "ghcr.io") + "/" +
+		cmp.Or(images.Repository, "networkservicemesh") + "/" + name + ":" + in.Release.String()
+}
+
+func (in Input) pullPolicy() corev1.PullPolicy {
+	images := ptr.Deref(in.NSM.Spec.Images, nsmv1beta1.ImagesSpec{})
+	return cmp.Or(images.PullPolicy, corev1.PullIfNotPresent)
+}
+
+func (in Input) pullSecrets() []corev1.LocalObjectReference {
+	var secrets []corev1.LocalObjectReference
+	for _, secret := range ptr.Deref(in.NSM.Spec.Images, nsmv1beta1.ImagesSpec{}).PullSecrets {
+		secrets = append(secrets, corev1.LocalObjectReference{Name: secret.Name})
+	}
+	return secrets
+}
+
+func (in Input) logLevel() string {
+	return string(cmp.Or(in.NSM.Spec.LogLevel, "INFO"))
+}
+
+// logLevelEnv is the log level, where the release's manifest has one.
+func (in Input) logLevelEnv(facts release.Container) []corev1.EnvVar {
+	if !facts.LogLevel {
+		return nil
+	}
+	return []corev1.EnvVar{{Name: facts.EnvPrefix + "LOG_LEVEL", Value: in.logLevel()}}
+}
+
+// container with what all containers have; the caller adds the rest.
+func (in Input) container(name, image string, spec nsmv1beta1.ContainerSpec, facts release.Container) corev1.Container {
+	return corev1.Container{
+		Name:            name,
+		Image:           in.image(spec, image),
+		ImagePullPolicy: in.pullPolicy(),
+		Resources:       Resources(facts, spec.Resources),
+	}
+}
+
+// podTemplate with what all pods have.
+func (p part) podTemplate(spec nsmv1beta1.ComponentSpec, pod corev1.PodSpec) corev1.PodTemplateSpec {
+	pod.ServiceAccountName = p.name
+	pod.ImagePullSecrets = p.pullSecrets()
+	pod.NodeSelector = spec.NodeSelector
+	pod.Tolerations = spec.Tolerations
+	pod.Affinity = spec.Affinity
+	pod.PriorityClassName = spec.PriorityClassName
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: p.podLabels(spec.PodLabels), Annotations: spec.PodAnnotations},
+		Spec:       pod,
+	}
+}
+
+func (p part) daemonSet(template corev1.PodTemplateSpec) *appsv1.DaemonSet {
+	daemonSet := &appsv1.DaemonSet{
+		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "DaemonSet"},
+		ObjectMeta: p.meta(p.name),
+		Spec: appsv1.DaemonSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: p.selector()},
+			Template: template,
+		},
+	}
+	if upgrade := p.NSM.Spec.Upgrade; upgrade != nil && upgrade.MaxUnavailable != nil {
+		daemonSet.Spec.UpdateStrategy = appsv1.DaemonSetUpdateStrategy{
+			Type:          appsv1.RollingUpdateDaemonSetStrategyType,
+			RollingUpdate: &appsv1.RollingUpdateDaemonSet{MaxUnavailable: upgrade.MaxUnavailable},
+		}
+	}
+	return daemonSet
+}
+
+// mergeEnv puts the user's variables over ours, in place, and those that we do
+// not have behind them: the order is stable, since a variable may refer to
+// those before it.
+func mergeEnv(ours, users []corev1.EnvVar) []corev1.EnvVar {
+	merged := slices.Clone(ours)
+	for _, env := range users {
+		env = *env.DeepCopy()
+		if env.ValueFrom != nil && env.ValueFrom.FieldRef != nil {
+			env.ValueFrom.FieldRef.APIVersion = cmp.Or(env.ValueFrom.FieldRef.APIVersion, "v1")
+		}
+		i := slices.IndexFunc(merged, func(e corev1.EnvVar) bool { return e.Name == env.Name })
+		if i < 0 {
+			merged = append(merged, env)
+			continue
+		}
+		merged[i] = env
+	}
+	return merged
+}
+
+// fieldEnv takes its value from the pod. The API version is what the API server
+// would fill in: a reference is compared as a whole.
+func fieldEnv(name, fieldPath string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
+		FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: fieldPath},
+	}}
+}
+
+// Resources replaces, name by name, what NSM publishes with what the user wants.
+func Resources(published release.Container, user *corev1.ResourceRequirements) corev1.ResourceRequirements {
+	merged := corev1.ResourceRequirements{
+		Requests: resourceList(published.Requests),
+		Limits:   resourceList(published.Limits),
+	}
+	if user == nil {
+		return merged
+	}
+	for name, quantity := range user.Requests {
+		merged.Requests = setResource(merged.Requests, name, quantity)
+	}
+	for name, quantity := range user.Limits {
+		merged.Limits = setResource(merged.Limits, name, quantity)
+	}
+	merged.Claims = user.Claims
+	return merged
+}
+
+func resourceList(published release.Resources) corev1.ResourceList {
+	var list corev1.ResourceList
+	if published.CPU != "" {
+		list = setResource(list, corev1.ResourceCPU, resource.MustParse(published.CPU))
+	}
+	if published.Memory != "" {
+		list = setResource(list, corev1.ResourceMemory, resource.MustParse(published.Memory))
+	}
+	return list
+}
+
+func setResource(list corev1.ResourceList, name corev1.ResourceName, quantity resource.Quantity) corev1.ResourceList {
+	if list == nil {
+		list = corev1.ResourceList{}
+	}
+	list[name] = quantity
+	return list
+}
+
+func hostPath(name, path string, pathType corev1.HostPathType) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+		HostPath: &corev1.HostPathVolumeSource{Path: path, Type: ptr.To(pathType)},
+	}}
+}
+
+// grpcHealthProbe runs the program that NSM's images hold, over SPIFFE's mTLS.
+func grpcHealthProbe(address string) *corev1.Probe {
+	return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{
+		Command: []string{"/bin/grpc-health-probe", "-spiffe", "-addr=" + address},
+	}}}
+}
+
+// setProbes gives a container NSM's probes, with NSM's timings from the
+// release on that has them.
+func setProbes(container *corev1.Container, address string, facts release.Facts) {
+	container.ReadinessProbe = grpcHealthProbe(address)
+	container.LivenessProbe = grpcHealthProbe(address)
+	if !facts.ProbeTimings {
+		return
+	}
+	readiness := container.ReadinessProbe
+	readiness.FailureThreshold, readiness.SuccessThreshold = 120, 1
+	readiness.InitialDelaySeconds, readiness.PeriodSeconds, readiness.TimeoutSeconds = 1, 1, 2
+
+	liveness := container.LivenessProbe
+	liveness.FailureThreshold = 25
+	liveness.InitialDelaySeconds, liveness.PeriodSeconds, liveness.TimeoutSeconds = 10, 5, 2
+
+	container.StartupProbe = grpcHealthProbe(address)
+	container.StartupProbe.FailureThreshold, container.StartupProbe.PeriodSeconds = 25, 5
+}
+
+// confined is the security context of a container that needs nothing of its
+// node but what is mounted.
+func confined() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr.To(false),
+		ReadOnlyRootFilesystem:   ptr.To(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}

@@ -1,0 +1,162 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	"cmp"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+const (
+	// RegistryName is the name of the registry's Deployment.
+	RegistryName = "nsm-registry"
+	// registryService is the name by which NSM itself looks the registry up, in
+	// its own and in other domains (sdk, dnsresolve/common.go).
+	registryService = "registry"
+	registryPort    = 5002
+	// nonRoot is the user of pods that need no root; OpenShift chooses one itself.
+	nonRoot = 1000
+)
+
+// registry renders the registry of either kind (apps/registry-k8s,
+// apps/registry-memory).
+func registry(in Input) []Component {
+	p := part{Input: in, role: RoleRegistry, name: RegistryName, app: "registry"}
+	spec := ptr.Deref(in.NSM.Spec.Registry, nsmv1beta1.RegistrySpec{})
+	others := []Object{p.serviceAccount(), p.registryService(spec)}
+	if isK8s(spec) {
+		others = append(others, p.clusterRole(registryRules()...)...)
+	}
+	return []Component{{Role: p.role, Workload: p.registryDeployment(spec), Others: others}}
+}
+
+func isK8s(spec nsmv1beta1.RegistrySpec) bool {
+	return cmp.Or(spec.Type, nsmv1beta1.RegistryTypeK8s) == nsmv1beta1.RegistryTypeK8s
+}
+
+// registryRules name the verbs of NSM's "*" on its own two kinds.
+func registryRules() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{{
+		APIGroups: []string{"networkservicemesh.io"},
+		Resources: []string{"networkservices", "networkserviceendpoints"},
+		Verbs:     []string{"get", "list", "watch", "create", "update", "patch", "delete"},
+	}}
+}
+
+func (p part) registryService(spec nsmv1beta1.RegistrySpec) *corev1.Service {
+	service := &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: p.meta(registryService),
+		Spec: corev1.ServiceSpec{
+			Type:     cmp.Or(spec.ServiceType, corev1.ServiceTypeClusterIP),
+			Selector: p.selector(),
+			Ports: []corev1.ServicePort{{
+				Name:       registryService,
+				Protocol:   corev1.ProtocolTCP,
+				Port:       registryPort,
+				TargetPort: intstr.FromInt32(registryPort),
+			}},
+		},
+	}
+	if ptr.Deref(spec.Replicas, 1) > 1 {
+		// Endpoints flap when a client meets another registry at each refresh
+		// (deployments-k8s#6779).
+		service.Spec.SessionAffinity = corev1.ServiceAffinityClientIP
+	}
+	return service
+}
+
+func (p part) registryDeployment(spec nsmv1beta1.RegistrySpec) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment"},
+		ObjectMeta: p.meta(p.name),
+		Spec: appsv1.DeploymentSpec{
+			Replicas: spec.Replicas,
+			Selector: &metav1.LabelSelector{MatchLabels: p.selector()},
+			Strategy: registryStrategy(spec),
+			Template: p.podTemplate(spec.ComponentSpec, corev1.PodSpec{
+				AutomountServiceAccountToken: ptr.To(isK8s(spec)),
+				SecurityContext:              p.nonRootUser(),
+				Containers:                   []corev1.Container{p.registryContainer(spec)},
+				Volumes:                      []corev1.Volume{p.spireVolume()},
+			}),
+		},
+	}
+}
+
+// registryStrategy never lets two memory registries live side by side, and
+// never leaves the mesh without a k8s one.
+func registryStrategy(spec nsmv1beta1.RegistrySpec) appsv1.DeploymentStrategy {
+	if !isK8s(spec) {
+		return appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
+	}
+	return appsv1.DeploymentStrategy{
+		Type: appsv1.RollingUpdateDeploymentStrategyType,
+		RollingUpdate: &appsv1.RollingUpdateDeployment{
+			MaxUnavailable: ptr.To(intstr.FromInt32(0)),
+			MaxSurge:       ptr.To(intstr.FromInt32(1)),
+		},
+	}
+}
+
+func (in Input) nonRootUser() *corev1.PodSecurityContext {
+	if in.Platform.OpenShift {
+		return &corev1.PodSecurityContext{RunAsNonRoot: ptr.To(true)}
+	}
+	return &corev1.PodSecurityContext{
+		RunAsNonRoot: ptr.To(true),
+		RunAsUser:    ptr.To(int64(nonRoot)),
+		RunAsGroup:   ptr.To(int64(nonRoot)),
+	}
+}
+
+func (p part) registryContainer(spec nsmv1beta1.RegistrySpec) corev1.Container {
+	facts := p.Release.Facts()
+	published, image := facts.RegistryK8s, "cmd-registry-k8s"
+	if !isK8s(spec) {
+		published, image = facts.RegistryMemory, "cmd-registry-memory"
+	}
+	container := p.container("registry", image, spec.ContainerSpec, published)
+	container.Env = mergeEnv(p.registryEnv(spec, facts, published), spec.Env)
+	container.Ports = []corev1.ContainerPort{{ContainerPort: registryPort, Protocol: corev1.ProtocolTCP}}
+	container.VolumeMounts = []corev1.VolumeMount{p.spireMount()}
+	container.SecurityContext = confined()
+	// NSM publishes no probe, and the k8s registry's image has no program for
+	// one: an open port is what can be known.
+	container.ReadinessProbe = &corev1.Probe{
+		PeriodSeconds: 2,
+		ProbeHandler:  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(registryPort)}},
+	}
+	return container
+}
+
+func (p part) registryEnv(spec nsmv1beta1.RegistrySpec, facts release.Facts, published release.Container) []corev1.EnvVar {
+	prefix := published.EnvPrefix
+	listenOn := corev1.EnvVar{Name: prefix + "LISTEN_ON", Value: "tcp://:5002"}
+	env := []corev1.EnvVar{p.spireEnv()}
+	if !isK8s(spec) {
+		env = append(env, listenOn)
+		env = append(env, p.logLevelEnv(published)...)
+		env = append(env, corev1.EnvVar{Name: prefix + "PROXY_REGISTRY_URL", Value: facts.RegistryMemoryProxyURL})
+		return append(env, p.openTelemetryEnv(facts, prefix)...)
+	}
+	env = append(env, fieldEnv(prefix+"NAMESPACE", "metadata.namespace"))
+	env = append(env, p.logLevelEnv(published)...)
+	env = append(env, listenOn,
+		corev1.EnvVar{Name: prefix + "PROXY_REGISTRY_URL", Value: facts.RegistryK8sProxyURL})
+	env = append(env, p.pprofEnv(facts)...)
+	return append(env, p.openTelemetryEnv(facts, prefix)...)
+}

@@ -1,0 +1,56 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	"cmp"
+	"path"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+const (
+	defaultAgentSocket = "unix:///run/spire/sockets/agent.sock"
+	spireVolume        = "spire-agent-socket"
+	spireCSIDriver     = "csi.spiffe.io"
+)
+
+func (in Input) spire() nsmv1beta1.SpireSpec {
+	return ptr.Deref(in.NSM.Spec.Spire, nsmv1beta1.SpireSpec{})
+}
+
+func (in Input) agentSocket() string {
+	return cmp.Or(in.spire().AgentSocket, defaultAgentSocket)
+}
+
+func (in Input) agentSocketDirectory() string {
+	return path.Dir(strings.TrimPrefix(in.agentSocket(), "unix://"))
+}
+
+// spireEnv tells a component where the SPIRE agent listens.
+func (in Input) spireEnv() corev1.EnvVar {
+	return corev1.EnvVar{Name: "SPIFFE_ENDPOINT_SOCKET", Value: in.agentSocket()}
+}
+
+// spireVolume brings the socket's directory into the pod: the directory, not
+// the socket, which a restarted agent makes anew.
+func (in Input) spireVolume() corev1.Volume {
+	if in.spire().Mount == nsmv1beta1.SpireMountCSI {
+		return corev1.Volume{Name: spireVolume, VolumeSource: corev1.VolumeSource{
+			CSI: &corev1.CSIVolumeSource{Driver: spireCSIDriver, ReadOnly: ptr.To(true)},
+		}}
+	}
+	return hostPath(spireVolume, in.agentSocketDirectory(), corev1.HostPathDirectory)
+}
+
+func (in Input) spireMount() corev1.VolumeMount {
+	return corev1.VolumeMount{Name: spireVolume, MountPath: in.agentSocketDirectory(), ReadOnly: true}
+}
