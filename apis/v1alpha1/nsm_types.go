@@ -233,8 +233,10 @@ const (
 // ComponentStatus is what was seen of one workload, as in v1beta1.
 type ComponentStatus struct {
 	// name of the workload.
+	// +required
 	Name string `json:"name,omitempty"`
 	// kind of the workload: Deployment or DaemonSet.
+	// +required
 	Kind string `json:"kind,omitempty"`
 	// version is the NSM release that the workload is meant to run.
 	// +optional

@@ -106,6 +106,7 @@ const (
 type ComponentStatus struct {
 	// name of the workload.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
@@ -146,12 +147,13 @@ type NSMStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the generation of the spec that the rest of the
 	// status tells about.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// version is the NSM release that has been rolled out completely.
@@ -191,7 +193,7 @@ type NSMStatus struct {
 // +kubebuilder:printcolumn:name="Forwarders",type=string,JSONPath=`.status.forwarders`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Available")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",fieldPath=".metadata.name",message="must be at most 63 characters long: it becomes the value of a label"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must be at most 63 characters long: it becomes the value of a label"
 type NSM struct {
 	metav1.TypeMeta `json:",inline"`
 

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -86,7 +87,20 @@ func New(c client.Client) *Applier {
 // Objects that need nothing cost no request. It goes on after an error and
 // returns all of them, joined, with the changes that were made nevertheless.
 func (a *Applier) Apply(ctx context.Context, objects []client.Object) ([]Change, error) {
-	return a.each(objects, func(object client.Object) (*Change, error) { return a.applyOne(ctx, object) })
+	var first, bindings []client.Object
+	for _, object := range objects {
+		// The API server looks a role up when somebody binds it: nobody may grant
+		// what he has not.
+		if _, isBinding := object.(*rbacv1.ClusterRoleBinding); isBinding {
+			bindings = append(bindings, object)
+			continue
+		}
+		first = append(first, object)
+	}
+	apply := func(object client.Object) (*Change, error) { return a.applyOne(ctx, object) }
+	changes, err := a.each(first, apply)
+	bound, bindingErr := a.each(bindings, apply)
+	return append(changes, bound...), errors.Join(err, bindingErr)
 }
 
 // each runs do for all objects at once and collects changes and errors in the
