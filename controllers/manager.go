@@ -38,7 +38,7 @@ func CacheOptions(namespaces string) cache.Options {
 	}
 	if namespaces != "" {
 		options.DefaultNamespaces = map[string]cache.Config{}
-		for _, namespace := range strings.Split(namespaces, ",") {
+		for namespace := range strings.SplitSeq(namespaces, ",") {
 			options.DefaultNamespaces[strings.TrimSpace(namespace)] = cache.Config{}
 		}
 	}

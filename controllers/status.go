@@ -167,63 +167,81 @@ func (r *NSMReconciler) tellAvailability(before, after *nsmv1beta1.NSM) {
 // statusOf derives the new status from the old one and what was seen. It is
 // pure but for the transition times of conditions.
 func statusOf(nsm *nsmv1beta1.NSM, seen *observation, failure error) nsmv1beta1.NSMStatus {
-	status := *nsm.Status.DeepCopy()
-	set := func(conditionType string, value bool, reason, message string) {
-		conditionStatus := metav1.ConditionFalse
-		if value {
-			conditionStatus = metav1.ConditionTrue
-		}
-		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
-			Type: conditionType, Status: conditionStatus, Reason: reason, Message: limit(message),
-			ObservedGeneration: nsm.Generation,
-		})
-	}
+	s := status{NSMStatus: *nsm.Status.DeepCopy(), generation: nsm.Generation}
 	switch {
 	case failure != nil:
-		message := failureMessage(failure)
-		set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
-		set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses")
-		if !meta.IsStatusConditionTrue(status.Conditions, nsmv1beta1.ConditionAvailable) {
-			set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
-		}
-		return status
+		s.setFailed(failureMessage(failure))
 	case seen.refusal.reason != "":
-		set(nsmv1beta1.ConditionDegraded, true, seen.refusal.reason, seen.refusal.message)
-		set(nsmv1beta1.ConditionProgressing, false, seen.refusal.reason, "nothing is done until that is mended")
-		set(nsmv1beta1.ConditionAvailable, false, seen.refusal.reason, seen.refusal.message)
-		status.ObservedGeneration = nsm.Generation
-		return status
+		s.setRefused(seen.refusal)
+	default:
+		s.setSeen(seen)
 	}
+	return s.NSMStatus
+}
 
-	status.ObservedGeneration = nsm.Generation
-	status.Components = seen.components()
-	status.Managers = seen.count(mesh.RoleManager)
-	status.Forwarders = seen.count(mesh.RoleForwarder)
-	for _, concern := range concerns {
-		message := seen.messageOf(concern.role)
-		if message == "" {
-			set(concern.condition, true, "Ready", "all of "+seen.namesOf(concern.role)+" is ready")
-		} else {
-			set(concern.condition, false, "NotReady", message)
+// status is a status while it is being derived.
+type status struct {
+	nsmv1beta1.NSMStatus
+	generation int64
+}
+
+func (s *status) set(conditionType string, value bool, reason, message string) {
+	conditionStatus := metav1.ConditionFalse
+	if value {
+		conditionStatus = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(&s.Conditions, metav1.Condition{
+		Type: conditionType, Status: conditionStatus, Reason: reason, Message: limit(message),
+		ObservedGeneration: s.generation,
+	})
+}
+
+// setFailed reports that the last pass could not write all it wanted to. What
+// was available stays so: nothing is known to be down.
+func (s *status) setFailed(message string) {
+	if !meta.IsStatusConditionTrue(s.Conditions, nsmv1beta1.ConditionAvailable) {
+		s.set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
+	}
+	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses")
+	s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
+}
+
+// setRefused reports an NSM that is not acted on.
+func (s *status) setRefused(why refusal) {
+	s.ObservedGeneration = s.generation
+	s.set(nsmv1beta1.ConditionAvailable, false, why.reason, why.message)
+	s.set(nsmv1beta1.ConditionProgressing, false, why.reason, "nothing is done until that is mended")
+	s.set(nsmv1beta1.ConditionDegraded, true, why.reason, why.message)
+}
+
+// setSeen reports the workloads. A mesh that was all there and whose pods went,
+// as in a node's reboot, is not progressing: nobody changes it.
+func (s *status) setSeen(seen *observation) {
+	wasProgressing := !meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing)
+	s.ObservedGeneration = s.generation
+	s.Components = seen.components()
+	s.Managers = seen.count(mesh.RoleManager)
+	s.Forwarders = seen.count(mesh.RoleForwarder)
+
+	message := seen.messageOf("")
+	if message == "" {
+		s.Version = seen.release.String()
+		s.set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+s.Version+" is ready")
+		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
+	} else {
+		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
+		if wasProgressing || !seen.rolledOut() {
+			s.set(nsmv1beta1.ConditionProgressing, true, "RollingOut", message)
 		}
 	}
-	message := seen.messageOf("")
-	ready := message == ""
-	wasProgressing := !meta.IsStatusConditionFalse(nsm.Status.Conditions, nsmv1beta1.ConditionProgressing)
-	switch {
-	case ready:
-		status.Version = seen.release.String()
-		set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+seen.release.String()+" is ready")
-		set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
-	case wasProgressing || !seen.rolledOut():
-		set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
-		set(nsmv1beta1.ConditionProgressing, true, "RollingOut", message)
-	default:
-		set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
-		set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
+	s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+	for _, concern := range concerns {
+		if message := seen.messageOf(concern.role); message != "" {
+			s.set(concern.condition, false, "NotReady", message)
+			continue
+		}
+		s.set(concern.condition, true, "Ready", "ready: "+seen.namesOf(concern.role))
 	}
-	set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
-	return status
 }
 
 // failureMessage is the text of an error without what moves in it: the lines of

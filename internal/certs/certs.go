@@ -159,38 +159,41 @@ func (i issuer) store(ctx context.Context, secret *corev1.Secret, issued *pair, 
 // reads how to call the webhooks.
 func (i issuer) inject(ctx context.Context, ca []byte) error {
 	return errors.Join(
-		i.patch(ctx, &apiextensionsv1.CustomResourceDefinition{}, crdName, func(object client.Object) error {
-			return i.injectConversion(object.(*apiextensionsv1.CustomResourceDefinition), ca)
+		patch(ctx, i.client, crdName, &apiextensionsv1.CustomResourceDefinition{}, func(crd *apiextensionsv1.CustomResourceDefinition) error {
+			return i.injectConversion(crd, ca)
 		}),
-		i.patch(ctx, &admissionregistrationv1.MutatingWebhookConfiguration{}, mutatingConfigurationName, func(object client.Object) error {
-			webhooks := object.(*admissionregistrationv1.MutatingWebhookConfiguration).Webhooks
-			for n := range webhooks {
-				i.injectAdmission(&webhooks[n].ClientConfig, ca)
-			}
-			return nil
-		}),
-		i.patch(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{}, validatingConfigurationName, func(object client.Object) error {
-			webhooks := object.(*admissionregistrationv1.ValidatingWebhookConfiguration).Webhooks
-			for n := range webhooks {
-				i.injectAdmission(&webhooks[n].ClientConfig, ca)
-			}
-			return nil
-		}),
+		patch(ctx, i.client, mutatingConfigurationName, &admissionregistrationv1.MutatingWebhookConfiguration{},
+			func(configuration *admissionregistrationv1.MutatingWebhookConfiguration) error {
+				for n := range configuration.Webhooks {
+					i.injectAdmission(&configuration.Webhooks[n].ClientConfig, ca)
+				}
+				return nil
+			}),
+		patch(ctx, i.client, validatingConfigurationName, &admissionregistrationv1.ValidatingWebhookConfiguration{},
+			func(configuration *admissionregistrationv1.ValidatingWebhookConfiguration) error {
+				for n := range configuration.Webhooks {
+					i.injectAdmission(&configuration.Webhooks[n].ClientConfig, ca)
+				}
+				return nil
+			}),
 	)
 }
 
 // patch changes an object, when there is something to change, whoever else does
 // so at the moment.
-func (i issuer) patch(ctx context.Context, object client.Object, name string, change func(client.Object) error) error {
+func patch[T client.Object](ctx context.Context, c client.Client, name string, object T, change func(T) error) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		if err := i.client.Get(ctx, client.ObjectKey{Name: name}, object); err != nil {
+		if err := c.Get(ctx, client.ObjectKey{Name: name}, object); err != nil {
 			return fmt.Errorf("%s: is the operator installed completely? %w", name, err)
 		}
-		before := object.DeepCopyObject().(client.Object)
+		before, ok := object.DeepCopyObject().(T)
+		if !ok {
+			return fmt.Errorf("%s: the copy of a %T is no %T", name, object, object)
+		}
 		if err := change(object); err != nil || equality.Semantic.DeepEqual(before, object) {
 			return err
 		}
-		return i.client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+		return c.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	})
 }
 
