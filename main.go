@@ -101,9 +101,7 @@ func run(ctx context.Context, o options) error {
 	if err := webhooks.Setup(mgr, mgr.GetCache()); err != nil {
 		return err
 	}
-	if err := (&controllers.NSMReconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("nsm-operator"), Platform: found,
-	}).SetupWithManager(mgr); err != nil {
+	if err := (&controllers.NSMReconciler{Platform: found, Namespace: o.namespace}).SetupWithManager(mgr); err != nil {
 		return err
 	}
 	if err := controllers.AddProbes(mgr); err != nil {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -34,7 +36,13 @@ func CacheOptions(namespaces string) cache.Options {
 		ByObject:         map[client.Object]cache.ByObject{},
 	}
 	for _, kind := range mesh.Kinds() {
-		options.ByObject[kind] = cache.ByObject{Label: ours}
+		if _, isSecret := kind.(*corev1.Secret); !isSecret {
+			options.ByObject[kind] = cache.ByObject{Label: ours}
+		}
+	}
+	// The operator may read Secrets of this one name, and no others.
+	options.ByObject[&corev1.Secret{}] = cache.ByObject{
+		Label: ours, Field: fields.OneTermEqualSelector("metadata.name", mesh.WebhookSecret),
 	}
 	if namespaces != "" {
 		options.DefaultNamespaces = map[string]cache.Config{}

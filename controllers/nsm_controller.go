@@ -10,9 +10,11 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,14 +41,19 @@ const Finalizer = "nsm.networkservicemesh.io/finalizer"
 
 // NSMReconciler keeps meshes.
 type NSMReconciler struct {
-	// Client reads from the cache.
-	Client client.Client
-	// Recorder of events on NSMs.
-	Recorder events.EventRecorder
 	// Platform that the operator runs on.
 	Platform mesh.Platform
+	// Namespace of the operator itself.
+	Namespace string
 
-	applier *apply.Applier
+	// client reads from the cache.
+	client client.Client
+	// direct reads from the API server; only where no cache can know, and never
+	// in a pass with nothing to do.
+	direct   client.Reader
+	recorder events.EventRecorder
+	applier  *apply.Applier
+	now      func() time.Time
 }
 
 // The operator's own permissions: what it reads and writes, and what it hands
@@ -65,7 +72,8 @@ type NSMReconciler struct {
 
 // SetupWithManager registers the loop and what wakes it.
 func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.applier = apply.New(r.Client)
+	r.client, r.direct, r.recorder = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)
+	r.applier, r.now = apply.New(r.client), time.Now
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&nsmv1beta1.NSM{}, builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 	for _, kind := range mesh.Kinds() {
@@ -88,7 +96,7 @@ func ownerOf(_ context.Context, object client.Object) []reconcile.Request {
 // Reconcile makes one mesh what its NSM says.
 func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	nsm := &nsmv1beta1.NSM{}
-	if err := r.Client.Get(ctx, request.NamespacedName, nsm); err != nil {
+	if err := r.client.Get(ctx, request.NamespacedName, nsm); err != nil {
 		if apierrors.IsNotFound(err) {
 			nsm.Name, nsm.Namespace = request.Name, request.Namespace
 			return ctrl.Result{}, r.clean(ctx, nsm, mesh.ClusterKinds())
@@ -106,12 +114,18 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if err := r.ensureFinalizer(ctx, nsm); err != nil {
 		return ctrl.Result{}, err
 	}
-	result, err := r.run(ctx, nsm)
+	seen, err := r.run(ctx, nsm)
 	if isNamespaceTerminating(err) {
 		// The NSM goes with its namespace; its own deletion wakes the loop.
 		return ctrl.Result{}, nil
 	}
-	return ctrl.Result{}, r.report(ctx, nsm, result, err)
+	if err := r.report(ctx, nsm, seen, err); err != nil {
+		return ctrl.Result{}, err
+	}
+	if seen.wakeAt.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{RequeueAfter: max(seen.wakeAt.Sub(r.now()), time.Second)}, nil
 }
 
 // refused tells whether, and why, an NSM is not acted on. The webhook refuses
@@ -124,7 +138,7 @@ func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*obse
 		}}, nil
 	}
 	var all nsmv1beta1.NSMList
-	if err := r.Client.List(ctx, &all); err != nil {
+	if err := r.client.List(ctx, &all); err != nil {
 		return nil, err
 	}
 	for i := range all.Items {
@@ -166,19 +180,50 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 	if err != nil {
 		return nil, err
 	}
-	components := mesh.Components(mesh.Input{NSM: nsm, Release: nsmRelease, Platform: r.Platform})
+	in := mesh.Input{NSM: nsm, Release: nsmRelease, Platform: r.Platform, OperatorNamespace: r.Namespace}
+	renewAt, err := r.prepareWebhook(ctx, &in)
+	if err != nil {
+		return nil, err
+	}
+	components := mesh.Components(in)
 	objects := clientObjects(mesh.Objects(components))
+	failure := r.write(ctx, nsm, objects)
+	// What is up and what is down is seen also when not all could be written.
+	seen, err := r.observe(ctx, nsmRelease, components)
+	if err != nil {
+		return nil, errors.Join(failure, err)
+	}
+	seen.wakeAt = renewAt
+	contested, again := r.applier.Contested(objects)
+	if seen.contested = contested; len(contested) > 0 {
+		seen.wake(r.now().Add(again))
+	}
+	return seen, failure
+}
+
+// write applies the objects and prunes what else there is of the mesh.
+func (r *NSMReconciler) write(ctx context.Context, nsm *nsmv1beta1.NSM, objects []client.Object) error {
 	changes, err := r.applier.Apply(ctx, objects)
 	r.tell(ctx, nsm, changes)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pruned, err := r.applier.Prune(ctx, clientObjects(mesh.Kinds()), mesh.OwnerLabels(nsm), objects)
 	r.tell(ctx, nsm, pruned)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return r.observe(ctx, nsmRelease, components)
+	if touchesWebhook(append(changes, pruned...)) {
+		return r.removeWebhookRegistrations(ctx, nsm)
+	}
+	return nil
+}
+
+// touchesWebhook tells whether the admission webhook's pods change or go.
+func touchesWebhook(changes []apply.Change) bool {
+	return slices.ContainsFunc(changes, func(change apply.Change) bool {
+		return change.Kind == "Deployment" && change.Name == mesh.WebhookName && change.Action != apply.Created
+	})
 }
 
 // finalize removes the mesh of an NSM that is being deleted, and lets the NSM
@@ -186,6 +231,11 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error {
 	if !controllerutil.ContainsFinalizer(nsm, Finalizer) {
 		return nil
+	}
+	// What calls the admission webhook goes first: left behind for a moment, it
+	// would block the creation of pods in the whole cluster.
+	if err := r.removeWebhookRegistrations(ctx, nsm); err != nil {
+		return err
 	}
 	if err := r.clean(ctx, nsm, mesh.Kinds()); err != nil {
 		return err
@@ -197,7 +247,7 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 	}
 	released := nsm.DeepCopy()
 	controllerutil.RemoveFinalizer(released, Finalizer)
-	return client.IgnoreNotFound(r.Client.Patch(ctx, released, client.MergeFrom(nsm)))
+	return client.IgnoreNotFound(r.client.Patch(ctx, released, client.MergeFrom(nsm)))
 }
 
 // clean deletes all objects of the kinds that belong to the NSM.
@@ -215,7 +265,7 @@ func (r *NSMReconciler) ensureFinalizer(ctx context.Context, nsm *nsmv1beta1.NSM
 	}
 	before := nsm.DeepCopy()
 	controllerutil.AddFinalizer(nsm, Finalizer)
-	return r.Client.Patch(ctx, nsm, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	return r.client.Patch(ctx, nsm, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }
 
 // tell logs changes and tells them as events, one an action.
@@ -231,7 +281,7 @@ func (r *NSMReconciler) tell(ctx context.Context, nsm *nsmv1beta1.NSM, changes [
 	for _, action := range []apply.Action{apply.Created, apply.Updated, apply.Repaired, apply.Recreated, apply.Pruned} {
 		if names := byAction[action]; len(names) > 0 {
 			slices.Sort(names)
-			r.Recorder.Eventf(nsm, nil, corev1.EventTypeNormal, string(action), "Apply",
+			r.recorder.Eventf(nsm, nil, corev1.EventTypeNormal, string(action), "Apply",
 				"%s", limit(string(action)+" "+strings.Join(names, ", ")))
 		}
 	}

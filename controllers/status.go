@@ -10,7 +10,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +33,18 @@ type observation struct {
 	release   release.Release
 	workloads []workload
 	refusal   refusal
+	// wakeAt is when the loop has to look again though nothing happens; zero for
+	// never.
+	wakeAt time.Time
+	// contested are the objects that somebody else keeps changing.
+	contested []string
+}
+
+// wake lets the loop look again at a time, or earlier.
+func (o *observation) wake(at time.Time) {
+	if o.wakeAt.IsZero() || at.Before(o.wakeAt) {
+		o.wakeAt = at
+	}
 }
 
 // refusal says why an NSM is not acted on; empty when it is.
@@ -48,6 +62,9 @@ type workload struct {
 	ready      int32
 	// rolledOut: every pod that should run is there and of the current definition.
 	rolledOut bool
+	// changing: there are pods of an older definition, or the newest definition
+	// has not been acted on. A pod that is missing is no change.
+	changing bool
 	// exists: the workload itself was seen.
 	exists bool
 }
@@ -65,12 +82,12 @@ func (w workload) message() string {
 		return ""
 	case !w.exists:
 		return name + " has not been created yet"
-	case w.desired == 0 && w.rolledOut && w.kind == "DaemonSet":
-		return name + " has no node to run on: no node matches its node selector, affinity and tolerations"
-	case w.desired == 0 && w.rolledOut:
-		return name + " is scaled to zero"
-	case !w.rolledOut:
+	case w.changing:
 		return name + " is rolling out"
+	case w.desired == 0 && w.kind == "DaemonSet":
+		return name + " has no node to run on: no node matches its node selector, affinity and tolerations"
+	case w.desired == 0:
+		return name + " is scaled to zero"
 	default:
 		return name + " has pods that are not ready"
 	}
@@ -100,13 +117,13 @@ func (r *NSMReconciler) observeWorkload(ctx context.Context, component mesh.Comp
 	switch component.Workload.(type) {
 	case *appsv1.DaemonSet:
 		live := &appsv1.DaemonSet{}
-		if err := r.Client.Get(ctx, key, live); err != nil {
+		if err := r.client.Get(ctx, key, live); err != nil {
 			return observed, client.IgnoreNotFound(err)
 		}
 		observed.seeDaemonSet(live)
 	case *appsv1.Deployment:
 		live := &appsv1.Deployment{}
-		if err := r.Client.Get(ctx, key, live); err != nil {
+		if err := r.client.Get(ctx, key, live); err != nil {
 			return observed, client.IgnoreNotFound(err)
 		}
 		observed.seeDeployment(live)
@@ -118,14 +135,16 @@ func (w *workload) seeDaemonSet(live *appsv1.DaemonSet) {
 	status := live.Status
 	w.exists = true
 	w.desired, w.updated, w.ready = status.DesiredNumberScheduled, status.UpdatedNumberScheduled, status.NumberReady
-	w.rolledOut = status.ObservedGeneration >= live.Generation && w.updated >= w.desired
+	w.changing = status.ObservedGeneration < live.Generation || w.updated < status.CurrentNumberScheduled
+	w.rolledOut = !w.changing && w.updated >= w.desired
 }
 
 func (w *workload) seeDeployment(live *appsv1.Deployment) {
 	status := live.Status
 	w.exists = true
 	w.desired, w.updated, w.ready = ptr.Deref(live.Spec.Replicas, 1), status.UpdatedReplicas, status.ReadyReplicas
-	w.rolledOut = status.ObservedGeneration >= live.Generation && w.updated >= w.desired && status.Replicas <= w.updated
+	w.changing = status.ObservedGeneration < live.Generation || w.updated < status.Replicas
+	w.rolledOut = !w.changing && w.updated >= w.desired
 }
 
 // concerns are the conditions that each tell about one role.
@@ -136,6 +155,7 @@ var concerns = []struct {
 	{nsmv1beta1.ConditionRegistryReady, mesh.RoleRegistry},
 	{nsmv1beta1.ConditionManagersReady, mesh.RoleManager},
 	{nsmv1beta1.ConditionForwardersReady, mesh.RoleForwarder},
+	{nsmv1beta1.ConditionAdmissionWebhookReady, mesh.RoleWebhook},
 }
 
 // report writes what was seen, or the error, into the status, when it differs.
@@ -145,7 +165,7 @@ func (r *NSMReconciler) report(ctx context.Context, nsm *nsmv1beta1.NSM, seen *o
 	if equality.Semantic.DeepEqual(before.Status, nsm.Status) {
 		return failure
 	}
-	if err := r.Client.Status().Patch(ctx, nsm, client.MergeFrom(before)); err != nil {
+	if err := r.client.Status().Patch(ctx, nsm, client.MergeFrom(before)); err != nil {
 		return errors.Join(failure, client.IgnoreNotFound(err))
 	}
 	r.tellAvailability(before, nsm)
@@ -158,9 +178,9 @@ func (r *NSMReconciler) tellAvailability(before, after *nsmv1beta1.NSM) {
 	available := meta.FindStatusCondition(after.Status.Conditions, nsmv1beta1.ConditionAvailable)
 	switch {
 	case !was && available.Status == metav1.ConditionTrue:
-		r.Recorder.Eventf(after, nil, corev1.EventTypeNormal, "Available", "Observe", "%s", available.Message)
+		r.recorder.Eventf(after, nil, corev1.EventTypeNormal, "Available", "Observe", "%s", available.Message)
 	case was && available.Status != metav1.ConditionTrue:
-		r.Recorder.Eventf(after, nil, corev1.EventTypeWarning, "Unavailable", "Observe", "%s", limit(available.Message))
+		r.recorder.Eventf(after, nil, corev1.EventTypeWarning, "Unavailable", "Observe", "%s", limit(available.Message))
 	}
 }
 
@@ -170,7 +190,7 @@ func statusOf(nsm *nsmv1beta1.NSM, seen *observation, failure error) nsmv1beta1.
 	s := status{NSMStatus: *nsm.Status.DeepCopy(), generation: nsm.Generation}
 	switch {
 	case failure != nil:
-		s.setFailed(failureMessage(failure))
+		s.setFailed(failureMessage(failure), seen)
 	case seen.refusal.reason != "":
 		s.setRefused(seen.refusal)
 	default:
@@ -197,9 +217,16 @@ func (s *status) set(conditionType string, value bool, reason, message string) {
 }
 
 // setFailed reports that the last pass could not write all it wanted to. What
-// was available stays so: nothing is known to be down.
-func (s *status) setFailed(message string) {
-	if !meta.IsStatusConditionTrue(s.Conditions, nsmv1beta1.ConditionAvailable) {
+// was available stays so as long as nothing is seen to be down.
+func (s *status) setFailed(message string, seen *observation) {
+	waits := ""
+	if seen != nil {
+		s.setParts(seen)
+		waits = seen.messageOf("")
+	}
+	if waits != "" {
+		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", waits)
+	} else if !meta.IsStatusConditionTrue(s.Conditions, nsmv1beta1.ConditionAvailable) {
 		s.set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
 	}
 	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses")
@@ -219,10 +246,7 @@ func (s *status) setRefused(why refusal) {
 func (s *status) setSeen(seen *observation) {
 	wasProgressing := !meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing)
 	s.ObservedGeneration = s.generation
-	s.Components = seen.components()
-	s.Managers = seen.count(mesh.RoleManager)
-	s.Forwarders = seen.count(mesh.RoleForwarder)
-
+	s.setParts(seen)
 	message := seen.messageOf("")
 	if message == "" {
 		s.Version = seen.release.String()
@@ -230,12 +254,28 @@ func (s *status) setSeen(seen *observation) {
 		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
 	} else {
 		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
-		if wasProgressing || !seen.rolledOut() {
+		if wasProgressing || seen.isChanging() {
 			s.set(nsmv1beta1.ConditionProgressing, true, "RollingOut", message)
 		}
 	}
-	s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+	if len(seen.contested) > 0 {
+		s.set(nsmv1beta1.ConditionDegraded, true, "Contested", "somebody else keeps changing "+strings.Join(seen.contested, ", ")+
+			": it is put right with growing pauses; its metadata.managedFields tell who else writes it")
+	} else {
+		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+	}
+}
+
+// setParts reports the workloads one by one.
+func (s *status) setParts(seen *observation) {
+	s.Components = seen.components()
+	s.Managers = seen.count(mesh.RoleManager)
+	s.Forwarders = seen.count(mesh.RoleForwarder)
 	for _, concern := range concerns {
+		if !seen.has(concern.role) {
+			meta.RemoveStatusCondition(&s.Conditions, concern.condition)
+			continue
+		}
 		if message := seen.messageOf(concern.role); message != "" {
 			s.set(concern.condition, false, "NotReady", message)
 			continue
@@ -254,13 +294,8 @@ func failureMessage(failure error) string {
 	return strings.ReplaceAll(failure.Error(), "\n", "; ")
 }
 
-func (o *observation) rolledOut() bool {
-	for _, w := range o.workloads {
-		if !w.exists || !w.rolledOut {
-			return false
-		}
-	}
-	return true
+func (o *observation) isChanging() bool {
+	return slices.ContainsFunc(o.workloads, func(w workload) bool { return !w.exists || w.changing })
 }
 
 // messageOf joins what the workloads of a role, or of all with "", wait for.
@@ -272,6 +307,10 @@ func (o *observation) messageOf(role mesh.Role) string {
 		}
 	}
 	return strings.Join(messages, "; ")
+}
+
+func (o *observation) has(role mesh.Role) bool {
+	return slices.ContainsFunc(o.workloads, func(w workload) bool { return w.role == role })
 }
 
 func (o *observation) namesOf(role mesh.Role) string {

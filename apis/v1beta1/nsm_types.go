@@ -7,6 +7,8 @@
 package v1beta1
 
 import (
+	"encoding/json"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -80,6 +82,11 @@ type NSMSpec struct {
 	// upgrade describes how the mesh goes from one release to another.
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`
+
+	// Unreadable holds, by name and as they were written, the members whose
+	// values have a type that the fields above cannot hold. No such object passes
+	// validation; one that came another way is still read, and loses nothing.
+	Unreadable map[string]json.RawMessage `json:"-"`
 }
 
 // Types of the conditions of an NSM. Each is True when all is well, but for
@@ -100,6 +107,9 @@ const (
 	// ConditionForwardersReady: every forwarder is up on every node that should
 	// have one.
 	ConditionForwardersReady = "ForwardersReady"
+	// ConditionAdmissionWebhookReady: the admission webhook is up; absent where
+	// there is none.
+	ConditionAdmissionWebhookReady = "AdmissionWebhookReady"
 )
 
 // ComponentStatus is what was seen of one workload of the mesh.
@@ -179,6 +189,9 @@ type NSMStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Components []ComponentStatus `json:"components,omitempty"`
+
+	// Unreadable holds what cannot be read, as in the spec.
+	Unreadable map[string]json.RawMessage `json:"-"`
 }
 
 // NSM is a Network Service Mesh: its registry, network service managers and

@@ -93,10 +93,10 @@ func (i issuer) ensure(ctx context.Context) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("secret %s/%s: %w", i.namespace, secretName, err)
 	}
-	if err := i.inject(ctx, shared.ca); err != nil {
+	if err := i.inject(ctx, shared.CA); err != nil {
 		return nil, err
 	}
-	certificate, err := tls.X509KeyPair(shared.certificate, shared.key)
+	certificate, err := tls.X509KeyPair(shared.Certificate, shared.Key)
 	return &certificate, err
 }
 
@@ -118,7 +118,7 @@ func (i issuer) names() ([]string, error) {
 
 // sharedPair reads the pair from the Secret, or writes a new one there. Of two
 // replicas that do so at once one loses, and reads what the other wrote.
-func (i issuer) sharedPair(ctx context.Context, names []string) (*pair, error) {
+func (i issuer) sharedPair(ctx context.Context, names []string) (*Pair, error) {
 	for {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: secretName, Namespace: i.namespace}}
 		err := i.client.Get(ctx, client.ObjectKeyFromObject(secret), secret)
@@ -126,11 +126,11 @@ func (i issuer) sharedPair(ctx context.Context, names []string) (*pair, error) {
 		if client.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		found := &pair{certificate: secret.Data[corev1.TLSCertKey], key: secret.Data[corev1.TLSPrivateKeyKey], ca: secret.Data[caKey]}
-		if exists && found.usable(names, time.Now()) == nil {
+		found := &Pair{Certificate: secret.Data[corev1.TLSCertKey], Key: secret.Data[corev1.TLSPrivateKeyKey], CA: secret.Data[caKey]}
+		if exists && found.Usable(names, time.Now()) == nil {
 			return found, nil
 		}
-		issued, err := issue(names, time.Now())
+		issued, err := Issue(names, time.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -144,10 +144,10 @@ func (i issuer) sharedPair(ctx context.Context, names []string) (*pair, error) {
 	}
 }
 
-func (i issuer) store(ctx context.Context, secret *corev1.Secret, issued *pair, exists bool) error {
+func (i issuer) store(ctx context.Context, secret *corev1.Secret, issued *Pair, exists bool) error {
 	secret.Type = corev1.SecretTypeTLS
 	secret.Data = map[string][]byte{
-		corev1.TLSCertKey: issued.certificate, corev1.TLSPrivateKeyKey: issued.key, caKey: issued.ca,
+		corev1.TLSCertKey: issued.Certificate, corev1.TLSPrivateKeyKey: issued.Key, caKey: issued.CA,
 	}
 	if exists {
 		return i.client.Update(ctx, secret)

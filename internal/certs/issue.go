@@ -35,14 +35,16 @@ const (
 	backdate = time.Hour
 )
 
-// pair is a serving certificate with its key and its CA, PEM-encoded.
-type pair struct {
-	certificate, key, ca []byte
+// Pair is a serving certificate with its key and the CAs to trust it by,
+// PEM-encoded.
+type Pair struct {
+	Certificate, Key, CA []byte
 }
 
-// issue makes a CA, signs one serving certificate with it, and forgets the CA's
-// key: nothing else can ever be signed by what the API server trusts.
-func issue(names []string, now time.Time) (*pair, error) {
+// Issue makes a CA, signs one serving certificate with it, and forgets the CA's
+// key: nothing else can ever be signed by what the API server trusts. The names
+// are DNS names or IP addresses.
+func Issue(names []string, now time.Time) (*Pair, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func issue(names []string, now time.Time) (*pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pair{certificate: pemOf(serving), key: keyPEM, ca: pemOf(ca)}, nil
+	return &Pair{Certificate: pemOf(serving), Key: keyPEM, CA: pemOf(ca)}, nil
 }
 
 // sign completes a template and signs it; without a parent it signs itself.
@@ -101,17 +103,42 @@ func sign(template, parent *x509.Certificate, public crypto.PublicKey, signer cr
 	return x509.ParseCertificate(der)
 }
 
-// usable tells whether a pair serves all the names and will for a while.
-func (p *pair) usable(names []string, now time.Time) error {
-	if _, err := tls.X509KeyPair(p.certificate, p.key); err != nil {
+// Succeed issues the pair that comes after p: those who trust it trust p, too,
+// which servers go on to use until they know the new one.
+func (p *Pair) Succeed(names []string, now time.Time) (*Pair, error) {
+	next, err := Issue(names, now)
+	if err != nil {
+		return nil, err
+	}
+	// One that is no certificate, or has ended, need not be trusted any more.
+	previous, err := cert.ParseCertsPEM(p.CA)
+	if err == nil && now.Before(previous[0].NotAfter) {
+		next.CA = append(next.CA, pemOf(previous[0])...)
+	}
+	return next, nil
+}
+
+// RenewAt is the time from which the pair should be succeeded.
+func (p *Pair) RenewAt() (time.Time, error) {
+	certificates, err := cert.ParseCertsPEM(p.Certificate)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return certificates[0].NotAfter.Add(-renewal), nil
+}
+
+// Usable tells, by an error, whether a pair serves all the names and will for a
+// while.
+func (p *Pair) Usable(names []string, now time.Time) error {
+	if _, err := tls.X509KeyPair(p.Certificate, p.Key); err != nil {
 		return err
 	}
-	certificates, err := cert.ParseCertsPEM(p.certificate)
+	certificates, err := cert.ParseCertsPEM(p.Certificate)
 	if err != nil {
 		return err
 	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(p.ca) {
+	if !roots.AppendCertsFromPEM(p.CA) {
 		return fmt.Errorf("no CA certificate")
 	}
 	for _, name := range names {

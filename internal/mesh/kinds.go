@@ -7,6 +7,7 @@
 package mesh
 
 import (
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -21,8 +22,10 @@ func Kinds() []Object {
 	return []Object{
 		&appsv1.DaemonSet{},
 		&appsv1.Deployment{},
+		&corev1.Secret{},
 		&corev1.Service{},
 		&corev1.ServiceAccount{},
+		&admissionregistrationv1.MutatingWebhookConfiguration{},
 		&rbacv1.ClusterRole{},
 		&rbacv1.ClusterRoleBinding{},
 	}
@@ -31,7 +34,9 @@ func Kinds() []Object {
 // ClusterKinds are those of Kinds that are cluster-scoped, and so are not
 // removed with their owner.
 func ClusterKinds() []Object {
-	return []Object{&rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}}
+	return []Object{
+		&admissionregistrationv1.MutatingWebhookConfiguration{}, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{},
+	}
 }
 
 // Conflict tells why two meshes cannot live side by side: "" when they can.

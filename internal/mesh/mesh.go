@@ -40,6 +40,15 @@ type Input struct {
 	Release release.Release
 	// Platform that the mesh runs on.
 	Platform Platform
+	// OperatorNamespace is the operator's own.
+	OperatorNamespace string
+	// WebhookCertificate of the admission webhook, where NeedsWebhookCertificate
+	// says so.
+	WebhookCertificate Certificate
+	// WebhookServing: the admission webhook answers, or has before. Until then
+	// the API server is not told to ask it: nobody's pods wait for an image that
+	// cannot be pulled.
+	WebhookServing bool
 }
 
 // Role is what a component is to the mesh.
@@ -50,6 +59,7 @@ const (
 	RoleRegistry  Role = "registry"
 	RoleManager   Role = "nsmgr"
 	RoleForwarder Role = "forwarder"
+	RoleWebhook   Role = "admission-webhook"
 )
 
 // Component is one part of the mesh: a workload and all that it needs.
@@ -68,6 +78,7 @@ var components = []func(Input) []Component{
 	registry,
 	nsmgr,
 	forwarders,
+	admissionWebhook,
 }
 
 // Components renders all parts of a mesh, always in the same order.

@@ -7,8 +7,6 @@
 package mesh
 
 import (
-	"maps"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -78,11 +76,7 @@ func (p part) selector() map[string]string {
 
 // podLabels puts ours over the user's.
 func (p part) podLabels(user map[string]string) map[string]string {
-	labels := maps.Clone(user)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	maps.Copy(labels, p.labels())
+	labels := mergeMaps(user, p.labels())
 	labels[labelApp] = p.app
 	labels[labelSpiffeID] = "true"
 	return labels

@@ -8,12 +8,14 @@ package mesh
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -23,6 +25,8 @@ import (
 const (
 	nsmVolume    = "nsm-socket"
 	nsmDirectory = "/var/lib/networkservicemesh"
+	// nonRoot is the user of pods that need no root; OpenShift chooses one itself.
+	nonRoot = 1000
 )
 
 // image of a container: the user's whole reference, or NSM's name under
@@ -211,4 +215,37 @@ func confined() *corev1.SecurityContext {
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
+}
+
+func (in Input) nonRootUser() *corev1.PodSecurityContext {
+	if in.Platform.OpenShift {
+		return &corev1.PodSecurityContext{RunAsNonRoot: ptr.To(true)}
+	}
+	return &corev1.PodSecurityContext{
+		RunAsNonRoot: ptr.To(true),
+		RunAsUser:    ptr.To(int64(nonRoot)),
+		RunAsGroup:   ptr.To(int64(nonRoot)),
+	}
+}
+
+// rollingStrategy never leaves the mesh without a pod.
+func rollingStrategy() appsv1.DeploymentStrategy {
+	return appsv1.DeploymentStrategy{
+		Type: appsv1.RollingUpdateDeploymentStrategyType,
+		RollingUpdate: &appsv1.RollingUpdateDeployment{
+			MaxUnavailable: ptr.To(intstr.FromInt32(0)),
+			MaxSurge:       ptr.To(intstr.FromInt32(1)),
+		},
+	}
+}
+
+// mergeMaps puts ours over the user's; nil when there is nothing.
+func mergeMaps(user, ours map[string]string) map[string]string {
+	if len(user)+len(ours) == 0 {
+		return nil
+	}
+	merged := make(map[string]string, len(user)+len(ours))
+	maps.Copy(merged, user)
+	maps.Copy(merged, ours)
+	return merged
 }

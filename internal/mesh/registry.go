@@ -27,8 +27,6 @@ const (
 	// its own and in other domains (sdk, dnsresolve/common.go).
 	registryService = "registry"
 	registryPort    = 5002
-	// nonRoot is the user of pods that need no root; OpenShift chooses one itself.
-	nonRoot = 1000
 )
 
 // registry renders the registry of either kind (apps/registry-k8s,
@@ -103,24 +101,7 @@ func registryStrategy(spec nsmv1beta1.RegistrySpec) appsv1.DeploymentStrategy {
 	if !isK8s(spec) {
 		return appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
 	}
-	return appsv1.DeploymentStrategy{
-		Type: appsv1.RollingUpdateDeploymentStrategyType,
-		RollingUpdate: &appsv1.RollingUpdateDeployment{
-			MaxUnavailable: ptr.To(intstr.FromInt32(0)),
-			MaxSurge:       ptr.To(intstr.FromInt32(1)),
-		},
-	}
-}
-
-func (in Input) nonRootUser() *corev1.PodSecurityContext {
-	if in.Platform.OpenShift {
-		return &corev1.PodSecurityContext{RunAsNonRoot: ptr.To(true)}
-	}
-	return &corev1.PodSecurityContext{
-		RunAsNonRoot: ptr.To(true),
-		RunAsUser:    ptr.To(int64(nonRoot)),
-		RunAsGroup:   ptr.To(int64(nonRoot)),
-	}
+	return rollingStrategy()
 }
 
 func (p part) registryContainer(spec nsmv1beta1.RegistrySpec) corev1.Container {

@@ -16,6 +16,10 @@ type Facts struct {
 	VPP             Container
 	OVS             Container
 	SRIOV           Container
+	Webhook         Container
+	NsmgrProxy      Container
+	MapIP           Container
+	RegistryProxy   Container
 
 	// The next registry in line, by the kind of registry.
 	RegistryK8sProxyURL    string
@@ -48,6 +52,19 @@ type Facts struct {
 	MetricsExportInterval bool
 	// OVSBridgeEnv names the variable with the bridge's name.
 	OVSBridgeEnv string
+	// WebhookClientEnv: the webhook reads NSM_ENVS and NSM_LABELS for what it injects.
+	WebhookClientEnv bool
+	// WebhookClientResources: the webhook reads NSM_SIDECAR_* for what it injects.
+	WebhookClientResources bool
+	// WebhookReadsNamespaces: the webhook reads namespaces.
+	WebhookReadsNamespaces bool
+	// WebhookCertificate: the webhook takes a serving certificate from files and
+	// registers itself no more (cmd-admission-webhook-k8s, main.go).
+	WebhookCertificate bool
+	// MapIPNodeNameEnv and MapIPOutputEnv name map-ip's variables, "" for none.
+	MapIPNodeNameEnv, MapIPOutputEnv string
+	// CSIDriver: NSM has a CSI driver.
+	CSIDriver bool
 }
 
 // Container tells about one container in one release.
@@ -82,12 +99,17 @@ var rows = []row{
 			Nsmgr:                    Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "60Mi"}},
 			VPP:                      Container{EnvPrefix: "NSM_", LogLevel: true, Requests: Resources{CPU: "150m"}, Limits: Resources{CPU: "500m", Memory: "400Mi"}},
 			SRIOV:                    Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "40Mi"}},
+			Webhook:                  Container{EnvPrefix: "NSM_"},
+			NsmgrProxy:               Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "60Mi"}},
+			MapIP:                    Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "50m", Memory: "10Mi"}},
+			RegistryProxy:            Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "100m", Memory: "20Mi"}},
 			RegistryK8sProxyURL:      "nsmgr-proxy:5004",
 			RegistryMemoryProxyURL:   "registry-proxy-svc:5003",
 			NsmgrListenOn:            "unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://:5001",
 			NsmgrProbeAddress:        ":5001",
 			OpenTelemetryEndpointEnv: "OPENTELEMETRYENDPOINT",
 			OVSBridgeEnv:             "BRIDGENAME",
+			MapIPOutputEnv:           "NSM_OUTPUTPATH",
 		}
 	}},
 	{"v1.1.1", "registry-k8s, -memory, nsmgr, forwarder-sriov: log levels", func(f *Facts) {
@@ -122,11 +144,29 @@ var rows = []row{
 	{"v1.1.1", "forwarder-ovs: first release", func(f *Facts) {
 		f.OVS = Container{EnvPrefix: "NSM_", LogLevel: true, Limits: Resources{CPU: "2", Memory: "1Gi"}}
 	}},
+	{"v1.1.1", "nsmgr-proxy: log level and resources", func(f *Facts) {
+		f.NsmgrProxy = Container{
+			EnvPrefix: "NSM_", LogLevel: true,
+			Requests: Resources{CPU: "200m"}, Limits: Resources{CPU: "400m", Memory: "100Mi"},
+		}
+	}},
+	{"v1.1.1", "nsmgr-proxy: map-ip's resources and node name", func(f *Facts) {
+		f.MapIP.Limits.Memory = "25Mi"
+		f.MapIPNodeNameEnv = "NSM_NODENAME"
+	}},
+	{"v1.1.1", "registry-proxy-dns: log level and resources", func(f *Facts) {
+		f.RegistryProxy = Container{
+			EnvPrefix: "NSM_", LogLevel: true,
+			Requests: Resources{CPU: "100m"}, Limits: Resources{CPU: "200m", Memory: "40Mi"},
+		}
+	}},
+	{"v1.2.0", "admission-webhook-k8s: NSM_ENVS, NSM_LABELS", func(f *Facts) { f.WebhookClientEnv = true }},
 	{"v1.3.0", "nsmgr, forwarder-vpp: probe timings, startup probe", func(f *Facts) { f.ProbeTimings = true }},
 	{"v1.3.0", "forwarder-vpp: hostPID", func(f *Facts) { f.VPPHostPID = true }},
 	{"v1.3.0", "forwarder-vpp: /var/run/vpp", func(f *Facts) { f.VPPExternalMount = true }},
 	{"v1.3.1", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Limits.CPU = "525m" }},
 	{"v1.4.0", "forwarder-ovs: resources", func(f *Facts) { f.OVS.Limits.CPU = "" }},
+	{"v1.6.0", "admission-webhook-k8s: role", func(f *Facts) { f.WebhookReadsNamespaces = true }},
 	{"v1.6.2", "nsmgr: listens on the pod's address", func(f *Facts) {
 		f.NsmgrListenOn = "unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001"
 	}},
@@ -148,7 +188,15 @@ var rows = []row{
 	}},
 	{"v1.9.0", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Requests.Memory = "350Mi" }},
 	{"v1.9.0", "cmd-forwarder-vpp, internal/config: NSM_VPP_INIT", func(f *Facts) { f.VPPInit = true }},
+	{"v1.10.0", "nsm-csi: first release", func(f *Facts) { f.CSIDriver = true }},
+	{"v1.11.0", "admission-webhook-k8s: NSM_SIDECAR_*", func(f *Facts) { f.WebhookClientResources = true }},
 	{"v1.11.0", "all main.go: NSM_METRICS_EXPORT_INTERVAL", func(f *Facts) { f.MetricsExportInterval = true }},
+	{"v1.12.0", "cmd-admission-webhook-k8s, main.go: NSM_CERT_FILE_PATH, no self-registration", func(f *Facts) {
+		f.WebhookCertificate = true
+	}},
+	{"v1.13.1", "nsmgr-proxy: map-ip's names", func(f *Facts) {
+		f.MapIPNodeNameEnv, f.MapIPOutputEnv = "NSM_NODE_NAME", "NSM_OUTPUT_PATH"
+	}},
 	{"v1.13.1", "registry-memory: environment prefix", func(f *Facts) { f.RegistryMemory.EnvPrefix = "NSM_" }},
 	{"v1.13.1", "all main.go: split_words names", func(f *Facts) {
 		f.OpenTelemetryEndpointEnv = "OPEN_TELEMETRY_ENDPOINT"

@@ -1,0 +1,328 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	dto "github.com/prometheus/client_model/go"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/controllers"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// operator is one life of the operator's loop.
+type operator struct {
+	requests *requests
+	// stop ends it.
+	stop func()
+}
+
+// startOperator starts the loop as main does, and returns when it works.
+func startOperator() *operator {
+	GinkgoHelper()
+	return startMortalOperator(-1, false)
+}
+
+// startMortalOperator starts a loop that dies after a number of writes.
+func startMortalOperator(writes int, loseAnswer bool) *operator {
+	GinkgoHelper()
+	o := &operator{requests: &requests{writesLeft: writes, loseAnswer: loseAnswer}}
+	config := rest.CopyConfig(operatorConfig)
+	config.Wrap(o.requests.wrap)
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:     scheme,
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Cache:      controllers.CacheOptions(""),
+		Client:     client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	Expect((&controllers.NSMReconciler{}).SetupWithManager(mgr)).To(Succeed())
+	o.stop = run(mgr)
+	Eventually(mgr.Elected()).Should(BeClosed())
+	return o
+}
+
+// newNSM makes an NSM in a namespace of its own. Both go at the end of the spec.
+func newNSM(ctx context.Context, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {
+	GinkgoHelper()
+	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(ctx), Name: "mesh"}, Spec: spec}
+	// The webhook may still know the mesh of the last spec.
+	Eventually(func() error { return admin.Create(ctx, nsm) }).Should(Succeed())
+	DeferCleanup(remove, nsm)
+	return nsm
+}
+
+func newNamespace(ctx context.Context) string {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}
+	Expect(admin.Create(ctx, namespace)).To(Succeed())
+	return namespace.Name
+}
+
+// remove takes an NSM and its objects away by force, with or without an operator.
+func remove(ctx context.Context, nsm *nsmv1beta1.NSM) {
+	GinkgoHelper()
+	Expect(client.IgnoreNotFound(admin.Delete(ctx, nsm))).To(Succeed())
+	Eventually(func() error {
+		err := admin.Patch(ctx, nsm.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))
+		return client.IgnoreNotFound(err)
+	}).Should(Succeed())
+	Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)) }).Should(BeTrue())
+	for _, object := range owned(ctx, nsm) {
+		Expect(client.IgnoreNotFound(admin.Delete(ctx, object))).To(Succeed())
+	}
+}
+
+// owned lists all objects that carry the NSM's labels.
+func owned(ctx context.Context, nsm *nsmv1beta1.NSM) []client.Object {
+	GinkgoHelper()
+	var objects []client.Object
+	for _, kind := range mesh.Kinds() {
+		gvk, err := apiutil.GVKForObject(kind, scheme)
+		Expect(err).NotTo(HaveOccurred())
+		empty, err := scheme.New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		Expect(err).NotTo(HaveOccurred())
+		list, ok := empty.(client.ObjectList)
+		Expect(ok).To(BeTrue())
+		Expect(admin.List(ctx, list, client.MatchingLabels(mesh.OwnerLabels(nsm)))).To(Succeed())
+		Expect(meta.EachListItem(list, func(item runtime.Object) error {
+			object, ok := item.(client.Object)
+			Expect(ok).To(BeTrue())
+			object.GetObjectKind().SetGroupVersionKind(gvk)
+			objects = append(objects, object)
+			return nil
+		})).To(Succeed())
+	}
+	return objects
+}
+
+// versions maps the NSM's objects, and itself, to their resource versions.
+func versions(ctx context.Context, nsm *nsmv1beta1.NSM) map[string]string {
+	GinkgoHelper()
+	found := map[string]string{"NSM": reread(ctx, nsm).ResourceVersion}
+	for _, object := range owned(ctx, nsm) {
+		found[nameOf(object)] = object.GetResourceVersion()
+	}
+	return found
+}
+
+// names of the NSM's objects: "Kind name", with the namespace taken out of it.
+func names(ctx context.Context, nsm *nsmv1beta1.NSM) []string {
+	GinkgoHelper()
+	found := []string{}
+	for _, object := range owned(ctx, nsm) {
+		found = append(found, strings.ReplaceAll(nameOf(object), nsm.Namespace, "NAMESPACE"))
+	}
+	return found
+}
+
+func nameOf(object client.Object) string {
+	return object.GetObjectKind().GroupVersionKind().Kind + " " + object.GetName()
+}
+
+// wholeMesh is what a mesh with default settings consists of.
+var wholeMesh = []string{
+	"DaemonSet nsmgr", "DaemonSet forwarder-vpp", "Deployment nsm-registry", "Service registry",
+	"ServiceAccount nsmgr", "ServiceAccount forwarder-vpp", "ServiceAccount nsm-registry",
+	"ClusterRole nsm:NAMESPACE:nsmgr", "ClusterRole nsm:NAMESPACE:nsm-registry",
+	"ClusterRoleBinding nsm:NAMESPACE:nsmgr", "ClusterRoleBinding nsm:NAMESPACE:nsm-registry",
+}
+
+func reread(ctx context.Context, nsm *nsmv1beta1.NSM) *nsmv1beta1.NSM {
+	GinkgoHelper()
+	fresh := &nsmv1beta1.NSM{}
+	Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), fresh)).To(Succeed())
+	return fresh
+}
+
+// get reads an object of the NSM's namespace, or of the cluster.
+func get[T client.Object](ctx context.Context, nsm *nsmv1beta1.NSM, name string, object T) T {
+	GinkgoHelper()
+	object.SetName(name)
+	object.SetNamespace(nsm.Namespace)
+	Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+	return object
+}
+
+// change updates an object, whoever else does so at the moment.
+func change[T client.Object](ctx context.Context, object T, how func(T)) {
+	GinkgoHelper()
+	Eventually(func() error {
+		if err := admin.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		how(object)
+		return admin.Update(ctx, object)
+	}).Should(Succeed())
+}
+
+// pods is how a workload's pods are.
+type pods struct{ desired, current, updated, ready int32 }
+
+// setDaemonSet writes a DaemonSet's status, as its controller would.
+func setDaemonSet(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods) {
+	GinkgoHelper()
+	Eventually(func() error {
+		daemonSet := get(ctx, nsm, name, &appsv1.DaemonSet{})
+		daemonSet.Status = appsv1.DaemonSetStatus{
+			ObservedGeneration:     daemonSet.Generation,
+			DesiredNumberScheduled: p.desired, CurrentNumberScheduled: p.current, UpdatedNumberScheduled: p.updated,
+			NumberReady: p.ready, NumberAvailable: p.ready, NumberUnavailable: p.desired - p.ready,
+		}
+		return admin.Status().Update(ctx, daemonSet)
+	}).Should(Succeed())
+}
+
+// setDeployment writes a Deployment's status, as its controller would.
+func setDeployment(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods) {
+	GinkgoHelper()
+	Eventually(func() error {
+		deployment := get(ctx, nsm, name, &appsv1.Deployment{})
+		deployment.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: deployment.Generation,
+			Replicas:           p.current, UpdatedReplicas: p.updated, ReadyReplicas: p.ready, AvailableReplicas: p.ready,
+		}
+		return admin.Status().Update(ctx, deployment)
+	}).Should(Succeed())
+}
+
+// setAllReady lets all pods of a mesh with default settings come up.
+func setAllReady(ctx context.Context, nsm *nsmv1beta1.NSM) {
+	GinkgoHelper()
+	for _, object := range owned(ctx, nsm) {
+		switch workload := object.(type) {
+		case *appsv1.DaemonSet:
+			setDaemonSet(ctx, nsm, workload.Name, pods{desired: 3, current: 3, updated: 3, ready: 3})
+		case *appsv1.Deployment:
+			n := ptr.Deref(workload.Spec.Replicas, 1)
+			setDeployment(ctx, nsm, workload.Name, pods{current: n, updated: n, ready: n})
+		}
+	}
+}
+
+// newAvailableNSM makes an NSM whose mesh is up and on which the loop has
+// nothing to do any more.
+func newAvailableNSM(ctx context.Context, o *operator, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {
+	GinkgoHelper()
+	nsm := newNSM(ctx, spec)
+	Eventually(func() []string { return names(ctx, nsm) }).Should(HaveLen(len(wholeMesh)))
+	setAllReady(ctx, nsm)
+	Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+	settle(o)
+	return reread(ctx, nsm)
+}
+
+// settle waits until the loop is at rest and forgets its requests.
+func settle(o *operator) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		before, passes := len(o.requests.all()), reconciles()
+		g.Consistently(func() int { return len(o.requests.all()) }).Should(Equal(before))
+		g.Expect(reconciles()).To(Equal(passes))
+	}).Should(Succeed())
+	o.requests.reset()
+}
+
+// condition returns a function that reads the status of a condition, "" where
+// there is none.
+func condition(ctx context.Context, nsm *nsmv1beta1.NSM, conditionType string) func() string {
+	return func() string {
+		GinkgoHelper()
+		found := meta.FindStatusCondition(reread(ctx, nsm).Status.Conditions, conditionType)
+		if found == nil {
+			return ""
+		}
+		return string(found.Status)
+	}
+}
+
+// messageOf returns the message of a condition.
+func messageOf(ctx context.Context, nsm *nsmv1beta1.NSM, conditionType string) func() string {
+	return func() string {
+		GinkgoHelper()
+		found := meta.FindStatusCondition(reread(ctx, nsm).Status.Conditions, conditionType)
+		if found == nil {
+			return ""
+		}
+		return found.Message
+	}
+}
+
+// reconciles counts the passes of the loop, of all lives.
+func reconciles() float64 {
+	GinkgoHelper()
+	return metric("controller_runtime_reconcile_total", "controller", "nsm")
+}
+
+// repaired counts the objects of a kind that were brought back.
+func repaired(kind string) float64 {
+	GinkgoHelper()
+	return metric("nsm_operator_drift_repaired_total", "kind", kind)
+}
+
+// metric sums a counter over all its series with the label.
+func metric(name, label, value string) float64 {
+	GinkgoHelper()
+	families, err := metrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, series := range family.GetMetric() {
+			if hasLabel(series, label, value) {
+				sum += series.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+func hasLabel(series *dto.Metric, label, value string) bool {
+	for _, pair := range series.GetLabel() {
+		if pair.GetName() == label && pair.GetValue() == value {
+			return true
+		}
+	}
+	return false
+}
+
+// eventsOf lists "Reason: note" of the events about an NSM.
+func eventsOf(ctx context.Context, nsm *nsmv1beta1.NSM) func() []string {
+	return func() []string {
+		GinkgoHelper()
+		var list corev1.EventList
+		Expect(admin.List(ctx, &list, client.InNamespace(nsm.Namespace))).To(Succeed())
+		var said []string
+		for _, event := range list.Items {
+			said = append(said, fmt.Sprintf("%s: %s", event.Reason, event.Message))
+		}
+		return said
+	}
+}

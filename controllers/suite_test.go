@@ -1,0 +1,171 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/controllers"
+	"github.com/networkservicemesh/nsm-operator/internal/certs"
+	"github.com/networkservicemesh/nsm-operator/webhooks"
+)
+
+// These tests run the loop against a real API server, as the operator's own
+// ServiceAccount with exactly the shipped roles. There are no other controllers:
+// the tests write the status of workloads, and what owner references would
+// remove stays.
+
+const operatorNamespace = "nsm-operator-system"
+
+var (
+	// admin may do everything and reads the API server itself.
+	admin client.Client
+	// operatorConfig is the operator's access.
+	operatorConfig *rest.Config
+	scheme         = newScheme()
+)
+
+func TestControllers(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(10 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	SetDefaultConsistentlyDuration(300 * time.Millisecond)
+	SetDefaultConsistentlyPollingInterval(20 * time.Millisecond)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	RunSpecs(t, "Controllers")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	ctrl.SetLogger(GinkgoLogr)
+	environment := &envtest.Environment{BinaryAssetsDirectory: assets()}
+	config, err := environment.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
+
+	admin, err = client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	install(ctx, environment.KubeConfig)
+	operator, err := environment.AddUser(envtest.User{
+		Name:   "system:serviceaccount:" + operatorNamespace + ":nsm-operator",
+		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + operatorNamespace},
+	}, &rest.Config{QPS: -1})
+	Expect(err).NotTo(HaveOccurred())
+	operatorConfig = operator.Config()
+	serveWebhooks(ctx)
+})
+
+// assets is the directory of the control plane's binaries.
+func assets() string {
+	GinkgoHelper()
+	directory := os.Getenv("KUBEBUILDER_ASSETS")
+	if directory == "" {
+		var err error
+		directory, err = filepath.Abs("../bin/k8s")
+		Expect(err).NotTo(HaveOccurred())
+	}
+	for _, name := range []string{"etcd", "kube-apiserver", "kubectl"} {
+		Expect(filepath.Join(directory, name)).To(BeAnExistingFile(), "run make control-plane first")
+	}
+	return directory
+}
+
+// install applies what an operator beside the cluster needs within it.
+func install(ctx context.Context, kubeconfig []byte) {
+	GinkgoHelper()
+	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	Expect(os.WriteFile(path, kubeconfig, 0o600)).To(Succeed())
+	for _, args := range [][]string{
+		{"apply", "--server-side", "-k", "../config/local"},
+		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"},
+	} {
+		output, err := exec.CommandContext(ctx, filepath.Join(assets(), "kubectl"), append([]string{"--kubeconfig", path}, args...)...).CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(output))
+	}
+}
+
+// serveWebhooks runs conversion, defaulting and validation for the whole suite,
+// as a replica that does not lead does.
+func serveWebhooks(ctx context.Context) {
+	GinkgoHelper()
+	port := freePort()
+	issued, err := certs.Ensure(ctx, operatorConfig, operatorNamespace, "https://127.0.0.1:"+strconv.Itoa(port))
+	Expect(err).NotTo(HaveOccurred())
+	mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
+		Scheme:  scheme,
+		Metrics: metricsserver.Options{BindAddress: "0"},
+		Cache:   controllers.CacheOptions(""),
+		WebhookServer: webhook.NewServer(webhook.Options{
+			Host: "127.0.0.1", Port: port, TLSOpts: []func(*tls.Config){issued},
+		}),
+	})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(webhooks.Setup(mgr, mgr.GetCache())).To(Succeed())
+	run(mgr)
+	Eventually(func() error { return mgr.GetWebhookServer().StartedChecker()(nil) }).Should(Succeed())
+}
+
+// run starts a manager and returns what stops it, which happens at the latest
+// at the end of the spec, or of the suite.
+func run(mgr ctrl.Manager) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		Eventually(done).Should(Receive(Succeed()))
+	}
+	DeferCleanup(stop)
+	return stop
+}
+
+func freePort() int {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer listener.Close()
+	address, ok := listener.Addr().(*net.TCPAddr)
+	Expect(ok).To(BeTrue())
+	return address.Port
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, nsmv1alpha1.AddToScheme, nsmv1beta1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			panic(err)
+		}
+	}
+	return scheme
+}

@@ -1,0 +1,294 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+const (
+	// WebhookName is the name of the admission webhook's Deployment.
+	WebhookName = "admission-webhook-k8s"
+	// WebhookService is the name of its Service.
+	WebhookService = "admission-webhook-svc"
+	// WebhookSecret holds the serving certificate that the operator issues for it.
+	WebhookSecret = "admission-webhook-tls"
+
+	webhookPort           = 443
+	webhookCertificateDir = "/etc/nsm/tls"
+	webhookCertVolume     = "tls"
+	certificateAnnotation = "nsm.networkservicemesh.io/certificate"
+)
+
+// WebhookConfigurationName is the name of the configuration that makes the API
+// server call the admission webhook of a namespace.
+func WebhookConfigurationName(namespace string) string {
+	return "nsm-mutating-webhook-" + namespace
+}
+
+// Certificate is a serving certificate, PEM-encoded, and the CAs to trust it
+// by: more than one while certificates change.
+type Certificate struct {
+	CertificateChain, Key, CABundle []byte
+}
+
+// WebhookServerNames are the names under which the API server calls the
+// admission webhook of a namespace.
+func WebhookServerNames(namespace string) []string {
+	return []string{WebhookService + "." + namespace + ".svc"}
+}
+
+// NeedsWebhookCertificate tells whether the mesh has an admission webhook that
+// takes its certificate from the operator.
+func NeedsWebhookCertificate(spec *nsmv1beta1.NSMSpec, nsmRelease release.Release) bool {
+	return webhookEnabled(spec) && nsmRelease.Facts().WebhookCertificate
+}
+
+func webhookEnabled(spec *nsmv1beta1.NSMSpec) bool {
+	return ptr.Deref(ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).Enabled, true)
+}
+
+// admissionWebhook renders the webhook that makes clients of annotated
+// workloads (apps/admission-webhook-k8s). From v1.12.0 on the operator owns its
+// certificate and its configuration; older releases register themselves.
+func admissionWebhook(in Input) []Component {
+	if !webhookEnabled(&in.NSM.Spec) {
+		return nil
+	}
+	p := part{Input: in, role: RoleWebhook, name: WebhookName, app: WebhookName}
+	spec := ptr.Deref(in.NSM.Spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})
+	facts := in.Release.Facts()
+
+	others := []Object{p.serviceAccount(), p.webhookService()}
+	others = append(others, p.clusterRole(webhookRules(facts)...)...)
+	if facts.WebhookCertificate {
+		others = append(others, p.webhookSecret())
+		if in.WebhookServing {
+			others = append(others, p.webhookConfiguration(spec))
+		}
+	}
+	return []Component{{Role: p.role, Workload: p.webhookDeployment(spec, facts), Others: others}}
+}
+
+func webhookRules(facts release.Facts) []rbacv1.PolicyRule {
+	var rules []rbacv1.PolicyRule
+	if !facts.WebhookCertificate {
+		rules = append(rules, rbacv1.PolicyRule{
+			APIGroups: []string{admissionregistrationv1.GroupName},
+			Resources: []string{"mutatingwebhookconfigurations"},
+			Verbs:     []string{"get", "list", "watch", "create", "update", "patch", "delete"},
+		})
+	}
+	if facts.WebhookReadsNamespaces {
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}})
+	}
+	return rules
+}
+
+func (p part) webhookService() *corev1.Service {
+	return &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: p.meta(WebhookService),
+		Spec: corev1.ServiceSpec{
+			Type:     corev1.ServiceTypeClusterIP,
+			Selector: p.selector(),
+			Ports: []corev1.ServicePort{{
+				Protocol: corev1.ProtocolTCP, Port: webhookPort, TargetPort: intstr.FromInt32(webhookPort),
+			}},
+		},
+	}
+}
+
+func (p part) webhookSecret() *corev1.Secret {
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: p.meta(WebhookSecret),
+		Type:       corev1.SecretTypeTLS,
+		Data: map[string][]byte{
+			corev1.TLSCertKey:       p.WebhookCertificate.CertificateChain,
+			corev1.TLSPrivateKeyKey: p.WebhookCertificate.Key,
+			CABundleKey:             p.WebhookCertificate.CABundle,
+		},
+	}
+}
+
+// CABundleKey is the key of the CAs in a Secret with a certificate.
+const CABundleKey = "ca.crt"
+
+// webhookConfiguration is NSM's own, but for our CA and without what the
+// webhook does nothing about: it acts on creation alone.
+func (p part) webhookConfiguration(spec nsmv1beta1.AdmissionWebhookSpec) *admissionregistrationv1.MutatingWebhookConfiguration {
+	meta := p.clusterMeta()
+	meta.Name = WebhookConfigurationName(p.NSM.Namespace)
+	rule := func(group string, resources ...string) admissionregistrationv1.RuleWithOperations {
+		return admissionregistrationv1.RuleWithOperations{
+			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+			Rule: admissionregistrationv1.Rule{
+				APIGroups: []string{group}, APIVersions: []string{"v1"}, Resources: resources,
+				Scope: ptr.To(admissionregistrationv1.AllScopes),
+			},
+		}
+	}
+	return &admissionregistrationv1.MutatingWebhookConfiguration{
+		TypeMeta:   metav1.TypeMeta{APIVersion: admissionregistrationv1.SchemeGroupVersion.String(), Kind: "MutatingWebhookConfiguration"},
+		ObjectMeta: meta,
+		Webhooks: []admissionregistrationv1.MutatingWebhook{{
+			Name: "nsm-mutating-webhook.networkservicemesh.io",
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{
+				Service: &admissionregistrationv1.ServiceReference{
+					Name: WebhookService, Namespace: p.NSM.Namespace, Path: ptr.To("/mutate"), Port: ptr.To(int32(webhookPort)),
+				},
+				CABundle: p.WebhookCertificate.CABundle,
+			},
+			Rules: []admissionregistrationv1.RuleWithOperations{
+				rule("", "pods"),
+				rule("apps", "deployments", "statefulsets", "daemonsets", "replicasets"),
+			},
+			FailurePolicy:           ptr.To(admissionregistrationv1.FailurePolicyType(cmp.Or(spec.FailurePolicy, "Fail"))),
+			MatchPolicy:             ptr.To(admissionregistrationv1.Equivalent),
+			NamespaceSelector:       p.clientNamespaces(),
+			SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
+			TimeoutSeconds:          ptr.To(int32(10)),
+			AdmissionReviewVersions: []string{"v1"},
+			ReinvocationPolicy:      ptr.To(admissionregistrationv1.NeverReinvocationPolicy),
+		}},
+	}
+}
+
+// clientNamespaces leaves out the namespaces whose pods must come up without
+// the webhook: the mesh's own, the cluster's, the operator's and SPIRE's.
+func (p part) clientNamespaces() *metav1.LabelSelector {
+	never := []string{"kube-system", "spire"}
+	for _, namespace := range []string{p.NSM.Namespace, p.OperatorNamespace} {
+		if namespace != "" {
+			never = append(never, namespace)
+		}
+	}
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
+		Key: corev1.LabelMetadataName, Operator: metav1.LabelSelectorOpNotIn, Values: never,
+	}}}
+}
+
+func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) *appsv1.Deployment {
+	pod := corev1.PodSpec{Containers: []corev1.Container{p.webhookContainer(spec, facts)}}
+	annotations := map[string]string{}
+	if facts.WebhookCertificate {
+		pod.SecurityContext = p.nonRootUser()
+		pod.Volumes = []corev1.Volume{{Name: webhookCertVolume, VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: WebhookSecret},
+		}}}
+		// The webhook reads its certificate once: another one needs other pods.
+		annotations[certificateAnnotation] = fingerprint(p.WebhookCertificate.CertificateChain)
+	}
+	template := p.podTemplate(spec.ComponentSpec, pod)
+	template.Annotations = mergeMaps(template.Annotations, annotations)
+	// It is no workload of the mesh, so it takes no identity in it.
+	delete(template.Labels, labelSpiffeID)
+	return &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment"},
+		ObjectMeta: p.meta(p.name),
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: p.selector()},
+			Strategy: rollingStrategy(),
+			Template: template,
+		},
+	}
+}
+
+func (p part) webhookContainer(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) corev1.Container {
+	container := p.container(WebhookName, "cmd-admission-webhook-k8s", spec.ContainerSpec, facts.Webhook)
+	container.Env = mergeEnv(p.webhookEnv(spec, facts), spec.Env)
+	container.Ports = []corev1.ContainerPort{{ContainerPort: webhookPort, Protocol: corev1.ProtocolTCP}}
+	container.ReadinessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+		Path: "/ready", Port: intstr.FromInt32(webhookPort), Scheme: corev1.URISchemeHTTPS,
+	}}}
+	container.SecurityContext = confined()
+	container.SecurityContext.Capabilities.Add = []corev1.Capability{"NET_BIND_SERVICE"}
+	if facts.WebhookCertificate {
+		container.VolumeMounts = []corev1.VolumeMount{{Name: webhookCertVolume, MountPath: webhookCertificateDir, ReadOnly: true}}
+	}
+	return container
+}
+
+func (p part) webhookEnv(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) []corev1.EnvVar {
+	client := ptr.Deref(spec.Client, nsmv1beta1.InjectedClientSpec{})
+	env := []corev1.EnvVar{
+		p.spireEnv(),
+		{Name: "NSM_SERVICE_NAME", Value: WebhookService},
+		fieldEnv("NSM_NAME", "metadata.name"),
+		fieldEnv("NSM_NAMESPACE", "metadata.namespace"),
+		{Name: "NSM_ANNOTATION", Value: "networkservicemesh.io"},
+		{Name: "NSM_CONTAINER_IMAGES", Value: p.image(nsmv1beta1.ContainerSpec{Image: client.Image}, "cmd-nsc")},
+		{Name: "NSM_INIT_CONTAINER_IMAGES", Value: p.image(nsmv1beta1.ContainerSpec{Image: client.InitImage}, "cmd-nsc-init")},
+	}
+	if facts.WebhookClientEnv {
+		env = append(env,
+			corev1.EnvVar{Name: "NSM_LABELS", Value: labelSpiffeID + ":true"},
+			corev1.EnvVar{Name: "NSM_ENVS", Value: p.injectedEnv(client)})
+	}
+	if facts.WebhookClientResources {
+		env = append(env, injectedResources(client)...)
+	}
+	if facts.WebhookCertificate {
+		env = append(env,
+			corev1.EnvVar{Name: "NSM_CERT_FILE_PATH", Value: webhookCertificateDir + "/" + corev1.TLSCertKey},
+			corev1.EnvVar{Name: "NSM_KEY_FILE_PATH", Value: webhookCertificateDir + "/" + corev1.TLSPrivateKeyKey})
+	}
+	return env
+}
+
+// injectedEnv is the environment of what the webhook injects, in the form that
+// it reads: NAME=value, with commas between.
+func (p part) injectedEnv(client nsmv1beta1.InjectedClientSpec) string {
+	env := []corev1.EnvVar{{Name: "NSM_LOG_LEVEL", Value: p.logLevel()}}
+	for _, user := range client.Env {
+		env = mergeEnv(env, []corev1.EnvVar{{Name: user.Name, Value: user.Value}})
+	}
+	pairs := make([]string, 0, len(env))
+	for _, variable := range env {
+		pairs = append(pairs, variable.Name+"="+variable.Value)
+	}
+	return strings.Join(pairs, ",")
+}
+
+// injectedResources are those of what the webhook injects.
+func injectedResources(client nsmv1beta1.InjectedClientSpec) []corev1.EnvVar {
+	published := release.Container{
+		Requests: release.Resources{CPU: "100m", Memory: "40Mi"},
+		Limits:   release.Resources{CPU: "200m", Memory: "80Mi"},
+	}
+	effective := Resources(published, client.Resources)
+	value := func(list corev1.ResourceList, name corev1.ResourceName) string {
+		quantity := list[name]
+		return quantity.String()
+	}
+	return []corev1.EnvVar{
+		{Name: "NSM_SIDECAR_LIMITS_MEMORY", Value: value(effective.Limits, corev1.ResourceMemory)},
+		{Name: "NSM_SIDECAR_REQUESTS_MEMORY", Value: value(effective.Requests, corev1.ResourceMemory)},
+		{Name: "NSM_SIDECAR_LIMITS_CPU", Value: value(effective.Limits, corev1.ResourceCPU)},
+		{Name: "NSM_SIDECAR_REQUESTS_CPU", Value: value(effective.Requests, corev1.ResourceCPU)},
+	}
+}
+
+func fingerprint(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
+}

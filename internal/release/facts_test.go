@@ -1,0 +1,149 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package release
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// predecessor is the known release before one.
+func predecessor(t *testing.T, text string) Release {
+	t.Helper()
+	i := slices.Index(known, text)
+	if i < 1 {
+		t.Fatalf("%s has no known predecessor", text)
+	}
+	return must(known[i-1])
+}
+
+func TestRowsAreInOrder(t *testing.T) {
+	for i, row := range rows {
+		parsed, err := Parse(row.from)
+		if err != nil {
+			t.Errorf("row %q: %s %v", row.what, row.from, err)
+			continue
+		}
+		if !parsed.IsKnown() {
+			t.Errorf("row %q: %s is not a known release", row.what, row.from)
+		}
+		if row.what == "" {
+			t.Errorf("row %d does not say what changed", i)
+		}
+		if i > 0 && !parsed.AtLeast(must(rows[i-1].from)) {
+			t.Errorf("row %q: %s stands after %s", row.what, row.from, rows[i-1].from)
+		}
+	}
+	if rows[0].from != Oldest().String() {
+		t.Errorf("the first row is of %s, want %s", rows[0].from, Oldest())
+	}
+}
+
+// A row that changes nothing is a row gone wrong: of the wrong field, or twice.
+func TestEveryRowChangesSomething(t *testing.T) {
+	var facts Facts
+	for _, row := range rows {
+		before := facts
+		row.change(&facts)
+		if reflect.DeepEqual(before, facts) {
+			t.Errorf("row %q of %s changes nothing", row.what, row.from)
+		}
+	}
+}
+
+// Each case is a fact on both sides of the release that changed it, read off
+// NSM's manifests, or the code where a row says so.
+func TestFactsAtTheEdges(t *testing.T) {
+	for _, tc := range []struct {
+		from          string
+		name          string
+		fact          func(Facts) any
+		before, after any
+	}{
+		{"v1.1.1", "registry-k8s log level", func(f Facts) any { return f.RegistryK8s.LogLevel }, false, true},
+		{"v1.1.1", "registry-memory log level", func(f Facts) any { return f.RegistryMemory.LogLevel }, false, true},
+		{"v1.1.1", "nsmgr log level", func(f Facts) any { return f.Nsmgr.LogLevel }, false, true},
+		{"v1.1.1", "forwarder-sriov log level", func(f Facts) any { return f.SRIOV.LogLevel }, false, true},
+		{"v1.1.1", "exclude-prefixes", func(f Facts) any { return f.ExcludePrefixes.Exists() }, false, true},
+		{"v1.1.1", "exclude-prefixes limits", func(f Facts) any { return f.ExcludePrefixes.Limits }, Resources{}, Resources{CPU: "75m", Memory: "40Mi"}},
+		{"v1.1.1", "nsmgr requests", func(f Facts) any { return f.Nsmgr.Requests }, Resources{}, Resources{CPU: "200m", Memory: "100Mi"}},
+		{"v1.1.1", "nsmgr limits", func(f Facts) any { return f.Nsmgr.Limits }, Resources{CPU: "200m", Memory: "60Mi"}, Resources{CPU: "400m", Memory: "200Mi"}},
+		{"v1.1.1", "registry-k8s requests", func(f Facts) any { return f.RegistryK8s.Requests }, Resources{}, Resources{CPU: "100m"}},
+		{"v1.1.1", "registry-k8s limits", func(f Facts) any { return f.RegistryK8s.Limits }, Resources{CPU: "100m", Memory: "40Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
+		{"v1.1.1", "registry-memory requests", func(f Facts) any { return f.RegistryMemory.Requests }, Resources{}, Resources{CPU: "100m"}},
+		{"v1.1.1", "registry-memory limits", func(f Facts) any { return f.RegistryMemory.Limits }, Resources{CPU: "100m", Memory: "20Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
+		{"v1.1.1", "registry-memory proxy", func(f Facts) any { return f.RegistryMemoryProxyURL }, "registry-proxy-svc:5003", "nsmgr-proxy:5004"},
+		{"v1.1.1", "registry-k8s proxy, unchanged", func(f Facts) any { return f.RegistryK8sProxyURL }, "nsmgr-proxy:5004", "nsmgr-proxy:5004"},
+		{"v1.1.1", "forwarder-vpp limits", func(f Facts) any { return f.VPP.Limits }, Resources{CPU: "500m", Memory: "400Mi"}, Resources{CPU: "500m", Memory: "500Mi"}},
+		{"v1.1.1", "forwarder-vpp device mounts", func(f Facts) any { return f.VPPDeviceMounts }, false, true},
+		{"v1.1.1", "forwarder DNS policy", func(f Facts) any { return f.ForwarderDNSPolicy }, false, true},
+		{"v1.1.1", "forwarder-sriov requests", func(f Facts) any { return f.SRIOV.Requests }, Resources{}, Resources{CPU: "200m"}},
+		{"v1.1.1", "forwarder-sriov limits", func(f Facts) any { return f.SRIOV.Limits }, Resources{CPU: "200m", Memory: "40Mi"}, Resources{CPU: "400m", Memory: "40Mi"}},
+		{"v1.1.1", "forwarder-ovs", func(f Facts) any { return f.OVS.Exists() }, false, true},
+		{"v1.3.0", "probe timings", func(f Facts) any { return f.ProbeTimings }, false, true},
+		{"v1.3.0", "forwarder-vpp host PID", func(f Facts) any { return f.VPPHostPID }, false, true},
+		{"v1.3.0", "forwarder-vpp external mount", func(f Facts) any { return f.VPPExternalMount }, false, true},
+		{"v1.3.1", "forwarder-vpp CPU limit", func(f Facts) any { return f.VPP.Limits.CPU }, "500m", "525m"},
+		{"v1.4.0", "forwarder-ovs limits", func(f Facts) any { return f.OVS.Limits }, Resources{CPU: "2", Memory: "1Gi"}, Resources{Memory: "1Gi"}},
+		{
+			"v1.6.2", "nsmgr's address",
+			func(f Facts) any { return f.NsmgrListenOn },
+			"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://:5001",
+			"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001",
+		},
+		{
+			"v1.6.2", "nsmgr's probe",
+			func(f Facts) any { return f.NsmgrProbeAddress }, ":5001", "unix:///var/lib/networkservicemesh/nsm.io.sock",
+		},
+		{"v1.6.2", "registry-k8s prefix", func(f Facts) any { return f.RegistryK8s.EnvPrefix }, "REGISTRY_K8S_", "NSM_"},
+		{"v1.6.2", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "40Mi", "260Mi"},
+		{"v1.6.2", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "", "100Mi"},
+		{"v1.7.0", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "260Mi", "40Mi"},
+		{"v1.7.0", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "100Mi", ""},
+		{"v1.7.1", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "40Mi", "260Mi"},
+		{"v1.7.1", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "", "100Mi"},
+		{"v1.9.0", "forwarder-vpp memory request", func(f Facts) any { return f.VPP.Requests.Memory }, "", "350Mi"},
+		{"v1.9.0", "forwarder-vpp init", func(f Facts) any { return f.VPPInit }, false, true},
+		{"v1.11.0", "metrics export interval", func(f Facts) any { return f.MetricsExportInterval }, false, true},
+		{"v1.13.1", "registry-memory prefix", func(f Facts) any { return f.RegistryMemory.EnvPrefix }, "REGISTRY_MEMORY_", "NSM_"},
+		{"v1.13.1", "OpenTelemetry endpoint", func(f Facts) any { return f.OpenTelemetryEndpointEnv }, "OPENTELEMETRYENDPOINT", "OPEN_TELEMETRY_ENDPOINT"},
+		{"v1.13.1", "forwarder-ovs bridge", func(f Facts) any { return f.OVSBridgeEnv }, "BRIDGENAME", "BRIDGE_NAME"},
+		{"v1.14.0", "pprof", func(f Facts) any { return f.Pprof }, false, true},
+		{"v1.14.0", "Prometheus", func(f Facts) any { return f.Prometheus }, false, true},
+		{
+			"v1.16.0", "nsmgr's address",
+			func(f Facts) any { return f.NsmgrListenOn },
+			"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001",
+			"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://$(POD_IP):5001",
+		},
+	} {
+		t.Run(tc.from+" "+tc.name, func(t *testing.T) {
+			if got := tc.fact(predecessor(t, tc.from).Facts()); got != tc.before {
+				t.Errorf("before: %v, want %v", got, tc.before)
+			}
+			if got := tc.fact(must(tc.from).Facts()); got != tc.after {
+				t.Errorf("from there on: %v, want %v", got, tc.after)
+			}
+		})
+	}
+}
+
+// A release that nobody knows has the facts of the newest one before it.
+func TestFactsOfUnknownReleases(t *testing.T) {
+	for text, like := range map[string]Release{
+		"v1.7.2":          must("v1.7.1"),
+		"v1.1.0":          must("v1.0.0"),
+		"v1.14.0-rc.1":    must("v1.13.3"),
+		"v99.0.0":         Newest(),
+		Newest().String(): Newest(),
+	} {
+		if !reflect.DeepEqual(must(text).Facts(), like.Facts()) {
+			t.Errorf("%s has other facts than %s", text, like)
+		}
+	}
+}
