@@ -69,7 +69,7 @@ $(LOCALCLUSTER):
 
 .PHONY: docker-build
 docker-build: ## Build the operator's image.
-	$(CONTAINER_TOOL) build -t $(IMG) .
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(IMG) .
 
 ##@ Develop
 
@@ -85,7 +85,8 @@ manifests: $(CONTROLLER_GEN) ## Generate the CRD, the operator's roles and the w
 
 .PHONY: docs
 docs: $(CRD_REF_DOCS) ## Generate the API reference.
-	@$(CRD_REF_DOCS) --source-path=apis --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api-reference.md
+	@$(CRD_REF_DOCS) --source-path=apis --config=docs/.crd-ref-docs.yaml --templates-dir=docs/.crd-ref-docs \
+	  --renderer=markdown --output-path=docs/api-reference.md --max-depth=20 --log-level=ERROR
 
 .PHONY: golden
 golden: ## Write the golden files of the rendered objects anew.
@@ -115,16 +116,37 @@ test-e2e: control-plane $(MANAGER) ## Run the end-to-end tests alone.
 bench: control-plane $(MANAGER) ## Measure, and print.
 	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x
 
+# Where NSM's own manifests lie: <release>/<component>/*.yaml.
+REFERENCE ?=
+
+.PHONY: conformance
+conformance: ## Compare what is rendered with the manifests that NSM publishes (REFERENCE=directory).
+	@$(GO) run ./hack/conformance -reference $(REFERENCE)
+
 .PHONY: check-generated
-check-generated: ## Fail when a generated file is not what its source says.
-	@hack/check-generated.sh
+check-generated: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(KUSTOMIZE) $(OPERATOR_SDK) ## Fail when a generated file is not what its source says.
+	@LOCALBIN=$(LOCALBIN) MAKE=$(MAKE) hack/check-generated.sh
 
 ##@ Package
 
 .PHONY: bundle
 bundle: manifests $(KUSTOMIZE) $(OPERATOR_SDK) ## Generate the OLM bundle.
-	@hack/bundle.sh $(VERSION) $(IMG)
+	@KUSTOMIZE=$(KUSTOMIZE) OPERATOR_SDK=$(OPERATOR_SDK) hack/bundle.sh $(VERSION) $(IMG)
 
 .PHONY: bundle-build
 bundle-build: ## Build the bundle's image.
 	$(CONTAINER_TOOL) build -f bundle.Dockerfile -t $(BUNDLE_IMG) .
+
+# The bundle is rendered from its directory; in the catalog it is known by its image.
+.PHONY: catalog
+catalog: bundle $(OPM) ## Make the file-based catalog in dist/catalog, and check it.
+	@rm -rf dist/catalog && mkdir -p dist/catalog/nsm-operator
+	@cat catalog/nsm-operator.yaml >dist/catalog/nsm-operator/catalog.yaml
+	@$(OPM) render ./bundle -o yaml | sed 's|^image: ""|image: $(BUNDLE_IMG)|' >>dist/catalog/nsm-operator/catalog.yaml
+	@$(OPM) render dist/catalog -o yaml --migrate-level bundle-object-to-csv-metadata >dist/catalog.yaml
+	@mv dist/catalog.yaml dist/catalog/nsm-operator/catalog.yaml
+	@$(OPM) validate dist/catalog
+
+.PHONY: catalog-build
+catalog-build: catalog ## Build the catalog's image.
+	$(CONTAINER_TOOL) build -f catalog/Dockerfile -t $(CATALOG_IMG) .

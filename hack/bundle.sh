@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Generates the OLM bundle from config/manifests: bundle/ and bundle.Dockerfile.
+# The same input gives the same bundle, byte for byte.
+#
+#   hack/bundle.sh VERSION IMAGE
+#
+# KUSTOMIZE and OPERATOR_SDK name the tools; `make bundle` builds and passes them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=${1:?usage: hack/bundle.sh VERSION IMAGE}
+image=${2:?usage: hack/bundle.sh VERSION IMAGE}
+kustomize=${KUSTOMIZE:-bin/kustomize}
+operator_sdk=${OPERATOR_SDK:-bin/operator-sdk}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+icon=$(base64 <config/manifests/icon.svg | tr -d '\n')
+{
+  "$kustomize" build config/manifests
+  echo ---
+  # Beside the sample of the newer version, which config/samples holds.
+  cat config/samples/nsm_v1alpha1_nsm.yaml
+} | sed \
+  -e "s|image: ghcr.io/networkservicemesh/nsm-operator:.*|image: $image|" \
+  -e "s|containerImage: IMAGE|containerImage: $image|" \
+  -e "s|base64data: ICON|base64data: $icon|" \
+  -e "s|nsm-operator.vVERSION|nsm-operator.v$version|" \
+  -e "s|^  version: VERSION|  version: $version|" >"$work/manifests.yaml"
+
+rm -rf bundle bundle.Dockerfile
+# operator-sdk reads from a pipe only.
+if ! cat "$work/manifests.yaml" | "$operator_sdk" generate bundle --quiet --overwrite --package nsm-operator --version "$version" \
+  --channels candidate,stable --default-channel stable >"$work/log" 2>&1; then
+  cat "$work/log" >&2
+  exit 1
+fi
+
+# The time of generation, which differs each time.
+csv=bundle/manifests/nsm-operator.clusterserviceversion.yaml
+grep -v '^    createdAt: ' "$csv" >"$work/csv"
+cp "$work/csv" "$csv"
+
+# OLM makes the Service of the webhooks itself, under this name.
+rm bundle/manifests/nsm-operator-service_v1_service.yaml
+
+# The OpenShift releases that have what minKubeVersion asks for.
+cat >>bundle/metadata/annotations.yaml <<'EOF'
+
+  # OpenShift 4.18 is Kubernetes 1.31.
+  com.redhat.openshift.versions: v4.18
+EOF
+awk '{ print } /^LABEL operators.operatorframework.io.test.config/ { print "\n# OpenShift 4.18 is Kubernetes 1.31.\nLABEL com.redhat.openshift.versions=v4.18" }' \
+  bundle.Dockerfile >"$work/Dockerfile"
+cp "$work/Dockerfile" bundle.Dockerfile
+
+if ! "$operator_sdk" bundle validate ./bundle --select-optional suite=operatorframework >"$work/log" 2>&1; then
+  cat "$work/log" >&2
+  exit 1
+fi
