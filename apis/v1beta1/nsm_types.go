@@ -107,6 +107,12 @@ const (
 	// ConditionForwardersReady: every forwarder is up on every node that should
 	// have one.
 	ConditionForwardersReady = "ForwardersReady"
+	// ConditionSpireReady: the mesh's workloads are registered with SPIRE; Unknown
+	// where that is somebody else's.
+	ConditionSpireReady = "SpireReady"
+	// ConditionInterdomainReady: what connects the mesh with other domains is up;
+	// absent where there is none.
+	ConditionInterdomainReady = "InterdomainReady"
 	// ConditionAdmissionWebhookReady: the admission webhook is up; absent where
 	// there is none.
 	ConditionAdmissionWebhookReady = "AdmissionWebhookReady"

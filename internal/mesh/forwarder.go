@@ -9,6 +9,7 @@ package mesh
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -141,10 +142,12 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: mount.name, MountPath: mount.container})
 	}
 	for _, file := range forwarderFiles(kind, spec) {
-		if volume, mount := file.mounted(); volume != nil {
-			pod.Volumes = append(pod.Volumes, *volume)
-			container.VolumeMounts = append(container.VolumeMounts, *mount)
+		volume, mount := file.mounted()
+		if volume == nil || isMounted(container, mount.MountPath) {
+			continue
 		}
+		pod.Volumes = append(pod.Volumes, *volume)
+		container.VolumeMounts = append(container.VolumeMounts, *mount)
 	}
 	pod.Containers = []corev1.Container{container}
 	return Component{
@@ -265,4 +268,9 @@ func (f configFile) mounted() (*corev1.Volume, *corev1.VolumeMount) {
 	}
 	volume := hostPath(f.volume, f.source.HostPath, corev1.HostPathFile)
 	return &volume, &corev1.VolumeMount{Name: f.volume, MountPath: f.source.HostPath, ReadOnly: true}
+}
+
+// isMounted tells whether a container has the path: two files may be one.
+func isMounted(container corev1.Container, path string) bool {
+	return slices.ContainsFunc(container.VolumeMounts, func(mount corev1.VolumeMount) bool { return mount.MountPath == path })
 }

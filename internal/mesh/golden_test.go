@@ -55,6 +55,18 @@ func goldenCases() []goldenCase {
 			}},
 		},
 		{
+			name: "v1.18.0-interdomain-csi",
+			spec: nsmv1beta1.NSMSpec{
+				Version:   "v1.18.0",
+				Spire:     &nsmv1beta1.SpireSpec{ClassName: "nsm"},
+				CSIDriver: &nsmv1beta1.CSIDriverSpec{},
+				Interdomain: &nsmv1beta1.InterdomainSpec{
+					ClusterName: "cluster1", FederatesWith: []string{"nsm.cluster2", "nsm.cluster3"},
+				},
+			},
+			platform: mesh.Platform{ClusterSPIFFEIDs: true, ClusterProperties: true},
+		},
+		{
 			name: "v1.18.0-openshift", spec: nsmv1beta1.NSMSpec{Version: "v1.18.0"},
 			platform: mesh.Platform{OpenShift: true},
 		},
@@ -171,9 +183,17 @@ func testInput(t *testing.T, spec nsmv1beta1.NSMSpec, platform mesh.Platform) me
 			ObjectMeta: metav1.ObjectMeta{Name: "nsm-sample", Namespace: "nsm", UID: "00000000-0000-0000-0000-000000000001"},
 			Spec:       spec,
 		},
-		Release:  nsmRelease,
-		Platform: platform,
+		Release:            nsmRelease,
+		Platform:           platform,
+		OperatorNamespace:  "nsm-operator-system",
+		WebhookCertificate: testCertificate(),
+		WebhookServing:     true,
 	}
+}
+
+// testCertificate has the place of a certificate, for tests that do not read it.
+func testCertificate() mesh.Certificate {
+	return mesh.Certificate{CertificateChain: []byte("a certificate"), Key: []byte("a key"), CABundle: []byte("a CA")}
 }
 
 // TestGolden renders each case and compares it with its file. With
@@ -181,7 +201,8 @@ func testInput(t *testing.T, spec nsmv1beta1.NSMSpec, platform mesh.Platform) me
 func TestGolden(t *testing.T) {
 	for _, tc := range goldenCases() {
 		t.Run(tc.name, func(t *testing.T) {
-			got := documents(t, mesh.Objects(mesh.Components(testInput(t, tc.spec, tc.platform))))
+			in := testInput(t, tc.spec, tc.platform)
+			got := documents(t, allObjects(in, mesh.Components(in)))
 			file := filepath.Join(goldenDirectory, tc.name+".yaml")
 			if os.Getenv("UPDATE_GOLDEN") == "1" {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
@@ -218,6 +239,11 @@ func TestGoldenFilesHaveCases(t *testing.T) {
 			t.Errorf("%s belongs to no case", filepath.Join(goldenDirectory, file.Name()))
 		}
 	}
+}
+
+// allObjects of a mesh whose components are these.
+func allObjects(in mesh.Input, components []mesh.Component) []mesh.Object {
+	return append(mesh.Identities(in), mesh.Objects(components)...)
 }
 
 // documents are objects as YAML, in their order, without the status that only

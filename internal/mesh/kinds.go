@@ -11,6 +11,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -28,7 +31,24 @@ func Kinds() []Object {
 		&admissionregistrationv1.MutatingWebhookConfiguration{},
 		&rbacv1.ClusterRole{},
 		&rbacv1.ClusterRoleBinding{},
+		&storagev1.CSIDriver{},
 	}
+}
+
+// PlatformKinds are those kinds, beside Kinds, that a cluster serves only when
+// somebody has installed them. All are cluster-scoped.
+func PlatformKinds(platform Platform) []Object {
+	var kinds []Object
+	add := func(served bool, kind schema.GroupVersionKind) {
+		if served {
+			object := &unstructured.Unstructured{}
+			object.SetGroupVersionKind(kind)
+			kinds = append(kinds, object)
+		}
+	}
+	add(platform.ClusterSPIFFEIDs, ClusterSPIFFEIDKind)
+	add(platform.ClusterProperties, ClusterPropertyKind)
+	return kinds
 }
 
 // ClusterKinds are those of Kinds that are cluster-scoped, and so are not
@@ -36,6 +56,7 @@ func Kinds() []Object {
 func ClusterKinds() []Object {
 	return []Object{
 		&admissionregistrationv1.MutatingWebhookConfiguration{}, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{},
+		&storagev1.CSIDriver{},
 	}
 }
 

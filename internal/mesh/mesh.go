@@ -30,6 +30,10 @@ type Object interface {
 type Platform struct {
 	// OpenShift chooses the user that a pod runs as.
 	OpenShift bool
+	// ClusterSPIFFEIDs are served, by SPIRE's controller manager.
+	ClusterSPIFFEIDs bool
+	// ClusterProperties are served (about.k8s.io).
+	ClusterProperties bool
 }
 
 // Input is all that the objects of a mesh depend on.
@@ -40,6 +44,9 @@ type Input struct {
 	Release release.Release
 	// Platform that the mesh runs on.
 	Platform Platform
+	// RelatedImages redirect images, by NSM's name of the image ("cmd-nsmgr"), for
+	// the newest release that the operator knows.
+	RelatedImages map[string]string
 	// OperatorNamespace is the operator's own.
 	OperatorNamespace string
 	// WebhookCertificate of the admission webhook, where NeedsWebhookCertificate
@@ -60,6 +67,9 @@ const (
 	RoleManager   Role = "nsmgr"
 	RoleForwarder Role = "forwarder"
 	RoleWebhook   Role = "admission-webhook"
+	// RoleInterdomain is that of all three components between domains.
+	RoleInterdomain Role = "interdomain"
+	RoleCSI         Role = "csi-driver"
 )
 
 // Component is one part of the mesh: a workload and all that it needs.
@@ -79,6 +89,8 @@ var components = []func(Input) []Component{
 	nsmgr,
 	forwarders,
 	admissionWebhook,
+	csiDriver,
+	interdomain,
 }
 
 // Components renders all parts of a mesh, always in the same order.

@@ -29,15 +29,26 @@ const (
 	nonRoot = 1000
 )
 
-// image of a container: the user's whole reference, or NSM's name under
+// image of a container: the user's whole reference; or, for the release that
+// the operator was published with, the related image; or NSM's name under
 // spec.images with the release as tag.
 func (in Input) image(spec nsmv1beta1.ContainerSpec, name string) string {
 	if spec.Image != "" {
 		return spec.Image
 	}
 	images := ptr.Deref(in.NSM.Spec.Images, nsmv1beta1.ImagesSpec{})
-	return cmp.Or(images.Registry, "ghcr.io") + "/" +
+	published := cmp.Or(images.Registry, "ghcr.io") + "/" +
 		cmp.Or(images.Repository, "networkservicemesh") + "/" + name + ":" + in.Release.String()
+	if in.Release.String() != release.Newest().String() {
+		return published
+	}
+	return in.relatedImage(name, published)
+}
+
+// relatedImage is the image that the operator's environment gives for a name,
+// for clusters that cannot reach the image's registry, or else the image.
+func (in Input) relatedImage(name, image string) string {
+	return cmp.Or(in.RelatedImages[name], image)
 }
 
 func (in Input) pullPolicy() corev1.PullPolicy {
@@ -248,4 +259,13 @@ func mergeMaps(user, ours map[string]string) map[string]string {
 	maps.Copy(merged, user)
 	maps.Copy(merged, ours)
 	return merged
+}
+
+// openPort is all that can be known of a server whose image has no program to
+// ask it, and whose peers need an identity.
+func openPort(port int32) *corev1.Probe {
+	return &corev1.Probe{
+		PeriodSeconds: 2,
+		ProbeHandler:  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(port)}},
+	}
 }

@@ -115,12 +115,7 @@ func (p part) registryContainer(spec nsmv1beta1.RegistrySpec) corev1.Container {
 	container.Ports = []corev1.ContainerPort{{ContainerPort: registryPort, Protocol: corev1.ProtocolTCP}}
 	container.VolumeMounts = []corev1.VolumeMount{p.spireMount()}
 	container.SecurityContext = confined()
-	// NSM publishes no probe, and the k8s registry's image has no program for
-	// one: an open port is what can be known.
-	container.ReadinessProbe = &corev1.Probe{
-		PeriodSeconds: 2,
-		ProbeHandler:  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(registryPort)}},
-	}
+	container.ReadinessProbe = openPort(registryPort)
 	return container
 }
 

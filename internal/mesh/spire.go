@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -53,4 +55,39 @@ func (in Input) spireVolume() corev1.Volume {
 
 func (in Input) spireMount() corev1.VolumeMount {
 	return corev1.VolumeMount{Name: spireVolume, MountPath: in.agentSocketDirectory(), ReadOnly: true}
+}
+
+// ClusterSPIFFEIDKind registers workloads with SPIRE's controller manager.
+var ClusterSPIFFEIDKind = schema.GroupVersionKind{Group: "spire.spiffe.io", Version: "v1alpha1", Kind: "ClusterSPIFFEID"}
+
+// Identities renders the ClusterSPIFFEID by which SPIRE gives identities to the
+// mesh's own workloads and, cluster-wide, to all pods that ask for one by NSM's
+// label (deployments-k8s, examples/spire: nsm-workloads).
+func Identities(in Input) []Object {
+	spire := in.spire()
+	if !in.Platform.ClusterSPIFFEIDs || spire.Registration == nsmv1beta1.SpireRegistrationNone {
+		return nil
+	}
+	p := part{Input: in, role: "spire", name: "workloads"}
+	spec := map[string]any{
+		"spiffeIDTemplate":     "spiffe://{{ .TrustDomain }}/ns/{{ .PodMeta.Namespace }}/pod/{{ .PodMeta.Name }}",
+		"autoPopulateDNSNames": true,
+		"podSelector":          map[string]any{"matchLabels": map[string]any{labelSpiffeID: "true"}},
+	}
+	if spire.ClassName != "" {
+		spec["className"] = spire.ClassName
+	}
+	if interdomain := in.NSM.Spec.Interdomain; interdomain != nil && len(interdomain.FederatesWith) > 0 {
+		domains := make([]any, 0, len(interdomain.FederatesWith))
+		for _, domain := range interdomain.FederatesWith {
+			domains = append(domains, domain)
+		}
+		spec["federatesWith"] = domains
+	}
+	identity := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	identity.SetGroupVersionKind(ClusterSPIFFEIDKind)
+	// No colon: the name has to be a DNS subdomain.
+	identity.SetName("nsm-" + in.NSM.Namespace + "-workloads")
+	identity.SetLabels(p.labels())
+	return []Object{identity}
 }

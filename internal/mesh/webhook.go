@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -104,17 +103,9 @@ func webhookRules(facts release.Facts) []rbacv1.PolicyRule {
 }
 
 func (p part) webhookService() *corev1.Service {
-	return &corev1.Service{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		ObjectMeta: p.meta(WebhookService),
-		Spec: corev1.ServiceSpec{
-			Type:     corev1.ServiceTypeClusterIP,
-			Selector: p.selector(),
-			Ports: []corev1.ServicePort{{
-				Protocol: corev1.ProtocolTCP, Port: webhookPort, TargetPort: intstr.FromInt32(webhookPort),
-			}},
-		},
-	}
+	service := p.service(webhookPort, corev1.ServiceTypeClusterIP)
+	service.Name = WebhookService
+	return service
 }
 
 func (p part) webhookSecret() *corev1.Secret {
@@ -187,7 +178,7 @@ func (p part) clientNamespaces() *metav1.LabelSelector {
 	}}}
 }
 
-func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) *appsv1.Deployment {
+func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) Object {
 	pod := corev1.PodSpec{Containers: []corev1.Container{p.webhookContainer(spec, facts)}}
 	annotations := map[string]string{}
 	if facts.WebhookCertificate {
@@ -202,15 +193,7 @@ func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts rele
 	template.Annotations = mergeMaps(template.Annotations, annotations)
 	// It is no workload of the mesh, so it takes no identity in it.
 	delete(template.Labels, labelSpiffeID)
-	return &appsv1.Deployment{
-		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment"},
-		ObjectMeta: p.meta(p.name),
-		Spec: appsv1.DeploymentSpec{
-			Selector: &metav1.LabelSelector{MatchLabels: p.selector()},
-			Strategy: rollingStrategy(),
-			Template: template,
-		},
-	}
+	return p.deployment(template)
 }
 
 func (p part) webhookContainer(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) corev1.Container {

@@ -65,7 +65,7 @@ func Known() []string {
 // sentence for people: what the text must be.
 func Parse(text string) (Release, error) {
 	parsed, err := version.ParseSemantic(text)
-	if err != nil || text != "v"+parsed.String() {
+	if err != nil || text != "v"+parsed.String() || parsed.BuildMetadata() != "" {
 		return Release{}, fmt.Errorf("must be an NSM release written in full, such as %s", Newest())
 	}
 	if parsed.LessThan(Oldest().version) {

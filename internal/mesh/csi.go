@@ -1,0 +1,105 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+const (
+	csiName       = "nsm-csi"
+	csiDriverName = "csi.networkservicemesh.io"
+	// csiRegistrar is Kubernetes' own sidecar, in the version of NSM's manifest.
+	csiRegistrar = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0"
+
+	kubeletPlugin  = "/var/lib/kubelet/plugins/" + csiDriverName
+	kubeletPods    = "/var/lib/kubelet/pods"
+	kubeletPlugins = "/var/lib/kubelet/plugins_registry"
+)
+
+// csiDriver renders the driver through which clients reach NSM without a host
+// path of their own (deployments-k8s, apps/csi-driver).
+func csiDriver(in Input) []Component {
+	facts := in.Release.Facts()
+	if in.NSM.Spec.CSIDriver == nil || !facts.CSIDriver {
+		return nil
+	}
+	p := part{Input: in, role: RoleCSI, name: csiName, app: csiName}
+	spec := in.NSM.Spec.CSIDriver.ComponentSpec
+	template := p.podTemplate(spec, corev1.PodSpec{
+		AutomountServiceAccountToken: ptr.To(false),
+		Containers:                   []corev1.Container{p.csiContainer(spec), p.csiRegistrarContainer()},
+		Volumes: []corev1.Volume{
+			hostPath(nsmVolume, nsmDirectory, corev1.HostPathDirectoryOrCreate),
+			hostPath("nsm-csi-socket-dir", kubeletPlugin, corev1.HostPathDirectoryOrCreate),
+			hostPath("mountpoint-dir", kubeletPods, corev1.HostPathDirectory),
+			hostPath("kubelet-plugin-registration-dir", kubeletPlugins, corev1.HostPathDirectory),
+		},
+	})
+	delete(template.Labels, labelSpiffeID)
+	return []Component{{
+		Role: p.role, Workload: p.daemonSet(template),
+		Others: []Object{p.serviceAccount(), p.csiDriverObject()},
+	}}
+}
+
+func (p part) csiDriverObject() *storagev1.CSIDriver {
+	meta := p.clusterMeta()
+	meta.Name = csiDriverName
+	// Without it OpenShift takes every volume of the driver for privileged.
+	meta.Labels["security.openshift.io/csi-ephemeral-volume-profile"] = "restricted"
+	return &storagev1.CSIDriver{
+		TypeMeta:   metav1.TypeMeta{APIVersion: storagev1.SchemeGroupVersion.String(), Kind: "CSIDriver"},
+		ObjectMeta: meta,
+		Spec: storagev1.CSIDriverSpec{
+			AttachRequired:       ptr.To(false),
+			PodInfoOnMount:       ptr.To(true),
+			FSGroupPolicy:        ptr.To(storagev1.NoneFSGroupPolicy),
+			VolumeLifecycleModes: []storagev1.VolumeLifecycleMode{storagev1.VolumeLifecycleEphemeral},
+		},
+	}
+}
+
+func (p part) csiContainer(spec nsmv1beta1.ComponentSpec) corev1.Container {
+	container := p.container("nsm-csi-driver", "cmd-csi-driver", spec.ContainerSpec, release.Container{})
+	container.Env = mergeEnv([]corev1.EnvVar{
+		fieldEnv("NSM_NODE_NAME", "spec.nodeName"),
+		{Name: "NSM_SOCKET_DIR", Value: "/nsm-socket"},
+		{Name: "NSM_CSI_SOCKET_PATH", Value: "/nsm-csi/csi.sock"},
+		{Name: "NSM_VERSION", Value: "cmd-csi-driver:" + p.Release.String()},
+	}, spec.Env)
+	container.VolumeMounts = []corev1.VolumeMount{
+		{Name: nsmVolume, MountPath: "/nsm-socket", ReadOnly: true},
+		{Name: "nsm-csi-socket-dir", MountPath: "/nsm-csi"},
+		{Name: "mountpoint-dir", MountPath: kubeletPods, MountPropagation: ptr.To(corev1.MountPropagationBidirectional)},
+	}
+	// Mounts that must be seen outside of the container need it.
+	container.SecurityContext = &corev1.SecurityContext{Privileged: ptr.To(true)}
+	return container
+}
+
+func (p part) csiRegistrarContainer() corev1.Container {
+	return corev1.Container{
+		Name:            "node-driver-registrar",
+		Image:           p.relatedImage("csi-node-driver-registrar", csiRegistrar),
+		ImagePullPolicy: p.pullPolicy(),
+		Args: []string{
+			"-csi-address", "/nsm-csi/csi.sock",
+			"-kubelet-registration-path", kubeletPlugin + "/csi.sock",
+		},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: "nsm-csi-socket-dir", MountPath: "/nsm-csi"},
+			{Name: "kubelet-plugin-registration-dir", MountPath: "/registration"},
+		},
+	}
+}
