@@ -18,9 +18,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -30,6 +28,7 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/controllers"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
 )
@@ -97,11 +96,13 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	ctrl.Log.Info("Detected the platform", "openShift", found.OpenShift)
+	ctrl.Log.Info("Detected the platform", "offers", found)
 	if err := webhooks.Setup(mgr, mgr.GetCache()); err != nil {
 		return err
 	}
-	if err := (&controllers.NSMReconciler{Platform: found, Namespace: o.namespace}).SetupWithManager(mgr); err != nil {
+	if err := (&controllers.NSMReconciler{
+		Platform: found, Namespace: o.namespace, RelatedImages: mesh.RelatedImages(os.Environ()),
+	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
 	if err := controllers.AddProbes(mgr); err != nil {
@@ -132,10 +133,6 @@ func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server) ct
 		LeaderElectionNamespace:       o.namespace,
 		LeaderElectionReleaseOnCancel: true,
 		Cache:                         cached,
-		Client: client.Options{Cache: &client.CacheOptions{
-			// What the loop wrote it sees, so it never writes it twice. The client
-			// cannot do that over several namespaces.
-			EnableReadYourWritesConsistency: ptr.To(len(cached.DefaultNamespaces) < 2),
-		}},
+		Client:                        controllers.ClientOptions(cached),
 	}
 }

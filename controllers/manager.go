@@ -16,29 +16,28 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 // CacheOptions limit the cache to NSMs and to objects with our label, so that
-// memory does not grow with the cluster. A kind that was not foreseen is an
-// error, not a new watch. The namespaces to look at have commas between them;
+// memory does not grow with the cluster. The namespaces to look at have commas between them;
 // none means all.
 func CacheOptions(namespaces string) cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{mesh.LabelManagedBy: mesh.ManagedBy})
 	options := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject:         map[client.Object]cache.ByObject{},
-	}
-	for _, kind := range mesh.Kinds() {
-		if _, isSecret := kind.(*corev1.Secret); !isSecret {
-			options.ByObject[kind] = cache.ByObject{Label: ours}
-		}
+		DefaultTransform:     cache.TransformStripManagedFields(),
+		DefaultLabelSelector: ours,
+		ByObject: map[client.Object]cache.ByObject{
+			&nsmv1beta1.NSM{}: {Label: labels.Everything()},
+		},
 	}
 	// The operator may read Secrets of this one name, and no others.
 	options.ByObject[&corev1.Secret{}] = cache.ByObject{
@@ -51,6 +50,15 @@ func CacheOptions(namespaces string) cache.Options {
 		}
 	}
 	return options
+}
+
+// ClientOptions let the loop see all that it wrote, so that it never writes a
+// thing twice. The client cannot do that over several namespaces.
+func ClientOptions(cached cache.Options) client.Options {
+	return client.Options{Cache: &client.CacheOptions{
+		Unstructured:                    true, // the kinds of others' CRDs
+		EnableReadYourWritesConsistency: ptr.To(len(cached.DefaultNamespaces) < 2),
+	}}
 }
 
 // AddProbes makes the operator healthy when it runs, and ready when its

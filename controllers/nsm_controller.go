@@ -18,6 +18,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -41,10 +43,12 @@ const Finalizer = "nsm.networkservicemesh.io/finalizer"
 
 // NSMReconciler keeps meshes.
 type NSMReconciler struct {
-	// Platform that the operator runs on.
+	// Platform that the operator was started on.
 	Platform mesh.Platform
 	// Namespace of the operator itself.
 	Namespace string
+	// RelatedImages as mesh.Input has them.
+	RelatedImages map[string]string
 
 	// client reads from the cache.
 	client client.Client
@@ -53,6 +57,7 @@ type NSMReconciler struct {
 	direct   client.Reader
 	recorder events.EventRecorder
 	applier  *apply.Applier
+	platform *platformWatch
 	now      func() time.Time
 }
 
@@ -65,8 +70,11 @@ type NSMReconciler struct {
 // +kubebuilder:rbac:groups=apps,resources=daemonsets;deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services;serviceaccounts,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles;clusterrolebindings,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=storage.k8s.io,resources=csidrivers,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=spire.spiffe.io,resources=clusterspiffeids,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=about.k8s.io,resources=clusterproperties,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;update;patch
 // +kubebuilder:rbac:groups="",resources=namespaces;nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networkservicemesh.io,resources=networkservices;networkserviceendpoints,verbs=get;list;watch;create;update;patch;delete
 
@@ -75,11 +83,28 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.client, r.direct, r.recorder = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)
 	r.applier, r.now = apply.New(r.client), time.Now
 	b := ctrl.NewControllerManagedBy(mgr).
-		For(&nsmv1beta1.NSM{}, builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+		For(&nsmv1beta1.NSM{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&nsmv1beta1.NSM{}, handler.EnqueueRequestsFromMapFunc(r.rivals),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 	for _, kind := range mesh.Kinds() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(ownerOf))
 	}
-	return b.Complete(r)
+	c, err := b.Build(r)
+	if err != nil {
+		return err
+	}
+	r.platform, err = newPlatformWatch(mgr, c, r.Platform)
+	return err
+}
+
+// kinds are the kinds of all objects that a mesh can be made of here.
+func (r *NSMReconciler) kinds() []client.Object {
+	return clientObjects(append(mesh.Kinds(), mesh.PlatformKinds(*r.platform.current.Load())...))
+}
+
+// clusterKinds are those of kinds that no owner reference removes.
+func (r *NSMReconciler) clusterKinds() []client.Object {
+	return clientObjects(append(mesh.ClusterKinds(), mesh.PlatformKinds(*r.platform.current.Load())...))
 }
 
 // ownerOf finds the NSM of an object by its labels. They outlive an owner, so
@@ -93,13 +118,32 @@ func ownerOf(_ context.Context, object client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
 }
 
+// rivals are the NSMs that were refused for the sake of another, which may have
+// changed or gone.
+func (r *NSMReconciler) rivals(ctx context.Context, object client.Object) []reconcile.Request {
+	var all nsmv1beta1.NSMList
+	if err := r.client.List(ctx, &all); err != nil {
+		log.FromContext(ctx).Error(err, "Looking for NSMs that were refused")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range all.Items {
+		nsm := &all.Items[i]
+		degraded := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionDegraded)
+		if nsm.UID != object.GetUID() && degraded != nil && degraded.Reason == reasonConflict {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(nsm)})
+		}
+	}
+	return requests
+}
+
 // Reconcile makes one mesh what its NSM says.
 func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	nsm := &nsmv1beta1.NSM{}
 	if err := r.client.Get(ctx, request.NamespacedName, nsm); err != nil {
 		if apierrors.IsNotFound(err) {
 			nsm.Name, nsm.Namespace = request.Name, request.Namespace
-			return ctrl.Result{}, r.clean(ctx, nsm, mesh.ClusterKinds())
+			return ctrl.Result{}, r.clean(ctx, nsm, r.clusterKinds())
 		}
 		return ctrl.Result{}, err
 	}
@@ -148,7 +192,7 @@ func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*obse
 		}
 		if conflict := mesh.Conflict(other, nsm); conflict != "" {
 			return &observation{refusal: refusal{
-				reason:  "Conflict",
+				reason:  reasonConflict,
 				message: fmt.Sprintf("NSM %s/%s was here first, and %s", other.Namespace, other.Name, conflict),
 			}}, nil
 		}
@@ -180,13 +224,16 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 	if err != nil {
 		return nil, err
 	}
-	in := mesh.Input{NSM: nsm, Release: nsmRelease, Platform: r.Platform, OperatorNamespace: r.Namespace}
+	in := mesh.Input{
+		NSM: nsm, Release: nsmRelease, Platform: *r.platform.current.Load(),
+		OperatorNamespace: r.Namespace, RelatedImages: r.RelatedImages,
+	}
 	renewAt, err := r.prepareWebhook(ctx, &in)
 	if err != nil {
 		return nil, err
 	}
 	components := mesh.Components(in)
-	objects := clientObjects(mesh.Objects(components))
+	objects := clientObjects(append(mesh.Identities(in), mesh.Objects(components)...))
 	failure := r.write(ctx, nsm, objects)
 	// What is up and what is down is seen also when not all could be written.
 	seen, err := r.observe(ctx, nsmRelease, components)
@@ -194,6 +241,13 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 		return nil, errors.Join(failure, err)
 	}
 	seen.wakeAt = renewAt
+	seen.spire, seen.missing = spireCondition(in), missingParts(in)
+	if mesh.NeedsWebhookCertificate(&nsm.Spec, nsmRelease) && !in.WebhookServing {
+		seen.unregister()
+	}
+	if err := r.diagnose(ctx, nsm, seen); err != nil {
+		return nil, errors.Join(failure, err)
+	}
 	contested, again := r.applier.Contested(objects)
 	if seen.contested = contested; len(contested) > 0 {
 		seen.wake(r.now().Add(again))
@@ -208,7 +262,7 @@ func (r *NSMReconciler) write(ctx context.Context, nsm *nsmv1beta1.NSM, objects 
 	if err != nil {
 		return err
 	}
-	pruned, err := r.applier.Prune(ctx, clientObjects(mesh.Kinds()), mesh.OwnerLabels(nsm), objects)
+	pruned, err := r.applier.Prune(ctx, r.kinds(), mesh.OwnerLabels(nsm), objects)
 	r.tell(ctx, nsm, pruned)
 	if err != nil {
 		return err
@@ -237,10 +291,10 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 	if err := r.removeWebhookRegistrations(ctx, nsm); err != nil {
 		return err
 	}
-	if err := r.clean(ctx, nsm, mesh.Kinds()); err != nil {
+	if err := r.clean(ctx, nsm, r.kinds()); err != nil {
 		return err
 	}
-	remaining, err := r.applier.Remaining(ctx, clientObjects(mesh.Kinds()), mesh.OwnerLabels(nsm))
+	remaining, err := r.applier.Remaining(ctx, r.kinds(), mesh.OwnerLabels(nsm))
 	if err != nil || remaining > 0 {
 		// Their disappearance wakes the loop again.
 		return err
@@ -251,8 +305,8 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 }
 
 // clean deletes all objects of the kinds that belong to the NSM.
-func (r *NSMReconciler) clean(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []mesh.Object) error {
-	pruned, err := r.applier.Prune(ctx, clientObjects(kinds), mesh.OwnerLabels(nsm), nil)
+func (r *NSMReconciler) clean(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client.Object) error {
+	pruned, err := r.applier.Prune(ctx, kinds, mesh.OwnerLabels(nsm), nil)
 	for _, change := range pruned {
 		log.FromContext(ctx).Info("Deleted", "object", change.String())
 	}
@@ -268,29 +322,35 @@ func (r *NSMReconciler) ensureFinalizer(ctx context.Context, nsm *nsmv1beta1.NSM
 	return r.client.Patch(ctx, nsm, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }
 
-// tell logs changes and tells them as events, one an action.
+// tell logs changes, and tells them as events: what was made for the first time
+// in one, everything else in one an object.
 func (r *NSMReconciler) tell(ctx context.Context, nsm *nsmv1beta1.NSM, changes []apply.Change) {
-	byAction := map[apply.Action][]string{}
+	var created []string
 	for _, change := range changes {
-		byAction[change.Action] = append(byAction[change.Action], change.String())
 		log.FromContext(ctx).Info(string(change.Action), "object", change.String())
-		if change.Action == apply.Repaired || change.Action == apply.Created && isObserved(nsm) {
+		switch change.Action {
+		case apply.Created:
+			created = append(created, change.String())
+			continue
+		case apply.Repaired:
 			driftRepaired.WithLabelValues(change.Kind).Inc()
+		case apply.Updated, apply.Recreated, apply.Pruned:
 		}
+		r.recorder.Eventf(nsm, objectOf(change), corev1.EventTypeNormal, string(change.Action), "Apply", "%s %s", change.Action, change)
 	}
-	for _, action := range []apply.Action{apply.Created, apply.Updated, apply.Repaired, apply.Recreated, apply.Pruned} {
-		if names := byAction[action]; len(names) > 0 {
-			slices.Sort(names)
-			r.recorder.Eventf(nsm, nil, corev1.EventTypeNormal, string(action), "Apply",
-				"%s", limit(string(action)+" "+strings.Join(names, ", ")))
-		}
+	if len(created) > 0 {
+		r.recorder.Eventf(nsm, nil, corev1.EventTypeNormal, string(apply.Created), "Apply",
+			"%s", limit("Created "+strings.Join(created, ", ")))
 	}
 }
 
-// isObserved tells whether the present spec has been applied before: what is
-// missing then was deleted by somebody.
-func isObserved(nsm *nsmv1beta1.NSM) bool {
-	return nsm.Status.ObservedGeneration == nsm.Generation
+// objectOf is what an event about a change is related to, so that events about
+// two objects do not become one.
+func objectOf(change apply.Change) *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{
+		TypeMeta:   metav1.TypeMeta{APIVersion: change.APIVersion, Kind: change.Kind},
+		ObjectMeta: metav1.ObjectMeta{Namespace: change.Namespace, Name: change.Name},
+	}
 }
 
 // limit keeps a text within what the API takes as an event's note.

@@ -8,6 +8,7 @@ package controllers_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -57,7 +58,7 @@ func startMortalOperator(writes int, loseAnswer bool) *operator {
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Cache:      controllers.CacheOptions(""),
-		Client:     client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+		Client:     controllers.ClientOptions(controllers.CacheOptions("")),
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
@@ -67,10 +68,19 @@ func startMortalOperator(writes int, loseAnswer bool) *operator {
 	return o
 }
 
-// newNSM makes an NSM in a namespace of its own. Both go at the end of the spec.
+// newNSM makes an NSM in a namespace of its own, without the admission webhook
+// unless it is asked for. It goes at the end of the spec.
 func newNSM(ctx context.Context, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {
 	GinkgoHelper()
-	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(ctx), Name: "mesh"}, Spec: spec}
+	return newNSMIn(ctx, newNamespace(ctx), spec)
+}
+
+func newNSMIn(ctx context.Context, namespace string, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {
+	GinkgoHelper()
+	if spec.AdmissionWebhook == nil {
+		spec.AdmissionWebhook = &nsmv1beta1.AdmissionWebhookSpec{Enabled: ptr.To(false)}
+	}
+	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mesh"}, Spec: spec}
 	// The webhook may still know the mesh of the last spec.
 	Eventually(func() error { return admin.Create(ctx, nsm) }).Should(Succeed())
 	DeferCleanup(remove, nsm)
@@ -141,11 +151,18 @@ func names(ctx context.Context, nsm *nsmv1beta1.NSM) []string {
 	return found
 }
 
+func asJSON(value any) string {
+	GinkgoHelper()
+	text, err := json.MarshalIndent(value, "", " ")
+	Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
 func nameOf(object client.Object) string {
 	return object.GetObjectKind().GroupVersionKind().Kind + " " + object.GetName()
 }
 
-// wholeMesh is what a mesh with default settings consists of.
+// wholeMesh is what a mesh consists of, but for the admission webhook.
 var wholeMesh = []string{
 	"DaemonSet nsmgr", "DaemonSet forwarder-vpp", "Deployment nsm-registry", "Service registry",
 	"ServiceAccount nsmgr", "ServiceAccount forwarder-vpp", "ServiceAccount nsm-registry",
@@ -211,7 +228,7 @@ func setDeployment(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods
 	}).Should(Succeed())
 }
 
-// setAllReady lets all pods of a mesh with default settings come up.
+// setAllReady lets all pods of a mesh come up.
 func setAllReady(ctx context.Context, nsm *nsmv1beta1.NSM) {
 	GinkgoHelper()
 	for _, object := range owned(ctx, nsm) {

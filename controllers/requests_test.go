@@ -90,9 +90,11 @@ func (r *requests) all() []request {
 	return slices.Clone(r.seen)
 }
 
-// writes of objects, without events.
-func (r *requests) writes() []request {
-	return slices.DeleteFunc(r.all(), func(one request) bool { return !one.isWrite() || one.isEvent() })
+// writesTo a resource.
+func (r *requests) writesTo(resource string) []request {
+	return slices.DeleteFunc(r.all(), func(one request) bool {
+		return !one.isWrite() || !strings.Contains(one.path, "/"+resource+"/")
+	})
 }
 
 func (r *requests) reset() {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,10 @@ type observation struct {
 	wakeAt time.Time
 	// contested are the objects that somebody else keeps changing.
 	contested []string
+	// spire tells who registers the mesh's workloads with SPIRE.
+	spire metav1.Condition
+	// missing tells what an admin has to install for a part of the mesh, by role.
+	missing map[mesh.Role]string
 }
 
 // wake lets the loop look again at a time, or earlier.
@@ -46,6 +51,9 @@ func (o *observation) wake(at time.Time) {
 		o.wakeAt = at
 	}
 }
+
+// reasonConflict of a refusal: another NSM was here first.
+const reasonConflict = "Conflict"
 
 // refusal says why an NSM is not acted on; empty when it is.
 type refusal struct {
@@ -67,27 +75,40 @@ type workload struct {
 	changing bool
 	// exists: the workload itself was seen.
 	exists bool
+	// unregistered: it is the admission webhook, and the API server has not been
+	// told to ask it yet.
+	unregistered bool
+	// causes tell why it is not ready, where that has been found out.
+	causes []string
 }
 
 func (w workload) isReady() bool {
-	return w.exists && w.rolledOut && w.desired > 0 && w.ready >= w.desired
+	return w.exists && w.rolledOut && !w.unregistered && w.desired > 0 && w.ready >= w.desired
+}
+
+func (w workload) fullName() string {
+	return fmt.Sprintf("%s %s/%s", w.kind, w.namespace, w.name)
 }
 
 // message tells a person what the workload waits for, without a number in it
 // that moves; "" when it is ready.
 func (w workload) message() string {
-	name := fmt.Sprintf("%s %s/%s", w.kind, w.namespace, w.name)
+	name := w.fullName()
 	switch {
 	case w.isReady():
 		return ""
 	case !w.exists:
 		return name + " has not been created yet"
+	case len(w.causes) > 0:
+		return name + ": " + strings.Join(w.causes, "; ")
 	case w.changing:
 		return name + " is rolling out"
 	case w.desired == 0 && w.kind == "DaemonSet":
 		return name + " has no node to run on: no node matches its node selector, affinity and tolerations"
 	case w.desired == 0:
 		return name + " is scaled to zero"
+	case w.ready >= w.desired && w.unregistered:
+		return name + " is up, and the API server is told next to ask it"
 	default:
 		return name + " has pods that are not ready"
 	}
@@ -156,6 +177,7 @@ var concerns = []struct {
 	{nsmv1beta1.ConditionManagersReady, mesh.RoleManager},
 	{nsmv1beta1.ConditionForwardersReady, mesh.RoleForwarder},
 	{nsmv1beta1.ConditionAdmissionWebhookReady, mesh.RoleWebhook},
+	{nsmv1beta1.ConditionInterdomainReady, mesh.RoleInterdomain},
 }
 
 // report writes what was seen, or the error, into the status, when it differs.
@@ -222,7 +244,7 @@ func (s *status) setFailed(message string, seen *observation) {
 	waits := ""
 	if seen != nil {
 		s.setParts(seen)
-		waits = seen.messageOf("")
+		waits = seen.summary()
 	}
 	if waits != "" {
 		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", waits)
@@ -247,7 +269,7 @@ func (s *status) setSeen(seen *observation) {
 	wasProgressing := !meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing)
 	s.ObservedGeneration = s.generation
 	s.setParts(seen)
-	message := seen.messageOf("")
+	message := seen.summary()
 	if message == "" {
 		s.Version = seen.release.String()
 		s.set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+s.Version+" is ready")
@@ -255,7 +277,7 @@ func (s *status) setSeen(seen *observation) {
 	} else {
 		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
 		if wasProgressing || seen.isChanging() {
-			s.set(nsmv1beta1.ConditionProgressing, true, "RollingOut", message)
+			s.set(nsmv1beta1.ConditionProgressing, true, "RollingOut", "waiting for "+strings.Join(seen.waitingFor(), ", "))
 		}
 	}
 	if len(seen.contested) > 0 {
@@ -271,6 +293,11 @@ func (s *status) setParts(seen *observation) {
 	s.Components = seen.components()
 	s.Managers = seen.count(mesh.RoleManager)
 	s.Forwarders = seen.count(mesh.RoleForwarder)
+	if seen.spire.Type != "" {
+		condition := seen.spire
+		condition.ObservedGeneration = s.generation
+		meta.SetStatusCondition(&s.Conditions, condition)
+	}
 	for _, concern := range concerns {
 		if !seen.has(concern.role) {
 			meta.RemoveStatusCondition(&s.Conditions, concern.condition)
@@ -298,15 +325,56 @@ func (o *observation) isChanging() bool {
 	return slices.ContainsFunc(o.workloads, func(w workload) bool { return !w.exists || w.changing })
 }
 
-// messageOf joins what the workloads of a role, or of all with "", wait for.
-func (o *observation) messageOf(role mesh.Role) string {
-	var messages []string
+// problem is what one part of the mesh waits for.
+type problem struct {
+	role          mesh.Role
+	name, message string
+}
+
+// problems lists what the parts of a role, or of all with "", wait for.
+func (o *observation) problems(role mesh.Role) []problem {
+	var problems []problem
+	for _, missingRole := range slices.Sorted(maps.Keys(o.missing)) {
+		problems = append(problems, problem{missingRole, string(missingRole), o.missing[missingRole]})
+	}
 	for _, w := range o.workloads {
-		if message := w.message(); message != "" && (role == "" || role == w.role) {
-			messages = append(messages, message)
+		if message := w.message(); message != "" {
+			problems = append(problems, problem{w.role, w.fullName(), message})
 		}
 	}
+	return slices.DeleteFunc(problems, func(p problem) bool { return role != "" && role != p.role })
+}
+
+// messageOf joins what the parts of a role wait for; "" when all are ready.
+func (o *observation) messageOf(role mesh.Role) string {
+	var messages []string
+	for _, problem := range o.problems(role) {
+		messages = append(messages, problem.message)
+	}
 	return strings.Join(messages, "; ")
+}
+
+// summary tells what the first part that is not ready waits for, and names the
+// others: the conditions of their own tell about those.
+func (o *observation) summary() string {
+	problems := o.problems("")
+	if len(problems) == 0 {
+		return ""
+	}
+	summary := problems[0].message
+	if len(problems) > 1 {
+		summary += "; not ready either: " + strings.Join(o.waitingFor()[1:], ", ")
+	}
+	return summary
+}
+
+// waitingFor names the parts that are not ready.
+func (o *observation) waitingFor() []string {
+	var names []string
+	for _, problem := range o.problems("") {
+		names = append(names, problem.name)
+	}
+	return names
 }
 
 func (o *observation) has(role mesh.Role) bool {
@@ -317,7 +385,7 @@ func (o *observation) namesOf(role mesh.Role) string {
 	var names []string
 	for _, w := range o.workloads {
 		if w.role == role {
-			names = append(names, w.kind+" "+w.namespace+"/"+w.name)
+			names = append(names, w.fullName())
 		}
 	}
 	return strings.Join(names, ", ")

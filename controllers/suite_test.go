@@ -19,6 +19,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -40,11 +42,16 @@ import (
 // the tests write the status of workloads, and what owner references would
 // remove stays.
 
-const operatorNamespace = "nsm-operator-system"
+const (
+	operatorNamespace = "nsm-operator-system"
+	uncheckedLabel    = "test.example.com/unchecked"
+)
 
 var (
 	// admin may do everything and reads the API server itself.
 	admin client.Client
+	// adminWatch watches the API server.
+	adminWatch client.WithWatch
 	// operatorConfig is the operator's access.
 	operatorConfig *rest.Config
 	scheme         = newScheme()
@@ -54,7 +61,7 @@ func TestControllers(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(10 * time.Second)
 	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
-	SetDefaultConsistentlyDuration(300 * time.Millisecond)
+	SetDefaultConsistentlyDuration(150 * time.Millisecond)
 	SetDefaultConsistentlyPollingInterval(20 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	RunSpecs(t, "Controllers")
@@ -67,8 +74,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
 
-	admin, err = client.New(config, client.Options{Scheme: scheme})
+	adminWatch, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
+	admin = adminWatch
 	install(ctx, environment.KubeConfig)
 	operator, err := environment.AddUser(envtest.User{
 		Name:   "system:serviceaccount:" + operatorNamespace + ":nsm-operator",
@@ -77,6 +85,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	operatorConfig = operator.Config()
 	serveWebhooks(ctx)
+	exemptFromValidation(ctx)
 })
 
 // assets is the directory of the control plane's binaries.
@@ -127,6 +136,19 @@ func serveWebhooks(ctx context.Context) {
 	Expect(webhooks.Setup(mgr, mgr.GetCache())).To(Succeed())
 	run(mgr)
 	Eventually(func() error { return mgr.GetWebhookServer().StartedChecker()(nil) }).Should(Succeed())
+}
+
+// exemptFromValidation lets NSMs with uncheckedLabel past the webhook.
+func exemptFromValidation(ctx context.Context) {
+	GinkgoHelper()
+	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-validation"}, configuration)).To(Succeed())
+	for i := range configuration.Webhooks {
+		configuration.Webhooks[i].ObjectSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: uncheckedLabel, Operator: metav1.LabelSelectorOpDoesNotExist},
+		}}
+	}
+	Expect(admin.Update(ctx, configuration)).To(Succeed())
 }
 
 // run starts a manager and returns what stops it, which happens at the latest

@@ -11,13 +11,19 @@
 //
 // It reads nothing but the cache, so an object without our labels looks absent:
 // applying then takes it over.
+//
+// It does not fight: an object that somebody else keeps changing is put right
+// again at once a few times, and then with growing pauses.
 package apply
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -25,10 +31,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	applyconfigurations "k8s.io/client-go/applyconfigurations"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
 )
 
 const (
@@ -48,7 +58,7 @@ const (
 	Created Action = "Created"
 	// Updated: it should be different from now on.
 	Updated Action = "Updated"
-	// Repaired: somebody had changed it.
+	// Repaired: somebody had changed or deleted it.
 	Repaired Action = "Repaired"
 	// Recreated: it should be different in a field that cannot change.
 	Recreated Action = "Recreated"
@@ -58,9 +68,9 @@ const (
 
 // Change is one object that was written or deleted.
 type Change struct {
-	Action          Action
-	Kind            string
-	Namespace, Name string
+	Action           Action
+	APIVersion, Kind string
+	Namespace, Name  string
 }
 
 // String names the object for people.
@@ -75,12 +85,20 @@ func (c Change) String() string {
 type Applier struct {
 	client    client.Client
 	converter managedfields.TypeConverter
+	brake     *brake
+	// inPlace holds the identities of objects that were seen or written: one of
+	// them that is missing was deleted by somebody.
+	inPlace sync.Map
 }
 
 // New makes an Applier. The client must read from a cache that holds every
 // object with the labels of those that will be applied.
 func New(c client.Client) *Applier {
-	return &Applier{client: c, converter: applyconfigurations.NewTypeConverter(c.Scheme())}
+	return &Applier{
+		client:    c,
+		converter: applyconfigurations.NewTypeConverter(c.Scheme()),
+		brake:     newBrake(clock.RealClock{}),
+	}
 }
 
 // Apply makes the objects as they are given, and tells what it had to change.
@@ -101,6 +119,27 @@ func (a *Applier) Apply(ctx context.Context, objects []client.Object) ([]Change,
 	changes, err := a.each(first, apply)
 	bound, bindingErr := a.each(bindings, apply)
 	return append(changes, bound...), errors.Join(err, bindingErr)
+}
+
+// Contested names those of the objects that somebody else keeps changing. As
+// long as there are any, Apply has to be called again after the returned time:
+// it holds some of its writes back.
+func (a *Applier) Contested(objects []client.Object) (names []string, again time.Duration) {
+	for _, object := range objects {
+		id, err := a.identify(object)
+		if err != nil {
+			continue // Apply has told about it
+		}
+		contested, next := a.brake.contested(id)
+		if !contested {
+			continue
+		}
+		names = append(names, Change{Kind: id.kind, Namespace: id.namespace, Name: id.name}.String())
+		if again == 0 || next < again {
+			again = next
+		}
+	}
+	return names, again
 }
 
 // each runs do for all objects at once and collects changes and errors in the
@@ -138,41 +177,75 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object) (*Change, 
 		return nil, fmt.Errorf("reading %s: %w", change, err)
 	}
 	if live != nil {
+		a.inPlace.Store(want.identity(), true)
 		change.Action, err = a.action(want, live)
 		if err != nil {
 			return nil, fmt.Errorf("comparing %s: %w", change, err)
 		}
+	} else if _, wasInPlace := a.inPlace.Load(want.identity()); wasInPlace {
+		change.Action = Repaired
 	}
-	if change.Action == "" {
+	if change.Action == "" || a.brake.holds(want.identity(), want.hash) {
 		return nil, nil
 	}
 	if err := a.write(ctx, want); err != nil {
-		if live == nil || !isImmutable(err) {
-			return nil, fmt.Errorf("applying %s: %w", change, err)
-		}
-		change.Action = Recreated
-		if err := a.recreate(ctx, want, live); err != nil {
-			return nil, fmt.Errorf("recreating %s: %w", change, err)
+		if err := a.overcome(ctx, want, live, &change, err); err != nil {
+			return nil, err
 		}
 	}
+	a.brake.wrote(want.identity(), want.hash)
+	a.inPlace.Store(want.identity(), true)
 	return &change, nil
+}
+
+// isTyped tells whether a kind is one of Kubernetes' own, and not of a CRD.
+func (a *Applier) isTyped(gvk schema.GroupVersionKind) bool {
+	return applyconfigurations.ForKind(gvk) != nil
+}
+
+// toTyped reads an object for comparison, by the schema of its kind; the lists
+// of a kind of somebody else's CRD are compared as a whole.
+func (a *Applier) toTyped(object client.Object, gvk schema.GroupVersionKind, options ...typed.ValidationOptions) (*typed.TypedValue, error) {
+	if a.isTyped(gvk) {
+		return a.converter.ObjectToTyped(object, options...)
+	}
+	return managedfields.NewDeducedTypeConverter().ObjectToTyped(object, options...)
 }
 
 // cached reads the live object, nil when it is not there.
 func (a *Applier) cached(ctx context.Context, want *intent) (client.Object, error) {
-	empty, err := a.client.Scheme().New(want.object.GroupVersionKind())
+	live, err := a.empty(want)
 	if err != nil {
 		return nil, err
-	}
-	live, ok := empty.(client.Object)
-	if !ok {
-		return nil, fmt.Errorf("%T is no object", empty)
 	}
 	err = a.client.Get(ctx, client.ObjectKeyFromObject(want.object), live)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
 	return live, err
+}
+
+// empty is an object with nothing but the name of the intent's: of the kind's
+// own type, or unstructured for a kind of somebody else's CRD.
+func (a *Applier) empty(want *intent) (client.Object, error) {
+	var object client.Object
+	if gvk := want.object.GroupVersionKind(); a.isTyped(gvk) {
+		empty, err := a.client.Scheme().New(gvk)
+		if err != nil {
+			return nil, err
+		}
+		isObject := false
+		if object, isObject = empty.(client.Object); !isObject {
+			return nil, fmt.Errorf("%T is no object", empty)
+		}
+	} else {
+		foreign := &unstructured.Unstructured{}
+		foreign.SetGroupVersionKind(gvk)
+		object = foreign
+	}
+	object.SetNamespace(want.object.GetNamespace())
+	object.SetName(want.object.GetName())
+	return object, nil
 }
 
 // action decides whether a live object has to be written, and why; "" is no.
@@ -210,13 +283,14 @@ func (a *Applier) write(ctx context.Context, want *intent) error {
 }
 
 // send applies an object and returns the answer. It goes through the kind's own
-// apply configuration, so that the client knows the write as one of the typed
-// objects that the cache holds.
+// apply configuration where it has one, so that the client knows the write as
+// one of the typed objects that the cache holds.
 func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	gvk := object.GroupVersionKind()
-	configuration, ok := applyconfigurations.ForKind(gvk).(runtime.ApplyConfiguration)
+	configuration, ok := applyconfigurations.ForKind(object.GroupVersionKind()).(runtime.ApplyConfiguration)
 	if !ok {
-		return nil, fmt.Errorf("%s has no apply configuration", gvk)
+		answer := object.DeepCopy()
+		err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(answer), FieldOwner, client.ForceOwnership)
+		return answer, err
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, configuration); err != nil {
 		return nil, err
@@ -228,12 +302,63 @@ func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured) (
 	return &unstructured.Unstructured{Object: content}, err
 }
 
-// recreate deletes the live object, whose pods go with it, and makes it anew.
-func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object) error {
-	if err := a.delete(ctx, live); err != nil {
+// overcome deals with a write that the API server refused: where the live
+// object stands in the way, it goes, as a whole or in part.
+func (a *Applier) overcome(ctx context.Context, want *intent, live client.Object, change *Change, refused error) error {
+	switch {
+	case isImmutable(refused):
+		change.Action = Recreated
+		if err := a.recreate(ctx, want, live); err != nil {
+			return fmt.Errorf("recreating %s: %w", change, err)
+		}
+		return nil
+	case apierrors.IsInvalid(refused) && live != nil && a.replaceSpec(ctx, want, live) == nil:
+		return nil
+	default:
+		return fmt.Errorf("applying %s: %w", change, refused)
+	}
+}
+
+// replaceSpec writes our spec over the live one, lists as a whole, and applies
+// it then. Applying alone keeps what somebody put into a list beside ours, even
+// when the two together are not valid: a second port of a Service with the name
+// of ours.
+func (a *Applier) replaceSpec(ctx context.Context, want *intent, live client.Object) error {
+	spec, err := json.Marshal(map[string]any{"spec": want.object.Object["spec"]})
+	if err != nil {
+		return err
+	}
+	if err := a.client.Patch(ctx, live, client.RawPatch(types.MergePatchType, spec), FieldOwner); err != nil {
 		return err
 	}
 	return a.write(ctx, want)
+}
+
+// recreate deletes the live object, whose pods go with it, and makes it anew.
+func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object) error {
+	var err error
+	if live == nil {
+		err = a.deleteUnseen(ctx, want)
+	} else {
+		err = a.delete(ctx, live)
+	}
+	if err != nil {
+		return err
+	}
+	return a.write(ctx, want)
+}
+
+// deleteUnseen deletes an object that stands where ours should and is not in
+// the cache, since it does not have our labels: nobody must wait there for its
+// disappearance.
+func (a *Applier) deleteUnseen(ctx context.Context, want *intent) error {
+	object, err := a.empty(want)
+	if err != nil {
+		return err
+	}
+	return client.IgnoreNotFound(a.client.Delete(ctx, object,
+		client.PropagationPolicy(metav1.DeletePropagationBackground),
+		client.DisableReadYourWritesConsistency))
 }
 
 // delete deletes exactly the object that was seen.
@@ -261,5 +386,5 @@ func isImmutable(err error) bool {
 }
 
 func changeOf(object *unstructured.Unstructured, action Action) Change {
-	return Change{Action: action, Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()}
+	return Change{Action: action, APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()}
 }

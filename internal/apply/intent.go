@@ -50,7 +50,7 @@ func (a *Applier) newIntent(object client.Object) (*intent, error) {
 	unstructured.RemoveNestedField(u.Object, "status")
 	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
 
-	value, err := a.converter.ObjectToTyped(u)
+	value, err := a.toTyped(u, gvk)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", gvk.Kind, object.GetName(), err)
 	}
@@ -67,7 +67,7 @@ func (a *Applier) newIntent(object client.Object) (*intent, error) {
 func (a *Applier) deviation(want *intent, live client.Object) (string, error) {
 	live.GetObjectKind().SetGroupVersionKind(want.object.GroupVersionKind())
 	// Two values of a key that should be unique are the API server's to refuse.
-	liveTyped, err := a.converter.ObjectToTyped(live, typed.AllowDuplicates)
+	liveTyped, err := a.toTyped(live, want.object.GroupVersionKind(), typed.AllowDuplicates)
 	if err != nil {
 		return "", err
 	}
@@ -87,6 +87,11 @@ func fingerprint(removed, modified *fieldpath.Set, live *typed.TypedValue) (stri
 		return "", err
 	}
 	return hashOf([]byte(removed.String()), []byte(modified.String()), values), nil
+}
+
+// identity of the object.
+func (i *intent) identity() identity {
+	return identity{kind: i.object.GetKind(), namespace: i.object.GetNamespace(), name: i.object.GetName()}
 }
 
 // mark is the value of Annotation.

@@ -11,7 +11,9 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
@@ -53,14 +55,19 @@ func (a *Applier) Prune(ctx context.Context, kinds []client.Object, labels clien
 }
 
 func (a *Applier) pruneOne(ctx context.Context, object client.Object) (*Change, error) {
-	id, err := a.identify(object)
+	gvk, err := apiutil.GVKForObject(object, a.client.Scheme())
 	if err != nil {
 		return nil, err
 	}
-	change := Change{Action: Pruned, Kind: id.kind, Namespace: id.namespace, Name: id.name}
+	id := identity{kind: gvk.Kind, namespace: object.GetNamespace(), name: object.GetName()}
+	change := Change{
+		Action: Pruned, APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: id.namespace, Name: id.name,
+	}
 	if err := a.delete(ctx, object); err != nil {
 		return nil, fmt.Errorf("deleting %s: %w", change, err)
 	}
+	a.brake.forget(id)
+	a.inPlace.Delete(id)
 	return &change, nil
 }
 
@@ -84,13 +91,9 @@ func (a *Applier) list(ctx context.Context, kind client.Object, labels client.Ma
 	if err != nil {
 		return nil, err
 	}
-	empty, err := a.client.Scheme().New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	list, err := a.emptyList(gvk.GroupVersion().WithKind(gvk.Kind+"List"), a.isTyped(gvk))
 	if err != nil {
 		return nil, err
-	}
-	list, ok := empty.(client.ObjectList)
-	if !ok {
-		return nil, fmt.Errorf("%T is no list", empty)
 	}
 	if err := a.client.List(ctx, list, labels); err != nil {
 		return nil, fmt.Errorf("listing %s: %w", gvk.Kind, err)
@@ -105,6 +108,23 @@ func (a *Applier) list(ctx context.Context, kind client.Object, labels client.Ma
 		return nil
 	})
 	return objects, err
+}
+
+func (a *Applier) emptyList(gvk schema.GroupVersionKind, isTyped bool) (client.ObjectList, error) {
+	if !isTyped {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(gvk)
+		return list, nil
+	}
+	empty, err := a.client.Scheme().New(gvk)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := empty.(client.ObjectList)
+	if !ok {
+		return nil, fmt.Errorf("%T is no list", empty)
+	}
+	return list, nil
 }
 
 func (a *Applier) identify(object client.Object) (identity, error) {

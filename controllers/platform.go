@@ -1,0 +1,110 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"sync/atomic"
+
+	"k8s.io/client-go/discovery"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/platform"
+)
+
+// platformWatch keeps what the cluster offers up to date: it watches kinds from
+// the moment on at which they are served, and wakes every mesh then.
+type platformWatch struct {
+	current    atomic.Pointer[mesh.Platform]
+	cache      cache.Cache
+	controller controller.Controller
+	wake       chan event.TypedGenericEvent[*nsmv1beta1.NSM]
+}
+
+// newPlatformWatch starts from what is served now.
+func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Platform) (*platformWatch, error) {
+	w := &platformWatch{
+		cache: mgr.GetCache(), controller: c,
+		wake: make(chan event.TypedGenericEvent[*nsmv1beta1.NSM]),
+	}
+	w.current.Store(&found)
+	for _, kind := range mesh.PlatformKinds(found) {
+		if err := w.watch(kind); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.Watch(source.Channel(w.wake, &handler.TypedEnqueueRequestForObject[*nsmv1beta1.NSM]{})); err != nil {
+		return nil, err
+	}
+	client := discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig())
+	return w, mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		return platform.Watch(ctx, client, found, func(now mesh.Platform) error { return w.change(ctx, now) })
+	}))
+}
+
+func (w *platformWatch) watch(kind client.Object) error {
+	return w.controller.Watch(source.Kind(w.cache, kind, handler.EnqueueRequestsFromMapFunc(ownerOf)))
+}
+
+// change takes over what the cluster offers now. What it no longer offers is no
+// longer watched: the API server would answer with errors for ever.
+func (w *platformWatch) change(ctx context.Context, now mesh.Platform) error {
+	before := *w.current.Load()
+	log.FromContext(ctx).Info("The cluster offers other APIs now", "before", before, "now", now)
+	for _, kind := range without(mesh.PlatformKinds(before), mesh.PlatformKinds(now)) {
+		if err := w.cache.RemoveInformer(ctx, kind); err != nil {
+			return err
+		}
+	}
+	for _, kind := range without(mesh.PlatformKinds(now), mesh.PlatformKinds(before)) {
+		if err := w.watch(kind); err != nil {
+			return err
+		}
+	}
+	w.current.Store(&now)
+	return w.wakeAll(ctx)
+}
+
+func (w *platformWatch) wakeAll(ctx context.Context) error {
+	var all nsmv1beta1.NSMList
+	if err := w.cache.List(ctx, &all); err != nil {
+		return err
+	}
+	for i := range all.Items {
+		select {
+		case w.wake <- event.TypedGenericEvent[*nsmv1beta1.NSM]{Object: &all.Items[i]}:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// without are the kinds of one list that are not in the other.
+func without(kinds, others []mesh.Object) []mesh.Object {
+	var left []mesh.Object
+	for _, kind := range kinds {
+		found := false
+		for _, other := range others {
+			found = found || kind.GetObjectKind().GroupVersionKind() == other.GetObjectKind().GroupVersionKind()
+		}
+		if !found {
+			left = append(left, kind)
+		}
+	}
+	return left
+}

@@ -1,0 +1,282 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+var (
+	allReady  = pods{desired: 3, current: 3, updated: 3, ready: 3}
+	available = nsmv1beta1.ConditionAvailable
+	// progressing and degraded are bad when true.
+	progressing = nsmv1beta1.ConditionProgressing
+	degraded    = nsmv1beta1.ConditionDegraded
+)
+
+var _ = Describe("Guarantee 7: Available is never true while any part is not", func() {
+	var o *operator
+
+	BeforeEach(func() { o = startOperator() })
+
+	It("when the parts come up one by one", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		history := record(ctx, nsm)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("False"))
+		Expect(messageOf(ctx, nsm, available)()).To(And(
+			ContainSubstring("Deployment "+nsm.Namespace+"/nsm-registry"),
+			ContainSubstring("DaemonSet "+nsm.Namespace+"/nsmgr"),
+			ContainSubstring("DaemonSet "+nsm.Namespace+"/forwarder-vpp")))
+
+		setDeployment(ctx, nsm, "nsm-registry", pods{current: 1, updated: 1, ready: 1})
+		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionRegistryReady)).Should(Equal("True"))
+		setDaemonSet(ctx, nsm, "nsmgr", allReady)
+		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionManagersReady)).Should(Equal("True"))
+		setDaemonSet(ctx, nsm, "forwarder-vpp", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		Eventually(func() string { return reread(ctx, nsm).Status.Forwarders }).Should(Equal("2/3"))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionForwardersReady)()).To(Equal("False"))
+		Expect(condition(ctx, nsm, available)()).To(Equal("False"))
+
+		setDaemonSet(ctx, nsm, "forwarder-vpp", allReady)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		status := reread(ctx, nsm).Status
+		Expect(status.ObservedGeneration).To(Equal(reread(ctx, nsm).Generation))
+		Expect(status.Version).To(Equal(nsm.Spec.Version))
+		Expect(status.Managers).To(Equal("3/3"))
+		Expect(status.Components).To(HaveLen(3))
+		Expect(history.of(available)).To(Equal([]string{"False", "True"}))
+		Expect(history.of(progressing)).To(Equal([]string{"True", "False"}))
+		Expect(history.of(degraded)).To(Equal([]string{"False"}))
+	})
+
+	It("and no condition flaps during a rollout", func(ctx SpecContext) {
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		history := record(ctx, nsm)
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{LogLevel: "DEBUG", Version: nsm.Spec.Version})
+		Eventually(condition(ctx, nsm, progressing)).Should(Equal("True"))
+		Expect(condition(ctx, nsm, available)()).To(Equal("False"))
+
+		setDeployment(ctx, nsm, "nsm-registry", pods{current: 2, updated: 1, ready: 2})
+		setDeployment(ctx, nsm, "nsm-registry", pods{current: 1, updated: 1, ready: 1})
+		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionRegistryReady)).Should(Equal("True"))
+		for _, name := range []string{"nsmgr", "forwarder-vpp"} {
+			for updated := range int32(3) {
+				// One pod after another goes, comes, and gets ready.
+				step(ctx, nsm, name, pods{desired: 3, current: 2, updated: updated, ready: 2})
+				step(ctx, nsm, name, pods{desired: 3, current: 3, updated: updated + 1, ready: 2})
+				step(ctx, nsm, name, pods{desired: 3, current: 3, updated: updated + 1, ready: 3})
+			}
+		}
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		Expect(history.of(available)).To(Equal([]string{"True", "False", "True"}))
+		Expect(history.of(progressing)).To(Equal([]string{"False", "True", "False"}))
+		Expect(history.of(degraded)).To(Equal([]string{"False"}))
+	})
+
+	It("and a node that reboots is no progress", func(ctx SpecContext) {
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		history := record(ctx, nsm)
+		// The pods stop being ready, are removed, come anew, and are ready.
+		for _, seen := range []pods{
+			{desired: 3, current: 3, updated: 3, ready: 2},
+			{desired: 3, current: 2, updated: 2, ready: 2},
+			{desired: 3, current: 3, updated: 3, ready: 2},
+		} {
+			step(ctx, nsm, "nsmgr", seen)
+			step(ctx, nsm, "forwarder-vpp", seen)
+			Expect(condition(ctx, nsm, available)()).To(Equal("False"))
+			Expect(messageOf(ctx, nsm, available)()).To(ContainSubstring("has pods that are not ready"))
+		}
+		setAllReady(ctx, nsm)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		Expect(history.of(available)).To(Equal([]string{"True", "False", "True"}))
+		Expect(history.of(progressing)).To(Equal([]string{"False"}))
+		Expect(history.of(degraded)).To(Equal([]string{"False"}))
+		Eventually(eventsOf(ctx, nsm)).Should(ContainElements(HavePrefix("Unavailable: "), HavePrefix("Available: ")))
+	})
+
+	It("not even while a change cannot be written", func(ctx SpecContext) {
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		forbid(ctx, "patch", "daemonsets")
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{LogLevel: "DEBUG", Version: nsm.Spec.Version})
+		Eventually(condition(ctx, nsm, degraded)).Should(Equal("True"))
+		Expect(messageOf(ctx, nsm, degraded)()).To(And(
+			ContainSubstring("applying DaemonSet "+nsm.Namespace+"/nsmgr"), ContainSubstring("forbidden")))
+
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		Eventually(condition(ctx, nsm, available)).Should(Equal("False"))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionManagersReady)()).To(Equal("False"))
+	})
+
+	It("nor where no node wants a part", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(func() bool { return hasAll(ctx, nsm) }).Should(BeTrue())
+		setAllReady(ctx, nsm)
+		setDaemonSet(ctx, nsm, "nsmgr", pods{})
+		Eventually(messageOf(ctx, nsm, available)).Should(Equal("DaemonSet " + nsm.Namespace + "/nsmgr has no node to run on: " +
+			"no node matches its node selector, affinity and tolerations"))
+		Expect(condition(ctx, nsm, available)()).To(Equal("False"))
+	})
+})
+
+var _ = Describe("An NSM that came past the webhook and cannot be run", func() {
+	var o *operator
+
+	BeforeEach(func() { o = startOperator() })
+
+	It("is told why, touches nothing, and is run when the obstacle is gone", func(ctx SpecContext) {
+		first := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		second := newUncheckedNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.18.0"})
+		Eventually(messageOf(ctx, second, degraded)).Should(HavePrefix("NSM " + first.Namespace + "/mesh was here first, and "))
+		Expect(condition(ctx, second, degraded)()).To(Equal("True"))
+		Expect(condition(ctx, second, available)()).To(Equal("False"))
+		Expect(condition(ctx, second, progressing)()).To(Equal("False"))
+		Expect(reread(ctx, second).Status.ObservedGeneration).To(Equal(second.Generation))
+		Expect(names(ctx, second)).To(BeEmpty())
+		Expect(reread(ctx, second).Finalizers).To(BeEmpty())
+		Expect(condition(ctx, first, available)()).To(Equal("True"))
+
+		Expect(admin.Delete(ctx, first.DeepCopy())).To(Succeed())
+		expectNothingLeft(ctx, first)
+		Eventually(func() []string { return names(ctx, second) }).Should(ConsistOf(wholeMesh))
+	})
+
+	It("for its release", func(ctx SpecContext) {
+		nsm := newUncheckedNSM(ctx, nsmv1beta1.NSMSpec{Version: "v99999999999999999999.0.0"})
+		Eventually(messageOf(ctx, nsm, degraded)).Should(HavePrefix(`spec.version: "v99999999999999999999.0.0": `))
+		Expect(names(ctx, nsm)).To(BeEmpty())
+	})
+})
+
+var _ = Describe("Two meshes on nodes of their own", func() {
+	It("live side by side, and one goes without the other", func(ctx SpecContext) {
+		o := startOperator()
+		on := func(zone string) nsmv1beta1.NSMSpec {
+			var nsmgr nsmv1beta1.NsmgrSpec
+			nsmgr.NodeSelector = map[string]string{"zone": zone}
+			forwarder := nsmv1beta1.ForwarderSpec{Name: "forwarder-vpp", Type: nsmv1beta1.ForwarderTypeVPP}
+			forwarder.NodeSelector = nsmgr.NodeSelector
+			return nsmv1beta1.NSMSpec{Nsmgr: &nsmgr, Forwarders: []nsmv1beta1.ForwarderSpec{forwarder}}
+		}
+		one, other := newAvailableNSM(ctx, o, on("a")), newAvailableNSM(ctx, o, on("b"))
+		before := versions(ctx, other)
+		Expect(condition(ctx, one, available)()).To(Equal("True"))
+		Expect(admin.Delete(ctx, one.DeepCopy())).To(Succeed())
+		expectNothingLeft(ctx, one)
+		settle(o)
+		Expect(versions(ctx, other)).To(Equal(before))
+		Expect(names(ctx, other)).To(ConsistOf(wholeMesh))
+	})
+})
+
+// newUncheckedNSM makes an NSM that no webhook validates.
+func newUncheckedNSM(ctx context.Context, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {
+	GinkgoHelper()
+	spec.AdmissionWebhook = &nsmv1beta1.AdmissionWebhookSpec{Enabled: ptr.To(false)}
+	nsm := &nsmv1beta1.NSM{
+		ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(ctx), Name: "mesh", Labels: map[string]string{uncheckedLabel: ""}},
+		Spec:       spec,
+	}
+	Expect(admin.Create(ctx, nsm)).To(Succeed())
+	DeferCleanup(remove, nsm)
+	return nsm
+}
+
+// step writes a DaemonSet's status and waits until the loop has seen it.
+func step(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods) {
+	GinkgoHelper()
+	setDaemonSet(ctx, nsm, name, p)
+	Eventually(func() pods {
+		for _, component := range reread(ctx, nsm).Status.Components {
+			if component.Name == name {
+				return pods{desired: *component.Desired, current: p.current, updated: *component.Updated, ready: *component.Ready}
+			}
+		}
+		return pods{}
+	}).Should(Equal(p))
+}
+
+// forbid takes a right away from the operator, for this spec.
+func forbid(ctx context.Context, verb, resource string) {
+	GinkgoHelper()
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "nsm-operator"}}
+	Expect(admin.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
+	before := role.DeepCopy()
+	for i := range role.Rules {
+		if slices.Contains(role.Rules[i].Resources, resource) {
+			role.Rules[i].Verbs = slices.DeleteFunc(role.Rules[i].Verbs, func(v string) bool { return v == verb })
+		}
+	}
+	Expect(admin.Update(ctx, role)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) {
+		change(ctx, role, func(role *rbacv1.ClusterRole) { role.Rules = before.Rules })
+	})
+	operator, err := client.New(operatorConfig, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	probe := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "probe"}}
+	Eventually(func() error {
+		return operator.Patch(ctx, probe, client.RawPatch("application/merge-patch+json", []byte("{}")))
+	}).Should(MatchError(ContainSubstring("forbidden")))
+}
+
+// history is what became of an NSM's conditions.
+type history struct {
+	mu   sync.Mutex
+	seen map[string][]string
+}
+
+// record writes down every status that an NSM's conditions take, from now on.
+func record(ctx context.Context, nsm *nsmv1beta1.NSM) *history {
+	GinkgoHelper()
+	h := &history{seen: map[string][]string{}}
+	watcher, err := adminWatch.Watch(ctx, &nsmv1beta1.NSMList{}, client.InNamespace(nsm.Namespace))
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(watcher.Stop)
+	go func() {
+		for event := range watcher.ResultChan() {
+			if nsm, ok := event.Object.(*nsmv1beta1.NSM); ok {
+				h.add(nsm.Status.Conditions)
+			}
+		}
+	}()
+	return h
+}
+
+func (h *history) add(conditions []metav1.Condition) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, conditionType := range []string{available, progressing, degraded} {
+		found := meta.FindStatusCondition(conditions, conditionType)
+		if found == nil {
+			continue
+		}
+		seen := h.seen[conditionType]
+		if len(seen) == 0 || seen[len(seen)-1] != string(found.Status) {
+			h.seen[conditionType] = append(seen, string(found.Status))
+		}
+	}
+}
+
+// of a condition: its statuses, one after another.
+func (h *history) of(conditionType string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.seen[conditionType])
+}
