@@ -9,14 +9,18 @@ package platform
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
 
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
@@ -24,23 +28,36 @@ import (
 // interval between two looks at what the cluster offers.
 const interval = 30 * time.Second
 
-// openShift is served by OpenShift and by nothing else.
-var openShift = schema.GroupVersion{Group: "security.openshift.io", Version: "v1"}
+var (
+	// openShift is served by OpenShift and by nothing else.
+	openShift = schema.GroupVersion{Group: "security.openshift.io", Version: "v1"}
+	// openShiftConfig is where OpenShift keeps what its cluster is like.
+	openShiftConfig = schema.GroupVersion{Group: "config.openshift.io", Version: "v1"}
+)
 
-// Detect asks the API server which APIs it serves.
-func Detect(client discovery.ServerGroupsInterface) (mesh.Platform, error) {
+// +kubebuilder:rbac:groups=config.openshift.io,resources=networks,resourceNames=cluster,verbs=get
+
+// Detect asks the API server which APIs it serves and, on OpenShift, which
+// networks the cluster uses.
+func Detect(ctx context.Context, client discovery.DiscoveryInterface) (mesh.Platform, error) {
 	groups, err := client.ServerGroups()
 	if err != nil {
 		return mesh.Platform{}, fmt.Errorf("asking the API server for its API groups: %w", err)
 	}
-	return platformOf(groups), nil
+	found := platformOf(groups)
+	if serves(groups, openShiftConfig) {
+		if found.Networks, err = networks(ctx, client.RESTClient()); err != nil {
+			return mesh.Platform{}, fmt.Errorf("asking OpenShift for its networks: %w", err)
+		}
+	}
+	return found, nil
 }
 
 // Watch asks again and again until the context ends, and calls changed when the
 // answer is another one. APIs come and go with what a cluster's admin installs.
-func Watch(ctx context.Context, client discovery.ServerGroupsInterface, known mesh.Platform, changed func(mesh.Platform) error) error {
-	return wait.PollUntilContextCancel(ctx, interval, false, func(context.Context) (bool, error) {
-		found, err := Detect(client)
+func Watch(ctx context.Context, client discovery.DiscoveryInterface, known mesh.Platform, changed func(mesh.Platform) error) error {
+	return wait.PollUntilContextCancel(ctx, interval, false, func(ctx context.Context) (bool, error) {
+		found, err := Detect(ctx, client)
 		if err != nil || found == known {
 			// An API server that does not answer now will be asked again.
 			return false, nil //nolint:nilerr // see above
@@ -56,6 +73,37 @@ func platformOf(groups *metav1.APIGroupList) mesh.Platform {
 		ClusterSPIFFEIDs:  serves(groups, mesh.ClusterSPIFFEIDKind.GroupVersion()),
 		ClusterProperties: serves(groups, mesh.ClusterPropertyKind.GroupVersion()),
 	}
+}
+
+// network is the part that matters here of OpenShift's Network "cluster".
+type network struct {
+	Status struct {
+		ClusterNetwork []struct {
+			CIDR string `json:"cidr"`
+		} `json:"clusterNetwork"`
+		ServiceNetwork []string `json:"serviceNetwork"`
+	} `json:"status"`
+}
+
+// networks lists the prefixes of pods and Services, with commas between them;
+// "" where the cluster does not say.
+func networks(ctx context.Context, client rest.Interface) (string, error) {
+	data, err := client.Get().AbsPath("/apis/" + openShiftConfig.String() + "/networks/cluster").DoRaw(ctx)
+	if apierrors.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var found network
+	if err := json.Unmarshal(data, &found); err != nil {
+		return "", err
+	}
+	prefixes := found.Status.ServiceNetwork
+	for _, cluster := range found.Status.ClusterNetwork {
+		prefixes = append(prefixes, cluster.CIDR)
+	}
+	return strings.Join(prefixes, ","), nil
 }
 
 func serves(groups *metav1.APIGroupList, wanted schema.GroupVersion) bool {
