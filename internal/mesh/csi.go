@@ -101,5 +101,6 @@ func (p part) csiRegistrarContainer() corev1.Container {
 			{Name: "nsm-csi-socket-dir", MountPath: "/nsm-csi"},
 			{Name: "kubelet-plugin-registration-dir", MountPath: "/registration"},
 		},
+		SecurityContext: confined(),
 	}
 }

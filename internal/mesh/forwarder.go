@@ -56,6 +56,11 @@ var (
 	}
 )
 
+// hostOVS holds the sockets of the Open vSwitch that OVN-Kubernetes runs on every
+// node of OpenShift. Among the node's processes forwarder-ovs finds it, and then
+// uses it instead of one of its own (cmd-forwarder-ovs, internal/ovsinit).
+var hostOVS = hostMount{"openvswitch", "/var/run/openvswitch", "/var/run/openvswitch", corev1.HostPathDirectoryOrCreate}
+
 // forwarderKinds are apps/forwarder-vpp, -ovs and -sriov.
 var forwarderKinds = map[nsmv1beta1.ForwarderType]forwarderKind{
 	nsmv1beta1.ForwarderTypeVPP: {
@@ -137,7 +142,11 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 	if kind.dnsPolicy(facts) {
 		pod.DNSPolicy = corev1.DNSClusterFirstWithHostNet
 	}
-	for _, mount := range kind.volumes(facts) {
+	mounts := kind.volumes(facts)
+	if spec.Type == nsmv1beta1.ForwarderTypeOVS && p.Platform.OpenShift {
+		mounts = append(mounts, hostOVS)
+	}
+	for _, mount := range mounts {
 		pod.Volumes = append(pod.Volumes, hostPath(mount.name, mount.host, mount.pathType))
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: mount.name, MountPath: mount.container})
 	}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -243,7 +244,7 @@ func TestGoldenFilesHaveCases(t *testing.T) {
 
 // allObjects of a mesh whose components are these.
 func allObjects(in mesh.Input, components []mesh.Component) []mesh.Object {
-	return append(mesh.Identities(in), mesh.Objects(components)...)
+	return slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components))
 }
 
 // documents are objects as YAML, in their order, without the status that only

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -35,8 +36,9 @@ func Kinds() []Object {
 	}
 }
 
-// PlatformKinds are those kinds, beside Kinds, that a cluster serves only when
-// somebody has installed them. All are cluster-scoped.
+// PlatformKinds are those kinds, beside Kinds, that a mesh is made of on some
+// clusters only. No owner reference removes all of their objects: they are
+// cluster-scoped, or in namespaces of others.
 func PlatformKinds(platform Platform) []Object {
 	var kinds []Object
 	add := func(served bool, kind schema.GroupVersionKind) {
@@ -48,6 +50,12 @@ func PlatformKinds(platform Platform) []Object {
 	}
 	add(platform.ClusterSPIFFEIDs, ClusterSPIFFEIDKind)
 	add(platform.ClusterProperties, ClusterPropertyKind)
+	add(platform.OpenShift, SecurityContextConstraintsKind)
+	if platform.OpenShift {
+		kinds = append(kinds, &rbacv1.RoleBinding{
+			TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
+		})
+	}
 	return kinds
 }
 

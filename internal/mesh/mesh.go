@@ -34,6 +34,10 @@ type Platform struct {
 	ClusterSPIFFEIDs bool
 	// ClusterProperties are served (about.k8s.io).
 	ClusterProperties bool
+	// Networks are the prefixes of the cluster's pods and Services, with commas
+	// between them, where the platform tells: NSM's own search finds none on
+	// OpenShift.
+	Networks string
 }
 
 // Input is all that the objects of a mesh depend on.
@@ -56,6 +60,8 @@ type Input struct {
 	// the API server is not told to ask it: nobody's pods wait for an image that
 	// cannot be pulled.
 	WebhookServing bool
+	// ClientNamespaces are the namespaces that ClientSelector selects.
+	ClientNamespaces []string
 }
 
 // Role is what a component is to the mesh.
@@ -99,7 +105,7 @@ func Components(in Input) []Component {
 	for _, render := range components {
 		all = append(all, render(in)...)
 	}
-	return all
+	return constrained(in, all)
 }
 
 // Objects lists the objects of components.

@@ -7,6 +7,7 @@
 package mesh
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -90,8 +91,12 @@ func (p part) excludePrefixesContainer(spec nsmv1beta1.NsmgrSpec, published rele
 	user := ptr.Deref(spec.ExcludePrefixes, nsmv1beta1.ContainerSpec{})
 	container := p.container("exclude-prefixes", "cmd-exclude-prefixes-k8s", user, published)
 	env := p.logLevelEnv(published)
-	if len(spec.ExcludedPrefixes) > 0 {
-		env = append(env, corev1.EnvVar{Name: "NSM_EXCLUDED_PREFIXES", Value: strings.Join(spec.ExcludedPrefixes, ",")})
+	prefixes := slices.Clone(spec.ExcludedPrefixes)
+	if p.Platform.Networks != "" {
+		prefixes = append(prefixes, strings.Split(p.Platform.Networks, ",")...)
+	}
+	if len(prefixes) > 0 {
+		env = append(env, corev1.EnvVar{Name: "NSM_EXCLUDED_PREFIXES", Value: strings.Join(prefixes, ",")})
 	}
 	container.Env = mergeEnv(env, user.Env)
 	container.VolumeMounts = []corev1.VolumeMount{{Name: excludePrefixesVolume, MountPath: excludePrefixesDirectory}}

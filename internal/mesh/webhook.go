@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -189,11 +190,22 @@ func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts rele
 		// The webhook reads its certificate once: another one needs other pods.
 		annotations[certificateAnnotation] = fingerprint(p.WebhookCertificate.CertificateChain)
 	}
+	pod.SecurityContext = withUnprivilegedPorts(pod.SecurityContext)
 	template := p.podTemplate(spec.ComponentSpec, pod)
 	template.Annotations = mergeMaps(template.Annotations, annotations)
 	// It is no workload of the mesh, so it takes no identity in it.
 	delete(template.Labels, labelSpiffeID)
 	return p.deployment(template)
+}
+
+// withUnprivilegedPorts lets a user that is not root listen on port 443: not
+// every container runtime hands him the capability that the container has.
+func withUnprivilegedPorts(context *corev1.PodSecurityContext) *corev1.PodSecurityContext {
+	if context == nil {
+		context = &corev1.PodSecurityContext{}
+	}
+	context.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: strconv.Itoa(webhookPort)}}
+	return context
 }
 
 func (p part) webhookContainer(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) corev1.Container {

@@ -1,0 +1,190 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// A plain API server with OpenShift's own definition of SCCs. What they allow is
+// judged by OpenShift's code, in test/scc.
+var _ = Describe("OpenShift", func() {
+	var o *operator
+
+	BeforeEach(func(ctx SpecContext) {
+		serveSCCs(ctx)
+		o = startOperatorOn(mesh.Platform{OpenShift: true}, &requests{writesLeft: -1})
+	})
+
+	It("gets the SCCs that a mesh needs, and loses them with it", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return sccs(ctx, nsm) }).Should(ConsistOf(sccName(nsm, "forwarder"), sccName(nsm, "nsmgr"), sccName(nsm, "spire-socket")))
+		Eventually(func() []string { return bindings(ctx, nsm) }).Should(ConsistOf(
+			nsm.Namespace+"/scc:forwarder-vpp", nsm.Namespace+"/scc:nsm-registry", nsm.Namespace+"/scc:nsmgr"))
+
+		Expect(admin.Delete(ctx, nsm)).To(Succeed())
+		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)) }).Should(BeTrue())
+		Expect(sccs(ctx, nsm)).To(BeEmpty())
+		Expect(bindings(ctx, nsm)).To(BeEmpty())
+	})
+
+	It("is left alone when there is nothing to do", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{OpenShift: &nsmv1beta1.OpenShiftSpec{
+			ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": "quiet"}},
+		}})
+		clients := labelledNamespace(ctx, "quiet")
+		Eventually(func() []string { return bindings(ctx, nsm) }).Should(ContainElement(HavePrefix(clients + "/")))
+		settle(o)
+		reconcileOften(ctx, o, nsm)
+	})
+
+	It("has what somebody changes put right", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		scc := newSCC()
+		scc.SetName(sccName(nsm, "nsmgr"))
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(scc), scc) }).Should(Succeed())
+		settle(o)
+		wide := scc.DeepCopy()
+		wide.Object["users"] = []any{"system:serviceaccount:default:default"}
+		wide.Object["allowPrivilegedContainer"] = true
+		Expect(admin.Update(ctx, wide)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(scc), scc)).To(Succeed())
+			g.Expect(scc.Object["users"]).To(BeEmpty())
+			g.Expect(scc.Object["allowPrivilegedContainer"]).To(BeFalse())
+		}).WithTimeout(time.Second).Should(Succeed())
+	})
+
+	It("lets clients in as their namespaces' labels come and go", func(ctx SpecContext) {
+		early := labelledNamespace(ctx, "yes")
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{OpenShift: &nsmv1beta1.OpenShiftSpec{
+			ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": "yes"}},
+		}})
+		name := "nsm:" + nsm.Namespace + ":client"
+		Eventually(func() []string { return bindings(ctx, nsm) }).Should(ContainElement(early + "/" + name))
+		Expect(sccs(ctx, nsm)).To(ContainElement(sccName(nsm, "client")))
+
+		late := labelledNamespace(ctx, "no")
+		Consistently(func() []string { return bindings(ctx, nsm) }).ShouldNot(ContainElement(late + "/" + name))
+		label(ctx, late, "yes")
+		Eventually(func() []string { return bindings(ctx, nsm) }).Should(ContainElements(early+"/"+name, late+"/"+name))
+		label(ctx, early, "no")
+		Eventually(func() []string { return bindings(ctx, nsm) }).ShouldNot(ContainElement(early + "/" + name))
+
+		Expect(admin.Delete(ctx, nsm)).To(Succeed())
+		Eventually(func() []string { return append(bindings(ctx, nsm), sccs(ctx, nsm)...) }).Should(BeEmpty())
+	})
+
+	It("keeps to itself what somebody else looks after", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return sccs(ctx, nsm) }).ShouldNot(BeEmpty())
+		change(ctx, nsm, func(n *nsmv1beta1.NSM) {
+			n.Spec.OpenShift = &nsmv1beta1.OpenShiftSpec{SecurityContextConstraints: "None"}
+		})
+		Eventually(func() []string { return append(bindings(ctx, nsm), sccs(ctx, nsm)...) }).Should(BeEmpty())
+	})
+})
+
+var _ = Describe("Plain Kubernetes", func() {
+	It("is never asked for SCCs, bindings or namespaces", func(ctx SpecContext) {
+		o := startOperator()
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{OpenShift: &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}}})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("DaemonSet nsmgr"))
+		settle(o)
+		for _, asked := range o.requests.all() {
+			Expect(asked.path).NotTo(Or(ContainSubstring("security.openshift.io"), HaveSuffix("/rolebindings"), Equal("/api/v1/namespaces")))
+		}
+	})
+})
+
+// serveSCCs until the end of the spec.
+func serveSCCs(ctx context.Context) {
+	GinkgoHelper()
+	directory, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/openshift/api").Output()
+	Expect(err).NotTo(HaveOccurred())
+	manifest, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(directory)),
+		"security/v1/zz_generated.crd-manifests/0000_03_config-operator_01_securitycontextconstraints.crd.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	crd := &unstructured.Unstructured{}
+	Expect(yaml.Unmarshal(manifest, crd)).To(Succeed())
+	Expect(admin.Create(ctx, crd)).To(Succeed())
+	DeferCleanup(func(ctx context.Context) {
+		Expect(admin.Delete(ctx, crd)).To(Succeed())
+		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
+	})
+	Eventually(func() error { return admin.List(ctx, newSCCList()) }).Should(Succeed())
+}
+
+func newSCC() *unstructured.Unstructured {
+	scc := &unstructured.Unstructured{}
+	scc.SetGroupVersionKind(mesh.SecurityContextConstraintsKind)
+	return scc
+}
+
+func newSCCList() *unstructured.UnstructuredList {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(mesh.SecurityContextConstraintsKind.GroupVersion().WithKind("SecurityContextConstraintsList"))
+	return list
+}
+
+func sccName(nsm *nsmv1beta1.NSM, class string) string { return "nsm-" + nsm.Namespace + "-" + class }
+
+// sccs are the names of the SCCs of an NSM.
+func sccs(ctx context.Context, nsm *nsmv1beta1.NSM) []string {
+	GinkgoHelper()
+	list := newSCCList()
+	Expect(admin.List(ctx, list, client.MatchingLabels(mesh.OwnerLabels(nsm)))).To(Succeed())
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].GetName())
+	}
+	return names
+}
+
+// bindings are the RoleBindings of an NSM, in all namespaces.
+func bindings(ctx context.Context, nsm *nsmv1beta1.NSM) []string {
+	GinkgoHelper()
+	var list rbacv1.RoleBindingList
+	Expect(admin.List(ctx, &list, client.MatchingLabels(mesh.OwnerLabels(nsm)))).To(Succeed())
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].Namespace+"/"+list.Items[i].Name)
+	}
+	return names
+}
+
+func labelledNamespace(ctx context.Context, value string) string {
+	GinkgoHelper()
+	name := newNamespace(ctx)
+	label(ctx, name, value)
+	return name
+}
+
+func label(ctx context.Context, name, value string) {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	Expect(admin.Patch(ctx, namespace, client.RawPatch("application/merge-patch+json",
+		[]byte(`{"metadata":{"labels":{"example.com/nsm":"`+value+`"}}}`)))).To(Succeed())
+}

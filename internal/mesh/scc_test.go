@@ -1,0 +1,188 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	securityv1 "github.com/openshift/api/security/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// What OpenShift makes of these objects is judged by its own code, in test/scc.
+
+var openShift = mesh.Platform{OpenShift: true}
+
+// constraintsOf renders the SCCs and what grants them, in all of a mesh.
+func constraintsOf(in mesh.Input) []mesh.Object {
+	return slices.DeleteFunc(allObjects(in, mesh.Components(in)), func(object mesh.Object) bool {
+		kind := object.GetObjectKind().GroupVersionKind().Kind
+		return kind != "SecurityContextConstraints" && kind != "RoleBinding" &&
+			(kind != "ClusterRole" || !strings.Contains(object.GetName(), ":scc:"))
+	})
+}
+
+func TestNoConstraintsWithoutNeed(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		platform mesh.Platform
+		managed  nsmv1beta1.SCCManagement
+	}{
+		{"on plain Kubernetes", mesh.Platform{}, ""},
+		{"on plain Kubernetes, asked for", mesh.Platform{}, "Managed"},
+		{"on OpenShift, somebody else's", openShift, "None"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			in := testInput(t, nsmv1beta1.NSMSpec{Version: "v1.18.0", OpenShift: &nsmv1beta1.OpenShiftSpec{
+				SecurityContextConstraints: tc.managed, ClientNamespaces: &metav1.LabelSelector{},
+			}}, tc.platform)
+			in.ClientNamespaces = []string{"blue"}
+			if mesh.ClientSelector(in) != nil {
+				t.Error("namespaces are selected")
+			}
+			for _, object := range constraintsOf(in) {
+				t.Errorf("there is the %s %s", object.GetObjectKind().GroupVersionKind().Kind, object.GetName())
+			}
+			for _, workload := range workloads(t, mesh.Components(in)) {
+				if name, pinned := workload.template.Annotations[securityv1.RequiredSCCAnnotation]; pinned {
+					t.Errorf("%s asks for the SCC %q", workload.name, name)
+				}
+				if context := workload.template.Spec.SecurityContext; context != nil && context.SELinuxOptions != nil {
+					t.Errorf("%s asks for %v", workload.name, context.SELinuxOptions)
+				}
+			}
+		})
+	}
+}
+
+// Each pod asks for an SCC that is there, or is OpenShift's, whatever the user
+// annotates it with.
+func TestPodsAskForTheirSCC(t *testing.T) {
+	forEachMesh(t, func(m randomMesh) {
+		if !m.in.Platform.OpenShift {
+			return
+		}
+		there := map[string]bool{"restricted-v2": true}
+		for _, object := range constraintsOf(m.in) {
+			there[object.GetName()] = true
+		}
+		for _, workload := range workloads(m.t, m.components) {
+			if name := workload.template.Annotations[securityv1.RequiredSCCAnnotation]; !there[name] {
+				m.t.Errorf("%s asks for the SCC %q, which is not there", workload.name, name)
+			}
+		}
+	})
+	in := testInput(t, nsmv1beta1.NSMSpec{Version: "v1.18.0", Nsmgr: &nsmv1beta1.NsmgrSpec{ComponentSpec: nsmv1beta1.ComponentSpec{
+		PodAnnotations: map[string]string{securityv1.RequiredSCCAnnotation: "privileged", "example.com/note": "kept"},
+	}}}, openShift)
+	for _, workload := range workloads(t, mesh.Components(in)) {
+		annotations := workload.template.Annotations
+		if workload.name == mesh.NsmgrName && (annotations[securityv1.RequiredSCCAnnotation] != "nsm-nsm-nsmgr" || annotations["example.com/note"] != "kept") {
+			t.Errorf("nsmgr has the annotations %v", annotations)
+		}
+	}
+	if in.NSM.Spec.Nsmgr.PodAnnotations[securityv1.RequiredSCCAnnotation] != "privileged" {
+		t.Error("rendering has changed the NSM")
+	}
+}
+
+// The SCCs of two meshes never have one name, not even where the name of one
+// namespace begins with that of the other.
+func TestSCCNamesAreUnique(t *testing.T) {
+	spec := everythingSpec()
+	spec.CSIDriver = &nsmv1beta1.CSIDriverSpec{}
+	spec.OpenShift = &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}}
+	owners := map[string]string{}
+	classes := []string{"forwarder", "forwarder-sriov", "nsmgr", "csi-driver", "spire-socket", "client", "sriov", "driver", "socket"}
+	for _, namespace := range append([]string{"a", "nsm"}, classes...) {
+		for _, suffix := range append([]string{""}, classes...) {
+			in := testInput(t, spec, openShift)
+			in.NSM.Namespace = strings.TrimSuffix(namespace+"-"+suffix, "-")
+			for _, object := range constraintsOf(in) {
+				id := object.GetObjectKind().GroupVersionKind().Kind + " " + object.GetNamespace() + "/" + object.GetName()
+				if owner, taken := owners[id]; taken && owner != in.NSM.Namespace {
+					t.Errorf("%s is in the meshes of both %s and %s", id, owner, in.NSM.Namespace)
+				}
+				owners[id] = in.NSM.Namespace
+			}
+		}
+	}
+}
+
+func TestClientsMayUseTheirSCC(t *testing.T) {
+	in := testInput(t, nsmv1beta1.NSMSpec{Version: "v1.18.0", OpenShift: &nsmv1beta1.OpenShiftSpec{
+		ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"nsm": "true"}},
+	}}, openShift)
+	in.ClientNamespaces = []string{"blue", "green"}
+	var granted []string
+	for _, object := range constraintsOf(in) {
+		binding, ok := object.(*rbacv1.RoleBinding)
+		if !ok || binding.Namespace == in.NSM.Namespace {
+			continue
+		}
+		granted = append(granted, binding.Namespace)
+		if len(binding.OwnerReferences) > 0 {
+			t.Errorf("the RoleBinding in %s has an owner in another namespace: the garbage collector would delete it", binding.Namespace)
+		}
+		for key, value := range mesh.OwnerLabels(in.NSM) {
+			if binding.Labels[key] != value {
+				t.Errorf("the RoleBinding in %s lacks the label %s, by which it is pruned", binding.Namespace, key)
+			}
+		}
+		want := rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "system:serviceaccounts:" + binding.Namespace}
+		if !slices.Equal(binding.Subjects, []rbacv1.Subject{want}) || binding.RoleRef.Name != "nsm:nsm:scc:client" {
+			t.Errorf("in %s %v may use %s", binding.Namespace, binding.Subjects, binding.RoleRef.Name)
+		}
+	}
+	if !slices.Equal(granted, in.ClientNamespaces) {
+		t.Errorf("granted in %v, want %v", granted, in.ClientNamespaces)
+	}
+}
+
+// Clients need no SCC where both sockets come by CSI.
+func TestClientsWithCSINeedNoSCC(t *testing.T) {
+	spire := &nsmv1beta1.SpireSpec{Mount: nsmv1beta1.SpireMountCSI}
+	for _, tc := range []struct {
+		name  string
+		spec  nsmv1beta1.NSMSpec
+		needs bool
+	}{
+		{"both", nsmv1beta1.NSMSpec{Version: "v1.18.0", Spire: spire, CSIDriver: &nsmv1beta1.CSIDriverSpec{}}, false},
+		{"SPIRE's alone", nsmv1beta1.NSMSpec{Version: "v1.18.0", Spire: spire}, true},
+		{"NSM's alone", nsmv1beta1.NSMSpec{Version: "v1.18.0", CSIDriver: &nsmv1beta1.CSIDriverSpec{}}, true},
+		{"both, of a release without", nsmv1beta1.NSMSpec{Version: "v1.9.0", Spire: spire, CSIDriver: &nsmv1beta1.CSIDriverSpec{}}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.spec.OpenShift = &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}}
+			if got := mesh.ClientSelector(testInput(t, tc.spec, openShift)) != nil; got != tc.needs {
+				t.Errorf("namespaces are selected: %t, want %t", got, tc.needs)
+			}
+		})
+	}
+}
+
+// A pod that asks for less than what its images need is refused by nobody, and
+// does not work: it would be made to run as any user, in any domain.
+func TestPodsOnTheNodeSayWhatTheyNeed(t *testing.T) {
+	spec := everythingSpec()
+	spec.CSIDriver = &nsmv1beta1.CSIDriverSpec{}
+	for _, workload := range workloads(t, mesh.Components(testInput(t, spec, openShift))) {
+		pod := workload.template.Spec
+		usesHost := slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil })
+		inDomain := pod.SecurityContext != nil && pod.SecurityContext.SELinuxOptions != nil && pod.SecurityContext.SELinuxOptions.Type == "spc_t"
+		if usesHost != inDomain {
+			t.Errorf("%s uses the node's directories: %t, and asks for the SELinux domain that may: %t", workload.name, usesHost, inDomain)
+		}
+	}
+}
