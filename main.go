@@ -29,6 +29,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/controllers"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/migrate"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
 )
@@ -92,7 +93,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	found, err := platform.Detect(discovery.NewDiscoveryClientForConfigOrDie(config))
+	found, err := platform.Detect(ctx, discovery.NewDiscoveryClientForConfigOrDie(config))
 	if err != nil {
 		return err
 	}
@@ -106,6 +107,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if err := controllers.AddProbes(mgr); err != nil {
+		return err
+	}
+	if err := mgr.Add(&migrate.Migration{Config: config}); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)

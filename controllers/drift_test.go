@@ -72,7 +72,7 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			}, func(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 				return get(ctx, nsm, "registry", &corev1.Service{}).Labels[mesh.LabelPartOf] == mesh.PartOf
 			}),
-		Entry("the label by which the operator finds it", "Deployment", "Created: Created Deployment NAMESPACE/nsm-registry",
+		Entry("the label by which the operator finds it", "Deployment", "Repaired: Repaired Deployment NAMESPACE/nsm-registry",
 			func(ctx context.Context, nsm *nsmv1beta1.NSM) {
 				change(ctx, get(ctx, nsm, "nsm-registry", &appsv1.Deployment{}), func(d *appsv1.Deployment) { delete(d.Labels, mesh.LabelManagedBy) })
 			}, func(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
@@ -110,15 +110,15 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			}, func(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 				return getBinding(ctx, nsm).Subjects[0].Name == "nsmgr"
 			}),
-		Entry("a deleted Service", "Service", "Created: Created Service NAMESPACE/registry",
+		Entry("a deleted Service", "Service", "Repaired: Repaired Service NAMESPACE/registry",
 			func(ctx context.Context, nsm *nsmv1beta1.NSM) {
 				Expect(admin.Delete(ctx, get(ctx, nsm, "registry", &corev1.Service{}))).To(Succeed())
 			}, hasAll),
-		Entry("a deleted ClusterRoleBinding", "ClusterRoleBinding", "Created: Created ClusterRoleBinding nsm:NAMESPACE:nsmgr",
+		Entry("a deleted ClusterRoleBinding", "ClusterRoleBinding", "Repaired: Repaired ClusterRoleBinding nsm:NAMESPACE:nsmgr",
 			func(ctx context.Context, nsm *nsmv1beta1.NSM) {
 				Expect(admin.Delete(ctx, getBinding(ctx, nsm))).To(Succeed())
 			}, hasAll),
-		Entry("a deleted DaemonSet", "DaemonSet", "Created: Created DaemonSet NAMESPACE/nsmgr",
+		Entry("a deleted DaemonSet", "DaemonSet", "Repaired: Repaired DaemonSet NAMESPACE/nsmgr",
 			func(ctx context.Context, nsm *nsmv1beta1.NSM) {
 				Expect(admin.Delete(ctx, get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}))).To(Succeed())
 			}, hasAll),

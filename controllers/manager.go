@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
@@ -42,6 +43,11 @@ func CacheOptions(namespaces string) cache.Options {
 	// The operator may read Secrets of this one name, and no others.
 	options.ByObject[&corev1.Secret{}] = cache.ByObject{
 		Label: ours, Field: fields.OneTermEqualSelector("metadata.name", mesh.WebhookSecret),
+	}
+	options.ByObject[&corev1.Namespace{}] = namespaceCache()
+	// Clients have theirs in namespaces that no NSM is looked for in.
+	options.ByObject[&rbacv1.RoleBinding{}] = cache.ByObject{
+		Label: ours, Namespaces: map[string]cache.Config{cache.AllNamespaces: {LabelSelector: ours}},
 	}
 	if namespaces != "" {
 		options.DefaultNamespaces = map[string]cache.Config{}

@@ -25,6 +25,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -40,6 +41,9 @@ import (
 // Finalizer keeps an NSM until the cluster-scoped objects of its mesh, which no
 // owner reference can remove, are gone.
 const Finalizer = "nsm.networkservicemesh.io/finalizer"
+
+// passTimeout ends a pass that the API server keeps waiting.
+const passTimeout = 2 * time.Minute
 
 // NSMReconciler keeps meshes.
 type NSMReconciler struct {
@@ -58,6 +62,7 @@ type NSMReconciler struct {
 	recorder events.EventRecorder
 	applier  *apply.Applier
 	platform *platformWatch
+	adoption *adoption
 	now      func() time.Time
 }
 
@@ -82,7 +87,9 @@ type NSMReconciler struct {
 func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.client, r.direct, r.recorder = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)
 	r.applier, r.now = apply.New(r.client), time.Now
+	r.adoption = &adoption{direct: r.direct}
 	b := ctrl.NewControllerManagedBy(mgr).
+		WithOptions(controller.Options{ReconciliationTimeout: passTimeout}).
 		For(&nsmv1beta1.NSM{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&nsmv1beta1.NSM{}, handler.EnqueueRequestsFromMapFunc(r.rivals),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{}))
@@ -218,11 +225,47 @@ func versionOf(nsm *nsmv1beta1.NSM) string {
 	return nsm.Spec.Version
 }
 
+// plan is what a mesh should be made of, and from what that follows.
+type plan struct {
+	input      mesh.Input
+	components []mesh.Component
+	// objects are all, those of the components included.
+	objects []client.Object
+	// orphans are what an earlier operator has made.
+	orphans []client.Object
+	// renewAt is when the admission webhook's certificate ends; zero for never.
+	renewAt time.Time
+}
+
+// isStaged tells whether the workloads change one after the other. A fresh
+// mesh, which serves nobody yet, comes up in one wave.
+func (p plan) isStaged() bool {
+	return isStaged(p.input.NSM) || len(p.orphans) > 0
+}
+
 // run plans and applies the mesh and looks at what came of it.
 func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
-	nsmRelease, err := release.Parse(versionOf(nsm))
+	plan, err := r.plan(ctx, nsm)
 	if err != nil {
 		return nil, err
+	}
+	held, failure := r.write(ctx, plan)
+	// What is up and what is down is seen also when not all could be written.
+	seen, err := r.look(ctx, plan, held)
+	if err != nil {
+		return nil, errors.Join(failure, err)
+	}
+	if failure == nil && seen.summary() == "" {
+		failure = r.dropOrphans(ctx, plan)
+	}
+	return seen, failure
+}
+
+// plan reads what the mesh depends on and renders it.
+func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, error) {
+	nsmRelease, err := release.Parse(targetOf(nsm))
+	if err != nil {
+		return plan{}, err
 	}
 	in := mesh.Input{
 		NSM: nsm, Release: nsmRelease, Platform: *r.platform.current.Load(),
@@ -230,47 +273,82 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 	}
 	renewAt, err := r.prepareWebhook(ctx, &in)
 	if err != nil {
-		return nil, err
+		return plan{}, err
+	}
+	if in.ClientNamespaces, err = r.clientNamespaces(ctx, in); err != nil {
+		return plan{}, err
+	}
+	orphans, err := r.adoption.orphans(ctx, nsm)
+	if err != nil {
+		return plan{}, err
 	}
 	components := mesh.Components(in)
-	objects := clientObjects(append(mesh.Identities(in), mesh.Objects(components)...))
-	failure := r.write(ctx, nsm, objects)
-	// What is up and what is down is seen also when not all could be written.
-	seen, err := r.observe(ctx, nsmRelease, components)
+	return plan{
+		input: in, components: components, orphans: orphans, renewAt: renewAt,
+		objects: clientObjects(slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components))),
+	}, nil
+}
+
+// look observes what has become of a plan; held are the workloads that wait.
+func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*observation, error) {
+	nsm := plan.input.NSM
+	seen, err := r.observe(ctx, plan.input.Release, plan.components)
 	if err != nil {
-		return nil, errors.Join(failure, err)
+		return nil, err
 	}
-	seen.wakeAt = renewAt
-	seen.spire, seen.missing = spireCondition(in), missingParts(in)
-	if mesh.NeedsWebhookCertificate(&nsm.Spec, nsmRelease) && !in.WebhookServing {
+	seen.wakeAt = plan.renewAt
+	seen.spire, seen.missing = spireCondition(plan.input), missingParts(plan.input)
+	if mesh.NeedsWebhookCertificate(&nsm.Spec, plan.input.Release) && !plan.input.WebhookServing {
 		seen.unregister()
 	}
+	seen.hold(held)
 	if err := r.diagnose(ctx, nsm, seen); err != nil {
-		return nil, errors.Join(failure, err)
+		return nil, err
 	}
-	contested, again := r.applier.Contested(objects)
+	r.checkDeadline(nsm, seen)
+	contested, again := r.applier.Contested(plan.objects)
 	if seen.contested = contested; len(contested) > 0 {
 		seen.wake(r.now().Add(again))
 	}
-	return seen, failure
+	return seen, nil
 }
 
-// write applies the objects and prunes what else there is of the mesh.
-func (r *NSMReconciler) write(ctx context.Context, nsm *nsmv1beta1.NSM, objects []client.Object) error {
-	changes, err := r.applier.Apply(ctx, objects)
+// write applies the objects and prunes what else there is of the mesh. It
+// returns the names of the workloads that wait for others, in a change of
+// release.
+func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) {
+	nsm := plan.input.NSM
+	changes, held, err := r.apply(ctx, plan)
 	r.tell(ctx, nsm, changes)
 	if err != nil {
-		return err
+		return held, err
 	}
-	pruned, err := r.applier.Prune(ctx, r.kinds(), mesh.OwnerLabels(nsm), objects)
+	pruned, err := r.applier.Prune(ctx, r.kinds(), mesh.OwnerLabels(nsm), plan.objects)
 	r.tell(ctx, nsm, pruned)
 	if err != nil {
-		return err
+		return held, err
 	}
 	if touchesWebhook(append(changes, pruned...)) {
-		return r.removeWebhookRegistrations(ctx, nsm)
+		return held, r.removeWebhookRegistrations(ctx, nsm)
 	}
-	return nil
+	return held, nil
+}
+
+// apply applies the objects: all at once, or the workloads one after the other
+// when the release changes.
+func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, []string, error) {
+	if !plan.isStaged() {
+		changes, err := r.applier.Apply(ctx, plan.objects)
+		return changes, nil, err
+	}
+	workloads := workloadsOf(plan.components)
+	others := slices.DeleteFunc(slices.Clone(plan.objects), func(o client.Object) bool { return slices.Contains(workloads, o) })
+	before, err := r.applier.Apply(ctx, others)
+	if err != nil {
+		return before, nil, err
+	}
+	changes, held, err := r.applyStaged(ctx, plan.components)
+	return append(before, changes...), held, err
 }
 
 // touchesWebhook tells whether the admission webhook's pods change or go.

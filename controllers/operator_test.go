@@ -51,7 +51,12 @@ func startOperator() *operator {
 // startMortalOperator starts a loop that dies after a number of writes.
 func startMortalOperator(writes int, loseAnswer bool) *operator {
 	GinkgoHelper()
-	o := &operator{requests: &requests{writesLeft: writes, loseAnswer: loseAnswer}}
+	return startOperatorOn(mesh.Platform{}, &requests{writesLeft: writes, loseAnswer: loseAnswer})
+}
+
+func startOperatorOn(platform mesh.Platform, asked *requests) *operator {
+	GinkgoHelper()
+	o := &operator{requests: asked}
 	config := rest.CopyConfig(operatorConfig)
 	config.Wrap(o.requests.wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
@@ -62,7 +67,7 @@ func startMortalOperator(writes int, loseAnswer bool) *operator {
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect((&controllers.NSMReconciler{}).SetupWithManager(mgr)).To(Succeed())
+	Expect((&controllers.NSMReconciler{Platform: platform}).SetupWithManager(mgr)).To(Succeed())
 	o.stop = run(mgr)
 	Eventually(mgr.Elected()).Should(BeClosed())
 	return o

@@ -8,6 +8,7 @@ package controllers
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"k8s.io/client-go/discovery"
@@ -33,6 +34,10 @@ type platformWatch struct {
 	cache      cache.Cache
 	controller controller.Controller
 	wake       chan event.TypedGenericEvent[*nsmv1beta1.NSM]
+
+	// namespaces guards watchesNamespaces.
+	namespaces        sync.Mutex
+	watchesNamespaces bool
 }
 
 // newPlatformWatch starts from what is served now.

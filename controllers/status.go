@@ -41,6 +41,12 @@ type observation struct {
 	contested []string
 	// spire tells who registers the mesh's workloads with SPIRE.
 	spire metav1.Condition
+	// overdue tells what has been waited for too long; rollBack, that the release
+	// before is to be run again.
+	overdue  string
+	rollBack bool
+	// rolledBack: it is run already.
+	rolledBack bool
 	// missing tells what an admin has to install for a part of the mesh, by role.
 	missing map[mesh.Role]string
 }
@@ -75,6 +81,10 @@ type workload struct {
 	changing bool
 	// exists: the workload itself was seen.
 	exists bool
+	// version is the NSM release of its definition.
+	version string
+	// held: it goes to the mesh's release after others.
+	held bool
 	// unregistered: it is the admission webhook, and the API server has not been
 	// told to ask it yet.
 	unregistered bool
@@ -112,6 +122,14 @@ func (w workload) message() string {
 	default:
 		return name + " has pods that are not ready"
 	}
+}
+
+// statusMessage is message, or why the workload is not of the mesh's release yet.
+func (w workload) statusMessage(target string) string {
+	if message := w.message(); message != "" || !w.held || w.version == target {
+		return message
+	}
+	return "goes to " + target + " when those before it are ready"
 }
 
 // observe looks, in the cache, at the workloads of the components.
@@ -154,7 +172,7 @@ func (r *NSMReconciler) observeWorkload(ctx context.Context, component mesh.Comp
 
 func (w *workload) seeDaemonSet(live *appsv1.DaemonSet) {
 	status := live.Status
-	w.exists = true
+	w.exists, w.version = true, live.Labels[mesh.LabelVersion]
 	w.desired, w.updated, w.ready = status.DesiredNumberScheduled, status.UpdatedNumberScheduled, status.NumberReady
 	w.changing = status.ObservedGeneration < live.Generation || w.updated < status.CurrentNumberScheduled
 	w.rolledOut = !w.changing && w.updated >= w.desired
@@ -162,7 +180,7 @@ func (w *workload) seeDaemonSet(live *appsv1.DaemonSet) {
 
 func (w *workload) seeDeployment(live *appsv1.Deployment) {
 	status := live.Status
-	w.exists = true
+	w.exists, w.version = true, live.Labels[mesh.LabelVersion]
 	w.desired, w.updated, w.ready = ptr.Deref(live.Spec.Replicas, 1), status.UpdatedReplicas, status.ReadyReplicas
 	w.changing = status.ObservedGeneration < live.Generation || w.updated < status.Replicas
 	w.rolledOut = !w.changing && w.updated >= w.desired
@@ -267,23 +285,42 @@ func (s *status) setRefused(why refusal) {
 // as in a node's reboot, is not progressing: nobody changes it.
 func (s *status) setSeen(seen *observation) {
 	wasProgressing := !meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing)
+	if s.ObservedGeneration != s.generation {
+		// Progressing counts from the change of the spec on.
+		meta.RemoveStatusCondition(&s.Conditions, nsmv1beta1.ConditionProgressing)
+	}
 	s.ObservedGeneration = s.generation
 	s.setParts(seen)
 	message := seen.summary()
-	if message == "" {
+	switch {
+	case message == "":
 		s.Version = seen.release.String()
-		s.set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+s.Version+" is ready")
+		s.set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+s.Version+" is ready"+seen.release.Caveat())
 		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
-	} else {
+	case wasProgressing || seen.isChanging():
 		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
-		if wasProgressing || seen.isChanging() {
-			s.set(nsmv1beta1.ConditionProgressing, true, "RollingOut", "waiting for "+strings.Join(seen.waitingFor(), ", "))
-		}
+		s.set(nsmv1beta1.ConditionProgressing, true, "RollingOut", "waiting for "+strings.Join(seen.waitingFor(), ", "))
+	default:
+		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
+		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
 	}
-	if len(seen.contested) > 0 {
+	s.setDegraded(seen)
+}
+
+// setDegraded reports what does not mend by itself.
+func (s *status) setDegraded(seen *observation) {
+	switch {
+	case seen.rollBack:
+		s.set(nsmv1beta1.ConditionDegraded, true, reasonRolledBack, "NSM "+seen.release.String()+" has not come up "+seen.overdue+
+			"; NSM "+s.Version+" runs again until the spec changes")
+	case seen.rolledBack:
+		// It stays as it was told.
+	case seen.overdue != "":
+		s.set(nsmv1beta1.ConditionDegraded, true, "ProgressDeadlineExceeded", "waiting "+seen.overdue)
+	case len(seen.contested) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, "Contested", "somebody else keeps changing "+strings.Join(seen.contested, ", ")+
 			": it is put right with growing pauses; its metadata.managedFields tell who else writes it")
-	} else {
+	default:
 		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
 	}
 }
@@ -407,9 +444,9 @@ func (o *observation) components() []nsmv1beta1.ComponentStatus {
 	components := make([]nsmv1beta1.ComponentStatus, 0, len(o.workloads))
 	for _, w := range o.workloads {
 		components = append(components, nsmv1beta1.ComponentStatus{
-			Name: w.name, Kind: w.kind, Version: o.release.String(),
+			Name: w.name, Kind: w.kind, Version: w.version,
 			Desired: ptr.To(w.desired), Updated: ptr.To(w.updated), Ready: ptr.To(w.ready),
-			Message: w.message(),
+			Message: w.statusMessage(o.release.String()),
 		})
 	}
 	return components

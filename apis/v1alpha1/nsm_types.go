@@ -9,7 +9,7 @@ package v1alpha1
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -129,7 +129,7 @@ func (r *Registry) UnmarshalJSON(data []byte) error {
 	case len(data) > 0 && data[0] == '{':
 		return json.Unmarshal(data, &r.Spec)
 	default:
-		return fmt.Errorf("registry: %s: must be a string (the image registry's host) or an object (the NSM registry)", data)
+		return errors.New("must be a string (the image registry's host) or an object (the NSM registry)")
 	}
 }
 

@@ -82,14 +82,14 @@ type ImagesSpec struct {
 	// Default: "ghcr.io".
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?$')",message="must be the host of an image registry, and its port if it has one, such as ghcr.io"
 	Registry string `json:"registry,omitempty"`
 
 	// repository is the path within the registry under which the component's
 	// images lie. Default: "networkservicemesh".
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]+([._/-]+[a-z0-9]+)*$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]+([._/-]+[a-z0-9]+)*$')",message="must be the path within the image registry, such as networkservicemesh"
 	Repository string `json:"repository,omitempty"`
 
 	// pullPolicy of all containers: Always, IfNotPresent or Never.
@@ -146,7 +146,7 @@ type SpireSpec struct {
 	// Default: "unix:///run/spire/sockets/agent.sock".
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:Pattern=`^unix:///[^\s/]+(/[^\s/]+)+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^unix:///[^\\\\s/]+(/[^\\\\s/]+)+$')",message="must be the URL of a unix socket in a directory, such as unix:///run/spire/sockets/agent.sock"
 	AgentSocket string `json:"agentSocket,omitempty"`
 
 	// mount is how the socket comes into the pods: HostPath or CSI.
@@ -179,7 +179,7 @@ const (
 )
 
 // RegistrySpec describes the NSM registry.
-// +kubebuilder:validation:XValidation:rule="!has(self.replicas) || self.replicas <= 1 || (has(self.type) ? self.type : 'k8s') == 'k8s'",fieldPath=".replicas",message="a memory registry keeps its entries in one process: must be 1, or registry.type must be k8s"
+// +kubebuilder:validation:XValidation:rule="!has(self.replicas) || self.replicas <= 1 || (has(self.type) ? self.type : 'k8s') == 'k8s'",fieldPath=".replicas",message="is more than 1, and a memory registry keeps its entries in one process: must be 1, or spec.registry.type must be k8s"
 type RegistrySpec struct {
 	ComponentSpec `json:",inline"`
 
@@ -256,7 +256,7 @@ type FileSource struct {
 	// hostPath is the absolute path of a file on each node.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:Pattern=`^/[^\s]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/[^\\\\s]+$')",message="must be the absolute path of a file on each node"
 	HostPath string `json:"hostPath,omitempty"`
 }
 
@@ -298,9 +298,9 @@ type OVSSpec struct {
 }
 
 // ForwarderSpec describes one forwarder, run on every node.
-// +kubebuilder:validation:XValidation:rule="!has(self.vpp) || self.type == 'vpp'",fieldPath=".vpp",message="is for a forwarder of type vpp only"
-// +kubebuilder:validation:XValidation:rule="!has(self.ovs) || self.type == 'ovs'",fieldPath=".ovs",message="is for a forwarder of type ovs only"
-// +kubebuilder:validation:XValidation:rule="!has(self.deviceSelector) || self.type != 'sriov'",fieldPath=".deviceSelector",message="is for forwarders of type vpp and ovs only"
+// +kubebuilder:validation:XValidation:rule="!has(self.vpp) || self.type == 'vpp'",fieldPath=".vpp",messageExpression="'is for a forwarder of type vpp only, and the type of this one is ' + self.type",message="is for a forwarder of type vpp only"
+// +kubebuilder:validation:XValidation:rule="!has(self.ovs) || self.type == 'ovs'",fieldPath=".ovs",messageExpression="'is for a forwarder of type ovs only, and the type of this one is ' + self.type",message="is for a forwarder of type ovs only"
+// +kubebuilder:validation:XValidation:rule="!has(self.deviceSelector) || self.type != 'sriov'",fieldPath=".deviceSelector",message="is for a forwarder of type vpp or ovs only, and the type of this one is sriov"
 type ForwarderSpec struct {
 	ComponentSpec `json:",inline"`
 
@@ -310,7 +310,7 @@ type ForwarderSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=52
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and dashes, such as forwarder-vpp"
 	// +kubebuilder:validation:XValidation:rule="!(self in ['nsmgr', 'nsm-registry', 'nsm-csi', 'nsmgr-proxy', 'registry-proxy', 'cluster-info', 'admission-webhook-k8s', 'default', 'nsm-operator'])",message="is the name of another part of the mesh; choose a name such as forwarder-vpp"
 	Name string `json:"name,omitempty"`
 
@@ -435,7 +435,7 @@ type InterdomainSpec struct {
 	// clusterName is the name of this domain, a DNS label. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a DNS label: lower case letters, digits and dashes, such as cluster-1"
 	ClusterName string `json:"clusterName,omitempty"`
 
 	// nsmgrProxy changes the network service manager's proxy.
@@ -476,12 +476,15 @@ type OpenTelemetrySpec struct {
 	// Default: NSM's own, otel-collector.observability.svc.cluster.local:4317.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[^\s/]+:[0-9]{1,5}$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s/]+:[0-9]{1,5}$')",message="must be host:port, such as otel-collector.observability.svc.cluster.local:4317"
 	Endpoint string `json:"endpoint,omitempty"`
 
 	// exportInterval is the time between two exports of metrics, such as "10s"
 	// (from NSM v1.11.0 on). Default: NSM's own, 10s.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) > duration('0s')",message="must be a duration longer than zero, such as 10s or 1m30s"
 	ExportInterval *metav1.Duration `json:"exportInterval,omitempty"` //nolint:kubeapilinter // written as users write it to NSM, "10s"
 }
 
@@ -510,7 +513,7 @@ type PprofSpec struct {
 	// Default: "localhost:6060".
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[^\s/]*:[0-9]{1,5}$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s/]*:[0-9]{1,5}$')",message="must be host:port, such as localhost:6060"
 	ListenOn string `json:"listenOn,omitempty"`
 }
 
@@ -550,6 +553,13 @@ type OpenShiftSpec struct {
 // +kubebuilder:validation:Enum=Halt;Rollback
 type UpgradeFailureAction string
 
+const (
+	// UpgradeFailureHalt leaves everything as it is, for a person to look at.
+	UpgradeFailureHalt UpgradeFailureAction = "Halt"
+	// UpgradeFailureRollback runs the release before until the spec changes.
+	UpgradeFailureRollback UpgradeFailureAction = "Rollback"
+)
+
 // UpgradeSpec describes how the mesh goes from one release to another.
 type UpgradeSpec struct {
 	// maxUnavailable is the number, or the percentage, of nodes whose manager or
@@ -560,6 +570,9 @@ type UpgradeSpec struct {
 
 	// progressDeadline is the time that one stage may take. Default: 10m.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) > duration('0s')",message="must be a duration longer than zero, such as 10s or 1m30s"
 	ProgressDeadline *metav1.Duration `json:"progressDeadline,omitempty"` //nolint:kubeapilinter // written "10m", as in a rollout's own vocabulary
 
 	// onFailure says what happens after that time: Halt or Rollback.

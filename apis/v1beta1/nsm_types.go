@@ -18,7 +18,7 @@ type LogLevel string
 
 // NSMSpec describes a Network Service Mesh. Every field is optional: an empty
 // spec is a working mesh of the newest release that the operator knows.
-// +kubebuilder:validation:XValidation:rule="!has(self.forwarders) || self.forwarders.size() > 0",fieldPath=".forwarders",message="must hold at least one forwarder; leave the field out for one of type vpp"
+// +kubebuilder:validation:XValidation:rule="!has(self.forwarders) || self.forwarders.size() > 0",fieldPath=".forwarders",message="is an empty list: must hold at least one forwarder; leave the field out for one of type vpp"
 type NSMSpec struct {
 	// version is the NSM release to run, such as "v1.18.0", from v1.0.0 up.
 	// Default: the newest release that the operator knows, written at creation,

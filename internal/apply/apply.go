@@ -86,9 +86,15 @@ type Applier struct {
 	client    client.Client
 	converter managedfields.TypeConverter
 	brake     *brake
-	// inPlace holds the identities of objects that were seen or written: one of
-	// them that is missing was deleted by somebody.
+	// inPlace holds, by identity, the objects that were seen or written: one of
+	// them that is missing was deleted by somebody. The value is the comparison
+	// that last found nothing to do, so that it need not be made again.
 	inPlace sync.Map
+}
+
+// comparison names the two that were compared.
+type comparison struct {
+	intent, resourceVersion string
 }
 
 // New makes an Applier. The client must read from a cache that holds every
@@ -109,11 +115,12 @@ func (a *Applier) Apply(ctx context.Context, objects []client.Object) ([]Change,
 	for _, object := range objects {
 		// The API server looks a role up when somebody binds it: nobody may grant
 		// what he has not.
-		if _, isBinding := object.(*rbacv1.ClusterRoleBinding); isBinding {
+		switch object.(type) {
+		case *rbacv1.ClusterRoleBinding, *rbacv1.RoleBinding:
 			bindings = append(bindings, object)
-			continue
+		default:
+			first = append(first, object)
 		}
-		first = append(first, object)
 	}
 	apply := func(object client.Object) (*Change, error) { return a.applyOne(ctx, object) }
 	changes, err := a.each(first, apply)
@@ -177,8 +184,7 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object) (*Change, 
 		return nil, fmt.Errorf("reading %s: %w", change, err)
 	}
 	if live != nil {
-		a.inPlace.Store(want.identity(), true)
-		change.Action, err = a.action(want, live)
+		change.Action, err = a.actionOnce(want, live)
 		if err != nil {
 			return nil, fmt.Errorf("comparing %s: %w", change, err)
 		}
@@ -194,7 +200,7 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object) (*Change, 
 		}
 	}
 	a.brake.wrote(want.identity(), want.hash)
-	a.inPlace.Store(want.identity(), true)
+	a.inPlace.Store(want.identity(), comparison{})
 	return &change, nil
 }
 
@@ -246,6 +252,20 @@ func (a *Applier) empty(want *intent) (client.Object, error) {
 	object.SetNamespace(want.object.GetNamespace())
 	object.SetName(want.object.GetName())
 	return object, nil
+}
+
+// actionOnce is action, without comparing again what was found right before.
+func (a *Applier) actionOnce(want *intent, live client.Object) (Action, error) {
+	this := comparison{intent: want.hash, resourceVersion: live.GetResourceVersion()}
+	if last, found := a.inPlace.Load(want.identity()); found && last == this {
+		return "", nil
+	}
+	action, err := a.action(want, live)
+	if action != "" || err != nil {
+		this = comparison{}
+	}
+	a.inPlace.Store(want.identity(), this)
+	return action, err
 }
 
 // action decides whether a live object has to be written, and why; "" is no.

@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,7 +29,6 @@ const Annotation = "nsm.networkservicemesh.io/applied"
 // need.
 type intent struct {
 	object *unstructured.Unstructured
-	typed  *typed.TypedValue
 	hash   string
 }
 
@@ -50,28 +48,28 @@ func (a *Applier) newIntent(object client.Object) (*intent, error) {
 	unstructured.RemoveNestedField(u.Object, "status")
 	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
 
-	value, err := a.toTyped(u, gvk)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", gvk.Kind, object.GetName(), err)
-	}
 	data, err := json.Marshal(u.Object)
 	if err != nil {
 		return nil, err
 	}
-	return &intent{object: u, typed: value, hash: hashOf(data)}, nil
+	return &intent{object: u, hash: hashOf(data)}, nil
 }
 
 // deviation is what differs in a live object from the intent: "" for nothing,
 // else a hash that is the same as long as the same fields have the same other
 // values. Fields that the intent does not mention are others' and never count.
 func (a *Applier) deviation(want *intent, live client.Object) (string, error) {
+	wantTyped, err := a.toTyped(want.object, want.object.GroupVersionKind())
+	if err != nil {
+		return "", err
+	}
 	live.GetObjectKind().SetGroupVersionKind(want.object.GroupVersionKind())
 	// Two values of a key that should be unique are the API server's to refuse.
 	liveTyped, err := a.toTyped(live, want.object.GroupVersionKind(), typed.AllowDuplicates)
 	if err != nil {
 		return "", err
 	}
-	difference, err := want.typed.Compare(liveTyped)
+	difference, err := wantTyped.Compare(liveTyped)
 	if err != nil {
 		return "", err
 	}

@@ -93,6 +93,21 @@ func (r Release) IsKnown() bool {
 	return slices.Contains(known, r.String())
 }
 
+// Caveat tells, in brackets and behind a space, that a release is run like
+// another one; "" for a release that the operator knows.
+func (r Release) Caveat() string {
+	if r.IsKnown() {
+		return ""
+	}
+	like := Oldest()
+	for _, text := range known {
+		if other := must(text); r.AtLeast(other) {
+			like = other
+		}
+	}
+	return " (this operator does not know the release, and runs it like " + like.String() + ")"
+}
+
 // AtLeast tells whether the release is other or a later one.
 func (r Release) AtLeast(other Release) bool {
 	return r.version.AtLeast(other.version)

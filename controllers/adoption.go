@@ -1,0 +1,91 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// adoption finds what an earlier operator made for an NSM (its releases 1.8 and
+// 1.9): Deployments, DaemonSets and Services that the NSM owns, without our
+// labels. Such objects are not in the cache, so the API server is asked, until
+// it answers once that there are none; and never about a mesh that this operator
+// has brought up already.
+type adoption struct {
+	direct client.Reader
+	done   sync.Map // of types.UID
+}
+
+// orphans lists them.
+func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.Object, error) {
+	if _, done := a.done.Load(nsm.UID); done || nsm.Status.Version != "" {
+		return nil, nil
+	}
+	var orphans []client.Object
+	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}} {
+		if err := a.direct.List(ctx, list, client.InNamespace(nsm.Namespace)); err != nil {
+			return nil, fmt.Errorf("looking for what an earlier operator made: %w", err)
+		}
+		err := meta.EachListItem(list, func(item runtime.Object) error {
+			object, ok := item.(client.Object)
+			if ok && isOrphan(object, nsm.UID) {
+				orphans = append(orphans, object)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(orphans) == 0 {
+		a.done.Store(nsm.UID, true)
+	}
+	return orphans, nil
+}
+
+func isOrphan(object client.Object, owner types.UID) bool {
+	return object.GetLabels()[mesh.LabelManagedBy] != mesh.ManagedBy &&
+		slices.ContainsFunc(object.GetOwnerReferences(), func(reference metav1.OwnerReference) bool { return reference.UID == owner })
+}
+
+// dropOrphans deletes those that the mesh has no place for. Those with the name
+// of an object of the mesh are taken over when that one is applied.
+func (r *NSMReconciler) dropOrphans(ctx context.Context, plan plan) error {
+	for _, orphan := range plan.orphans {
+		isWanted := slices.ContainsFunc(plan.objects, func(object client.Object) bool {
+			return object.GetName() == orphan.GetName() && object.GetNamespace() == orphan.GetNamespace() && sameType(object, orphan)
+		})
+		if isWanted {
+			continue
+		}
+		// Nothing of this is in the cache: nobody must wait to see it go.
+		err := r.client.Delete(ctx, orphan, client.DisableReadYourWritesConsistency,
+			client.PropagationPolicy(metav1.DeletePropagationBackground))
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting %s/%s of an earlier operator: %w", orphan.GetNamespace(), orphan.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func sameType(one, other client.Object) bool {
+	return fmt.Sprintf("%T", one) == fmt.Sprintf("%T", other)
+}

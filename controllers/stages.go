@@ -1,0 +1,162 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/apply"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// stageOrder is the order in which the parts of a mesh change to another
+// release, after the roles and identities of all: each must be ready before the
+// next. A registry outlives its clients' connections; the CSI driver comes
+// before those who mount its volumes; a node's manager comes before its
+// forwarders; new clients come last.
+var stageOrder = []mesh.Role{
+	mesh.RoleRegistry, mesh.RoleInterdomain, mesh.RoleCSI, mesh.RoleManager, mesh.RoleForwarder, mesh.RoleWebhook,
+}
+
+// defaultProgressDeadline is the time that a stage may take.
+const defaultProgressDeadline = 10 * time.Minute
+
+// reasonRolledBack marks, in the condition Degraded, an NSM whose new release
+// did not come up and which runs the one before.
+const reasonRolledBack = "RolledBack"
+
+// isStaged tells whether the mesh runs another release than it should.
+func isStaged(nsm *nsmv1beta1.NSM) bool {
+	return nsm.Status.Version != "" && nsm.Status.Version != targetOf(nsm)
+}
+
+// targetOf is the release that the mesh should run: the one of its spec, or the
+// one before where that was taken back.
+func targetOf(nsm *nsmv1beta1.NSM) string {
+	if isRolledBack(nsm) {
+		return nsm.Status.Version
+	}
+	return versionOf(nsm)
+}
+
+// isRolledBack tells whether the present spec has been tried and taken back.
+func isRolledBack(nsm *nsmv1beta1.NSM) bool {
+	degraded := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionDegraded)
+	return degraded != nil && degraded.Status == metav1.ConditionTrue &&
+		degraded.Reason == reasonRolledBack && degraded.ObservedGeneration == nsm.Generation
+}
+
+// applyStaged applies the workloads stage by stage, up to the first that is not
+// ready, and returns the names of those that have to wait for it.
+func (r *NSMReconciler) applyStaged(ctx context.Context, components []mesh.Component) ([]apply.Change, []string, error) {
+	var changes []apply.Change
+	for i, role := range stageOrder {
+		stage := ofRoles(components, role)
+		applied, err := r.applier.Apply(ctx, workloadsOf(stage))
+		changes = append(changes, applied...)
+		if err != nil {
+			return changes, nil, err
+		}
+		ready, err := r.areReady(ctx, stage)
+		if err != nil {
+			return changes, nil, err
+		}
+		if !ready {
+			return changes, namesOf(ofRoles(components, stageOrder[i+1:]...)), nil
+		}
+	}
+	return changes, nil, nil
+}
+
+// ofRoles are the components that have one of the roles.
+func ofRoles(components []mesh.Component, roles ...mesh.Role) []mesh.Component {
+	var some []mesh.Component
+	for _, component := range components {
+		if slices.Contains(roles, component.Role) {
+			some = append(some, component)
+		}
+	}
+	return some
+}
+
+func namesOf(components []mesh.Component) []string {
+	var names []string
+	for _, component := range components {
+		names = append(names, component.Workload.GetName())
+	}
+	return names
+}
+
+func (r *NSMReconciler) areReady(ctx context.Context, stage []mesh.Component) (bool, error) {
+	for _, component := range stage {
+		observed, err := r.observeWorkload(ctx, component)
+		if err != nil || !observed.isReady() {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func workloadsOf(components []mesh.Component) []client.Object {
+	var workloads []client.Object
+	for _, component := range components {
+		workloads = append(workloads, component.Workload)
+	}
+	return workloads
+}
+
+// hold notes the workloads that wait for others.
+func (o *observation) hold(names []string) {
+	for i := range o.workloads {
+		o.workloads[i].held = slices.Contains(names, o.workloads[i].name)
+	}
+}
+
+// checkDeadline notes in the observation what a change has been waiting for
+// longer than it may, or when that will be.
+func (r *NSMReconciler) checkDeadline(nsm *nsmv1beta1.NSM, seen *observation) {
+	seen.rolledBack = isRolledBack(nsm)
+	progressing := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionProgressing)
+	if progressing == nil || progressing.Status != metav1.ConditionTrue || progressing.ObservedGeneration != nsm.Generation {
+		return
+	}
+	upgrade := ptr.Deref(nsm.Spec.Upgrade, nsmv1beta1.UpgradeSpec{})
+	deadline := ptr.Deref(upgrade.ProgressDeadline, metav1.Duration{Duration: defaultProgressDeadline}).Duration
+	for _, concern := range concerns {
+		down := meta.FindStatusCondition(nsm.Status.Conditions, concern.condition)
+		message := seen.messageOf(concern.role)
+		if message == "" || down == nil || down.Status != metav1.ConditionFalse {
+			continue
+		}
+		end := later(down.LastTransitionTime.Time, progressing.LastTransitionTime.Time).Add(deadline)
+		if r.now().Before(end) {
+			seen.wake(end)
+			continue
+		}
+		seen.overdue = fmt.Sprintf("for longer than spec.upgrade.progressDeadline, %s: %s", deadline, message)
+		if seen.rollBack = upgrade.OnFailure == nsmv1beta1.UpgradeFailureRollback && isStaged(nsm); seen.rollBack {
+			seen.wake(r.now())
+		}
+		return
+	}
+}
+
+func later(one, other time.Time) time.Time {
+	if one.After(other) {
+		return one
+	}
+	return other
+}

@@ -1,0 +1,157 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package apply
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+)
+
+// wanted is an object as the operator renders it.
+func wanted() *appsv1.DaemonSet {
+	return &appsv1.DaemonSet{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DaemonSet"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "nsmgr", Labels: map[string]string{"a": "1", "b": "2"}},
+		Spec: appsv1.DaemonSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "1"}},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"a": "1"}},
+				Spec: corev1.PodSpec{Containers: []corev1.Container{{
+					Name: "nsmgr", Image: "nsmgr:1",
+					Env: []corev1.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}},
+				}}},
+			},
+		},
+	}
+}
+
+// defaulted is what an API server makes of it, with a status.
+func defaulted() *appsv1.DaemonSet {
+	live := wanted()
+	live.UID, live.ResourceVersion, live.Generation = "uid", "1", 1
+	live.CreationTimestamp = metav1.Now()
+	live.Spec.RevisionHistoryLimit = ptr.To(int32(10))
+	live.Spec.UpdateStrategy.Type = appsv1.RollingUpdateDaemonSetStrategyType
+	live.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyAlways
+	live.Spec.Template.Spec.Containers[0].TerminationMessagePath = "/dev/termination-log"
+	live.Status.NumberReady = 3
+	return live
+}
+
+var _ = Describe("The deviation of a live object from what is wanted", func() {
+	applier := New(fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).Build())
+	deviation := func(change func(*appsv1.DaemonSet)) string {
+		GinkgoHelper()
+		want, err := applier.newIntent(wanted())
+		Expect(err).NotTo(HaveOccurred())
+		live := defaulted()
+		change(live)
+		found, err := applier.deviation(want, live)
+		Expect(err).NotTo(HaveOccurred())
+		return found
+	}
+
+	DescribeTable("is none where others own the field", func(change func(*appsv1.DaemonSet)) {
+		Expect(deviation(change)).To(BeEmpty())
+	},
+		Entry("defaults", func(*appsv1.DaemonSet) {}),
+		Entry("a label", func(d *appsv1.DaemonSet) { d.Labels["theirs"] = "1" }),
+		Entry("an annotation of the pods", func(d *appsv1.DaemonSet) { d.Spec.Template.Annotations = map[string]string{"theirs": "1"} }),
+		Entry("a sidecar before ours", func(d *appsv1.DaemonSet) {
+			pod := &d.Spec.Template.Spec
+			pod.Containers = append([]corev1.Container{{Name: "sidecar"}}, pod.Containers...)
+		}),
+		Entry("a variable", func(d *appsv1.DaemonSet) {
+			container := &d.Spec.Template.Spec.Containers[0]
+			container.Env = append(container.Env, corev1.EnvVar{Name: "THEIRS"})
+		}),
+		Entry("a status", func(d *appsv1.DaemonSet) { d.Status = appsv1.DaemonSetStatus{} }),
+	)
+
+	DescribeTable("is seen where the field is ours", func(change func(*appsv1.DaemonSet)) {
+		Expect(deviation(change)).NotTo(BeEmpty())
+		Expect(deviation(change)).To(Equal(deviation(change)), "and is the same each time")
+	},
+		Entry("an image", func(d *appsv1.DaemonSet) { d.Spec.Template.Spec.Containers[0].Image = "other" }),
+		Entry("a label", func(d *appsv1.DaemonSet) { d.Labels["b"] = "3" }),
+		Entry("a label that is gone", func(d *appsv1.DaemonSet) { delete(d.Labels, "b") }),
+		Entry("a variable", func(d *appsv1.DaemonSet) { d.Spec.Template.Spec.Containers[0].Env[0].Value = "2" }),
+		Entry("a variable that is gone", func(d *appsv1.DaemonSet) {
+			container := &d.Spec.Template.Spec.Containers[0]
+			container.Env = container.Env[1:]
+		}),
+		Entry("a container that is gone", func(d *appsv1.DaemonSet) { d.Spec.Template.Spec.Containers = nil }),
+	)
+
+	It("differs from another one, so that drift beside a known deviation is seen", func() {
+		redirected := deviation(func(d *appsv1.DaemonSet) { d.Spec.Template.Spec.Containers[0].Image = "mirror" })
+		Expect(deviation(func(d *appsv1.DaemonSet) { d.Spec.Template.Spec.Containers[0].Image = "other" })).NotTo(Equal(redirected))
+		Expect(deviation(func(d *appsv1.DaemonSet) {
+			d.Spec.Template.Spec.Containers[0].Image = "mirror"
+			delete(d.Labels, "b")
+		})).NotTo(Equal(redirected))
+	})
+
+	It("decides why an object is written", func() {
+		want, err := applier.newIntent(wanted())
+		Expect(err).NotTo(HaveOccurred())
+		action := func(mark, image string) Action {
+			live := defaulted()
+			live.Annotations = map[string]string{Annotation: mark}
+			live.Spec.Template.Spec.Containers[0].Image = image
+			found, err := applier.action(want, live)
+			Expect(err).NotTo(HaveOccurred())
+			return found
+		}
+		redirected := deviation(func(d *appsv1.DaemonSet) { d.Spec.Template.Spec.Containers[0].Image = "mirror" })
+		Expect(action(want.mark(""), "nsmgr:1")).To(BeEmpty())
+		Expect(action(want.mark(redirected), "mirror")).To(BeEmpty(), "a webhook's doing")
+		Expect(action(want.mark(redirected), "other")).To(Equal(Repaired))
+		Expect(action(want.mark(""), "other")).To(Equal(Repaired))
+		Expect(action("", "nsmgr:1")).To(Equal(Repaired))
+		Expect(action("0123456789abcdef", "nsmgr:1")).To(Equal(Updated), "another intent was applied last")
+	})
+
+	It("and the mark do not depend on what is not the owner's to say", func() {
+		want, err := applier.newIntent(wanted())
+		Expect(err).NotTo(HaveOccurred())
+		withStatus := wanted()
+		withStatus.Status.NumberReady = 1
+		again, err := applier.newIntent(withStatus)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.mark("")).To(Equal(want.mark("")))
+		Expect(want.marked("").GetAnnotations()).To(HaveKeyWithValue(Annotation, want.hash))
+		Expect(want.object.GetAnnotations()).To(BeEmpty(), "the intent itself is not changed")
+	})
+})
+
+var _ = Describe("A refusal for what cannot change", func() {
+	kind := schema.GroupKind{Group: "apps", Kind: "DaemonSet"}
+	immutable := field.Invalid(field.NewPath("spec", "selector"), "x", "field is immutable")
+	roleRef := field.Invalid(field.NewPath("roleRef"), "x", "cannot change roleRef")
+	bad := field.Invalid(field.NewPath("spec", "template"), "x", "must not be")
+
+	DescribeTable("is told from others, for which nothing may be deleted", func(err error, is bool) {
+		Expect(isImmutable(err)).To(Equal(is))
+	},
+		Entry("a selector", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{immutable}), true),
+		Entry("a role reference", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{roleRef}), true),
+		Entry("a selector and a mistake", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{immutable, bad}), false),
+		Entry("a mistake", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{bad}), false),
+		Entry("nothing in detail", apierrors.NewInvalid(kind, "nsmgr", nil), false),
+		Entry("a conflict", apierrors.NewConflict(schema.GroupResource{}, "nsmgr", nil), false),
+	)
+})
