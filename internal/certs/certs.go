@@ -14,21 +14,38 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/util/retry"
-	"k8s.io/utils/ptr"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
+
+// Why this package and not github.com/open-policy-agent/cert-controller, which
+// does the same for many. As of v0.15.0 it
+//
+//   - replaces the CA in one go: the new caBundle is written when the server
+//     still serves what the old CA signed, and where several objects have a
+//     caBundle, at another moment in each. Conversion fails meanwhile, and with
+//     it every read of an NSM that is stored in the other version.
+//   - has the server read the certificate from a volume of the Secret, where the
+//     kubelet takes up to minutes to put it, or restarts the process.
+//   - only updates a Secret: somebody else has to create it, empty.
+//   - watches all Secrets of its namespace and all CRDs and webhook
+//     configurations of the cluster, and asks for the permission to do so.
+//   - keeps the CA's key, for ten years, in the Secret.
+//   - runs in the manager, whose caches need conversion before they fill, so
+//     that a second manager is needed to start the first.
+//
+// What is left of it, to sign a certificate, is a page of the standard library.
 
 // Names of the objects that call the webhooks, as config/ has them.
 const (
@@ -37,182 +54,179 @@ const (
 	validatingConfigurationName = "nsm-operator-validation"
 	secretName                  = "nsm-operator-webhook-cert"
 	serviceName                 = "nsm-operator-service"
-
-	caKey = "ca.crt"
 )
 
-// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;patch
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingwebhookconfigurations,resourceNames=nsm-operator-defaults,verbs=get;patch
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,resourceNames=nsm-operator-validation,verbs=get;patch
+// Each object is known by its name; no others can be read or written.
+//
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;patch
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingwebhookconfigurations,resourceNames=nsm-operator-defaults,verbs=get;watch;patch
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,resourceNames=nsm-operator-validation,verbs=get;watch;patch
 // +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,verbs=create
-// +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,resourceNames=nsm-operator-webhook-cert,verbs=get;update
+// +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,resourceNames=nsm-operator-webhook-cert,verbs=get;watch;update
 
-// issuer looks after the certificate of one operator.
-type issuer struct {
-	// client without a cache: it is used before the caches start.
-	client client.Client
-	// namespace of the operator, its Service and its Secret.
-	namespace string
-	// url under which the API server reaches the webhooks instead of the Service
+// Issuer looks after the serving certificate that all replicas of one operator
+// share. Every replica runs one, whether it leads or not: they agree through the
+// resource version of the Secret, and whoever loses reads what the other wrote.
+type Issuer struct {
+	// Config is the access to the API server.
+	Config *rest.Config
+	// Namespace of the operator, its Service and its Secret.
+	Namespace string
+	// URL under which the API server reaches the webhooks instead of the Service
 	// nsm-operator-service, for an operator outside the cluster. Optional.
-	url string
+	URL string
+	// Terms of the certificates. Without them: DefaultTerms.
+	Terms Terms
+	// Clock tells the time. Without it: the system's.
+	Clock clock.WithTicker
+
+	client client.WithWatch
+	names  []string
+	// last is what this replica knows of the Secret, settling since when.
+	last    state
+	version string
+	since   time.Time
+
+	serving atomic.Pointer[tls.Certificate]
 }
 
 // IsMounted tells whether somebody else, OLM, mounted a serving certificate:
-// then it is theirs to tell the API server.
+// then it is theirs to renew it, and to tell the API server.
 func IsMounted(directory string) bool {
 	_, err := os.Stat(filepath.Join(directory, corev1.TLSCertKey))
 	return err == nil
 }
 
-// Ensure finds the serving certificate that all replicas of the operator in
-// namespace share, issues it where there is none that will do, and makes the
-// API server trust it. It returns what makes a server use it. With a url, the
-// API server is told to call the webhooks there and not through their Service.
+// Ensure is Issuer.Ensure on default terms.
 func Ensure(ctx context.Context, config *rest.Config, namespace, url string) (func(*tls.Config), error) {
+	return (&Issuer{Config: config, Namespace: namespace, URL: url}).Ensure(ctx)
+}
+
+// Ensure finds or issues the serving certificate, and returns when the API
+// server has been told to trust it: whoever starts to listen then can be called.
+// What it returns makes a server use the certificate. Until the context ends
+// that is renewed in time, and what the API server was told is told again
+// whenever somebody overwrites it.
+func (i *Issuer) Ensure(ctx context.Context) (func(*tls.Config), error) {
+	if err := i.complete(); err != nil {
+		return nil, err
+	}
+	wakeAt, err := i.pass(ctx)
+	for apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		wakeAt, err = i.pass(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	go i.keep(ctx, wakeAt)
+	return func(config *tls.Config) {
+		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return i.serving.Load(), nil }
+	}, nil
+}
+
+// complete fills in what was left out.
+func (i *Issuer) complete() error {
+	if i.Terms == (Terms{}) {
+		i.Terms = DefaultTerms()
+	}
+	if i.Clock == nil {
+		i.Clock = clock.RealClock{}
+	}
+	var err error
+	if i.names, err = i.serverNames(); err != nil || i.client != nil {
+		return err
+	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme)); err != nil {
-		return nil, err
+		return err
 	}
-	direct, err := client.New(config, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, err
-	}
-	certificate, err := issuer{client: direct, namespace: namespace, url: url}.ensure(ctx)
-	return func(config *tls.Config) {
-		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
-	}, err
+	// No cache: it is used before the manager's start, and is about four objects.
+	i.client, err = client.NewWithWatch(i.Config, client.Options{Scheme: scheme})
+	return err
 }
 
-func (i issuer) ensure(ctx context.Context) (*tls.Certificate, error) {
-	names, err := i.names()
-	if err != nil {
-		return nil, err
-	}
-	shared, err := i.sharedPair(ctx, names)
-	if err != nil {
-		return nil, fmt.Errorf("secret %s/%s: %w", i.namespace, secretName, err)
-	}
-	if err := i.inject(ctx, shared.CA); err != nil {
-		return nil, err
-	}
-	certificate, err := tls.X509KeyPair(shared.Certificate, shared.Key)
-	return &certificate, err
-}
-
-// names of the server, as the API server will call it.
-func (i issuer) names() ([]string, error) {
-	if i.url == "" {
-		host := serviceName + "." + i.namespace + ".svc"
+// serverNames are the names by which the API server will call the server.
+func (i *Issuer) serverNames() ([]string, error) {
+	if i.URL == "" {
+		host := serviceName + "." + i.Namespace + ".svc"
 		return []string{host, host + ".cluster.local"}, nil
 	}
-	parsed, err := url.Parse(i.url)
+	parsed, err := url.Parse(i.URL)
 	if err != nil {
 		return nil, err
 	}
 	if parsed.Scheme != "https" || parsed.Hostname() == "" {
-		return nil, fmt.Errorf("webhook URL %q: must be https://host:port", i.url)
+		return nil, fmt.Errorf("webhook URL %q: must be https://host:port", i.URL)
 	}
 	return []string{parsed.Hostname()}, nil
 }
 
-// sharedPair reads the pair from the Secret, or writes a new one there. Of two
-// replicas that do so at once one loses, and reads what the other wrote.
-func (i issuer) sharedPair(ctx context.Context, names []string) (*Pair, error) {
-	for {
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: secretName, Namespace: i.namespace}}
-		err := i.client.Get(ctx, client.ObjectKeyFromObject(secret), secret)
-		exists := err == nil
-		if client.IgnoreNotFound(err) != nil {
-			return nil, err
-		}
-		found := &Pair{Certificate: secret.Data[corev1.TLSCertKey], Key: secret.Data[corev1.TLSPrivateKeyKey], CA: secret.Data[caKey]}
-		if exists && found.Usable(names, time.Now()) == nil {
-			return found, nil
-		}
-		issued, err := Issue(names, time.Now())
-		if err != nil {
-			return nil, err
-		}
-		err = i.store(ctx, secret, issued, exists)
-		if err == nil {
-			return issued, nil
-		}
-		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
-			return nil, err
-		}
+// pass brings everything up to date, and returns when to look again. A conflict
+// means that another replica was faster.
+func (i *Issuer) pass(ctx context.Context) (time.Time, error) {
+	current, version, err := i.agree(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("secret %s/%s: %w", i.Namespace, secretName, err)
 	}
+	// First the API server trusts, then the certificate is served.
+	told, err := i.inject(ctx, current.serving.CA)
+	if told || version != i.version {
+		i.since = i.Clock.Now()
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	certificate, err := current.serving.keyPair()
+	if err != nil {
+		return time.Time{}, err
+	}
+	i.serving.Store(certificate)
+	i.last, i.version = current, version
+	return i.wakeAt(), nil
 }
 
-func (i issuer) store(ctx context.Context, secret *corev1.Secret, issued *Pair, exists bool) error {
-	secret.Type = corev1.SecretTypeTLS
-	secret.Data = map[string][]byte{
-		corev1.TLSCertKey: issued.Certificate, corev1.TLSPrivateKeyKey: issued.Key, caKey: issued.CA,
+// agree reads the state from the Secret, and takes the step that is due.
+func (i *Issuer) agree(ctx context.Context) (state, string, error) {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: secretName, Namespace: i.Namespace}}
+	err := i.client.Get(ctx, client.ObjectKeyFromObject(secret), secret)
+	if client.IgnoreNotFound(err) != nil {
+		return state{}, "", err
 	}
+	exists := err == nil
+	current := i.last
 	if exists {
-		return i.client.Update(ctx, secret)
+		current = stateOf(secret.Data)
 	}
-	return i.client.Create(ctx, secret)
-}
-
-// inject writes the CA, and the URL if there is one, wherever the API server
-// reads how to call the webhooks.
-func (i issuer) inject(ctx context.Context, ca []byte) error {
-	return errors.Join(
-		patch(ctx, i.client, crdName, &apiextensionsv1.CustomResourceDefinition{}, func(crd *apiextensionsv1.CustomResourceDefinition) error {
-			return i.injectConversion(crd, ca)
-		}),
-		patch(ctx, i.client, mutatingConfigurationName, &admissionregistrationv1.MutatingWebhookConfiguration{},
-			func(configuration *admissionregistrationv1.MutatingWebhookConfiguration) error {
-				for n := range configuration.Webhooks {
-					i.injectAdmission(&configuration.Webhooks[n].ClientConfig, ca)
-				}
-				return nil
-			}),
-		patch(ctx, i.client, validatingConfigurationName, &admissionregistrationv1.ValidatingWebhookConfiguration{},
-			func(configuration *admissionregistrationv1.ValidatingWebhookConfiguration) error {
-				for n := range configuration.Webhooks {
-					i.injectAdmission(&configuration.Webhooks[n].ClientConfig, ca)
-				}
-				return nil
-			}),
-	)
-}
-
-// patch changes an object, when there is something to change, whoever else does
-// so at the moment.
-func patch[T client.Object](ctx context.Context, c client.Client, name string, object T, change func(T) error) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		if err := c.Get(ctx, client.ObjectKey{Name: name}, object); err != nil {
-			return fmt.Errorf("%s: is the operator installed completely? %w", name, err)
-		}
-		before, ok := object.DeepCopyObject().(T)
-		if !ok {
-			return fmt.Errorf("%s: the copy of a %T is no %T", name, object, object)
-		}
-		if err := change(object); err != nil || equality.Semantic.DeepEqual(before, object) {
-			return err
-		}
-		return c.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	now := i.Clock.Now()
+	next, taken, err := i.Terms.advance(current, situation{
+		names: i.names, now: now,
+		settled: exists && secret.ResourceVersion == i.version && !now.Before(i.since.Add(i.Terms.Settle)),
+		// Who deletes the Secret wants another certificate, and not an outage.
+		renew: !exists,
 	})
+	if err != nil || exists && taken == stay {
+		return next, secret.ResourceVersion, err
+	}
+	secret.Type, secret.Data = corev1.SecretTypeTLS, next.data()
+	if exists {
+		err = i.client.Update(ctx, secret)
+	} else {
+		err = i.client.Create(ctx, secret)
+	}
+	if err == nil {
+		ctrl.Log.WithName("certs").Info("Wrote the webhooks' certificate", "step", string(taken), "names", i.names)
+	}
+	return next, secret.ResourceVersion, err
 }
 
-func (i issuer) injectConversion(crd *apiextensionsv1.CustomResourceDefinition, ca []byte) error {
-	conversion := crd.Spec.Conversion
-	if conversion == nil || conversion.Webhook == nil || conversion.Webhook.ClientConfig == nil {
-		return fmt.Errorf("customresourcedefinition %s: spec.conversion names no webhook: apply config/crd again", crd.Name)
+// wakeAt is when the next step is due.
+func (i *Issuer) wakeAt() time.Time {
+	if i.last.isUnderway() {
+		return i.since.Add(i.Terms.Settle)
 	}
-	config := conversion.Webhook.ClientConfig
-	config.CABundle = ca
-	if i.url != "" {
-		config.Service, config.URL = nil, ptr.To(i.url+"/convert")
+	at, err := i.Terms.renewAt(&i.last.serving)
+	if err != nil {
+		return i.Clock.Now()
 	}
-	return nil
-}
-
-func (i issuer) injectAdmission(config *admissionregistrationv1.WebhookClientConfig, ca []byte) {
-	config.CABundle = ca
-	if i.url != "" && config.Service != nil {
-		config.Service, config.URL = nil, ptr.To(i.url+ptr.Deref(config.Service.Path, "/"))
-	}
+	return at
 }

@@ -26,14 +26,26 @@ import (
 	"k8s.io/client-go/util/keyutil"
 )
 
-const (
-	// validity of the serving certificate and its CA.
-	validity = 365 * 24 * time.Hour
-	// renewal is how long before its end a certificate is no longer used.
-	renewal = 90 * 24 * time.Hour
-	// backdate allows for clocks that are behind.
-	backdate = time.Hour
-)
+// backdate allows for clocks that are behind.
+const backdate = time.Hour
+
+// Terms are how long certificates live and how much time a rotation takes.
+type Terms struct {
+	// Validity of a serving certificate and its CA.
+	Validity time.Duration
+	// Renewal is how long before its end a certificate is succeeded by another.
+	Renewal time.Duration
+	// Settle is how long all replicas and API servers get to notice one step of a
+	// rotation before the next one is taken.
+	Settle time.Duration
+}
+
+// DefaultTerms leave three months to notice that renewal fails. The minutes in
+// between cost nothing: old and new are both trusted.
+func DefaultTerms() Terms {
+	const day = 24 * time.Hour
+	return Terms{Validity: 365 * day, Renewal: 90 * day, Settle: 10 * time.Minute}
+}
 
 // Pair is a serving certificate with its key and the CAs to trust it by,
 // PEM-encoded.
@@ -45,16 +57,23 @@ type Pair struct {
 // key: nothing else can ever be signed by what the API server trusts. The names
 // are DNS names or IP addresses.
 func Issue(names []string, now time.Time) (*Pair, error) {
+	return DefaultTerms().issue(names, now)
+}
+
+func (t Terms) issue(names []string, now time.Time) (*Pair, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
+	notBefore, notAfter := now.Add(-backdate), now.Add(t.Validity)
 	ca, err := sign(&x509.Certificate{
 		Subject:               pkix.Name{CommonName: "nsm-operator webhook CA"},
+		NotBefore:             notBefore,
+		NotAfter:              notAfter,
 		KeyUsage:              x509.KeyUsageCertSign,
 		IsCA:                  true,
 		BasicConstraintsValid: true,
-	}, nil, caKey.Public(), caKey, now)
+	}, nil, caKey.Public(), caKey)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +83,8 @@ func Issue(names []string, now time.Time) (*Pair, error) {
 	}
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: names[0]},
+		NotBefore:   notBefore,
+		NotAfter:    notAfter,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -74,7 +95,7 @@ func Issue(names []string, now time.Time) (*Pair, error) {
 		}
 		template.DNSNames = append(template.DNSNames, name)
 	}
-	serving, err := sign(template, ca, key.Public(), caKey, now)
+	serving, err := sign(template, ca, key.Public(), caKey)
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +107,12 @@ func Issue(names []string, now time.Time) (*Pair, error) {
 }
 
 // sign completes a template and signs it; without a parent it signs itself.
-func sign(template, parent *x509.Certificate, public crypto.PublicKey, signer crypto.Signer, now time.Time) (*x509.Certificate, error) {
+func sign(template, parent *x509.Certificate, public crypto.PublicKey, signer crypto.Signer) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, err
 	}
 	template.SerialNumber = serial
-	template.NotBefore, template.NotAfter = now.Add(-backdate), now.Add(validity)
 	if parent == nil {
 		parent = template
 	}
@@ -120,16 +140,25 @@ func (p *Pair) Succeed(names []string, now time.Time) (*Pair, error) {
 
 // RenewAt is the time from which the pair should be succeeded.
 func (p *Pair) RenewAt() (time.Time, error) {
+	return DefaultTerms().renewAt(p)
+}
+
+func (t Terms) renewAt(p *Pair) (time.Time, error) {
 	certificates, err := cert.ParseCertsPEM(p.Certificate)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return certificates[0].NotAfter.Add(-renewal), nil
+	return certificates[0].NotAfter.Add(-t.Renewal), nil
 }
 
 // Usable tells, by an error, whether a pair serves all the names and will for a
 // while.
 func (p *Pair) Usable(names []string, now time.Time) error {
+	return p.verify(names, now.Add(DefaultTerms().Renewal))
+}
+
+// verify tells, by an error, whether a pair serves all the names at a time.
+func (p *Pair) verify(names []string, at time.Time) error {
 	if _, err := tls.X509KeyPair(p.Certificate, p.Key); err != nil {
 		return err
 	}
@@ -143,7 +172,7 @@ func (p *Pair) Usable(names []string, now time.Time) error {
 	}
 	for _, name := range names {
 		if _, err := certificates[0].Verify(x509.VerifyOptions{
-			DNSName: name, Roots: roots, CurrentTime: now.Add(renewal),
+			DNSName: name, Roots: roots, CurrentTime: at,
 		}); err != nil {
 			return err
 		}

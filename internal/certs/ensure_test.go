@@ -1,0 +1,197 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package certs_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/certs"
+)
+
+const day = 24 * time.Hour
+
+var _ = Describe("A pair", func() {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	names := []string{"nsm-operator-service.nsm-operator-system.svc", "127.0.0.1"}
+	var pair *certs.Pair
+
+	BeforeEach(func() {
+		var err error
+		pair, err = certs.Issue(names, now)
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("is usable for its names, from now until three months before its end", func() {
+		Expect(pair.Usable(names, now)).To(Succeed())
+		Expect(pair.Usable(names[1:], now.Add(274*day))).To(Succeed())
+		Expect(pair.Usable(names, now.Add(276*day))).To(MatchError(ContainSubstring("expired")))
+	})
+
+	It("is not usable for another name or address", func() {
+		Expect(pair.Usable([]string{"nsm-operator-service.other.svc"}, now)).To(MatchError(ContainSubstring("other.svc")))
+		Expect(pair.Usable([]string{"127.0.0.2"}, now)).To(MatchError(ContainSubstring("127.0.0.2")))
+	})
+
+	DescribeTable("is not usable when somebody damaged it", func(damage func(*certs.Pair)) {
+		damage(pair)
+		Expect(pair.Usable(names, now)).NotTo(Succeed())
+	},
+		Entry("all gone", func(p *certs.Pair) { *p = certs.Pair{} }),
+		Entry("garbage for a certificate", func(p *certs.Pair) { p.Certificate = []byte("garbage") }),
+		Entry("garbage for a key", func(p *certs.Pair) { p.Key = []byte("garbage") }),
+		Entry("garbage for a CA", func(p *certs.Pair) { p.CA = []byte("garbage") }),
+		Entry("another pair's key", func(p *certs.Pair) { p.Key = other(names, now).Key }),
+		Entry("another pair's CA", func(p *certs.Pair) { p.CA = other(names, now).CA }),
+	)
+
+	It("is no CA: nothing else can be signed with what the Secret holds", func() {
+		certificate, err := tls.X509KeyPair(pair.Certificate, pair.Key)
+		Expect(err).NotTo(HaveOccurred())
+		leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+		Expect(err).NotTo(HaveOccurred())
+		Expect(leaf.IsCA).To(BeFalse())
+		Expect(leaf.KeyUsage & x509.KeyUsageCertSign).To(BeZero())
+		_, err = tls.X509KeyPair(pair.CA, pair.Key)
+		Expect(err).To(MatchError(ContainSubstring("does not match")), "the key is not the CA's")
+	})
+})
+
+var _ = Describe("Ensure", func() {
+	var ctx context.Context
+
+	BeforeEach(func() {
+		// What it returns goes on renewing until its context ends.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(context.Background())
+		DeferCleanup(func() {
+			cancel()
+			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secretName}}
+			Expect(client.IgnoreNotFound(admin.Delete(context.Background(), secret))).To(Succeed())
+		})
+		kubectl(ctx, "replace", "-k", "../../config/crd")
+		kubectl(ctx, "replace", "-k", "../../config/webhook")
+	})
+
+	It("ends with one pair and one CA everywhere, however many replicas start at once", func() {
+		served := make([][]byte, 5)
+		var replicas errgroup.Group
+		for n := range served {
+			replicas.Go(func() error {
+				use, err := certs.Ensure(ctx, operatorConfig, namespace, "")
+				if err == nil {
+					served[n] = servedBy(use)
+				}
+				return err
+			})
+		}
+		Expect(replicas.Wait()).To(Succeed())
+		for _, certificate := range served {
+			Expect(certificate).To(Equal(served[0]))
+		}
+		pair := pairOf(shared(ctx))
+		Expect(pair.Usable([]string{"nsm-operator-service." + namespace + ".svc"}, time.Now())).To(Succeed())
+		for _, call := range told(ctx) {
+			Expect(call).To(Equal(calls{service: namespace + "/nsm-operator-service", ca: string(pair.CA)}))
+		}
+	})
+
+	It("writes nothing when all is well", func() {
+		_, err := certs.Ensure(ctx, operatorConfig, namespace, "")
+		Expect(err).NotTo(HaveOccurred())
+		before, version := told(ctx), shared(ctx).ResourceVersion
+		_, err = certs.Ensure(ctx, operatorConfig, namespace, "")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(told(ctx)).To(Equal(before))
+		Expect(shared(ctx).ResourceVersion).To(Equal(version))
+	})
+
+	It("replaces what somebody damaged, and tells the API server", func() {
+		_, err := certs.Ensure(ctx, operatorConfig, namespace, "")
+		Expect(err).NotTo(HaveOccurred())
+		secret := shared(ctx)
+		damaged := secret.Data[corev1.TLSPrivateKeyKey]
+		secret.Data[corev1.TLSPrivateKeyKey] = []byte("garbage")
+		Expect(admin.Update(ctx, secret)).To(Succeed())
+
+		use, err := certs.Ensure(ctx, operatorConfig, namespace, "")
+		Expect(err).NotTo(HaveOccurred())
+		pair := pairOf(shared(ctx))
+		Expect(pair.Key).NotTo(Equal(damaged))
+		Expect(pair.Usable([]string{"nsm-operator-service." + namespace + ".svc"}, time.Now())).To(Succeed())
+		trusted := x509.NewCertPool()
+		Expect(trusted.AppendCertsFromPEM([]byte(told(ctx)[0].ca))).To(BeTrue())
+		leaf, err := x509.ParseCertificate(servedBy(use))
+		Expect(err).NotTo(HaveOccurred())
+		_, err = leaf.Verify(x509.VerifyOptions{Roots: trusted})
+		Expect(err).NotTo(HaveOccurred(), "what is served is trusted")
+	})
+
+	It("tells the API server another address for an operator outside the cluster", func() {
+		_, err := certs.Ensure(ctx, operatorConfig, namespace, "https://127.0.0.1:9443")
+		Expect(err).NotTo(HaveOccurred())
+		pair := pairOf(shared(ctx))
+		Expect(pair.Usable([]string{"127.0.0.1"}, time.Now())).To(Succeed())
+		for n, path := range []string{"/convert", "/mutate-nsm-networkservicemesh-io-v1beta1-nsm", "/validate-nsm-networkservicemesh-io-v1beta1-nsm"} {
+			Expect(told(ctx)[n]).To(Equal(calls{url: "https://127.0.0.1:9443" + path, ca: string(pair.CA)}))
+		}
+	})
+
+	DescribeTable("refuses an address that the API server could not call", func(url string) {
+		_, err := certs.Ensure(ctx, operatorConfig, namespace, url)
+		Expect(err).To(MatchError(ContainSubstring("must be https://host:port")))
+	},
+		Entry("without TLS", "http://127.0.0.1:9443"),
+		Entry("without a host", "https://:9443"),
+		Entry("without a scheme", "localhost"),
+	)
+})
+
+var _ = Describe("IsMounted", func() {
+	It("tells whether somebody else mounted a certificate", func() {
+		directory := GinkgoT().TempDir()
+		Expect(certs.IsMounted(directory)).To(BeFalse())
+		Expect(os.WriteFile(filepath.Join(directory, "tls.crt"), nil, 0o600)).To(Succeed())
+		Expect(certs.IsMounted(directory)).To(BeTrue())
+	})
+})
+
+func other(names []string, now time.Time) *certs.Pair {
+	GinkgoHelper()
+	pair, err := certs.Issue(names, now)
+	Expect(err).NotTo(HaveOccurred())
+	return pair
+}
+
+func pairOf(secret *corev1.Secret) *certs.Pair {
+	return &certs.Pair{
+		Certificate: secret.Data[corev1.TLSCertKey], Key: secret.Data[corev1.TLSPrivateKeyKey], CA: secret.Data["ca.crt"],
+	}
+}
+
+// servedBy is the certificate that a server presents.
+func servedBy(use func(*tls.Config)) []byte {
+	config := &tls.Config{MinVersion: tls.VersionTLS13}
+	use(config)
+	certificate, err := config.GetCertificate(nil)
+	if err != nil {
+		return nil
+	}
+	return bytes.Clone(certificate.Certificate[0])
+}

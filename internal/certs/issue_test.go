@@ -1,0 +1,73 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package certs
+
+import (
+	"crypto/x509"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/util/cert"
+)
+
+var (
+	servers = []string{"operator.example.svc", "127.0.0.1"}
+	epoch   = time.Date(2030, time.March, 1, 12, 0, 0, 0, time.UTC)
+)
+
+func TestIssue(t *testing.T) {
+	g := NewWithT(t)
+	pair, err := Issue(servers, epoch)
+	g.Expect(err).NotTo(HaveOccurred())
+
+	leaf := parse(g, pair.Certificate)
+	g.Expect(leaf.DNSNames).To(Equal([]string{"operator.example.svc"}))
+	g.Expect(leaf.IPAddresses).To(HaveLen(1))
+	g.Expect(leaf.IsCA).To(BeFalse())
+	g.Expect(leaf.ExtKeyUsage).To(Equal([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}))
+	g.Expect(leaf.NotBefore).To(Equal(epoch.Add(-time.Hour)))
+	g.Expect(leaf.NotAfter).To(Equal(epoch.Add(365 * 24 * time.Hour)))
+	ca := parse(g, pair.CA)
+	g.Expect(ca.IsCA).To(BeTrue())
+	g.Expect(ca.PublicKey).NotTo(Equal(leaf.PublicKey))
+
+	other, err := Issue(servers, epoch)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(other.CA).NotTo(Equal(pair.CA))
+	g.Expect(parse(g, other.Certificate).SerialNumber).NotTo(Equal(leaf.SerialNumber))
+}
+
+func TestSucceed(t *testing.T) {
+	g := NewWithT(t)
+	first, err := Issue(servers, epoch)
+	g.Expect(err).NotTo(HaveOccurred())
+	renewAt, err := first.RenewAt()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(renewAt).To(Equal(epoch.Add(275 * 24 * time.Hour)))
+
+	second, err := first.Succeed(servers, renewAt)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(second.Usable(servers, renewAt)).To(Succeed())
+	still := Pair{Certificate: first.Certificate, Key: first.Key, CA: second.CA}
+	g.Expect(still.verify(servers, renewAt)).To(Succeed())
+
+	third, err := second.Succeed(servers, renewAt.Add(275*24*time.Hour))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(cert.ParseCertsPEM(third.CA)).To(HaveLen(2), "its own and the last one")
+
+	fresh, err := (&Pair{}).Succeed(servers, epoch)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(fresh.Usable(servers, epoch)).To(Succeed())
+}
+
+func parse(g *WithT, encoded []byte) *x509.Certificate {
+	certificates, err := cert.ParseCertsPEM(encoded)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(certificates).To(HaveLen(1))
+	return certificates[0]
+}

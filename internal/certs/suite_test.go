@@ -1,0 +1,127 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package certs_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+const (
+	namespace  = "nsm-operator-system"
+	crdName    = "nsms.nsm.networkservicemesh.io"
+	secretName = "nsm-operator-webhook-cert"
+)
+
+var (
+	// admin may do everything.
+	admin client.Client
+	// operatorConfig is the operator's access, with exactly the shipped roles.
+	operatorConfig *rest.Config
+	// kubectl runs the kubectl that was built.
+	kubectl func(ctx context.Context, args ...string)
+)
+
+func TestCerts(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(10 * time.Second)
+	RunSpecs(t, "Certificates")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	ctrl.SetLogger(GinkgoLogr)
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		var err error
+		assets, err = filepath.Abs("../../bin/k8s")
+		Expect(err).NotTo(HaveOccurred())
+	}
+	Expect(filepath.Join(assets, "kube-apiserver")).To(BeAnExistingFile(), "run make control-plane first")
+	environment := &envtest.Environment{BinaryAssetsDirectory: assets}
+	config, err := environment.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
+
+	scheme := runtime.NewScheme()
+	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
+	Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
+	admin, err = client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+
+	kubeconfig := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	Expect(os.WriteFile(kubeconfig, environment.KubeConfig, 0o600)).To(Succeed())
+	kubectl = func(ctx context.Context, args ...string) {
+		GinkgoHelper()
+		output, err := exec.CommandContext(ctx, filepath.Join(assets, "kubectl"), append([]string{"--kubeconfig", kubeconfig}, args...)...).CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(output))
+	}
+	operator, err := environment.AddUser(envtest.User{Name: "system:serviceaccount:" + namespace + ":nsm-operator"}, &rest.Config{QPS: -1})
+	Expect(err).NotTo(HaveOccurred())
+	operatorConfig = operator.Config()
+	kubectl(ctx, "apply", "--server-side", "-k", "../../config/local")
+})
+
+// calls is how the API server is told to call the webhooks: by the CRD, and by
+// the two webhook configurations.
+type calls struct {
+	url, service string
+	ca           string
+}
+
+// told reads what the API server was told, in all three places.
+func told(ctx context.Context) []calls {
+	GinkgoHelper()
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	Expect(admin.Get(ctx, client.ObjectKey{Name: crdName}, crd)).To(Succeed())
+	conversion := crd.Spec.Conversion.Webhook.ClientConfig
+	found := []calls{{ca: string(conversion.CABundle)}}
+	if conversion.URL != nil {
+		found[0].url = *conversion.URL
+	} else {
+		found[0].service = conversion.Service.Namespace + "/" + conversion.Service.Name
+	}
+	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-defaults"}, mutating)).To(Succeed())
+	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-validation"}, validating)).To(Succeed())
+	for _, config := range []admissionregistrationv1.WebhookClientConfig{
+		mutating.Webhooks[0].ClientConfig, validating.Webhooks[0].ClientConfig,
+	} {
+		call := calls{ca: string(config.CABundle)}
+		if config.URL != nil {
+			call.url = *config.URL
+		} else {
+			call.service = config.Service.Namespace + "/" + config.Service.Name
+		}
+		found = append(found, call)
+	}
+	return found
+}
+
+// shared reads the Secret with the pair.
+func shared(ctx context.Context) *corev1.Secret {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	Expect(admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: secretName}, secret)).To(Succeed())
+	return secret
+}

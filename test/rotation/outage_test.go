@@ -1,0 +1,211 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package rotation_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/controllers"
+)
+
+var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
+	var nsm *nsmv1beta1.NSM
+
+	BeforeEach(func(ctx SpecContext) {
+		service := newService()
+		r := startReplica(service.url, calm)
+		service.add(r, "")
+		nsm = newNSM(ctx)
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(nsm), &nsmv1alpha1.NSM{}) }).Should(Succeed())
+		r.stop()
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(nsm), &nsmv1alpha1.NSM{}) }).ShouldNot(Succeed())
+	})
+
+	It("a running mesh is kept, and its status reported", func(ctx SpecContext) {
+		startLoop()
+		By("once the loop has taken it on, for which it needs the webhooks")
+		service := newService()
+		r := startReplica(service.url, calm)
+		service.add(r, "")
+		Eventually(func() error { return admin.Get(ctx, nsmgrOf(nsm), &appsv1.DaemonSet{}) }).Should(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(Succeed())
+			g.Expect(nsm.Status.ObservedGeneration).To(Equal(nsm.Generation))
+		}).Should(Succeed())
+		r.stop()
+
+		children := &appsv1.DaemonSet{}
+		Expect(admin.Get(ctx, nsmgrOf(nsm), children)).To(Succeed())
+		Expect(admin.Delete(ctx, children)).To(Succeed())
+		uid := children.UID
+		Eventually(func(g Gomega) {
+			g.Expect(admin.Get(ctx, nsmgrOf(nsm), children)).To(Succeed())
+			g.Expect(children.UID).NotTo(Equal(uid))
+		}).Should(Succeed())
+		By("and its status follows")
+		setReady(ctx, nsm.Namespace)
+		Eventually(func(g Gomega) {
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(Succeed())
+			g.Expect(meta.IsStatusConditionTrue(nsm.Status.Conditions, "ManagersReady")).To(BeTrue())
+		}).Should(Succeed())
+	}, NodeTimeout(time.Minute))
+
+	It("an NSM is deleted, with the finalizer of the loop or by hand", func(ctx SpecContext) {
+		nsm.Finalizers = []string{controllers.Finalizer}
+		err := admin.Update(ctx, nsm)
+		Expect(err).To(MatchError(ContainSubstring("failed calling webhook")), "an update is asked about")
+		// With the finalizer that it had before the outage.
+		service := newService()
+		r := startReplica(service.url, calm)
+		service.add(r, "")
+		Eventually(func() error { return admin.Update(ctx, nsm) }).Should(Succeed())
+		r.stop()
+		Expect(admin.Delete(ctx, nsm)).To(Succeed())
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(Succeed())
+		nsm.Finalizers = nil
+		Expect(admin.Update(ctx, nsm)).To(Succeed())
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(WithTransform(apierrors.IsNotFound, BeTrue()))
+	}, NodeTimeout(time.Minute))
+
+	It("other kinds and whole namespaces, also that of a mesh, are deleted", func(ctx SpecContext) {
+		startControllerManager(ctx)
+		plain := newNamespace(ctx)
+		note := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: plain, Name: "note"}}
+		Expect(admin.Create(ctx, note)).To(Succeed())
+		for _, namespace := range []string{plain, nsm.Namespace} {
+			Expect(admin.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		}
+		for _, namespace := range []string{plain, nsm.Namespace} {
+			Eventually(func() error {
+				return admin.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
+			}).WithTimeout(time.Minute).Should(WithTransform(apierrors.IsNotFound, BeTrue()), namespace)
+		}
+	}, NodeTimeout(2*time.Minute))
+
+	It("nothing is stored unconverted", func(ctx SpecContext) {
+		namespace := newNamespaceWith(ctx, map[string]string{unvalidated: ""})
+		Expect(admin.Create(ctx, legacyNSM(namespace))).NotTo(Succeed())
+		old := legacyNSM(nsm.Namespace)
+		Expect(admin.Patch(ctx, old, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"tag":"v1.1.0"}}`)))).NotTo(Succeed())
+		By("nor while the API server trusts nobody")
+		crd := getCRD(ctx)
+		crd.Spec.Conversion.Webhook.ClientConfig.CABundle = nil
+		Expect(admin.Update(ctx, crd)).To(Succeed())
+		Expect(admin.Create(ctx, legacyNSM(namespace))).NotTo(Succeed())
+		Expect(storedVersions(ctx)).To(Equal(map[string]string{nsm.Namespace: nsmv1beta1.GroupVersion.String()}))
+	}, NodeTimeout(time.Minute))
+})
+
+var _ = Describe("The operator", Ordered, func() {
+	It("starts when what is stored needs the conversion that only it offers", func(ctx SpecContext) {
+		service := newService()
+		first := startReplica(service.url, calm)
+		service.add(first, "")
+		storeAs(ctx, "v1alpha1")
+		namespace := newLegacyNSM(ctx)
+		storeAs(ctx, "v1beta1")
+		Expect(storedVersions(ctx)).To(HaveKeyWithValue(namespace, nsmv1alpha1.GroupVersion.String()))
+		first.stop()
+
+		By("behind a Service, which leads to it only when it is ready")
+		probes := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort()))
+		gated := newService()
+		next := startOperator(gated.url, func(options *ctrl.Options) { options.HealthProbeBindAddress = probes })
+		DeferCleanup(removeIn, namespace)
+		gated.add(next, "http://"+probes+"/readyz")
+		Eventually(func() bool { return isReady("http://" + probes + "/readyz") }).Should(BeTrue())
+		began := time.Now()
+		Eventually(func() error {
+			return admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "mesh"}, &nsmv1beta1.NSM{})
+		}).Should(Succeed())
+		AddReportEntry("readable", fmt.Sprint(time.Since(began), " after ready"))
+		By("which its own caches do, too")
+		Eventually(func() error {
+			return admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "nsmgr"}, &appsv1.DaemonSet{})
+		}).Should(Succeed())
+	}, NodeTimeout(2*time.Minute))
+})
+
+func nsmgrOf(nsm *nsmv1beta1.NSM) client.ObjectKey {
+	return client.ObjectKey{Namespace: nsm.Namespace, Name: "nsmgr"}
+}
+
+// startLoop runs the controllers without any webhook.
+func startLoop() {
+	GinkgoHelper()
+	mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
+		Scheme:     scheme,
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Cache:      controllers.CacheOptions(""),
+		Client:     controllers.ClientOptions(controllers.CacheOptions("")),
+		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(setupLoop(mgr)).To(Succeed())
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	DeferCleanup(func() {
+		cancel()
+		Eventually(done).Should(Receive(Succeed()))
+	})
+}
+
+func setupLoop(mgr ctrl.Manager) error {
+	return (&controllers.NSMReconciler{Namespace: operatorNamespace}).SetupWithManager(mgr)
+}
+
+// setReady reports all DaemonSets of a namespace as up.
+func setReady(ctx context.Context, namespace string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		var sets appsv1.DaemonSetList
+		g.Expect(admin.List(ctx, &sets, client.InNamespace(namespace))).To(Succeed())
+		for i := range sets.Items {
+			sets.Items[i].Status = appsv1.DaemonSetStatus{
+				ObservedGeneration: sets.Items[i].Generation, DesiredNumberScheduled: 1, CurrentNumberScheduled: 1,
+				UpdatedNumberScheduled: 1, NumberAvailable: 1, NumberReady: 1,
+			}
+			g.Expect(admin.Status().Update(ctx, &sets.Items[i])).To(Succeed())
+		}
+	}).Should(Succeed())
+}
+
+// startControllerManager runs what empties namespaces, as a cluster does.
+func startControllerManager(ctx context.Context) {
+	GinkgoHelper()
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	command := exec.CommandContext(running, filepath.Join(assets(), "kube-controller-manager"),
+		"--kubeconfig", kubeconfig(), "--controllers", "namespace-controller,garbage-collector-controller",
+		"--leader-elect=false", "--secure-port=0")
+	Expect(command.Start()).To(Succeed())
+	DeferCleanup(func() {
+		cancel()
+		_ = command.Wait()
+	})
+}
