@@ -4,184 +4,223 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-// Package webhooks holds what the API server calls: conversion between the
-// versions of NSM (pure functions), defaulting, and the part of validation that
-// OpenAPI and CEL cannot express.
 package webhooks
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
-// ConversionAnnotation keeps, on an object of one version, what only the other
-// version can say. Its value is a conversionData. It is there only where
-// something would be lost without it.
-const ConversionAnnotation = "nsm.networkservicemesh.io/conversion-data"
-
-// conversionData is the spec that an object had in the other version.
-type conversionData[Other any] struct {
-	// Spec is the spec in the other version.
-	Spec Other `json:"spec"`
-	// Of is the hash of the spec, in this version, that Spec was the same as.
-	// With any other hash the object has been edited in this version since.
-	Of string `json:"of"`
-}
+// How nothing is lost. v1beta1 can say all that v1alpha1 can, but for how it was
+// said: in which of the shapes, with which of two fields. v1alpha1 can say a part
+// of v1beta1 only. So:
+//
+// An object of v1beta1 carries, in the annotation, the v1alpha1 form that it was
+// written in. While nobody has edited it in v1beta1 (a hash tells) that form is
+// given back as it was; else the edits are written into it, each into the field
+// of it that says the same (putSpec).
+//
+// An object of v1alpha1 carries the differences between what it says itself and
+// its v1beta1 form. They are applied again on the way back, but where the object
+// has come to say something else: then it wins.
 
 // ConvertToV1beta1 makes dst say all that src says.
-func ConvertToV1beta1(_ context.Context, src *nsmv1alpha1.NSM, dst *nsmv1beta1.NSM) error {
-	src.ObjectMeta.DeepCopyInto(&dst.ObjectMeta)
-	dst.Status = statusUp(&src.Status)
-	dst.Spec = specUp(&src.Spec)
-
-	saved, ok, err := takeData[nsmv1beta1.NSMSpec](&dst.ObjectMeta)
-	if err != nil {
-		return err
-	}
-	if ok {
-		dst.Spec, err = restoreUp(&src.Spec, saved)
-		if err != nil {
-			return err
-		}
-	}
-	if equality.Semantic.DeepEqual(specDown(&dst.Spec, false), src.Spec) {
-		return nil
-	}
-	return keepData(&dst.ObjectMeta, &src.Spec, &dst.Spec)
-}
-
-// restoreUp brings back a v1beta1 spec that an object had before it was
-// written in v1alpha1, with the edits made there.
-func restoreUp(spec *nsmv1alpha1.NSMSpec, saved conversionData[nsmv1beta1.NSMSpec]) (nsmv1beta1.NSMSpec, error) {
-	hash, err := hashOf(spec)
-	if err != nil || saved.Of == hash {
-		return saved.Spec, err
-	}
-	before := specDown(&saved.Spec, isFlat(spec))
-	return merge(specUp(&before), specUp(spec), saved.Spec)
+func ConvertToV1beta1(_ context.Context, src *v1alpha1Document, dst *v1beta1Document) error {
+	fields, err := toV1beta1(src.fields)
+	dst.fields = fields
+	return err
 }
 
 // ConvertFromV1beta1 makes dst say all that src says.
-func ConvertFromV1beta1(_ context.Context, src *nsmv1beta1.NSM, dst *nsmv1alpha1.NSM) error {
-	src.ObjectMeta.DeepCopyInto(&dst.ObjectMeta)
-	dst.Status = statusDown(src)
-	dst.Spec = specDown(&src.Spec, false)
+func ConvertFromV1beta1(_ context.Context, src *v1beta1Document, dst *v1alpha1Document) error {
+	fields, err := toV1alpha1(src.fields)
+	dst.fields = fields
+	return err
+}
 
-	saved, ok, err := takeData[nsmv1alpha1.NSMSpec](&dst.ObjectMeta)
+func toV1beta1(in object) (object, error) {
+	out, data := start(in, nsmv1beta1.GroupVersion.String())
+	said := saidOf(specUp(get(in, "spec")), statusUp(get(in, "status")))
+	said = child(object{"": applyDifferences(said, data.V1beta1)}, "")
+	set(out, "spec", get(said, "spec"))
+	set(out, "status", get(said, "status"))
+
+	original, err := originalOf(in, out)
 	if err != nil {
-		return err
+		return out, err
 	}
-	if ok {
-		dst.Spec, err = restoreDown(&src.Spec, saved)
-		if err != nil {
-			return err
+	return out, keepData(out, conversion.Data{V1alpha1: original})
+}
+
+// originalOf is what of the v1alpha1 form of an object does not come back by
+// itself.
+func originalOf(in, out object) (*conversion.Original, error) {
+	var original conversion.Original
+	var err error
+	if spec := get(in, "spec"); !same(putSpec(nothing, get(out, "spec")), spec) {
+		if original.Of, err = hash(get(out, "spec")); err != nil {
+			return nil, err
+		}
+		if original.Spec, err = verbatim(spec); err != nil {
+			return nil, err
 		}
 	}
-	if equality.Semantic.DeepEqual(specUp(&dst.Spec), src.Spec) {
+	if status := get(in, "status"); !same(statusDown(out), status) {
+		if original.StatusOf, err = statusHash(out); err != nil {
+			return nil, err
+		}
+		if original.Status, err = verbatim(status); err != nil {
+			return nil, err
+		}
+	}
+	if original.Of == "" && original.StatusOf == "" {
+		return nil, nil
+	}
+	return &original, nil
+}
+
+func toV1alpha1(in object) (object, error) {
+	out, data := start(in, nsmv1alpha1.GroupVersion.String())
+	original := conversion.Original{}
+	if data.V1alpha1 != nil {
+		original = *data.V1alpha1
+	}
+	spec, err := specDown(in, original)
+	if err != nil {
+		return out, err
+	}
+	set(out, "spec", spec)
+	status, err := statusDownAs(in, original)
+	if err != nil {
+		return out, err
+	}
+	set(out, "status", status)
+
+	said := saidOf(specUp(spec), statusUp(status))
+	return out, keepData(out, conversion.Data{
+		V1beta1: differences(said, saidOf(get(in, "spec"), get(in, "status"))),
+	})
+}
+
+// specDown gives back the v1alpha1 spec that an object was written in, with the
+// edits made in v1beta1 since.
+func specDown(in object, original conversion.Original) (any, error) {
+	spec := get(in, "spec")
+	if original.Of == "" {
+		return putSpec(nothing, spec), nil
+	}
+	written, ok := read(original.Spec)
+	if !ok {
+		return putSpec(nothing, spec), nil
+	}
+	now, err := hash(spec)
+	if err != nil || now == original.Of {
+		return written, err
+	}
+	return putSpec(written, spec), nil
+}
+
+func statusDownAs(in object, original conversion.Original) (any, error) {
+	now, err := statusHash(in)
+	if err == nil && now == original.StatusOf {
+		if written, ok := read(original.Status); ok {
+			return written, nil
+		}
+	}
+	return statusDown(in), err
+}
+
+// start copies all of an object but spec and status, and takes the annotation out.
+func start(in object, apiVersion string) (object, conversion.Data) {
+	out, _ := clone(without(in, "spec", "status")).(object)
+	out["apiVersion"] = apiVersion
+	if get(out, "metadata") == nothing || out["metadata"] == nil {
+		// The API server takes no object without it, though it sends such.
+		out["metadata"] = object{}
+	}
+	data, ok := conversion.Decode(text(annotations(out), conversion.Annotation))
+	if ok {
+		removeAnnotation(out)
+	}
+	return out, data
+}
+
+func saidOf(spec, status any) object {
+	said := object{}
+	set(said, "spec", clone(spec))
+	set(said, "status", clone(status))
+	return said
+}
+
+func annotations(of object) object {
+	return child(child(of, "metadata"), "annotations")
+}
+
+func removeAnnotation(from object) {
+	delete(annotations(from), conversion.Annotation)
+	if len(annotations(from)) == 0 {
+		delete(child(from, "metadata"), "annotations")
+	}
+}
+
+// keepData writes the annotation, where there is something to write and room
+// for it. An annotation that somebody else wrote, and that says nothing, stays
+// where nothing has to be written.
+func keepData(into object, data conversion.Data) error {
+	if data.V1alpha1 == nil && len(data.V1beta1) == 0 {
 		return nil
 	}
-	return keepData(&dst.ObjectMeta, &src.Spec, &dst.Spec)
-}
-
-// restoreDown brings back the v1alpha1 spec that an object was written in; one
-// that has been edited in v1beta1 since keeps no more than its shape.
-func restoreDown(spec *nsmv1beta1.NSMSpec, saved conversionData[nsmv1alpha1.NSMSpec]) (nsmv1alpha1.NSMSpec, error) {
-	hash, err := hashOf(spec)
-	if err != nil || saved.Of == hash {
-		return saved.Spec, err
+	metadata, ok := into["metadata"].(object)
+	if !ok || metadata["annotations"] != nil && annotations(into) == nil {
+		// The API server sends none such, and would take back none.
+		return nil
 	}
-	return specDown(spec, isFlat(&saved.Spec)), nil
-}
-
-// merge applies to full the changes that lead from before to after, field by
-// field and, in lists with keys, element by element.
-func merge[Spec any](before, after, full Spec) (Spec, error) {
-	var merged Spec
-	beforeJSON, err := json.Marshal(before)
-	if err != nil {
-		return merged, err
+	if text(annotations(into), conversion.Annotation) == conversion.TooLarge && data.V1alpha1 != nil {
+		// What did not fit on the way here is missing: admission has to know.
+		return nil
 	}
-	afterJSON, err := json.Marshal(after)
-	if err != nil {
-		return merged, err
-	}
-	fullJSON, err := json.Marshal(full)
-	if err != nil {
-		return merged, err
-	}
-	patch, err := strategicpatch.CreateTwoWayMergePatch(beforeJSON, afterJSON, merged)
-	if err != nil {
-		return merged, err
-	}
-	mergedJSON, err := strategicpatch.StrategicMergePatch(fullJSON, patch, merged)
-	if err != nil {
-		return merged, err
-	}
-	return merged, json.Unmarshal(mergedJSON, &merged)
-}
-
-// takeData removes the annotation and reads it. One that cannot be read, or
-// belongs to the other direction, says nothing.
-func takeData[Other any](meta *metav1.ObjectMeta) (conversionData[Other], bool, error) {
-	var data conversionData[Other]
-	raw, ok := meta.Annotations[ConversionAnnotation]
-	if !ok {
-		return data, false, nil
-	}
-	delete(meta.Annotations, ConversionAnnotation)
-	if len(meta.Annotations) == 0 {
-		meta.Annotations = nil
-	}
-	if err := json.Unmarshal([]byte(raw), &data); err != nil {
-		return data, false, nil //nolint:nilerr // somebody wrote into the annotation: it has nothing to restore
-	}
-	return data, data.Of != "", nil
-}
-
-// keepData writes the annotation: spec is what this object was in the other
-// version, of is what it is now.
-func keepData(meta *metav1.ObjectMeta, spec, of any) error {
-	hash, err := hashOf(of)
+	value, err := data.Encode()
 	if err != nil {
 		return err
 	}
-	value, err := json.Marshal(conversionData[any]{Spec: spec, Of: hash})
-	if err != nil {
-		return err
+	delete(annotations(into), conversion.Annotation)
+	room := conversion.MaxTotal - size(annotations(into)) - len(conversion.Annotation)
+	if len(value) > room {
+		value = conversion.TooLarge
 	}
-	metav1.SetMetaDataAnnotation(meta, ConversionAnnotation, string(value))
+	if len(value) <= room {
+		ensureChild(metadata, "annotations")[conversion.Annotation] = value
+	}
 	return nil
 }
 
-func hashOf(spec any) (string, error) {
-	data, err := json.Marshal(spec)
-	if err != nil {
-		return "", err
+// size of annotations as the API server counts it.
+func size(of object) int {
+	total := 0
+	for key := range of {
+		total += len(key) + len(text(of, key))
 	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:8]), nil
+	return total
 }
 
-// phaseOf sums the conditions up as the released operators did.
-func phaseOf(nsm *nsmv1beta1.NSM) nsmv1alpha1.NSMPhase {
-	switch {
-	case nsm.DeletionTimestamp != nil:
-		return nsmv1alpha1.NSMPhaseTerminating
-	case meta.IsStatusConditionTrue(nsm.Status.Conditions, nsmv1beta1.ConditionAvailable):
-		return nsmv1alpha1.NSMPhaseRunning
-	case len(nsm.Status.Conditions) > 0:
-		return nsmv1alpha1.NSMPhaseCreating
-	default:
-		return nsmv1alpha1.NSMPhasePending
+func verbatim(value any) (json.RawMessage, error) {
+	if value == nothing {
+		return nil, nil
 	}
+	return json.Marshal(value)
+}
+
+func read(raw json.RawMessage) (any, bool) {
+	if len(raw) == 0 {
+		return nothing, true
+	}
+	var wrapped document
+	if wrapped.UnmarshalJSON([]byte(`{"":`+string(raw)+`}`)) != nil {
+		return nothing, false
+	}
+	return wrapped.fields[""], true
 }

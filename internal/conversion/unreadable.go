@@ -1,0 +1,210 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package conversion
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	kjson "sigs.k8s.io/json"
+
+	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+// Problem is a value that nobody can understand.
+type Problem struct {
+	// Path of the field: "spec.forwarders[1].envVars".
+	Path string
+	// Value as it was written, shortened.
+	Value json.RawMessage
+	// Detail says what it must be.
+	Detail string
+}
+
+// Unreadable tells what in an NSM nobody can understand, in one sentence a
+// field: "" when all is clear. Such an NSM must not be acted on: what it asks
+// for is not known. It comes from a time, or a way, without validation.
+func Unreadable(nsm *nsmv1beta1.NSM) string {
+	problems := Problems(nsm)
+	sentences := make([]string, 0, len(problems))
+	for _, problem := range problems {
+		sentences = append(sentences, fmt.Sprintf("%s: %s: %s", problem.Path, problem.Value, problem.Detail))
+	}
+	return strings.Join(sentences, "; ")
+}
+
+// Problems are the values of an NSM that nobody can understand, in either version.
+func Problems(nsm *nsmv1beta1.NSM) []Problem {
+	var problems []Problem
+	for _, name := range slices.Sorted(maps.Keys(nsm.Spec.Unreadable)) {
+		value := nsm.Spec.Unreadable[name]
+		if name == "" {
+			problems = append(problems, problem("spec", value, "an object"))
+			continue
+		}
+		problems = append(problems, problemsOf(fieldsOf(reflect.TypeFor[nsmv1beta1.NSMSpec]())[name], "spec."+name, value)...)
+	}
+	if original, ok := OriginalSpec(nsm); ok && len(original) > 0 {
+		problems = append(problems, problemsOf(reflect.TypeFor[nsmv1alpha1.NSMSpec](), "spec", original)...)
+	}
+	return problems
+}
+
+// OriginalSpec is the spec that an NSM was written in through v1alpha1, where it
+// carries it.
+func OriginalSpec(nsm *nsmv1beta1.NSM) (json.RawMessage, bool) {
+	data, ok := Decode(nsm.Annotations[Annotation])
+	if !ok || data.V1alpha1 == nil || data.V1alpha1.Of == "" {
+		return nil, false
+	}
+	return data.V1alpha1.Spec, true
+}
+
+// Unknown lists the fields that an NSM was given in v1alpha1 and that v1alpha1
+// does not have: "spec.registry.size". They are carried along and have no effect.
+func Unknown(nsm *nsmv1beta1.NSM) []string {
+	original, ok := OriginalSpec(nsm)
+	if !ok || len(original) == 0 {
+		return nil
+	}
+	var spec nsmv1alpha1.NSMSpec
+	unknown, err := kjson.UnmarshalStrict(original, &spec)
+	if err != nil {
+		return nil
+	}
+	var fields []string
+	for _, err := range unknown {
+		if field, ok := strings.CutPrefix(err.Error(), "unknown field "); ok {
+			fields = append(fields, "spec."+strings.Trim(field, `"`))
+		}
+	}
+	if spec.Registry != nil {
+		fields = append(fields, unknownOfRegistry(original)...)
+	}
+	return fields
+}
+
+// unknownOfRegistry looks into the one field that decodes itself.
+func unknownOfRegistry(original json.RawMessage) []string {
+	var members map[string]json.RawMessage
+	var registry map[string]json.RawMessage
+	if json.Unmarshal(original, &members) != nil || json.Unmarshal(members["registry"], &registry) != nil {
+		return nil
+	}
+	known := fieldsOf(reflect.TypeFor[nsmv1alpha1.RegistrySpec]())
+	var fields []string
+	for _, name := range slices.Sorted(maps.Keys(registry)) {
+		if _, ok := known[name]; !ok {
+			fields = append(fields, "spec.registry."+name)
+		}
+	}
+	return fields
+}
+
+// problemsOf finds the values in JSON, as far down as can be, that a Go type
+// cannot be read from.
+func problemsOf(goType reflect.Type, path string, value json.RawMessage) []Problem {
+	target := reflect.New(goType)
+	if kjson.UnmarshalCaseSensitivePreserveInts(value, target.Interface()) == nil {
+		return nil
+	}
+	for goType.Kind() == reflect.Pointer {
+		goType = goType.Elem()
+	}
+	if goType == reflect.TypeFor[nsmv1alpha1.Registry]() && bytes.HasPrefix(bytes.TrimSpace(value), []byte("{")) {
+		goType = reflect.TypeFor[nsmv1alpha1.RegistrySpec]()
+	}
+	if wanted, ok := selfReading[goType]; ok {
+		return []Problem{problem(path, value, wanted)}
+	}
+	var found []Problem
+	var members map[string]json.RawMessage
+	var elements []json.RawMessage
+	switch {
+	case goType.Kind() == reflect.Struct && json.Unmarshal(value, &members) == nil:
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if field, ok := fieldsOf(goType)[name]; ok {
+				found = append(found, problemsOf(field, path+"."+name, members[name])...)
+			}
+		}
+	case goType.Kind() == reflect.Map && json.Unmarshal(value, &members) == nil:
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			found = append(found, problemsOf(goType.Elem(), path+"["+name+"]", members[name])...)
+		}
+	case goType.Kind() == reflect.Slice && json.Unmarshal(value, &elements) == nil:
+		for i := range elements {
+			found = append(found, problemsOf(goType.Elem(), fmt.Sprintf("%s[%d]", path, i), elements[i])...)
+		}
+	}
+	if len(found) == 0 {
+		return []Problem{problem(path, value, wanted(goType))}
+	}
+	return found
+}
+
+func problem(path string, value json.RawMessage, wanted string) Problem {
+	return Problem{Path: path, Value: shorten(value), Detail: "must be " + wanted}
+}
+
+// selfReading says what those types are read from that read themselves.
+var selfReading = map[reflect.Type]string{
+	reflect.TypeFor[nsmv1alpha1.Registry](): "a string (the image registry's host) or an object (the NSM registry)",
+	reflect.TypeFor[metav1.Duration]():      "a duration such as 10s or 1m30s",
+	reflect.TypeFor[metav1.Time]():          "a time such as 2026-01-31T12:00:00Z",
+	reflect.TypeFor[resource.Quantity]():    "a quantity such as 100m or 64Mi",
+	reflect.TypeFor[intstr.IntOrString]():   "a number or a percentage",
+}
+
+// wanted says what JSON a Go type is read from.
+func wanted(goType reflect.Type) string {
+	switch goType.Kind() {
+	case reflect.String:
+		return "a string, which YAML needs in quotes where it looks like a number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	default:
+		return "an object"
+	}
+}
+
+// shorten keeps a value within what fits into a sentence.
+func shorten(value json.RawMessage) json.RawMessage {
+	const most = 64
+	var compact bytes.Buffer
+	if json.Compact(&compact, value) == nil {
+		value = compact.Bytes()
+	}
+	if len(value) > most {
+		return json.RawMessage(strings.ToValidUTF8(string(value[:most]), "") + "…")
+	}
+	return value
+}
+
+// fieldsOf lists the fields of a struct by their JSON names.
+func fieldsOf(structType reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for _, field := range reflect.VisibleFields(structType) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name != "" && name != "-" {
+			fields[name] = field.Type
+		}
+	}
+	return fields
+}

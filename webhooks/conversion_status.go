@@ -1,0 +1,81 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package webhooks
+
+import (
+	"reflect"
+
+	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+// The status of v1alpha1 is that of v1beta1 and the phase that v1alpha1 always
+// had, which sums it up.
+
+const phase = "phase"
+
+func statusUp(status any) any {
+	fields, ok := status.(object)
+	if !ok {
+		return nothing
+	}
+	rest, _ := known(fields, reflect.TypeFor[nsmv1beta1.NSMStatus]()).(object)
+	if len(rest) == 0 {
+		return nothing
+	}
+	return rest
+}
+
+func statusDown(in object) any {
+	status, _ := clone(get(in, "status")).(object)
+	if len(status) == 0 && !isDeleting(in) {
+		return nothing
+	}
+	if status == nil {
+		status = object{}
+	}
+	status[phase] = string(phaseOf(in))
+	return status
+}
+
+// statusHash tells whether a status, and so the phase, has changed.
+func statusHash(of object) (string, error) {
+	sum, err := hash(get(of, "status"))
+	if isDeleting(of) {
+		sum += "-deleting"
+	}
+	return sum, err
+}
+
+func isDeleting(nsm object) bool {
+	return text(child(nsm, "metadata"), "deletionTimestamp") != ""
+}
+
+// phaseOf sums the conditions up as the released operators did.
+func phaseOf(nsm object) nsmv1alpha1.NSMPhase {
+	conditions, _ := child(nsm, "status")["conditions"].([]any)
+	switch {
+	case isDeleting(nsm):
+		return nsmv1alpha1.NSMPhaseTerminating
+	case isTrue(conditions, nsmv1beta1.ConditionAvailable):
+		return nsmv1alpha1.NSMPhaseRunning
+	case len(conditions) > 0:
+		return nsmv1alpha1.NSMPhaseCreating
+	default:
+		return nsmv1alpha1.NSMPhasePending
+	}
+}
+
+func isTrue(conditions []any, conditionType string) bool {
+	for _, item := range conditions {
+		condition, _ := item.(object)
+		if text(condition, "type") == conditionType {
+			return text(condition, "status") == "True"
+		}
+	}
+	return false
+}

@@ -1,0 +1,267 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package webhooks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+// interdomainNamespace is where NSM's own code looks for the registry and the
+// proxy of another domain.
+const interdomainNamespace = "nsm-system"
+
+// validator refuses what the schema cannot. Nothing of an NSM is immutable, so
+// there is nothing that an update may not change.
+type validator struct {
+	reader client.Reader
+}
+
+// ValidateCreate implements admission.Validator.
+func (v *validator) ValidateCreate(ctx context.Context, nsm *nsmv1beta1.NSM) (admission.Warnings, error) {
+	errs, err := v.validate(ctx, nsm)
+	if err != nil {
+		return nil, err
+	}
+	return v.answer(ctx, nsm, errs, warnings(nsm))
+}
+
+// ValidateUpdate implements admission.Validator. An object on its way out may
+// lose its finalizer whatever its spec says; and what was wrong before and has
+// not been touched does not stand in the way of other changes.
+func (v *validator) ValidateUpdate(ctx context.Context, before, nsm *nsmv1beta1.NSM) (admission.Warnings, error) {
+	if nsm.DeletionTimestamp != nil {
+		return nil, nil
+	}
+	errs, err := v.validate(ctx, nsm)
+	if err != nil {
+		return nil, err
+	}
+	warned := warnings(nsm)
+	if len(errs) > 0 {
+		old, err := v.validate(ctx, before)
+		if err != nil {
+			return nil, err
+		}
+		var known field.ErrorList
+		errs, known = news(errs, old)
+		for _, err := range known {
+			warned = append(warned, err.Error())
+		}
+	}
+	warned = append(warned, upgradeWarnings(before, nsm)...)
+	return v.answer(ctx, nsm, errs, warned)
+}
+
+// ValidateDelete implements admission.Validator; it is not registered for it.
+func (v *validator) ValidateDelete(context.Context, *nsmv1beta1.NSM) (admission.Warnings, error) {
+	return nil, nil
+}
+
+// answer gives mistakes and warnings the form that the API server passes on.
+func (v *validator) answer(ctx context.Context, nsm *nsmv1beta1.NSM, errs field.ErrorList, warned admission.Warnings) (admission.Warnings, error) {
+	if request, err := admission.RequestFromContext(ctx); err == nil && isV1alpha1(request) {
+		errs = append(errs, validateRoom(nsm)...)
+		warned = inV1alpha1(nsm, errs, warned)
+	}
+	if len(errs) == 0 {
+		return warned, nil
+	}
+	return warned, apierrors.NewInvalid(groupKind, nsm.Name, errs)
+}
+
+// inV1alpha1 tells whoever wrote v1alpha1 all in its own words.
+func inV1alpha1(nsm *nsmv1beta1.NSM, errs field.ErrorList, warned admission.Warnings) admission.Warnings {
+	words := wordsOf(nsm)
+	for _, err := range errs {
+		err.Field = words.path(err.Field)
+		err.Detail = words.sentence(err.Detail)
+	}
+	for i := range warned {
+		warned[i] = words.sentence(warned[i])
+	}
+	return append(words.warnings(), warned...)
+}
+
+// isV1alpha1 tells whether somebody wrote v1alpha1: the API server converts it
+// before it asks.
+func isV1alpha1(request admission.Request) bool {
+	return request.RequestKind != nil && request.RequestKind.Version == nsmv1alpha1.GroupVersion.Version &&
+		request.Operation != admissionv1.Delete
+}
+
+// news separates mistakes into those that are new and those that were there.
+func news(errs, before field.ErrorList) (added, known field.ErrorList) {
+	for _, err := range errs {
+		if slices.ContainsFunc(before, func(old *field.Error) bool { return old.Error() == err.Error() }) {
+			known = append(known, err)
+			continue
+		}
+		added = append(added, err)
+	}
+	return added, known
+}
+
+// validate finds all mistakes at once. The error is for what could not be
+// checked.
+func (v *validator) validate(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
+	conflict, err := v.validateAlone(ctx, nsm)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	return append(mistakes(nsm), conflict...), nil
+}
+
+// mistakes are those that can be seen on the NSM itself.
+func mistakes(nsm *nsmv1beta1.NSM) field.ErrorList {
+	spec := field.NewPath("spec")
+	errs := validateCarried(nsm)
+	errs = append(errs, validateVersion(&nsm.Spec, spec)...)
+	errs = append(errs, validateAsSchema(nsm, spec)...)
+	errs = append(errs, validateContainers(&nsm.Spec, spec)...)
+	return append(errs, validateInterdomain(nsm, spec)...)
+}
+
+// validateCarried refuses what conversion carries along without understanding it.
+func validateCarried(nsm *nsmv1beta1.NSM) field.ErrorList {
+	var errs field.ErrorList
+	for _, problem := range conversion.Problems(nsm) {
+		// In the detail the value stands as it was written, and not as Go prints it.
+		errs = append(errs, &field.Error{
+			Type: field.ErrorTypeInvalid, Field: problem.Path, BadValue: field.OmitValueType{},
+			Detail: string(problem.Value) + ": " + problem.Detail,
+		})
+	}
+	for _, unknown := range conversion.Unknown(nsm) {
+		errs = append(errs, field.Forbidden(field.NewPath(unknown),
+			"v1alpha1 has no such field; an NSM registry has type, replicaCount, image and envVars"))
+	}
+	return errs
+}
+
+// validateRoom refuses to have an object written in v1alpha1 that could not
+// bring all of its v1beta1 form along.
+func validateRoom(nsm *nsmv1beta1.NSM) field.ErrorList {
+	if nsm.Annotations[conversion.Annotation] != conversion.TooLarge {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(field.NewPath("spec"), fmt.Sprintf(
+		"something of it would be lost in the other version, since the annotations of an object hold %d KiB and there is no room left in them: write it in %s, or remove other annotations",
+		conversion.MaxTotal>>10, nsmv1beta1.GroupVersion))}
+}
+
+// validateVersion checks the release, and that it has all that is asked for.
+func validateVersion(spec *nsmv1beta1.NSMSpec, path *field.Path) field.ErrorList {
+	if spec.Version == "" {
+		return nil
+	}
+	wanted, err := release.Parse(spec.Version)
+	if err != nil {
+		return field.ErrorList{field.Invalid(path.Child("version"), spec.Version, err.Error())}
+	}
+	var errs field.ErrorList
+	for i := range spec.Forwarders {
+		if spec.Forwarders[i].Type == nsmv1beta1.ForwarderTypeOVS && !wanted.Facts().OVS.Exists() {
+			errs = append(errs, field.Invalid(path.Child("forwarders").Index(i).Child("type"), spec.Forwarders[i].Type,
+				fmt.Sprintf("must be vpp or sriov: NSM %s has no other forwarder", wanted)))
+		}
+	}
+	return errs
+}
+
+func validateInterdomain(nsm *nsmv1beta1.NSM, path *field.Path) field.ErrorList {
+	if nsm.Spec.Interdomain == nil || nsm.Namespace == interdomainNamespace {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path.Child("interdomain"), fmt.Sprintf(
+		"must be left out in namespace %q: other domains look for registry.%[2]s and nsmgr-proxy.%[2]s, so only an NSM in namespace %[2]s can be reached",
+		nsm.Namespace, interdomainNamespace))}
+}
+
+// validateAlone refuses a mesh that cannot live beside another one.
+func (v *validator) validateAlone(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
+	var all nsmv1beta1.NSMList
+	if err := v.reader.List(ctx, &all); err != nil {
+		return nil, err
+	}
+	var errs field.ErrorList
+	for i := range all.Items {
+		other := &all.Items[i]
+		if other.Namespace == nsm.Namespace && other.Name == nsm.Name || other.DeletionTimestamp != nil && other.Namespace != nsm.Namespace {
+			continue
+		}
+		if conflict := mesh.Conflict(other, nsm); conflict != "" {
+			errs = append(errs, field.Forbidden(field.NewPath("metadata", "name"), fmt.Sprintf(
+				"%q cannot live beside the NSM %s/%s: %s", nsm.Name, other.Namespace, other.Name, conflict)))
+		}
+	}
+	return errs, nil
+}
+
+// warnings of what is allowed, and may not be what was meant.
+func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
+	var warned admission.Warnings
+	if wanted, err := release.Parse(nsm.Spec.Version); err == nil && !wanted.IsKnown() {
+		warned = append(warned, fmt.Sprintf(
+			"spec.version: %s is no release that this operator knows (the newest is %s); it is run like the last one before it",
+			wanted, release.Newest()))
+	}
+	return append(warned, unsupported(&nsm.Spec)...)
+}
+
+// upgradeWarnings tells what is known to go wrong between two releases.
+func upgradeWarnings(before, nsm *nsmv1beta1.NSM) admission.Warnings {
+	from, err := release.Parse(before.Spec.Version)
+	if err != nil {
+		return nil
+	}
+	to, err := release.Parse(nsm.Spec.Version)
+	if err != nil {
+		return nil
+	}
+	var warned admission.Warnings
+	for _, warning := range release.Warnings(from, to) {
+		warned = append(warned, "spec.version: "+warning)
+	}
+	return warned
+}
+
+// unsupported warns of fields that nothing acts on yet.
+func unsupported(spec *nsmv1beta1.NSMSpec) admission.Warnings {
+	var fields []string
+	if spec.AdmissionWebhook != nil && ptr.Deref(spec.AdmissionWebhook.Enabled, true) {
+		fields = append(fields, "spec.admissionWebhook")
+	}
+	if spec.CSIDriver != nil {
+		fields = append(fields, "spec.csiDriver")
+	}
+	if spec.Interdomain != nil {
+		fields = append(fields, "spec.interdomain")
+	}
+	if spec.OpenShift != nil {
+		fields = append(fields, "spec.openshift")
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return admission.Warnings{strings.Join(fields, ", ") + ": this version of the operator does not act on it yet"}
+}

@@ -1,0 +1,332 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package webhooks_test
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+// What the API server puts around a sentence.
+const (
+	invalid    = `NSM.nsm.networkservicemesh.io "mesh" is invalid: `
+	byDefaults = `admission webhook "defaults.nsm.networkservicemesh.io" denied the request: ` + invalid
+	byWebhook  = `admission webhook "validation.nsm.networkservicemesh.io" denied the request: ` + invalid
+	// incomplete ends the list where mistakes of some kinds keep the API server
+	// from looking for others.
+	incomplete = `<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation`
+)
+
+// mistake is a spec that is refused, and the sentence that says why.
+type mistake struct{ what, version, spec, message string }
+
+// schemaMistakes are those that the schema finds, without any webhook.
+var schemaMistakes = []mistake{
+	{"no forwarders", v1beta1, `{forwarders: []}`,
+		`spec.forwarders: Invalid value: is an empty list: must hold at least one forwarder; leave the field out for one of type vpp`},
+	{"two forwarders with one name", v1beta1, `{forwarders: [{name: a, type: vpp}, {name: a, type: ovs}]}`,
+		`spec.forwarders[1]: Duplicate value: {"name":"a"}`},
+	{"an unknown forwarder type", v1beta1, `{forwarders: [{name: a, type: dpdk}]}`,
+		`[spec.forwarders[0].type: Unsupported value: "dpdk": supported values: "vpp", "ovs", "sriov", ` + incomplete + `]`},
+	{"a release before the first", v1beta1, `{version: v0.9.0}`,
+		`spec.version: Invalid value: "v0.9.0": must be an NSM release from v1.0.0 up, written in full, such as v1.18.0`},
+	{"a release without v", v1beta1, `{version: "1.18.0"}`,
+		`spec.version: Invalid value: "1.18.0": must be an NSM release from v1.0.0 up, written in full, such as v1.18.0`},
+	{"an image with spaces", v1beta1, `{nsmgr: {image: "ghcr.io/x y"}}`,
+		`spec.nsmgr.image: Invalid value: "ghcr.io/x y": must be an image reference without spaces, such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0`},
+	{"a negative replica count", v1beta1, `{registry: {replicas: -1}}`,
+		`spec.registry.replicas: Invalid value: -1: spec.registry.replicas in body should be greater than or equal to 1`},
+	{"a memory registry with three replicas", v1beta1, `{registry: {type: memory, replicas: 3}}`,
+		`spec.registry.replicas: Invalid value: is more than 1, and a memory registry keeps its entries in one process: must be 1, or spec.registry.type must be k8s`},
+	{"an env entry twice", v1beta1, `{nsmgr: {env: [{name: A, value: "1"}, {name: A, value: "2"}]}}`,
+		`spec.nsmgr.env[1]: Duplicate value: {"name":"A"}`},
+	{"a wrong log level", v1beta1, `{logLevel: loud}`,
+		`[spec.logLevel: Unsupported value: "loud": supported values: "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", ` + incomplete + `]`},
+	{"a bad CIDR", v1beta1, `{nsmgr: {excludedPrefixes: ["10.0.0.0/40"]}}`,
+		`spec.nsmgr.excludedPrefixes[0]: Invalid value: "10.0.0.0/40": must be an IP prefix in CIDR notation, such as 10.96.0.0/12`},
+	{"a negative duration", v1beta1, `{upgrade: {progressDeadline: "-5m"}}`,
+		`spec.upgrade.progressDeadline: Invalid value: "-5m": must be a duration longer than zero, such as 10s or 1m30s`},
+	{"a duration of zero", v1beta1, `{telemetry: {openTelemetry: {exportInterval: 0s}}}`,
+		`spec.telemetry.openTelemetry.exportInterval: Invalid value: "0s": must be a duration longer than zero, such as 10s or 1m30s`},
+	{"a device selector for sriov", v1beta1, `{forwarders: [{name: s, type: sriov, deviceSelector: {hostPath: /a}}]}`,
+		`spec.forwarders[0].deviceSelector: Invalid value: is for a forwarder of type vpp or ovs only, and the type of this one is sriov`},
+	{"VPP's settings for ovs", v1beta1, `{forwarders: [{name: o, type: ovs, vpp: {init: NONE}}]}`,
+		`spec.forwarders[0].vpp: Invalid value: is for a forwarder of type vpp only, and the type of this one is ovs`},
+	{"a file from nowhere", v1beta1, `{forwarders: [{name: s, type: sriov, sriovConfig: {}}]}`,
+		`spec.forwarders[0].sriovConfig: Invalid value: give exactly one of configMap and hostPath`},
+	{"a forwarder's name too long", v1beta1, `{forwarders: [{name: ` + strings.Repeat("a", 53) + `, type: vpp}]}`,
+		`[spec.forwarders[0].name: Too long: may not be more than 52 bytes, ` + incomplete + `]`},
+	{"a forwarder's name with capitals", v1beta1, `{forwarders: [{name: Bad_Name, type: vpp}]}`,
+		`spec.forwarders[0].name: Invalid value: "Bad_Name": must be lower case letters, digits and dashes, such as forwarder-vpp`},
+	{"a forwarder with the name of another part", v1beta1, `{forwarders: [{name: nsmgr, type: vpp}]}`,
+		`spec.forwarders[0].name: Invalid value: "nsmgr": is the name of another part of the mesh; choose a name such as forwarder-vpp`},
+	{"a socket that is no URL", v1beta1, `{spire: {agentSocket: /run/spire}}`,
+		`spec.spire.agentSocket: Invalid value: "/run/spire": must be the URL of a unix socket in a directory, such as unix:///run/spire/sockets/agent.sock`},
+	{"an image registry that is a URL", v1beta1, `{images: {registry: "https://ghcr.io"}}`,
+		`spec.images.registry: Invalid value: "https://ghcr.io": must be the host of an image registry, and its port if it has one, such as ghcr.io`},
+	{"nothing may be unavailable", v1beta1, `{upgrade: {maxUnavailable: 0}}`,
+		`spec.upgrade.maxUnavailable: Invalid value: 0: must be a number from 1 up or a percentage from 1% to 100%`},
+	{"an unknown forwarder type in v1alpha1", v1alpha1, `{forwarders: [{type: dpdk}]}`,
+		`spec.forwarders[0].type: Unsupported value: "dpdk": supported values: "vpp", "ovs", "sriov"`},
+}
+
+var _ = Describe("Validation", func() {
+	AfterEach(removeAll)
+
+	refused := func(ctx SpecContext, version, spec, message string) {
+		Expect(admin.Create(ctx, nsm(version, spec))).To(MatchError(message))
+	}
+
+	for _, mistake := range schemaMistakes {
+		It("by the schema: "+mistake.what, func(ctx SpecContext) {
+			refused(ctx, mistake.version, mistake.spec, invalid+mistake.message)
+		})
+	}
+
+	It("by the schema: several mistakes at once", func(ctx SpecContext) {
+		Expect(admin.Create(ctx, nsm(v1beta1, `{version: v0.9.0, registry: {replicas: -1}, images: {registry: "https://x"}}`))).To(MatchError(And(
+			ContainSubstring(`spec.registry.replicas: Invalid value: -1`),
+			ContainSubstring(`spec.images.registry: Invalid value: "https://x"`),
+			ContainSubstring(`spec.version: Invalid value: "v0.9.0"`))))
+	})
+
+	DescribeTable("by the webhook", refused,
+		Entry("a release that YAML takes for a number", v1beta1, `{version: 1.18}`, byDefaults+
+			`spec.version: Invalid value: 1.18: must be a string, which YAML needs in quotes where it looks like a number`),
+		Entry("several values of the wrong type", v1beta1, `{version: 1.18, forwarders: [{name: a, type: vpp}, {name: b, type: ovs, env: text}], upgrade: {progressDeadline: soon}}`, byDefaults+
+			`[spec.forwarders[1].env: Invalid value: "text": must be a list, `+
+			`spec.upgrade.progressDeadline: Invalid value: "soon": must be a duration such as 10s or 1m30s, `+
+			`spec.version: Invalid value: 1.18: must be a string, which YAML needs in quotes where it looks like a number]`),
+		Entry("no object", v1beta1, `nonsense`, byDefaults+
+			`spec: Invalid value: "nonsense": must be an object`),
+		Entry("interdomain elsewhere", v1beta1, `{interdomain: {}}`, byWebhook+
+			`spec.interdomain: Forbidden: must be left out in namespace "nsm": other domains look for registry.nsm-system and nsmgr-proxy.nsm-system, so only an NSM in namespace nsm-system can be reached`),
+		Entry("requests above limits", v1beta1, `{nsmgr: {resources: {requests: {cpu: "2"}, limits: {cpu: "1"}}}}`, byWebhook+
+			`spec.nsmgr.resources.requests[cpu]: Invalid value: "2": must be at most the limit, which is 1; spec.nsmgr.resources.limits[cpu] raises it`),
+		Entry("requests above published limits", v1beta1, `{nsmgr: {resources: {requests: {cpu: "2"}}}}`, byWebhook+
+			`spec.nsmgr.resources.requests[cpu]: Invalid value: "2": must be at most the limit, which is 400m; spec.nsmgr.resources.limits[cpu] raises it`),
+		Entry("several mistakes", v1beta1, `{version: v1.0.0, forwarders: [{name: o, type: ovs}], nsmgr: {image: "::"}, interdomain: {}}`, byWebhook+
+			`[spec.forwarders[0].type: Invalid value: "ovs": must be vpp or sriov: NSM v1.0.0 has no other forwarder, `+
+			`spec.nsmgr.image: Invalid value: "::": must be an image reference such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0: invalid reference format, `+
+			`spec.interdomain: Forbidden: must be left out in namespace "nsm": other domains look for registry.nsm-system and nsmgr-proxy.nsm-system, so only an NSM in namespace nsm-system can be reached]`),
+
+		Entry("v1alpha1: a release that YAML takes for a number, and more", v1alpha1, `{version: 1.18, registry: 5, nsmLogLevel: loud}`, byDefaults+
+			`[spec.registry: Invalid value: 5: must be a string (the image registry's host) or an object (the NSM registry), `+
+			`spec.version: Invalid value: 1.18: must be a string, which YAML needs in quotes where it looks like a number, `+
+			`spec.nsmLogLevel: Invalid value: "loud": must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL]`),
+		Entry("v1alpha1: a replica count in quotes", v1alpha1, `{registry: {type: k8s, replicaCount: "3"}}`, byDefaults+
+			`spec.registry.replicaCount: Invalid value: "3": must be a whole number`),
+		Entry("v1alpha1: an unknown field where no schema looks", v1alpha1, `{registry: {type: k8s, size: 2}}`, byDefaults+
+			`spec.registry.size: Forbidden: v1alpha1 has no such field; an NSM registry has type, replicaCount, image and envVars`),
+		Entry("v1alpha1: no forwarders", v1alpha1, `{forwarders: []}`, byWebhook+
+			`spec.forwarders: Invalid value: is an empty list: must hold at least one forwarder; leave the field out for one of type vpp`),
+		Entry("v1alpha1: the flat shape", v1alpha1, `{tag: v0.9.0, registry: "https://x", organization: "A B", nsmgrImage: "a b/c", forwardingPlaneName: X_Y, forwardingPlaneImage: "b c/d"}`, byWebhook+
+			`[spec.tag: Invalid value: "v0.9.0": must be an NSM release from v1.0.0 up, `+
+			`spec.registry: Invalid value: "https://x": must be the host of an image registry, and its port if it has one, such as ghcr.io, `+
+			`spec.organization: Invalid value: "A B": must be the path within the image registry, such as networkservicemesh, `+
+			`spec.forwardingPlaneName: Invalid value: "X_Y": must be lower case letters, digits and dashes, such as forwarder-vpp, `+
+			`spec.nsmgrImage: Invalid value: "a b/c": must be an image reference such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0: invalid reference format, `+
+			`spec.forwardingPlaneImage: Invalid value: "b c/d": must be an image reference such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0: invalid reference format]`),
+		Entry("v1alpha1: the nested shape", v1alpha1, `{version: v1.8.0, registry: {type: memory, replicaCount: 3, envVars: [{name: A}, {name: A}]}, spireAgentSocket: x, forwarders: [{Name: Bad_Name}, {name: x}, {name: x}]}`, byWebhook+
+			`[spec.spireAgentSocket: Invalid value: "x": must be the URL of a unix socket in a directory, such as unix:///run/spire/sockets/agent.sock, `+
+			`spec.registry.replicaCount: Invalid value: 3: is more than 1, and a memory registry keeps its entries in one process: must be 1, or spec.registry.type must be k8s, `+
+			`spec.forwarders[0].Name: Invalid value: "Bad_Name": must be lower case letters, digits and dashes, such as forwarder-vpp, `+
+			`spec.forwarders[2].name: Invalid value: "x": is the name of another forwarder of this mesh: each needs a name of its own, `+
+			`spec.registry.envVars[1].name: Invalid value: "A": is given twice: give each variable once]`),
+		Entry("v1alpha1: a negative replica count", v1alpha1, `{registry: {type: k8s, replicaCount: -1}}`, byWebhook+
+			`spec.registry.replicaCount: Invalid value: -1: must be a number from 1 to 100`),
+		Entry("v1alpha1: an unknown registry", v1alpha1, `{registry: {type: etcd}}`, byWebhook+
+			`spec.registry.type: Invalid value: "etcd": must be one of k8s, memory`),
+	)
+
+	DescribeTable("of an NSM's name", func(ctx SpecContext, version string, length int, message string) {
+		long := nsm(version, `{}`)
+		long.SetName(strings.Repeat("n", length))
+		if message == "" {
+			Expect(admin.Create(ctx, long)).To(Succeed())
+			return
+		}
+		Expect(admin.Create(ctx, long)).To(MatchError(strings.ReplaceAll(message, "NAME", long.GetName())))
+	},
+		Entry("v1beta1, just so", v1beta1, 63, ""),
+		Entry("v1beta1, too long", v1beta1, 64,
+			`NSM.nsm.networkservicemesh.io "NAME" is invalid: <nil>: Invalid value: metadata.name must be at most 63 characters long: it becomes the value of a label`),
+		Entry("v1alpha1, too long", v1alpha1, 64,
+			`admission webhook "validation.nsm.networkservicemesh.io" denied the request: NSM.nsm.networkservicemesh.io "NAME" is invalid: metadata.name: Invalid value: "NAME": must be at most 63 characters long: it becomes the value of a label`),
+	)
+
+	It("refuses unknown fields where the client asks for it, as kubectl does", func(ctx SpecContext) {
+		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgrs: {}}`), client.FieldValidation("Strict"))).
+			To(MatchError(ContainSubstring(`unknown field "spec.nsmgrs"`)))
+		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgrs: {}}`))).To(Succeed())
+		Expect(warned.take()).To(ConsistOf(`unknown field "spec.nsmgrs"`))
+	})
+
+	Context("beside another mesh", func() {
+		const mine, theirs = `nsmgr: {nodeSelector: {mesh: a}}, forwarders: [{name: vpp, type: vpp, nodeSelector: {mesh: a}}]`, `nsmgr: {nodeSelector: {mesh: b}}, forwarders: [{name: vpp, type: vpp, nodeSelector: {mesh: b}}]`
+
+		second := func(ctx context.Context, namespace, first, spec string) error {
+			GinkgoHelper()
+			one := nsm(v1beta1, first)
+			Expect(admin.Create(ctx, one)).To(Succeed())
+			untilKnown(ctx, one)
+			other := nsm(v1beta1, spec)
+			other.SetNamespace(namespace)
+			other.SetName("other")
+			return admin.Create(ctx, other)
+		}
+		const refusal = `admission webhook "validation.nsm.networkservicemesh.io" denied the request: NSM.nsm.networkservicemesh.io "other" is invalid: metadata.name: Forbidden: "other" cannot live beside the NSM nsm/mesh: `
+
+		It("refuses a second one in a namespace", func(ctx SpecContext) {
+			Expect(second(ctx, namespace, `{`+mine+`}`, `{`+theirs+`}`)).To(MatchError(refusal +
+				"a namespace holds one NSM: their objects have the same names"))
+		})
+		It("refuses a second one whose pods could meet the first's", func(ctx SpecContext) {
+			Expect(second(ctx, otherNamespace, `{}`, `{`+theirs+`}`)).To(MatchError(ContainSubstring(refusal)))
+		})
+		It("takes a second one on other nodes, until it comes nearer", func(ctx SpecContext) {
+			Expect(second(ctx, otherNamespace, `{`+mine+`}`, `{`+theirs+`}`)).To(Succeed())
+			other := nsm(v1beta1, `{`+theirs+`}`)
+			other.SetNamespace(otherNamespace)
+			other.SetName("other")
+			Expect(admin.Patch(ctx, other, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"nsmgr":{"nodeSelector":null}}}`)))).
+				To(MatchError(ContainSubstring(refusal)))
+		})
+	})
+
+	Context("of a change", func() {
+		patch := func(ctx context.Context, version, spec string) error {
+			return admin.Patch(ctx, nsm(version, `{}`), client.RawPatch("application/merge-patch+json", []byte(`{"spec":`+spec+`}`)))
+		}
+
+		DescribeTable("warns of releases that are known to break something", func(ctx SpecContext, from, to string, messages ...string) {
+			Expect(admin.Create(ctx, nsm(v1beta1, `{version: `+from+`}`))).To(Succeed())
+			warned.take()
+			Expect(patch(ctx, v1beta1, `{"version":"`+to+`"}`)).To(Succeed())
+			Expect(warned.take()).To(HaveExactElements(messages))
+		},
+			Entry("nothing", "v1.17.0", "v1.18.0"),
+			Entry("policies", "v1.6.2", "v1.7.0",
+				"spec.version: v1.7.0: registries check requests against policies that older managers and clients do not meet: give nsmgr and registry the variables NSM_REGISTRY_SERVER_POLICIES and NSM_REGISTRY_CLIENT_POLICIES with an empty value until all clients are upgraded (https://github.com/networkservicemesh/deployments-k8s/issues/8187)"),
+			Entry("registry outages", "v1.14.1", "v1.14.3",
+				"spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)"),
+			Entry("back", "v1.18.0", "v1.17.0",
+				"spec.version: v1.17.0 is older than v1.18.0: NSM does not test the way back"),
+			Entry("a release that nobody knows", "v1.18.0", "v1.99.0",
+				"spec.version: v1.99.0 is no release that this operator knows (the newest is v1.18.0); it is run like the last one before it"),
+		)
+
+		It("warns in the words of v1alpha1", func(ctx SpecContext) {
+			Expect(admin.Create(ctx, nsm(v1alpha1, `{tag: v1.18.0, version: v1.8.0}`))).To(Succeed())
+			Expect(warned.take()).To(HaveExactElements(
+				"nsm.networkservicemesh.io/v1alpha1 NSM is deprecated; use nsm.networkservicemesh.io/v1beta1 (kubectl get nsm NAME -o yaml shows an object in it)",
+				"in v1beta1 write spec.version instead of spec.tag",
+				`spec.version: "v1.8.0" has no effect beside spec.tag: "v1.18.0"`))
+			Expect(patch(ctx, v1alpha1, `{"tag":"v1.17.0"}`)).To(Succeed())
+			Expect(warned.take()).To(ContainElement("spec.tag: v1.17.0 is older than v1.18.0: NSM does not test the way back"))
+		})
+
+		It("lets what was wrong before stand, but nothing new", func(ctx SpecContext) {
+			exempt := nsm(v1alpha1, `{version: v1.8.0, nsmLogLevel: loud, registry: 5}`)
+			withoutWebhooks(ctx, func() { Expect(admin.Create(ctx, exempt)).To(Succeed()) })
+			warned.take()
+
+			Expect(patch(ctx, v1alpha1, `{"version":"v1.9.0"}`)).To(Succeed())
+			Expect(warned.take()).To(ContainElements(
+				`spec.nsmLogLevel: Invalid value: "loud": must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL`,
+				`spec.registry: Invalid value: 5: must be a string (the image registry's host) or an object (the NSM registry)`))
+			Expect(patch(ctx, v1alpha1, `{"nsmLogLevel":"louder"}`)).To(MatchError(byWebhook +
+				`spec.nsmLogLevel: Invalid value: "louder": must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL`))
+		})
+
+		It("lets an NSM that is being deleted lose its finalizer, whatever its spec", func(ctx SpecContext) {
+			broken := nsm(v1beta1, `{interdomain: {}}`)
+			broken.SetFinalizers([]string{"test.example.com/keep"})
+			withoutWebhooks(ctx, func() { Expect(admin.Create(ctx, broken)).To(Succeed()) })
+			Expect(admin.Delete(ctx, broken)).To(Succeed())
+			Expect(admin.Patch(ctx, broken, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null},"spec":{"nsmgr":{"image":"::"}}}`)))).To(Succeed())
+		})
+	})
+
+	Context("without the webhooks", Ordered, func() {
+		It("still finds what the schema knows", func(ctx SpecContext) {
+			withoutWebhooks(ctx, func() {
+				for _, mistake := range schemaMistakes {
+					Expect(admin.Create(ctx, nsm(mistake.version, mistake.spec))).To(MatchError(invalid+mistake.message), mistake.what)
+				}
+				Expect(admin.Create(ctx, nsm(v1beta1, `{version: 1.18}`))).To(MatchError(invalid +
+					`[spec.version: Invalid value: "number": spec.version in body must be of type string: "number", ` + incomplete + `]`))
+			})
+		})
+	})
+})
+
+var _ = Describe("Defaulting", func() {
+	AfterEach(removeAll)
+
+	It("writes the release and the names of forwarders, and nothing else", func(ctx SpecContext) {
+		object := nsm(v1beta1, `{forwarders: [{type: vpp}, {type: ovs, name: mine}]}`)
+		Expect(admin.Create(ctx, object)).To(Succeed())
+		Expect(spec(object)).To(Equal(spec(nsm(v1beta1,
+			`{version: v1.18.0, forwarders: [{type: vpp, name: forwarder-vpp}, {type: ovs, name: mine}]}`))))
+	})
+	It("starts from nothing", func(ctx SpecContext) {
+		object := nsm(v1beta1, `{}`)
+		delete(object.Object, "spec")
+		Expect(admin.Create(ctx, object)).To(Succeed())
+		Expect(spec(object)).To(Equal(map[string]any{"version": "v1.18.0"}))
+	})
+	It("writes the release into v1alpha1 too", func(ctx SpecContext) {
+		object := nsm(v1alpha1, `{forwarders: [{Name: forwarder-vpp}]}`)
+		Expect(admin.Create(ctx, object)).To(Succeed())
+		Expect(spec(object)).To(Equal(spec(nsm(v1alpha1, `{version: v1.18.0, forwarders: [{Name: forwarder-vpp}]}`))))
+	})
+	It("does not move the release of an NSM that exists", func(ctx SpecContext) {
+		object := nsm(v1beta1, `{version: v1.17.0}`)
+		Expect(admin.Create(ctx, object)).To(Succeed())
+		var typed nsmv1beta1.NSM
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), &typed)).To(Succeed())
+		typed.Spec.LogLevel = "DEBUG"
+		Expect(admin.Update(ctx, &typed)).To(Succeed())
+		Expect(typed.Spec.Version).To(Equal("v1.17.0"))
+	})
+})
+
+// withoutWebhooks does something while the API server calls no admission webhook.
+func withoutWebhooks(ctx context.Context, do func()) {
+	GinkgoHelper()
+	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
+	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-defaults"}, mutating)).To(Succeed())
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-validation"}, validating)).To(Succeed())
+	Expect(admin.Delete(ctx, mutating)).To(Succeed())
+	Expect(admin.Delete(ctx, validating)).To(Succeed())
+	mutating.ResourceVersion, validating.ResourceVersion = "", ""
+	defer func() {
+		Expect(admin.Create(ctx, mutating)).To(Succeed())
+		Expect(admin.Create(ctx, validating)).To(Succeed())
+		Eventually(dryRun).WithContext(ctx).WithArguments(`{version: 1.18}`).Should(MatchError(ContainSubstring("admission webhook")))
+		Eventually(dryRun).WithContext(ctx).WithArguments(`{interdomain: {}}`).Should(MatchError(ContainSubstring("admission webhook")))
+	}()
+	// The API server takes its time to notice either.
+	Eventually(dryRun).WithContext(ctx).WithArguments(`{version: 1.18}`).Should(MatchError(Not(ContainSubstring("admission webhook"))))
+	Eventually(dryRun).WithContext(ctx).WithArguments(`{interdomain: {}}`).Should(Succeed())
+	do()
+}
+
+func dryRun(ctx context.Context, spec string) error {
+	probe := nsm(v1beta1, spec)
+	probe.SetName("probe")
+	return admin.Create(ctx, probe, client.DryRunAll)
+}
