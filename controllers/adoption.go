@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -39,11 +40,17 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.O
 	if _, done := a.done.Load(nsm.UID); done || nsm.Status.Version != "" {
 		return nil, nil
 	}
+	lists := []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}}
+	// All at once: a new mesh waits for the answers.
+	group, asking := errgroup.WithContext(ctx)
+	for _, list := range lists {
+		group.Go(func() error { return a.direct.List(asking, list, client.InNamespace(nsm.Namespace)) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("looking for what an earlier operator made: %w", err)
+	}
 	var orphans []client.Object
-	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}} {
-		if err := a.direct.List(ctx, list, client.InNamespace(nsm.Namespace)); err != nil {
-			return nil, fmt.Errorf("looking for what an earlier operator made: %w", err)
-		}
+	for _, list := range lists {
 		err := meta.EachListItem(list, func(item runtime.Object) error {
 			object, ok := item.(client.Object)
 			if ok && isOrphan(object, nsm.UID) {
