@@ -112,6 +112,11 @@ test: check-generated vet lint control-plane $(MANAGER) ## Run everything that m
 test-e2e: control-plane $(MANAGER) ## Run the end-to-end tests alone.
 	@$(GO) test ./test/e2e/... -v
 
+# Not cached: it runs the renderer of the operator's own module.
+.PHONY: test-scc
+test-scc: ## Have OpenShift's own admission code judge the pods that are rendered for OpenShift.
+	@$(GO) -C test/scc test -count=1 ./...
+
 .PHONY: bench
 bench: control-plane $(MANAGER) ## Measure, and print.
 	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x

@@ -34,6 +34,7 @@ import (
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/apply"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
@@ -182,6 +183,9 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 // refused tells whether, and why, an NSM is not acted on. The webhook refuses
 // such objects; this is for those that came past it.
 func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
+	if problem := conversion.Unreadable(nsm); problem != "" {
+		return &observation{refusal: refusal{reason: "Unreadable", message: problem}}, nil
+	}
 	if _, err := release.Parse(versionOf(nsm)); err != nil {
 		return &observation{refusal: refusal{
 			reason:  "InvalidVersion",
@@ -306,6 +310,7 @@ func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*ob
 		return nil, err
 	}
 	r.checkDeadline(nsm, seen)
+	seen.unknown = conversion.Unknown(nsm)
 	contested, again := r.applier.Contested(plan.objects)
 	if seen.contested = contested; len(contested) > 0 {
 		seen.wake(r.now().Add(again))

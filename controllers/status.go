@@ -41,6 +41,8 @@ type observation struct {
 	contested []string
 	// spire tells who registers the mesh's workloads with SPIRE.
 	spire metav1.Condition
+	// unknown are fields of the object that no version of NSM has.
+	unknown []string
 	// overdue tells what has been waited for too long; rollBack, that the release
 	// before is to be run again.
 	overdue  string
@@ -320,6 +322,8 @@ func (s *status) setDegraded(seen *observation) {
 	case len(seen.contested) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, "Contested", "somebody else keeps changing "+strings.Join(seen.contested, ", ")+
 			": it is put right with growing pauses; its metadata.managedFields tell who else writes it")
+	case len(seen.unknown) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, "UnknownFields", "nothing acts on "+strings.Join(seen.unknown, ", ")+": remove what is not meant")
 	default:
 		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
 	}

@@ -18,10 +18,10 @@ import (
 )
 
 // patched is an object with a merge patch (RFC 7386) applied.
-func patched(t testing.TB, in object, patch string) object {
-	t.Helper()
+func patched(tb testing.TB, in object, patch string) object {
+	tb.Helper()
 	out, _ := clone(in).(object)
-	mergePatch(out, parseYAML(t, patch))
+	mergePatch(out, parseYAML(tb, patch))
 	return out
 }
 
@@ -55,6 +55,8 @@ func TestEditsInV1beta1(t *testing.T) {
 			`spec: {forwardingPlaneName: null, forwardingPlaneImage: null, forwarders: [{name: vpp, type: vpp, envVars: [{name: A, value: b}]}]}`},
 		{"flat", `spec: {forwarders: [{name: forwarder-ovs, type: ovs}]}`,
 			`spec: {forwardingPlaneName: null, forwardingPlaneImage: null, forwarders: [{name: forwarder-ovs, type: ovs}]}`},
+		// The order of the two can be said in v1beta1 only.
+		{"flat", `spec: {forwarders: [{name: forwarder-ovs, type: ovs}, {name: vpp, type: vpp}]}`, `spec: {forwarders: [{name: forwarder-ovs, type: ovs}]}`},
 		{"flat-contradicting", `spec: {version: v1.9.0}`, `spec: {tag: v1.9.0}`},
 		{"flat-contradicting", `spec: {version: null}`, `spec: {tag: null, version: null}`},
 		{"flat-contradicting", `spec: {nsmgr: {image: "a/b:c"}}`, `spec: {nsmgr: {image: "a/b:c"}}`},
@@ -323,6 +325,26 @@ func TestUnknownFieldsAreTold(t *testing.T) {
 	if got := conversion.Unreadable(&nsm); got != "" {
 		t.Errorf("all of it can be read, but: %s", got)
 	}
+}
+
+// TestPruningIsNoEdit: the API server takes unknown fields out of what comes from
+// conversion, so there must be none, or it would look like an edit.
+func TestPruningIsNoEdit(t *testing.T) {
+	in := parseYAML(t, `
+apiVersion: nsm.networkservicemesh.io/v1alpha1
+kind: NSM
+metadata: {name: a}
+spec:
+  nsmgr:
+    envVars:
+    - {name: A, value: b, unknown: 1}
+    - {name: B, valueFrom: {unknown: 1, fieldRef: {fieldPath: spec.nodeName, unknown: 1}}}
+status: {unknown: 1, phase: Running, conditions: [{type: Available, status: "True", unknown: 1}]}`)
+	hub := up(t, in)
+	if got := toJSON(t, []any{hub["spec"], hub["status"]}); strings.Contains(got, "unknown") {
+		t.Errorf("got %s", got)
+	}
+	expectSame(t, down(t, hub), in)
 }
 
 // TestV1beta1NeverFailsToDecode: one stored object with values of the wrong

@@ -14,7 +14,9 @@ import (
 )
 
 // Each target is run over its seeds and its corpus, testdata/fuzz, by go test,
-// and for longer by: go test ./webhooks -run '^$' -fuzz '^FuzzReview$' -fuzztime 10s
+// and for longer by:
+//
+//	go test ./webhooks -run '^$' -fuzz '^FuzzReview$' -fuzztime 10s -fuzzminimizetime 10x
 
 func addSeeds(f *testing.F) {
 	f.Helper()

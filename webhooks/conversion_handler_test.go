@@ -19,11 +19,11 @@ import (
 )
 
 // review asks the endpoint, as the API server does, for objects in a version.
-func review(t testing.TB, body string) (*apiextensionsv1.ConversionResponse, int) {
-	t.Helper()
+func review(tb testing.TB, body string) (*apiextensionsv1.ConversionResponse, int) {
+	tb.Helper()
 	handler, err := NewConversionHandler()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, ConversionPath, bytes.NewReader([]byte(body))))
@@ -32,10 +32,10 @@ func review(t testing.TB, body string) (*apiextensionsv1.ConversionResponse, int
 	}
 	var review apiextensionsv1.ConversionReview
 	if err := json.Unmarshal(answer.Body.Bytes(), &review); err != nil {
-		t.Fatalf("%s: %v", answer.Body, err)
+		tb.Fatalf("%s: %v", answer.Body, err)
 	}
 	if review.Response == nil {
-		t.Fatalf("no response: %s", answer.Body)
+		tb.Fatalf("no response: %s", answer.Body)
 	}
 	return review.Response, answer.Code
 }

@@ -7,6 +7,7 @@
 package webhooks
 
 import (
+	"encoding/json"
 	"reflect"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
@@ -24,6 +25,13 @@ func statusUp(status any) any {
 		return nothing
 	}
 	rest, _ := known(fields, reflect.TypeFor[nsmv1beta1.NSMStatus]()).(object)
+	var typed nsmv1beta1.NSMStatus
+	if data, err := json.Marshal(rest); err != nil || json.Unmarshal(data, &typed) != nil {
+		return nothing
+	}
+	for name := range typed.Unreadable {
+		delete(rest, name)
+	}
 	if len(rest) == 0 {
 		return nothing
 	}

@@ -10,7 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand"
+	"math/rand" //nolint:depguard // what the filler takes
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,85 +36,85 @@ import (
 
 const (
 	randomObjects = 10_000
-	randomEdits   = 3_000
+	randomEdits   = 2_000
 )
 
 // shapes are the v1alpha1 objects of testdata/shapes, by file name.
-func shapes(t testing.TB) map[string]object {
-	t.Helper()
+func shapes(tb testing.TB) map[string]object {
+	tb.Helper()
 	files, err := filepath.Glob("testdata/shapes/*.yaml")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no shapes: %v", err)
+		tb.Fatalf("no shapes: %v", err)
 	}
 	all := map[string]object{}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		asJSON, err := yaml.YAMLToJSON(data)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		all[strings.TrimSuffix(filepath.Base(file), ".yaml")] = parse(t, string(asJSON))
+		all[strings.TrimSuffix(filepath.Base(file), ".yaml")] = parse(tb, string(asJSON))
 	}
 	return all
 }
 
-func parse(t testing.TB, text string) object {
-	t.Helper()
+func parse(tb testing.TB, text string) object {
+	tb.Helper()
 	var parsed document
 	if err := parsed.UnmarshalJSON([]byte(text)); err != nil {
-		t.Fatalf("%s: %v", text, err)
+		tb.Fatalf("%s: %v", text, err)
 	}
 	return parsed.fields
 }
 
-func parseYAML(t testing.TB, text string) object {
-	t.Helper()
+func parseYAML(tb testing.TB, text string) object {
+	tb.Helper()
 	asJSON, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return parse(t, string(asJSON))
+	return parse(tb, string(asJSON))
 }
 
-func toJSON(t testing.TB, value any) string {
-	t.Helper()
+func toJSON(tb testing.TB, value any) string {
+	tb.Helper()
 	data, err := json.Marshal(value)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(data)
 }
 
 // up and down convert as the API server has it done: by way of JSON.
-func up(t testing.TB, in object) object {
-	t.Helper()
+func up(tb testing.TB, in object) object {
+	tb.Helper()
 	var out v1beta1Document
 	if err := ConvertToV1beta1(context.Background(), &v1alpha1Document{document{fields: in}}, &out); err != nil {
-		t.Fatalf("%s: %v", toJSON(t, in), err)
+		tb.Fatalf("%s: %v", toJSON(tb, in), err)
 	}
-	return parse(t, toJSON(t, &out))
+	return parse(tb, toJSON(tb, &out))
 }
 
-func down(t testing.TB, in object) object {
-	t.Helper()
+func down(tb testing.TB, in object) object {
+	tb.Helper()
 	var out v1alpha1Document
 	if err := ConvertFromV1beta1(context.Background(), &v1beta1Document{document{fields: in}}, &out); err != nil {
-		t.Fatalf("%s: %v", toJSON(t, in), err)
+		tb.Fatalf("%s: %v", toJSON(tb, in), err)
 	}
-	return parse(t, toJSON(t, &out))
+	return parse(tb, toJSON(tb, &out))
 }
 
 func carried(of object) string {
 	return text(annotations(of), conversion.Annotation)
 }
 
-func expectSame(t testing.TB, got, want object) {
-	t.Helper()
+func expectSame(tb testing.TB, got, want object) {
+	tb.Helper()
 	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("got  %s\nwant %s", toJSON(t, got), toJSON(t, want))
+		tb.Fatalf("got  %s\nwant %s", toJSON(tb, got), toJSON(tb, want))
 	}
 }
 
@@ -201,11 +201,11 @@ func oneText(c randfill.Continue, texts ...string) string {
 	return texts[c.Intn(len(texts))]
 }
 
-func random[NSM any](t testing.TB, filler *randfill.Filler, version string) object {
-	t.Helper()
+func random[NSM any](tb testing.TB, filler *randfill.Filler, version string) object {
+	tb.Helper()
 	nsm := new(NSM)
 	filler.Fill(nsm)
-	parsed := parse(t, toJSON(t, nsm))
+	parsed := parse(tb, toJSON(tb, nsm))
 	parsed["apiVersion"], parsed["kind"] = version, "NSM"
 	ensureChild(parsed, "metadata")
 	return parsed
@@ -242,14 +242,14 @@ func TestRandomV1beta1RoundTrips(t *testing.T) {
 }
 
 // expectReadable: whatever comes out in v1beta1 fits its Go types.
-func expectReadable(t testing.TB, hub object) {
-	t.Helper()
+func expectReadable(tb testing.TB, hub object) {
+	tb.Helper()
 	var typed nsmv1beta1.NSM
-	if err := json.Unmarshal([]byte(toJSON(t, hub)), &typed); err != nil {
-		t.Fatalf("%s: %v", toJSON(t, hub), err)
+	if err := json.Unmarshal([]byte(toJSON(tb, hub)), &typed); err != nil {
+		tb.Fatalf("%s: %v", toJSON(tb, hub), err)
 	}
 	if len(typed.Spec.Unreadable) > 0 || len(typed.Status.Unreadable) > 0 {
-		t.Fatalf("%s: holds what v1beta1 cannot read", toJSON(t, hub))
+		tb.Fatalf("%s: holds what v1beta1 cannot read", toJSON(tb, hub))
 	}
 }
 
@@ -288,8 +288,8 @@ func editOneMember(edited, other object) string {
 }
 
 // expectWithin: each change lies where one was made.
-func expectWithin(t testing.TB, changes, made []conversion.Difference, what string) {
-	t.Helper()
+func expectWithin(tb testing.TB, changes, made []conversion.Difference, what string) {
+	tb.Helper()
 	for _, change := range changes {
 		within := false
 		for _, one := range made {
@@ -297,7 +297,7 @@ func expectWithin(t testing.TB, changes, made []conversion.Difference, what stri
 			within = within || strings.HasPrefix(at, place) || strings.HasPrefix(place, at)
 		}
 		if !within {
-			t.Fatalf("the edit of %s changed %v too: %s\nmade: %s", what, change.Path, toJSON(t, change), toJSON(t, made))
+			tb.Fatalf("the edit of %s changed %v too: %s\nmade: %s", what, change.Path, toJSON(tb, change), toJSON(tb, made))
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -219,13 +218,17 @@ func (v *validator) validateAlone(ctx context.Context, nsm *nsmv1beta1.NSM) (fie
 
 // warnings of what is allowed, and may not be what was meant.
 func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
-	var warned admission.Warnings
-	if wanted, err := release.Parse(nsm.Spec.Version); err == nil && !wanted.IsKnown() {
+	wanted, err := release.Parse(nsm.Spec.Version)
+	if err != nil {
+		return nil
+	}
+	warned := ineffective(&nsm.Spec, wanted)
+	if !wanted.IsKnown() {
 		warned = append(warned, fmt.Sprintf(
 			"spec.version: %s is no release that this operator knows (the newest is %s); it is run like the last one before it",
 			wanted, release.Newest()))
 	}
-	return append(warned, unsupported(&nsm.Spec)...)
+	return warned
 }
 
 // upgradeWarnings tells what is known to go wrong between two releases.
@@ -245,23 +248,24 @@ func upgradeWarnings(before, nsm *nsmv1beta1.NSM) admission.Warnings {
 	return warned
 }
 
-// unsupported warns of fields that nothing acts on yet.
-func unsupported(spec *nsmv1beta1.NSMSpec) admission.Warnings {
-	var fields []string
-	if spec.AdmissionWebhook != nil && ptr.Deref(spec.AdmissionWebhook.Enabled, true) {
-		fields = append(fields, "spec.admissionWebhook")
+// ineffective warns of fields that the release does not know.
+func ineffective(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.Warnings {
+	facts := wanted.Facts()
+	telemetry := ptr.Deref(spec.Telemetry, nsmv1beta1.TelemetrySpec{})
+	openTelemetry := ptr.Deref(telemetry.OpenTelemetry, nsmv1beta1.OpenTelemetrySpec{})
+	var warned admission.Warnings
+	warn := func(ineffective bool, path, from string) {
+		if ineffective {
+			warned = append(warned, fmt.Sprintf("%s: has no effect with NSM %s: it is from %s on", path, wanted, from))
+		}
 	}
-	if spec.CSIDriver != nil {
-		fields = append(fields, "spec.csiDriver")
+	warn(spec.CSIDriver != nil && !facts.CSIDriver, "spec.csiDriver", "v1.10.0")
+	warn(telemetry.Prometheus != nil && !facts.Prometheus, "spec.telemetry.prometheus", "v1.14.0")
+	warn(telemetry.Pprof != nil && !facts.Pprof, "spec.telemetry.pprof", "v1.14.0")
+	warn(openTelemetry.ExportInterval != nil && !facts.MetricsExportInterval, "spec.telemetry.openTelemetry.exportInterval", "v1.11.0")
+	for i := range spec.Forwarders {
+		vpp := ptr.Deref(spec.Forwarders[i].VPP, nsmv1beta1.VPPSpec{})
+		warn(vpp.Init != "" && !facts.VPPInit, fmt.Sprintf("spec.forwarders[%d].vpp.init", i), "v1.9.0")
 	}
-	if spec.Interdomain != nil {
-		fields = append(fields, "spec.interdomain")
-	}
-	if spec.OpenShift != nil {
-		fields = append(fields, "spec.openshift")
-	}
-	if len(fields) == 0 {
-		return nil
-	}
-	return admission.Warnings{strings.Join(fields, ", ") + ": this version of the operator does not act on it yet"}
+	return warned
 }

@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -111,21 +112,45 @@ func New(c client.Client) *Applier {
 // Objects that need nothing cost no request. It goes on after an error and
 // returns all of them, joined, with the changes that were made nevertheless.
 func (a *Applier) Apply(ctx context.Context, objects []client.Object) ([]Change, error) {
-	var first, bindings []client.Object
+	// Roles come first and bindings last, so that no binding takes the place of a
+	// role that it waits for.
+	objects = slices.Clone(objects)
+	slices.SortStableFunc(objects, func(one, other client.Object) int { return turnOf(one) - turnOf(other) })
+	var roles sync.WaitGroup
 	for _, object := range objects {
-		// The API server looks a role up when somebody binds it: nobody may grant
-		// what he has not.
-		switch object.(type) {
-		case *rbacv1.ClusterRoleBinding, *rbacv1.RoleBinding:
-			bindings = append(bindings, object)
-		default:
-			first = append(first, object)
+		if turnOf(object) == role {
+			roles.Add(1)
 		}
 	}
-	apply := func(object client.Object) (*Change, error) { return a.applyOne(ctx, object) }
-	changes, err := a.each(first, apply)
-	bound, bindingErr := a.each(bindings, apply)
-	return append(changes, bound...), errors.Join(err, bindingErr)
+	return a.each(objects, func(object client.Object) (*Change, error) {
+		switch turnOf(object) {
+		case role:
+			defer roles.Done()
+		case binding:
+			roles.Wait()
+		}
+		return a.applyOne(ctx, object)
+	})
+}
+
+// The turns in which objects are written. The API server looks a role up when
+// somebody binds it, since nobody may grant what he has not; all else goes at
+// once.
+const (
+	role = iota
+	anything
+	binding
+)
+
+func turnOf(object client.Object) int {
+	switch object.(type) {
+	case *rbacv1.ClusterRole, *rbacv1.Role:
+		return role
+	case *rbacv1.ClusterRoleBinding, *rbacv1.RoleBinding:
+		return binding
+	default:
+		return anything
+	}
 }
 
 // Contested names those of the objects that somebody else keeps changing. As

@@ -95,7 +95,8 @@ func (a *Applier) list(ctx context.Context, kind client.Object, labels client.Ma
 	if err != nil {
 		return nil, err
 	}
-	if err := a.client.List(ctx, list, labels); err != nil {
+	// Nobody changes them.
+	if err := a.client.List(ctx, list, labels, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing %s: %w", gvk.Kind, err)
 	}
 	var objects []client.Object

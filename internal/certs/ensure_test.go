@@ -79,7 +79,7 @@ var _ = Describe("Ensure", func() {
 	BeforeEach(func() {
 		// What it returns goes on renewing until its context ends.
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(context.Background())
+		ctx, cancel = context.WithCancel(context.Background()) //nolint:fatcontext // one a spec, from the background
 		DeferCleanup(func() {
 			cancel()
 			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secretName}}

@@ -7,6 +7,7 @@
 package mesh
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -47,10 +48,10 @@ type sccClass string
 const (
 	// classNone needs nothing.
 	classNone sccClass = ""
-	// classForwarder changes the node's network and the network of its processes.
+	// classForwarder changes the node's network and the network of its processes:
+	// vpp and ovs.
 	classForwarder sccClass = "forwarder"
-	// classForwarderSRIOV does so without a look at the node's processes: sriov,
-	// and vpp before v1.3.0.
+	// classForwarderSRIOV does so without a look at the node's processes.
 	classForwarderSRIOV sccClass = "forwarder-sriov"
 	// classManager makes the socket on which clients and forwarders meet.
 	classManager sccClass = "nsmgr"
@@ -66,8 +67,8 @@ const (
 type sccPrivileges struct {
 	// privileged containers, on which no other limit has an effect.
 	privileged bool
-	// hostNetwork and hostPID are those of the node.
-	hostNetwork, hostPID bool
+	// hostNetwork is the network of the node.
+	hostNetwork bool
 	// root owns the directories on the node that the pods write to.
 	root bool
 	// unconfined pods have no container that asks for a seccomp profile.
@@ -76,7 +77,7 @@ type sccPrivileges struct {
 
 // sccClasses are as small as NSM's own manifests and images allow.
 var sccClasses = map[sccClass]sccPrivileges{
-	classForwarder:      {privileged: true, hostNetwork: true, hostPID: true, root: true, unconfined: true},
+	classForwarder:      {privileged: true, hostNetwork: true, root: true, unconfined: true},
 	classForwarderSRIOV: {privileged: true, hostNetwork: true, root: true, unconfined: true},
 	classManager:        {root: true},
 	classCSI:            {privileged: true, root: true},
@@ -89,22 +90,31 @@ func (in Input) managesSCCs() bool {
 	return in.Platform.OpenShift && openShift.SecurityContextConstraints != unmanaged
 }
 
-// classOf a component, by what its pod asks for.
-func classOf(role Role, pod corev1.PodSpec) sccClass {
+// classOf a component. It is the same in every release, so that pods of two
+// releases can live side by side while the release changes.
+func (in Input) classOf(component Component, pod corev1.PodSpec) sccClass {
 	switch {
-	case role == RoleForwarder && pod.HostPID:
-		return classForwarder
-	case role == RoleForwarder:
+	case component.Role == RoleForwarder && in.isSRIOV(component.Workload.GetName()):
 		return classForwarderSRIOV
-	case role == RoleManager:
+	case component.Role == RoleForwarder:
+		return classForwarder
+	case component.Role == RoleManager:
 		return classManager
-	case role == RoleCSI:
+	case component.Role == RoleCSI:
 		return classCSI
 	case slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil }):
 		return classSocket
 	default:
 		return classNone
 	}
+}
+
+// isSRIOV tells whether the forwarder with a name is of type sriov.
+func (in Input) isSRIOV(name string) bool {
+	return slices.ContainsFunc(Forwarders(&in.NSM.Spec), func(forwarder nsmv1beta1.ForwarderSpec) bool {
+		return forwarder.Type == nsmv1beta1.ForwarderTypeSRIOV &&
+			cmp.Or(forwarder.Name, nsmv1beta1.DefaultForwarderName(forwarder.Type)) == name
+	})
 }
 
 // constrained names in every pod the SCC that is meant for it, has the pod ask
@@ -116,7 +126,7 @@ func constrained(in Input, components []Component) []Component {
 	for i := range components {
 		component := &components[i]
 		template := podTemplateOf(component.Workload)
-		class := classOf(component.Role, template.Spec)
+		class := in.classOf(*component, template.Spec)
 		name := restrictedSCC
 		if class != classNone {
 			name = in.sccName(class)
@@ -168,7 +178,7 @@ func Constraints(in Input, components []Component) []Object {
 	pods := map[sccClass][]corev1.PodSpec{}
 	for _, component := range components {
 		template := podTemplateOf(component.Workload)
-		class := classOf(component.Role, template.Spec)
+		class := in.classOf(component, template.Spec)
 		pods[class] = append(pods[class], template.Spec)
 	}
 	var objects []Object
@@ -219,7 +229,8 @@ func (in Input) componentSCC(class sccClass, pods []corev1.PodSpec) *securityv1.
 	scc.Volumes = volumeTypes(pods)
 	scc.SELinuxContext.SELinuxOptions = hostSELinux()
 	scc.AllowHostNetwork = privileges.hostNetwork
-	scc.AllowHostPID = privileges.hostPID
+	// Of vpp from v1.3.0 on, and of ovs.
+	scc.AllowHostPID = slices.ContainsFunc(pods, func(pod corev1.PodSpec) bool { return pod.HostPID })
 	scc.ReadOnlyRootFilesystem = !privileges.privileged
 	if privileges.privileged {
 		scc.AllowPrivilegedContainer = true

@@ -8,7 +8,6 @@ package perf
 
 import (
 	"context"
-	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -25,7 +24,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -239,7 +237,6 @@ func (c *cluster) until(b *testing.B, holds func() bool) {
 // which there is nothing to do.
 func (c *cluster) measurePass(b *testing.B) (each time.Duration, allocated uint64) {
 	b.Helper()
-	ctrl.SetLogger(zap.New(zap.WriteTo(io.Discard)))
 	mgr, err := ctrl.NewManager(c.config, ctrl.Options{
 		Scheme: c.client.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"},
 		Cache: controllers.CacheOptions(""), Client: controllers.ClientOptions(controllers.CacheOptions("")),

@@ -12,13 +12,16 @@ package perf
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"testing"
 	"text/tabwriter"
 	"time"
 
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
 const (
@@ -35,6 +38,7 @@ func BenchmarkOperator(b *testing.B) {
 	if b.N > 1 {
 		b.Skip("once says it: -benchtime 1x")
 	}
+	ctrl.SetLogger(zap.New(zap.WriteTo(io.Discard)))
 	table := &results{}
 	defer table.print()
 	b.Cleanup(func() { b.ReportMetric(0, "ns/op") }) // the sum of all this means nothing

@@ -45,7 +45,7 @@ const (
 var namespaces informers.SharedInformerFactory
 
 func TestMain(m *testing.M) {
-	capabilities.Setup(true) // as --allow-privileged, which OpenShift's API server has
+	capabilities.Setup(true, 0) // as --allow-privileged, which OpenShift's API server has
 	ctx, cancel := context.WithCancel(context.Background())
 	client := fake.NewClientset(namespace(meshNamespace, 26), namespace(selectedNamespace, 27), namespace(otherNamespace, 28))
 	namespaces = informers.NewSharedInformerFactory(client, 0)
@@ -167,6 +167,10 @@ var creator = &user.DefaultInfo{
 // spoilt tells of changes by the admission that let a pod in and keep it from
 // working.
 func spoilt(asked, judged *core.Pod) error {
+	usesHost := slices.ContainsFunc(judged.Spec.Volumes, func(v core.Volume) bool { return v.HostPath != nil })
+	if domain := judged.Spec.SecurityContext.SELinuxOptions; usesHost && (domain == nil || domain.Type != "spc_t") {
+		return fmt.Errorf("admission chose a SELinux domain that may not use the node's directories: %v", domain)
+	}
 	for i := range asked.Spec.Containers {
 		before, after := &core.SecurityContext{}, judged.Spec.Containers[i].SecurityContext
 		if asked.Spec.Containers[i].SecurityContext != nil {

@@ -102,10 +102,10 @@ func meantFor(pod *corev1.Pod) string {
 	usesHost := slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil })
 	name := func(class string) string { return "nsm-" + meshNamespace + "-" + class }
 	switch {
-	case strings.HasPrefix(pod.Name, "forwarder-") && pod.Spec.HostPID:
-		return name("forwarder")
-	case strings.HasPrefix(pod.Name, "forwarder-"):
+	case pod.Name == "forwarder-sriov":
 		return name("forwarder-sriov")
+	case strings.HasPrefix(pod.Name, "forwarder-"):
+		return name("forwarder")
 	case pod.Name == "nsmgr":
 		return name("nsmgr")
 	case pod.Name == "nsm-csi":
