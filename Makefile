@@ -94,7 +94,7 @@ golden: ## Write the golden files of the rendered objects anew.
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters.
-	@$(GOLANGCI_LINT) run
+	@$(GOLANGCI_LINT) run --allow-parallel-runners
 
 .PHONY: vet
 vet: ## Run go vet on all modules.

@@ -116,6 +116,7 @@ func reconcileOften(ctx context.Context, o *operator, nsm *nsmv1beta1.NSM) {
 	before := versions(ctx, nsm)
 	Consistently(o.requests.all).Should(BeEmpty())
 	Expect(versions(ctx, nsm)).To(Equal(before))
+	Expect(messageOf(ctx, nsm, degraded)()).To(Equal("nothing is known to be wrong"), "it is not the brake that holds writes back")
 }
 
 // fullSpec uses what a spec can hold.
