@@ -318,7 +318,11 @@ var _ = Describe("What stands where our objects should", func() {
 			Expect(after.Spec.Selector.MatchLabels).To(Equal(ours))
 			Expect(after.Spec.Template.Spec.Containers).To(HaveLen(2))
 			Expect(metav1.IsControlledBy(after, nsm)).To(BeTrue())
-			Expect(after.UID == before.UID).To(Equal(kept))
+			if kept {
+				Expect(after.UID).To(Equal(before.UID))
+			} else {
+				Expect(after.UID).NotTo(Equal(before.UID))
+			}
 			setAllReady(ctx, nsm)
 			Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
 			settle(o)

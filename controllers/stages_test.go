@@ -123,7 +123,6 @@ var _ = Describe("What an earlier operator made for an NSM", func() {
 	selector := func(app string) *metav1.LabelSelector {
 		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
 	}
-	isAdopted := func(ctx context.Context, nsm *nsmv1beta1.NSM) func() map[string]string { return releases(ctx, nsm) }
 
 	It("is taken over one component at a time, and what is no longer wanted goes", func(ctx SpecContext) {
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.9.0"})
@@ -143,13 +142,13 @@ var _ = Describe("What an earlier operator made for an NSM", func() {
 		}
 		o := startOperator()
 
-		Eventually(isAdopted(ctx, nsm)).Should(Equal(map[string]string{"nsm-registry": "v1.9.0"}))
+		Eventually(releases(ctx, nsm)).Should(Equal(map[string]string{"nsm-registry": "v1.9.0"}))
 		settle(o)
-		Expect(isAdopted(ctx, nsm)()).To(HaveLen(1), "the managers go on until the registry is up")
+		Expect(releases(ctx, nsm)()).To(HaveLen(1), "the managers go on until the registry is up")
 		setDeployment(ctx, nsm, "nsm-registry", oneUp)
-		Eventually(isAdopted(ctx, nsm)).Should(HaveLen(2))
+		Eventually(releases(ctx, nsm)).Should(HaveLen(2))
 		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
-		Eventually(isAdopted(ctx, nsm)).Should(HaveLen(3))
+		Eventually(releases(ctx, nsm)).Should(HaveLen(3))
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(leftService), leftService)).To(Succeed(), "until all is up, nothing is dropped")
 
 		setDaemonSet(ctx, nsm, "forwarder-vpp", threeUp)

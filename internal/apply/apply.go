@@ -265,7 +265,7 @@ func (a *Applier) empty(want *intent) (client.Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		isObject := false
+		var isObject bool
 		if object, isObject = empty.(client.Object); !isObject {
 			return nil, fmt.Errorf("%T is no object", empty)
 		}
