@@ -99,14 +99,26 @@ lint: $(GOLANGCI_LINT) ## Run the linters.
 .PHONY: vet
 vet: ## Run go vet on all modules.
 	@$(GO) vet ./...
-	@$(GO) -C hack/localcluster vet .
+	@$(GO) -C hack/localcluster vet ./...
+	@$(GO) -C test/scc vet ./...
 
 ##@ Test
 
+# One package at a time: each of the suites that have an API server takes what
+# two cores give.
 .PHONY: test
-test: check-generated vet lint control-plane $(MANAGER) ## Run everything that must pass.
+test: check-generated vet lint control-plane $(MANAGER) fuzz test-scc ## Run everything that must pass.
 	@$(GO) -C hack/localcluster test ./...
-	@$(GO) test ./...
+	@$(GO) test -p 1 -timeout 20m ./...
+
+FUZZTIME ?= 10s
+
+# The minimizer is kept short: it would take all of the time.
+.PHONY: fuzz
+fuzz: ## Fuzz conversion, each target for FUZZTIME.
+	@for target in FuzzV1alpha1 FuzzV1beta1 FuzzReview; do \
+	  $(GO) test ./webhooks -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; \
+	done
 
 .PHONY: test-e2e
 test-e2e: control-plane $(MANAGER) ## Run the end-to-end tests alone.

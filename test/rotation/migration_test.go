@@ -36,6 +36,7 @@ var _ = Describe("Storage migration", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		service := newService()
 		service.add(startReplica(service.url, calm), "")
+		removeAll(ctx)
 		storeAs(ctx, "v1alpha1")
 		for range before {
 			old = append(old, newLegacyNSM(ctx))
@@ -226,7 +227,7 @@ func removeAll(ctx context.Context) {
 func all(ctx context.Context) []nsmv1beta1.NSM {
 	GinkgoHelper()
 	var list nsmv1beta1.NSMList
-	Expect(admin.List(ctx, &list)).To(Succeed())
+	Eventually(func() error { return admin.List(ctx, &list) }).Should(Succeed())
 	return list.Items
 }
 

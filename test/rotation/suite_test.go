@@ -182,7 +182,8 @@ func newNamespaceWith(ctx context.Context, labels map[string]string) string {
 func newNSM(ctx context.Context) *nsmv1beta1.NSM {
 	GinkgoHelper()
 	nsm := nsmIn(newNamespace(ctx))
-	Expect(admin.Create(ctx, nsm)).To(Succeed())
+	// The API server takes a moment to notice how to call the webhooks.
+	Eventually(func() error { return admin.Create(ctx, nsm) }).Should(Succeed())
 	DeferCleanup(remove, nsm)
 	return nsm
 }
