@@ -67,13 +67,22 @@ func ClientOptions(cached cache.Options) client.Options {
 	}}
 }
 
-// AddProbes makes the operator healthy when it runs, and ready when its
-// webhooks serve and its caches are filled.
+// AddProbes makes the operator healthy when it runs, and ready when its webhooks
+// serve and its caches of what meshes are made of are filled. NSMs themselves are
+// left out: reading them may need the conversion that only a ready operator is
+// asked for.
 func AddProbes(mgr ctrl.Manager) error {
 	var filled atomic.Bool
 	return errors.Join(
-		// The manager starts a runnable when the caches are synced.
-		mgr.Add(everyReplica(func(context.Context) error { filled.Store(true); return nil })),
+		mgr.Add(everyReplica(func(ctx context.Context) error {
+			for _, kind := range mesh.Kinds() {
+				if _, err := mgr.GetCache().GetInformer(ctx, kind); err != nil {
+					return err
+				}
+			}
+			filled.Store(true)
+			return nil
+		})),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("webhooks", mgr.GetWebhookServer().StartedChecker()),
 		mgr.AddReadyzCheck("caches", func(*http.Request) error {

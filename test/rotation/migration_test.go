@@ -154,7 +154,8 @@ func (w *writes) wrap(next http.RoundTripper) http.RoundTripper {
 func newLegacyNSM(ctx context.Context) string {
 	GinkgoHelper()
 	namespace := newNamespaceWith(ctx, map[string]string{unvalidated: ""})
-	Expect(admin.Create(ctx, legacyNSM(namespace))).To(Succeed())
+	// The API server takes a moment to notice what changed of CRD and webhooks.
+	Eventually(func() error { return admin.Create(ctx, legacyNSM(namespace)) }).Should(Succeed())
 	return namespace
 }
 

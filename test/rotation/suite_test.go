@@ -87,12 +87,15 @@ const unvalidated = "unvalidated"
 
 func allowUnvalidated(ctx context.Context) {
 	GinkgoHelper()
-	var configuration admissionregistrationv1.ValidatingWebhookConfiguration
-	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-validation"}, &configuration)).To(Succeed())
-	configuration.Webhooks[0].NamespaceSelector = &metav1.LabelSelector{
+	validated := &metav1.LabelSelector{
 		MatchExpressions: []metav1.LabelSelectorRequirement{{Key: unvalidated, Operator: metav1.LabelSelectorOpDoesNotExist}},
 	}
-	Expect(admin.Update(ctx, &configuration)).To(Succeed())
+	Eventually(func(g Gomega) {
+		var configuration admissionregistrationv1.ValidatingWebhookConfiguration
+		g.Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-validation"}, &configuration)).To(Succeed())
+		configuration.Webhooks[0].NamespaceSelector = validated
+		g.Expect(admin.Update(ctx, &configuration)).To(Succeed())
+	}).Should(Succeed())
 }
 
 // assets is the directory of the control plane's binaries.
