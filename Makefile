@@ -111,7 +111,7 @@ test: check-generated vet lint control-plane $(MANAGER) fuzz test-scc ## Run eve
 	@$(GO) -C hack/localcluster test ./...
 	@$(GO) test -p 1 -timeout 20m ./...
 
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 
 # The minimizer is kept short: it would take all of the time.
 .PHONY: fuzz

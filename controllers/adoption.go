@@ -41,10 +41,13 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.O
 		return nil, nil
 	}
 	lists := []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}}
-	// All at once: a new mesh waits for the answers.
+	// All at once, since a new mesh waits for the answers; and from the API
+	// server's own cache, which knows what an earlier operator made: to be up to
+	// date to the moment takes it a tenth of a second.
+	cached := &client.ListOptions{Namespace: nsm.Namespace, Raw: &metav1.ListOptions{ResourceVersion: "0"}}
 	group, asking := errgroup.WithContext(ctx)
 	for _, list := range lists {
-		group.Go(func() error { return a.direct.List(asking, list, client.InNamespace(nsm.Namespace)) })
+		group.Go(func() error { return a.direct.List(asking, list, cached) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("looking for what an earlier operator made: %w", err)

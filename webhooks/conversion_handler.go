@@ -57,8 +57,8 @@ func (p passThrough) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var review apiextensionsv1.ConversionReview
-	if json.Unmarshal(body, &review) != nil || review.Request == nil {
-		http.Error(w, "the body must be a ConversionReview with a request", http.StatusBadRequest)
+	if json.Unmarshal(body, &review) != nil || review.Request == nil || review.Request.DesiredAPIVersion == "" {
+		http.Error(w, "the body must be a ConversionReview with a request for a version", http.StatusBadRequest)
 		return
 	}
 	mixed, err := split(&review)
