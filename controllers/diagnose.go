@@ -99,7 +99,35 @@ func (r *NSMReconciler) causesOf(ctx context.Context, w *workload) ([]string, er
 			break
 		}
 	}
+	if len(causes) == 0 && len(pods.Items) < int(w.desired) {
+		return r.creationFailures(ctx, w)
+	}
 	return causes, nil
+}
+
+// creationFailures reads why the pods of a workload are not even created: only
+// events tell that admission, by pod security or an SCC, refuses them.
+func (r *NSMReconciler) creationFailures(ctx context.Context, w *workload) ([]string, error) {
+	var events corev1.EventList
+	err := r.direct.List(ctx, &events, client.InNamespace(w.namespace), client.Limit(mostPods), client.MatchingFieldsSelector{
+		Selector: fields.SelectorFromSet(fields.Set{"reason": "FailedCreate", "type": corev1.EventTypeWarning}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the events of %s: %w", w.fullName(), err)
+	}
+	for _, event := range events.Items {
+		// A Deployment's pods are created by a ReplicaSet, whose name begins like its own.
+		creator := event.InvolvedObject
+		if creator.Name != w.name && (creator.Kind != "ReplicaSet" || !strings.HasPrefix(creator.Name, w.name+"-")) {
+			continue
+		}
+		cause := "its pods are refused: " + shorten(event.Message)
+		if strings.Contains(event.Message, "violates PodSecurity") {
+			cause += fmt.Sprintf("; the namespace must allow them: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", w.namespace)
+		}
+		return []string{cause}, nil
+	}
+	return nil, nil
 }
 
 func onNode(pod *corev1.Pod) string {

@@ -16,7 +16,9 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -163,9 +165,6 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if result, err := r.refused(ctx, nsm); result != nil || err != nil {
 		return ctrl.Result{}, r.report(ctx, nsm, result, err)
 	}
-	if err := r.ensureFinalizer(ctx, nsm); err != nil {
-		return ctrl.Result{}, err
-	}
 	seen, err := r.run(ctx, nsm)
 	if isNamespaceTerminating(err) {
 		// The NSM goes with its namespace; its own deletion wakes the loop.
@@ -211,13 +210,17 @@ func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*obse
 	return nil, nil
 }
 
-// isOlder tells which of two NSMs came first, the name deciding within a second.
+// isOlder tells which of two NSMs came first. Within a second the one that is run
+// already did, or else the name decides.
 func isOlder(one, other *nsmv1beta1.NSM) bool {
 	if one.UID == other.UID {
 		return false
 	}
 	if !one.CreationTimestamp.Equal(&other.CreationTimestamp) {
 		return one.CreationTimestamp.Before(&other.CreationTimestamp)
+	}
+	if runs, otherRuns := controllerutil.ContainsFinalizer(one, Finalizer), controllerutil.ContainsFinalizer(other, Finalizer); runs != otherRuns {
+		return runs
 	}
 	return one.Namespace+"/"+one.Name < other.Namespace+"/"+other.Name
 }
@@ -343,8 +346,11 @@ func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) 
 // when the release changes.
 func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, []string, error) {
 	if !plan.isStaged() {
-		changes, err := r.applier.Apply(ctx, plan.objects)
+		changes, err := r.applyAtOnce(ctx, plan)
 		return changes, nil, err
+	}
+	if err := r.ensureFinalizer(ctx, plan.input.NSM); err != nil {
+		return nil, nil, err
 	}
 	workloads := workloadsOf(plan.components)
 	others := slices.DeleteFunc(slices.Clone(plan.objects), func(o client.Object) bool { return slices.Contains(workloads, o) })
@@ -354,6 +360,45 @@ func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, [
 	}
 	changes, held, err := r.applyStaged(ctx, plan.components)
 	return append(before, changes...), held, err
+}
+
+// applyAtOnce applies all objects in one wave. In the first one, what no owner
+// reference removes waits for the finalizer, and nothing else does.
+func (r *NSMReconciler) applyAtOnce(ctx context.Context, plan plan) ([]apply.Change, error) {
+	if controllerutil.ContainsFinalizer(plan.input.NSM, Finalizer) {
+		return r.applier.Apply(ctx, plan.objects)
+	}
+	var owned, finalized []client.Object
+	for _, object := range plan.objects {
+		if metav1.GetControllerOf(object) != nil && !isBinding(object) {
+			owned = append(owned, object)
+		} else {
+			finalized = append(finalized, object)
+		}
+	}
+	var (
+		group                    errgroup.Group
+		ownChanges, finalChanges []apply.Change
+		ownFailure, finalFailure error
+	)
+	group.Go(func() error {
+		ownChanges, ownFailure = r.applier.Apply(ctx, owned)
+		return nil
+	})
+	group.Go(func() error {
+		if finalFailure = r.ensureFinalizer(ctx, plan.input.NSM); finalFailure == nil {
+			finalChanges, finalFailure = r.applier.Apply(ctx, finalized)
+		}
+		return nil
+	})
+	_ = group.Wait() // the functions return no errors: they are kept apart
+	return append(ownChanges, finalChanges...), errors.Join(ownFailure, finalFailure)
+}
+
+// isBinding tells whether an object binds a role, which must be there before.
+func isBinding(object client.Object) bool {
+	_, isBinding := object.(*rbacv1.RoleBinding)
+	return isBinding
 }
 
 // touchesWebhook tells whether the admission webhook's pods change or go.

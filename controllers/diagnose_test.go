@@ -1,0 +1,116 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// newPod makes a pod of the mesh's managers, and writes its status.
+func newPod(ctx context.Context, nsm *nsmv1beta1.NSM, name, node string, status corev1.PodStatus) *corev1.Pod {
+	GinkgoHelper()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: nsm.Namespace, Name: name, Labels: map[string]string{
+			mesh.LabelName: "nsmgr", mesh.LabelComponent: "nsmgr",
+		}},
+		Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "nsmgr", Image: "example.com/nsmgr:1"}}},
+	}
+	Expect(admin.Create(ctx, pod)).To(Succeed())
+	pod.Status = status
+	Expect(admin.Status().Update(ctx, pod)).To(Succeed())
+	return pod
+}
+
+// waiting is the status of a pod whose container waits for something.
+func waiting(reason, message string) corev1.PodStatus {
+	return corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "nsmgr", Image: "example.com/nsmgr:1",
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+	}}}
+}
+
+// warn makes an event about an object.
+func warn(ctx context.Context, nsm *nsmv1beta1.NSM, kind, name string, uid types.UID, reason, message string) {
+	GinkgoHelper()
+	Expect(admin.Create(ctx, &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Namespace: nsm.Namespace, GenerateName: "e-"},
+		InvolvedObject: corev1.ObjectReference{Kind: kind, Namespace: nsm.Namespace, Name: name, UID: uid},
+		Type:           corev1.EventTypeWarning, Reason: reason, Message: message,
+	})).To(Succeed())
+}
+
+var _ = Describe("A part that stays down", func() {
+	var nsm *nsmv1beta1.NSM
+
+	BeforeEach(func(ctx SpecContext) {
+		startOperator()
+		nsm = newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3})
+	})
+
+	managers := func(ctx context.Context) func() string { return messageOf(ctx, nsm, nsmv1beta1.ConditionManagersReady) }
+	// The loop waits a few seconds before it asks why.
+	const patience = 30 * time.Second
+
+	It("tells of an image that cannot be pulled, once for all nodes", func(ctx SpecContext) {
+		for _, node := range []string{"node-b", "node-a"} {
+			newPod(ctx, nsm, "nsmgr-"+node, node, waiting("ImagePullBackOff", `Back-off pulling image "example.com/nsmgr:1"`))
+		}
+		Eventually(managers(ctx)).WithTimeout(patience).Should(Equal("DaemonSet " + nsm.Namespace +
+			"/nsmgr: the image example.com/nsmgr:1 cannot be pulled (ImagePullBackOff) (on node node-a)"))
+	})
+
+	It("tells a crashing container's last words", func(ctx SpecContext) {
+		status := waiting("CrashLoopBackOff", "back-off 10s restarting")
+		status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+			ExitCode: 2, Reason: "Error", Message: "no\nidentity",
+		}
+		newPod(ctx, nsm, "nsmgr-1", "node-a", status)
+		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring("container nsmgr crashes: exit code 2, Error: no identity"))
+	})
+
+	It("tells what the scheduler says", func(ctx SpecContext) {
+		newPod(ctx, nsm, "nsmgr-1", "", corev1.PodStatus{Conditions: []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "Insufficient cpu",
+		}}})
+		Eventually(managers(ctx)).WithTimeout(patience).Should(HaveSuffix("no node takes its pod: Insufficient cpu"))
+	})
+
+	It("tells of SPIRE's directory missing on a node", func(ctx SpecContext) {
+		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", waiting("ContainerCreating", ""))
+		warn(ctx, nsm, "Pod", pod.Name, pod.UID, "FailedMount", "hostPath type check failed: /run/spire/sockets is not a directory")
+		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring(
+			"a volume cannot be mounted: hostPath type check failed: /run/spire/sockets is not a directory (on node node-a)"))
+	})
+
+	It("tells that pods are refused, with the command that lets them in", func(ctx SpecContext) {
+		warn(ctx, nsm, "DaemonSet", "nsmgr", "", "FailedCreate", `pods "nsmgr-x" is forbidden: violates PodSecurity "baseline:latest"`)
+		Eventually(managers(ctx)).WithTimeout(patience).Should(And(
+			ContainSubstring("its pods are refused"),
+			HaveSuffix("kubectl label namespace "+nsm.Namespace+" pod-security.kubernetes.io/enforce=privileged --overwrite")))
+	})
+
+	It("names no more than three causes", func(ctx SpecContext) {
+		for _, n := range []string{"1", "2", "3", "4"} {
+			newPod(ctx, nsm, "nsmgr-"+n, "node-"+n, waiting("CreateContainerError", "reason "+n))
+		}
+		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring("reason 3"))
+		Expect(strings.Count(managers(ctx)(), "cannot be started")).To(Equal(3))
+	})
+})
