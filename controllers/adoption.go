@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
@@ -29,15 +30,18 @@ import (
 // 1.9): Deployments, DaemonSets and Services that the NSM owns, without our
 // labels. Such objects are not in the cache, so the API server is asked, until
 // it answers once that there are none; and never about a mesh that this operator
-// has brought up already.
+// has brought up already, or that is younger than this process: no earlier
+// operator has seen it.
 type adoption struct {
-	direct client.Reader
-	done   sync.Map // of types.UID
+	direct  client.Reader
+	started time.Time
+	done    sync.Map // of types.UID
 }
 
 // orphans lists them.
 func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.Object, error) {
-	if _, done := a.done.Load(nsm.UID); done || nsm.Status.Version != "" {
+	_, done := a.done.Load(nsm.UID)
+	if done || nsm.Status.Version != "" || nsm.CreationTimestamp.After(a.started) {
 		return nil, nil
 	}
 	lists := []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}}

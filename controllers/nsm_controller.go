@@ -90,7 +90,7 @@ type NSMReconciler struct {
 func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.client, r.direct, r.recorder = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)
 	r.applier, r.now = apply.New(r.client), time.Now
-	r.adoption = &adoption{direct: r.direct}
+	r.adoption = &adoption{direct: r.direct, started: r.now()}
 	b := ctrl.NewControllerManagedBy(mgr).
 		WithOptions(controller.Options{ReconciliationTimeout: passTimeout}).
 		For(&nsmv1beta1.NSM{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
