@@ -93,9 +93,13 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.adoption = &adoption{direct: r.direct, started: r.now()}
 	b := ctrl.NewControllerManagedBy(mgr).
 		WithOptions(controller.Options{ReconciliationTimeout: passTimeout}).
-		For(&nsmv1beta1.NSM{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&nsmv1beta1.NSM{}, builder.WithPredicates(
+			// An annotation keeps what conversion does not understand.
+			predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&nsmv1beta1.NSM{}, handler.EnqueueRequestsFromMapFunc(r.rivals),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+			builder.WithPredicates(
+				// An annotation keeps what conversion does not understand.
+				predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})))
 	for _, kind := range mesh.Kinds() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(ownerOf))
 	}
@@ -183,7 +187,8 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 // such objects; this is for those that came past it.
 func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	if problem := conversion.Unreadable(nsm); problem != "" {
-		return &observation{refusal: refusal{reason: "Unreadable", message: problem}}, nil
+		return &observation{refusal: refusal{reason: "Unreadable", message: problem +
+			"; write that anew in v1beta1, and remove the annotation " + conversion.Annotation + ", which keeps it"}}, nil
 	}
 	if _, err := release.Parse(versionOf(nsm)); err != nil {
 		return &observation{refusal: refusal{

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 var (
@@ -162,6 +163,36 @@ var _ = Describe("An NSM that came past the webhook and cannot be run", func() {
 		nsm := newUncheckedNSM(ctx, nsmv1beta1.NSMSpec{Version: "v99999999999999999999.0.0"})
 		Eventually(messageOf(ctx, nsm, degraded)).Should(HavePrefix(`spec.version: "v99999999999999999999.0.0": `))
 		Expect(names(ctx, nsm)).To(BeEmpty())
+	})
+})
+
+var _ = Describe("An NSM from a time without validation", func() {
+	// carrying is an NSM that was written in v1alpha1 so.
+	carrying := func(ctx context.Context, spec string) *nsmv1beta1.NSM {
+		GinkgoHelper()
+		nsm := newUncheckedNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.18.0"})
+		change(ctx, nsm, func(nsm *nsmv1beta1.NSM) {
+			metav1.SetMetaDataAnnotation(&nsm.ObjectMeta, conversion.Annotation, `{"v1alpha1":{"of":"1","spec":`+spec+`}}`)
+		})
+		return nsm
+	}
+
+	It("is not acted on where nobody understands it, until it is written anew", func(ctx SpecContext) {
+		nsm := carrying(ctx, `{"nsmgr":{"image":7}}`)
+		startOperator()
+		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
+			HavePrefix("spec.nsmgr.image: 7: must be a string"), ContainSubstring("remove the annotation "+conversion.Annotation)))
+		Expect(names(ctx, nsm)).To(BeEmpty())
+
+		change(ctx, nsm, func(nsm *nsmv1beta1.NSM) { delete(nsm.Annotations, conversion.Annotation) })
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+	})
+
+	It("is acted on, and told, where it has fields that nobody knows", func(ctx SpecContext) {
+		nsm := carrying(ctx, `{"size":3}`)
+		startOperator()
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+		Eventually(messageOf(ctx, nsm, degraded)).Should(Equal("nothing acts on spec.size: remove what is not meant"))
 	})
 })
 
