@@ -10,18 +10,12 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -237,182 +231,6 @@ func versionOf(nsm *nsmv1beta1.NSM) string {
 	return nsm.Spec.Version
 }
 
-// plan is what a mesh should be made of, and from what that follows.
-type plan struct {
-	input      mesh.Input
-	components []mesh.Component
-	// objects are all, those of the components included.
-	objects []client.Object
-	// orphans are what an earlier operator has made.
-	orphans []client.Object
-	// renewAt is when the admission webhook's certificate ends; zero for never.
-	renewAt time.Time
-}
-
-// isStaged tells whether the workloads change one after the other. A fresh
-// mesh, which serves nobody yet, comes up in one wave.
-func (p plan) isStaged() bool {
-	return isStaged(p.input.NSM) || len(p.orphans) > 0
-}
-
-// run plans and applies the mesh and looks at what came of it.
-func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
-	plan, err := r.plan(ctx, nsm)
-	if err != nil {
-		return nil, err
-	}
-	held, failure := r.write(ctx, plan)
-	// What is up and what is down is seen also when not all could be written.
-	seen, err := r.look(ctx, plan, held)
-	if err != nil {
-		return nil, errors.Join(failure, err)
-	}
-	if failure == nil && seen.summary() == "" {
-		failure = r.dropOrphans(ctx, plan)
-	}
-	return seen, failure
-}
-
-// plan reads what the mesh depends on and renders it.
-func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, error) {
-	nsmRelease, err := release.Parse(targetOf(nsm))
-	if err != nil {
-		return plan{}, err
-	}
-	in := mesh.Input{
-		NSM: nsm, Release: nsmRelease, Platform: *r.platform.current.Load(),
-		OperatorNamespace: r.Namespace, RelatedImages: r.RelatedImages,
-	}
-	renewAt, err := r.prepareWebhook(ctx, &in)
-	if err != nil {
-		return plan{}, err
-	}
-	if in.ClientNamespaces, err = r.clientNamespaces(ctx, in); err != nil {
-		return plan{}, err
-	}
-	orphans, err := r.adoption.orphans(ctx, nsm)
-	if err != nil {
-		return plan{}, err
-	}
-	components := mesh.Components(in)
-	return plan{
-		input: in, components: components, orphans: orphans, renewAt: renewAt,
-		objects: clientObjects(slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components))),
-	}, nil
-}
-
-// look observes what has become of a plan; held are the workloads that wait.
-func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*observation, error) {
-	nsm := plan.input.NSM
-	seen, err := r.observe(ctx, plan.input.Release, plan.components)
-	if err != nil {
-		return nil, err
-	}
-	seen.wakeAt = plan.renewAt
-	seen.spire, seen.missing = spireCondition(plan.input), missingParts(plan.input)
-	if mesh.NeedsWebhookCertificate(&nsm.Spec, plan.input.Release) && !plan.input.WebhookServing {
-		seen.unregister()
-	}
-	seen.hold(held)
-	if err := r.diagnose(ctx, nsm, seen); err != nil {
-		return nil, err
-	}
-	r.checkDeadline(nsm, seen)
-	seen.unknown = conversion.Unknown(nsm)
-	contested, again := r.applier.Contested(plan.objects)
-	if seen.contested = contested; len(contested) > 0 {
-		seen.wake(r.now().Add(again))
-	}
-	return seen, nil
-}
-
-// write applies the objects and prunes what else there is of the mesh. It
-// returns the names of the workloads that wait for others, in a change of
-// release.
-func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) {
-	nsm := plan.input.NSM
-	changes, held, err := r.apply(ctx, plan)
-	r.tell(ctx, nsm, changes)
-	if err != nil {
-		return held, err
-	}
-	pruned, err := r.applier.Prune(ctx, r.kinds(), mesh.OwnerLabels(nsm), plan.objects)
-	r.tell(ctx, nsm, pruned)
-	if err != nil {
-		return held, err
-	}
-	if touchesWebhook(append(changes, pruned...)) {
-		return held, r.removeWebhookRegistrations(ctx, nsm)
-	}
-	return held, nil
-}
-
-// apply applies the objects: all at once, or the workloads one after the other
-// when the release changes.
-func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, []string, error) {
-	if !plan.isStaged() {
-		changes, err := r.applyAtOnce(ctx, plan)
-		return changes, nil, err
-	}
-	if err := r.ensureFinalizer(ctx, plan.input.NSM); err != nil {
-		return nil, nil, err
-	}
-	workloads := workloadsOf(plan.components)
-	others := slices.DeleteFunc(slices.Clone(plan.objects), func(o client.Object) bool { return slices.Contains(workloads, o) })
-	before, err := r.applier.Apply(ctx, others)
-	if err != nil {
-		return before, nil, err
-	}
-	changes, held, err := r.applyStaged(ctx, plan.components)
-	return append(before, changes...), held, err
-}
-
-// applyAtOnce applies all objects in one wave. In the first one, what no owner
-// reference removes waits for the finalizer, and nothing else does.
-func (r *NSMReconciler) applyAtOnce(ctx context.Context, plan plan) ([]apply.Change, error) {
-	if controllerutil.ContainsFinalizer(plan.input.NSM, Finalizer) {
-		return r.applier.Apply(ctx, plan.objects)
-	}
-	var owned, finalized []client.Object
-	for _, object := range plan.objects {
-		if metav1.GetControllerOf(object) != nil && !isBinding(object) {
-			owned = append(owned, object)
-		} else {
-			finalized = append(finalized, object)
-		}
-	}
-	var (
-		group                    errgroup.Group
-		ownChanges, finalChanges []apply.Change
-		ownFailure, finalFailure error
-	)
-	group.Go(func() error {
-		ownChanges, ownFailure = r.applier.Apply(ctx, owned)
-		return nil
-	})
-	group.Go(func() error {
-		if finalFailure = r.ensureFinalizer(ctx, plan.input.NSM); finalFailure == nil {
-			finalChanges, finalFailure = r.applier.Apply(ctx, finalized)
-		}
-		return nil
-	})
-	_ = group.Wait() // the functions return no errors: they are kept apart
-	return append(ownChanges, finalChanges...), errors.Join(ownFailure, finalFailure)
-}
-
-// isBinding tells whether an object binds a role, which must be there before.
-func isBinding(object client.Object) bool {
-	_, isBinding := object.(*rbacv1.RoleBinding)
-	return isBinding
-}
-
-// touchesWebhook tells whether the admission webhook's pods change or go.
-func touchesWebhook(changes []apply.Change) bool {
-	return slices.ContainsFunc(changes, func(change apply.Change) bool {
-		return change.Kind == "Deployment" && change.Name == mesh.WebhookName && change.Action != apply.Created
-	})
-}
-
 // finalize removes the mesh of an NSM that is being deleted, and lets the NSM
 // go when all of it is gone.
 func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error {
@@ -453,37 +271,6 @@ func (r *NSMReconciler) ensureFinalizer(ctx context.Context, nsm *nsmv1beta1.NSM
 	before := nsm.DeepCopy()
 	controllerutil.AddFinalizer(nsm, Finalizer)
 	return r.client.Patch(ctx, nsm, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-}
-
-// tell logs changes, and tells them as events: what was made for the first time
-// in one, everything else in one an object.
-func (r *NSMReconciler) tell(ctx context.Context, nsm *nsmv1beta1.NSM, changes []apply.Change) {
-	var created []string
-	for _, change := range changes {
-		log.FromContext(ctx).Info(string(change.Action), "object", change.String())
-		switch change.Action {
-		case apply.Created:
-			created = append(created, change.String())
-			continue
-		case apply.Repaired:
-			driftRepaired.WithLabelValues(change.Kind).Inc()
-		case apply.Updated, apply.Recreated, apply.Pruned:
-		}
-		r.recorder.Eventf(nsm, objectOf(change), corev1.EventTypeNormal, string(change.Action), "Apply", "%s %s", change.Action, change)
-	}
-	if len(created) > 0 {
-		r.recorder.Eventf(nsm, nil, corev1.EventTypeNormal, string(apply.Created), "Apply",
-			"%s", limit("Created "+strings.Join(created, ", ")))
-	}
-}
-
-// objectOf is what an event about a change is related to, so that events about
-// two objects do not become one.
-func objectOf(change apply.Change) *metav1.PartialObjectMetadata {
-	return &metav1.PartialObjectMetadata{
-		TypeMeta:   metav1.TypeMeta{APIVersion: change.APIVersion, Kind: change.Kind},
-		ObjectMeta: metav1.ObjectMeta{Namespace: change.Namespace, Name: change.Name},
-	}
 }
 
 // limit keeps a text within what the API takes as an event's note.
