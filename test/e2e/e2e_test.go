@@ -28,6 +28,7 @@ import (
 	"github.com/onsi/gomega/gexec"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
@@ -263,6 +264,9 @@ func ours(ctx context.Context) []string {
 func labelled(ctx context.Context, resource schema.GroupVersionResource) []string {
 	GinkgoHelper()
 	list, err := objects.Resource(resource).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=nsm-operator"})
+	if apierrors.IsNotFound(err) {
+		return nil // a kind whose definition has gone since it was discovered
+	}
 	Expect(err).NotTo(HaveOccurred(), resource.String())
 	var found []string
 	for _, item := range list.Items {
