@@ -46,17 +46,18 @@ func isStaged(nsm *nsmv1beta1.NSM) bool {
 // targetOf is the release that the mesh should run: the one of its spec, or the
 // one before where that was taken back.
 func targetOf(nsm *nsmv1beta1.NSM) string {
-	if isRolledBack(nsm) {
+	if isRolledBack(&nsm.Status, nsm.Generation) {
 		return nsm.Status.Version
 	}
 	return versionOf(nsm)
 }
 
-// isRolledBack tells whether the present spec has been tried and taken back.
-func isRolledBack(nsm *nsmv1beta1.NSM) bool {
-	degraded := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionDegraded)
+// isRolledBack tells whether the spec of a generation has been tried and taken
+// back.
+func isRolledBack(status *nsmv1beta1.NSMStatus, generation int64) bool {
+	degraded := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionDegraded)
 	return degraded != nil && degraded.Status == metav1.ConditionTrue &&
-		degraded.Reason == reasonRolledBack && degraded.ObservedGeneration == nsm.Generation
+		degraded.Reason == reasonRolledBack && degraded.ObservedGeneration == generation
 }
 
 // applyStaged applies the workloads stage by stage, up to the first that is not
@@ -128,7 +129,7 @@ func (o *observation) hold(names []string) {
 // checkDeadline notes in the observation what a change has been waiting for
 // longer than it may, or when that will be.
 func (r *NSMReconciler) checkDeadline(nsm *nsmv1beta1.NSM, seen *observation) {
-	seen.rolledBack = isRolledBack(nsm)
+	seen.rolledBack = isRolledBack(&nsm.Status, nsm.Generation)
 	progressing := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionProgressing)
 	if progressing == nil || progressing.Status != metav1.ConditionTrue || progressing.ObservedGeneration != nsm.Generation {
 		return

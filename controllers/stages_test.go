@@ -91,7 +91,9 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsmgr", newState), "it goes on when the obstacle is gone")
 	})
 
-	It("or goes back to the release before, until the spec changes", func(ctx SpecContext) {
+	// takeBack lets the upgrade fail, and the release before come up again.
+	takeBack := func(ctx SpecContext) {
+		GinkgoHelper()
 		upgrade(ctx, nsmv1beta1.UpgradeSpec{
 			ProgressDeadline: &metav1.Duration{Duration: time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback,
 		})
@@ -100,10 +102,24 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Expect(messageOf(ctx, nsm, degraded)()).To(And(ContainSubstring(newState), ContainSubstring(oldState+" runs again")))
 		setDeployment(ctx, nsm, "nsm-registry", oneUp)
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
-		Expect(condition(ctx, nsm, degraded)()).To(Equal("True"), "people are told until they change the spec")
+	}
 
+	It("or goes back to the release before, until the spec changes", func(ctx SpecContext) {
+		takeBack(ctx)
+		Expect(condition(ctx, nsm, degraded)()).To(Equal("True"), "people are told until they change the spec")
 		upgrade(ctx, nsmv1beta1.UpgradeSpec{})
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+	})
+
+	It("and does not forget that when a write fails", func(ctx SpecContext) {
+		takeBack(ctx)
+		forbid(ctx, "patch", "daemonsets")
+		change(ctx, get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}), func(daemonSet *appsv1.DaemonSet) {
+			daemonSet.Spec.Template.Spec.Containers[0].Image = "example.com/other:1"
+		})
+		Eventually(messageOf(ctx, nsm, progressing)).Should(ContainSubstring("tries again"))
+		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring(oldState + " runs again"))
+		Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("nsm-registry", oldState))
 	})
 })
 

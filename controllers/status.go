@@ -272,7 +272,10 @@ func (s *status) setFailed(message string, seen *observation) {
 		s.set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
 	}
 	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses")
-	s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
+	// That a release was taken back is remembered here and nowhere else.
+	if !isRolledBack(&s.NSMStatus, s.generation) {
+		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
+	}
 }
 
 // setRefused reports an NSM that is not acted on.

@@ -80,7 +80,7 @@ func (r *NSMReconciler) webhookServing(ctx context.Context, nsm *nsmv1beta1.NSM)
 	}
 	var deployment appsv1.Deployment
 	err = r.client.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookName}, &deployment)
-	return deployment.Status.AvailableReplicas > 0, client.IgnoreNotFound(err)
+	return mesh.ServesCertificate(&deployment), client.IgnoreNotFound(err)
 }
 
 // removeWebhookRegistrations deletes the configurations that webhooks of

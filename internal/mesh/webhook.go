@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,6 +61,16 @@ func WebhookServerNames(namespace string) []string {
 // takes its certificate from the operator.
 func NeedsWebhookCertificate(spec *nsmv1beta1.NSMSpec, nsmRelease release.Release) bool {
 	return webhookEnabled(spec) && nsmRelease.Facts().WebhookCertificate
+}
+
+// ServesCertificate tells whether all pods of an admission webhook's Deployment
+// serve a certificate that the operator issued, and one is up. Those of older
+// releases have one of their own, which our configuration does not trust.
+func ServesCertificate(deployment *appsv1.Deployment) bool {
+	status := deployment.Status
+	return deployment.Spec.Template.Annotations[certificateAnnotation] != "" &&
+		status.ObservedGeneration >= deployment.Generation &&
+		status.UpdatedReplicas == status.Replicas && status.AvailableReplicas > 0
 }
 
 func webhookEnabled(spec *nsmv1beta1.NSMSpec) bool {
