@@ -8,6 +8,7 @@ package mesh
 
 import (
 	"cmp"
+	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -115,8 +116,20 @@ func (p part) registryContainer(spec nsmv1beta1.RegistrySpec) corev1.Container {
 	container.Ports = []corev1.ContainerPort{{ContainerPort: registryPort, Protocol: corev1.ProtocolTCP}}
 	container.VolumeMounts = []corev1.VolumeMount{p.spireMount()}
 	container.SecurityContext = confined()
-	container.ReadinessProbe = openPort(registryPort)
+	container.ReadinessProbe = registryProbe(spec, facts)
 	return container
+}
+
+// registryProbe asks the server itself where the image holds a program for that.
+// It makes a registry ready and never restarts one: without SPIRE no answer comes
+// through, and a memory registry would lose its entries for nothing.
+func registryProbe(spec nsmv1beta1.RegistrySpec, facts release.Facts) *corev1.Probe {
+	if isK8s(spec) || !facts.RegistryMemoryProbe {
+		return openPort(registryPort)
+	}
+	probe := grpcHealthProbe(fmt.Sprintf(":%d", registryPort))
+	probe.PeriodSeconds, probe.TimeoutSeconds = 5, 2
+	return probe
 }
 
 func (p part) registryEnv(spec nsmv1beta1.RegistrySpec, facts release.Facts, published release.Container) []corev1.EnvVar {

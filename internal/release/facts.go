@@ -24,6 +24,11 @@ type Facts struct {
 	// The next registry in line, by the kind of registry.
 	RegistryK8sProxyURL    string
 	RegistryMemoryProxyURL string
+	// RegistryMemoryProbe: the image of registry-memory holds grpc-health-probe.
+	RegistryMemoryProbe bool
+	// ForwarderEndpoints: a forwarder registers itself, under the name of its pod,
+	// as an endpoint of the service "forwarder".
+	ForwarderEndpoints bool
 	// NsmgrListenOn is where nsmgr listens.
 	NsmgrListenOn string
 	// NsmgrProbeAddress is where nsmgr's probes ask.
@@ -160,6 +165,7 @@ var rows = []row{
 			Requests: Resources{CPU: "100m"}, Limits: Resources{CPU: "200m", Memory: "40Mi"},
 		}
 	}},
+	{"v1.1.1", "sdk, discoverforwarder (pull request 1122): forwarders are endpoints", func(f *Facts) { f.ForwarderEndpoints = true }},
 	{"v1.2.0", "admission-webhook-k8s: NSM_ENVS, NSM_LABELS", func(f *Facts) { f.WebhookClientEnv = true }},
 	{"v1.3.0", "nsmgr, forwarder-vpp: probe timings, startup probe", func(f *Facts) { f.ProbeTimings = true }},
 	{"v1.3.0", "forwarder-vpp: hostPID", func(f *Facts) { f.VPPHostPID = true }},
@@ -186,6 +192,7 @@ var rows = []row{
 		f.RegistryK8s.Requests.Memory = "100Mi"
 		f.RegistryK8s.Limits.Memory = "260Mi"
 	}},
+	{"v1.8.0", "cmd-registry-memory, Dockerfile: grpc-health-probe", func(f *Facts) { f.RegistryMemoryProbe = true }},
 	{"v1.9.0", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Requests.Memory = "350Mi" }},
 	{"v1.9.0", "cmd-forwarder-vpp, internal/config: NSM_VPP_INIT", func(f *Facts) { f.VPPInit = true }},
 	{"v1.10.0", "nsm-csi: first release", func(f *Facts) { f.CSIDriver = true }},
