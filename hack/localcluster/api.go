@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,6 +48,9 @@ func (a *api) do(ctx context.Context, method, path string, body, result any) err
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPatch {
+		request.Header.Set("Content-Type", "application/merge-patch+json")
+	}
 	response, err := a.client.Do(request)
 	if err != nil {
 		return err
@@ -57,7 +61,10 @@ func (a *api) do(ctx context.Context, method, path string, body, result any) err
 		return err
 	}
 	if response.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, strings.TrimSpace(string(text)))
+		return &refusal{
+			status: response.StatusCode,
+			text:   fmt.Sprintf("%s %s: %s: %s", method, path, response.Status, strings.TrimSpace(string(text))),
+		}
 	}
 	if result == nil {
 		return nil
@@ -73,6 +80,33 @@ func (a *api) get(ctx context.Context, path string, result any) error {
 // create writes a new object.
 func (a *api) create(ctx context.Context, path string, object any) error {
 	return a.do(ctx, http.MethodPost, path, object, nil)
+}
+
+// merge changes those fields of an object that are given.
+func (a *api) merge(ctx context.Context, path string, fields any) error {
+	return a.do(ctx, http.MethodPatch, path, fields, nil)
+}
+
+// delete deletes an object.
+func (a *api) delete(ctx context.Context, path string) error {
+	return a.do(ctx, http.MethodDelete, path, object{}, nil)
+}
+
+// refusal is the API server's answer to a request that it does not grant.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// statusOf is the HTTP status of a refusal, and 0 for every other error.
+func statusOf(err error) int {
+	var r *refusal
+	if errors.As(err, &r) {
+		return r.status
+	}
+	return 0
 }
 
 // waitFor looks at a condition until it holds. The error is the cause of ctx's end, or after the timeout what was

@@ -45,6 +45,7 @@ func (c *cluster) kubeconfig() string { return c.path("kubeconfig") }
 func (c *cluster) bringUp() error {
 	steps := []func() error{
 		c.clean, c.startEtcd, c.startAPIServer, c.startControllers, c.startKwok, c.createNodes, c.waitUsable,
+		c.startForwarders,
 	}
 	for _, step := range steps {
 		if c.ctx.Err() != nil {

@@ -21,6 +21,8 @@ var errInterrupted = errors.New("interrupted")
 type supervisor struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	// background holds the launcher's own goroutines that use the children: they end with the context.
+	background sync.WaitGroup
 
 	mu       sync.Mutex
 	children []*child // in the order of their start
@@ -113,6 +115,7 @@ func (s *supervisor) forget(c *child) {
 // stopAll ends all children, the last started first, and returns when they are gone.
 func (s *supervisor) stopAll() {
 	s.cancel(context.Canceled)
+	s.background.Wait()
 	for _, c := range slices.Backward(s.close()) {
 		c.stop(syscall.SIGTERM)
 	}
