@@ -74,9 +74,7 @@ func (r *NSMReconciler) diagnose(ctx context.Context, nsm *nsmv1beta1.NSM, seen 
 // causesOf reads the pods of a workload and tells what is wrong with them.
 func (r *NSMReconciler) causesOf(ctx context.Context, w *workload) ([]string, error) {
 	var pods corev1.PodList
-	err := r.direct.List(ctx, &pods, client.InNamespace(w.namespace), client.Limit(mostPods), client.MatchingLabels{
-		mesh.LabelName: w.name, mesh.LabelComponent: string(w.role),
-	})
+	err := r.direct.List(ctx, &pods, client.InNamespace(w.namespace), client.Limit(mostPods), w.podLabels())
 	if err != nil {
 		return nil, fmt.Errorf("reading the pods of %s: %w", w.fullName(), err)
 	}
@@ -85,6 +83,9 @@ func (r *NSMReconciler) causesOf(ctx context.Context, w *workload) ([]string, er
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		cause := causeOf(pod)
+		if cause == "" && w.registers && isReady(pod) && !w.isRegistered(pod.Name) {
+			cause = unregisteredCause
+		}
 		if cause == "" && isStarting(pod) {
 			cause, err = r.mountFailure(ctx, pod)
 			if err != nil {
@@ -128,6 +129,16 @@ func (r *NSMReconciler) creationFailures(ctx context.Context, w *workload) ([]st
 		return []string{cause}, nil
 	}
 	return nil, nil
+}
+
+// unregisteredCause is of a forwarder that is up and serves nobody.
+const unregisteredCause = "a pod is ready and not registered: no live NetworkServiceEndpoint of the service " + mesh.ForwarderService +
+	" has its name; its log, and that of nsmgr on the same node, tell why"
+
+func isReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(condition corev1.PodCondition) bool {
+		return condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue
+	})
 }
 
 func onNode(pod *corev1.Pod) string {

@@ -31,6 +31,7 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
+	"github.com/networkservicemesh/nsm-operator/internal/follow"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
@@ -60,7 +61,10 @@ type NSMReconciler struct {
 	applier  *apply.Applier
 	platform *platformWatch
 	adoption *adoption
-	now      func() time.Time
+	// follower knows of objects that are not ours.
+	follower      *follow.Follower
+	registrations registrations
+	now           func() time.Time
 }
 
 // The operator's own permissions: what it reads and writes, and what it hands
@@ -101,8 +105,24 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	r.platform, err = newPlatformWatch(mgr, c, r.Platform)
+	if r.platform, err = newPlatformWatch(mgr, c, r.Platform); err != nil {
+		return err
+	}
+	r.follower, err = newFollower(mgr, r.platform.wakeOne)
 	return err
+}
+
+// newFollower watches with a client of its own: the manager's reads from the
+// cache, and what is followed is not there.
+func newFollower(mgr ctrl.Manager, changed func(context.Context, types.NamespacedName)) (*follow.Follower, error) {
+	watching, err := client.NewWithWatch(mgr.GetConfig(), client.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	follower := follow.New(watching, changed)
+	return follower, mgr.Add(follower)
 }
 
 // kinds are the kinds of all objects that a mesh can be made of here.
@@ -151,16 +171,19 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if err := r.client.Get(ctx, request.NamespacedName, nsm); err != nil {
 		if apierrors.IsNotFound(err) {
 			nsm.Name, nsm.Namespace = request.Name, request.Namespace
+			r.follower.Only(request.NamespacedName)
 			return ctrl.Result{}, r.clean(ctx, nsm, r.clusterKinds())
 		}
 		return ctrl.Result{}, err
 	}
 	if nsm.DeletionTimestamp != nil {
+		r.follower.Only(request.NamespacedName)
 		return ctrl.Result{}, r.finalize(ctx, nsm)
 	}
 	// The client's copy is the cache's: it is never changed in place.
 	nsm = nsm.DeepCopy()
 	if result, err := r.refused(ctx, nsm); result != nil || err != nil {
+		r.follower.Only(request.NamespacedName)
 		return ctrl.Result{}, r.report(ctx, nsm, result, err)
 	}
 	seen, err := r.run(ctx, nsm)

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -20,6 +21,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -206,8 +208,26 @@ func change[T client.Object](ctx context.Context, object T, how func(T)) {
 // pods is how a workload's pods are.
 type pods struct{ desired, current, updated, ready int32 }
 
-// setDaemonSet writes a DaemonSet's status, as its controller would.
+// setDaemonSet writes a DaemonSet's status, as its controller would, and has a
+// forwarder's ready pods registered.
 func setDaemonSet(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods) {
+	GinkgoHelper()
+	setDaemonSetStatus(ctx, nsm, name, p)
+	if daemonSetOf(ctx, nsm, name).Labels[mesh.LabelComponent] != string(mesh.RoleForwarder) {
+		return
+	}
+	for node := range p.ready {
+		newForwarder(ctx, nsm, name, node)
+		register(ctx, nsm, forwarderPod(name, node), time.Hour)
+	}
+}
+
+func daemonSetOf(ctx context.Context, nsm *nsmv1beta1.NSM, name string) *appsv1.DaemonSet {
+	GinkgoHelper()
+	return get(ctx, nsm, name, &appsv1.DaemonSet{})
+}
+
+func setDaemonSetStatus(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods) {
 	GinkgoHelper()
 	Eventually(func() error {
 		daemonSet := get(ctx, nsm, name, &appsv1.DaemonSet{})
@@ -218,6 +238,45 @@ func setDaemonSet(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods)
 		}
 		return admin.Status().Update(ctx, daemonSet)
 	}).Should(Succeed())
+}
+
+// forwarderPod is the name of a forwarder's pod on one of the nodes.
+func forwarderPod(workload string, node int32) string {
+	return fmt.Sprintf("%s-pod%02d", workload, node)
+}
+
+// newForwarder makes a ready pod of a forwarder on one of the nodes, where there
+// is none.
+func newForwarder(ctx context.Context, nsm *nsmv1beta1.NSM, workload string, node int32) {
+	GinkgoHelper()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: nsm.Namespace, Name: forwarderPod(workload, node), Labels: map[string]string{
+			mesh.LabelName: workload, mesh.LabelComponent: string(mesh.RoleForwarder),
+		}},
+		Spec: corev1.PodSpec{NodeName: fmt.Sprintf("node-%d", node), Containers: []corev1.Container{{Name: workload, Image: "example.com/forwarder:1"}}},
+	}
+	err := admin.Create(ctx, pod)
+	if apierrors.IsAlreadyExists(err) {
+		return
+	}
+	Expect(err).NotTo(HaveOccurred())
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	Expect(admin.Status().Update(ctx, pod)).To(Succeed())
+}
+
+// register writes, as registry-k8s does, that a forwarder's pod is an endpoint for
+// some time from now on.
+func register(ctx context.Context, nsm *nsmv1beta1.NSM, pod string, lifetime time.Duration) {
+	GinkgoHelper()
+	endpoint := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networkservicemesh.io/v1", "kind": "NetworkServiceEndpoint",
+		"metadata": map[string]any{"namespace": nsm.Namespace, "name": pod},
+		"spec": map[string]any{
+			"name": pod, "network_service_names": []any{"forwarder"}, "url": "tcp://192.0.2.1:5001",
+			"expiration_time": map[string]any{"seconds": time.Now().Add(lifetime).Unix()},
+		},
+	}}
+	Expect(admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(endpoint), client.FieldOwner("registry-k8s"), client.ForceOwnership)).To(Succeed())
 }
 
 // setDeployment writes a Deployment's status, as its controller would.

@@ -24,6 +24,7 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
+	"github.com/networkservicemesh/nsm-operator/internal/follow"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
@@ -81,15 +82,31 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 	if in.ClientNamespaces, err = r.clientNamespaces(ctx, in); err != nil {
 		return plan{}, err
 	}
+	if in.FileHashes, err = r.fileHashes(ctx, nsm); err != nil {
+		return plan{}, err
+	}
 	orphans, err := r.adoption.orphans(ctx, nsm)
 	if err != nil {
 		return plan{}, err
 	}
 	components := mesh.Components(in)
+	r.follower.Only(client.ObjectKeyFromObject(nsm), queriesOf(nsm, components)...)
 	return plan{
 		input: in, components: components, orphans: orphans, renewAt: renewAt,
 		objects: clientObjects(slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components))),
 	}, nil
+}
+
+// queriesOf are all that a mesh asks about objects that are not its own.
+func queriesOf(nsm *nsmv1beta1.NSM, components []mesh.Component) []follow.Query {
+	var queries []follow.Query
+	for _, file := range mesh.ConfigFiles(&nsm.Spec) {
+		queries = append(queries, fileQuery(nsm.Namespace, file))
+	}
+	if slices.ContainsFunc(components, func(component mesh.Component) bool { return component.Registers }) {
+		queries = append(queries, endpointQuery(nsm.Namespace))
+	}
+	return queries
 }
 
 // look observes what has become of a plan; held are the workloads that wait.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -90,13 +92,18 @@ func (w *platformWatch) wakeAll(ctx context.Context) error {
 		return err
 	}
 	for i := range all.Items {
-		select {
-		case w.wake <- event.TypedGenericEvent[*nsmv1beta1.NSM]{Object: &all.Items[i]}:
-		case <-ctx.Done():
-			return nil
-		}
+		w.wakeOne(ctx, client.ObjectKeyFromObject(&all.Items[i]))
 	}
 	return nil
+}
+
+// wakeOne lets the loop look at one mesh.
+func (w *platformWatch) wakeOne(ctx context.Context, owner types.NamespacedName) {
+	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name}}
+	select {
+	case w.wake <- event.TypedGenericEvent[*nsmv1beta1.NSM]{Object: nsm}:
+	case <-ctx.Done():
+	}
 }
 
 // without are the kinds of one list that are not in the other.

@@ -90,6 +90,14 @@ type workload struct {
 	// unregistered: it is the admission webhook, and the API server has not been
 	// told to ask it yet.
 	unregistered bool
+	// unlisted: pods of it are ready, and the registry has no live endpoint for them.
+	unlisted bool
+	// endpoints are the live ones that may be of its pods, where those register.
+	endpoints []string
+	// registers: its pods register themselves.
+	registers bool
+	// seenAt is the resource version of what was seen.
+	seenAt string
 	// causes tell why it is not ready, where that has been found out.
 	causes []string
 }
@@ -121,6 +129,8 @@ func (w workload) message() string {
 		return name + " is scaled to zero"
 	case w.ready >= w.desired && w.unregistered:
 		return name + " is up, and the API server is told next to ask it"
+	case w.unlisted:
+		return name + " has pods that the registry has no live NetworkServiceEndpoint for, so that nobody finds them"
 	default:
 		return name + " has pods that are not ready"
 	}
@@ -169,12 +179,20 @@ func (r *NSMReconciler) observeWorkload(ctx context.Context, component mesh.Comp
 		}
 		observed.seeDeployment(live)
 	}
+	if observed.registers = component.Registers; !observed.registers {
+		return observed, nil
+	}
+	for _, owner := range ownerOf(ctx, component.Workload) {
+		if err := r.seeRegistration(ctx, owner.NamespacedName, &observed); err != nil {
+			return observed, err
+		}
+	}
 	return observed, nil
 }
 
 func (w *workload) seeDaemonSet(live *appsv1.DaemonSet) {
 	status := live.Status
-	w.exists, w.version = true, live.Labels[mesh.LabelVersion]
+	w.exists, w.version, w.seenAt = true, live.Labels[mesh.LabelVersion], live.ResourceVersion
 	w.desired, w.updated, w.ready = status.DesiredNumberScheduled, status.UpdatedNumberScheduled, status.NumberReady
 	w.changing = status.ObservedGeneration < live.Generation || w.updated < status.CurrentNumberScheduled
 	w.rolledOut = !w.changing && w.updated >= w.desired
@@ -182,7 +200,7 @@ func (w *workload) seeDaemonSet(live *appsv1.DaemonSet) {
 
 func (w *workload) seeDeployment(live *appsv1.Deployment) {
 	status := live.Status
-	w.exists, w.version = true, live.Labels[mesh.LabelVersion]
+	w.exists, w.version, w.seenAt = true, live.Labels[mesh.LabelVersion], live.ResourceVersion
 	w.desired, w.updated, w.ready = ptr.Deref(live.Spec.Replicas, 1), status.UpdatedReplicas, status.ReadyReplicas
 	w.changing = status.ObservedGeneration < live.Generation || w.updated < status.Replicas
 	w.rolledOut = !w.changing && w.updated >= w.desired

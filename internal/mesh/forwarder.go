@@ -8,8 +8,6 @@ package mesh
 
 import (
 	"cmp"
-	"path"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,11 +17,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
-const (
-	vppListenOn = "unix:///listen.on.sock"
-	// configDirectory holds the configuration files that come from ConfigMaps.
-	configDirectory = "/etc/nsm/config"
-)
+const vppListenOn = "unix:///listen.on.sock"
 
 // forwarderKind is what the three types of forwarders differ in.
 type forwarderKind struct {
@@ -127,7 +121,7 @@ func forwarders(in Input) []Component {
 }
 
 func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
-	name := cmp.Or(spec.Name, nsmv1beta1.DefaultForwarderName(spec.Type))
+	name := forwarderName(spec)
 	p := part{Input: in, role: RoleForwarder, name: name, app: name}
 	kind := forwarderKinds[spec.Type]
 	facts := in.Release.Facts()
@@ -150,20 +144,19 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 		pod.Volumes = append(pod.Volumes, hostPath(mount.name, mount.host, mount.pathType))
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: mount.name, MountPath: mount.container})
 	}
-	for _, file := range forwarderFiles(kind, spec) {
-		volume, mount := file.mounted()
-		if volume == nil || isMounted(container, mount.MountPath) {
-			continue
-		}
-		pod.Volumes = append(pod.Volumes, *volume)
-		container.VolumeMounts = append(container.VolumeMounts, *mount)
-	}
 	pod.Containers = []corev1.Container{container}
+	template := p.podTemplate(spec.ComponentSpec, pod)
+	p.addFiles(&template, forwarderFiles(kind, spec))
 	return Component{
-		Role:     p.role,
-		Workload: p.daemonSet(p.podTemplate(spec.ComponentSpec, pod)),
-		Others:   []Object{p.serviceAccount()},
+		Role:      p.role,
+		Workload:  p.daemonSet(template),
+		Others:    []Object{p.serviceAccount()},
+		Registers: p.registers(container),
 	}
+}
+
+func forwarderName(spec nsmv1beta1.ForwarderSpec) string {
+	return cmp.Or(spec.Name, nsmv1beta1.DefaultForwarderName(spec.Type))
 }
 
 func (p part) forwarderContainer(kind forwarderKind, spec nsmv1beta1.ForwarderSpec, facts release.Facts) corev1.Container {
@@ -236,50 +229,4 @@ func tunnelIPEnv(spec nsmv1beta1.ForwarderSpec) []corev1.EnvVar {
 		return nil
 	}
 	return []corev1.EnvVar{fieldEnv("NSM_TUNNEL_IP", "status.podIP")}
-}
-
-// configFile is a configuration file of a forwarder and the variable that names it.
-type configFile struct {
-	volume, env string
-	source      nsmv1beta1.FileSource
-}
-
-func forwarderFiles(kind forwarderKind, spec nsmv1beta1.ForwarderSpec) []configFile {
-	var files []configFile
-	if spec.SRIOVConfig != nil {
-		files = append(files, configFile{"sriov-config", "NSM_SRIOV_CONFIG_FILE", *spec.SRIOVConfig})
-	}
-	if spec.DeviceSelector != nil && kind.deviceSelectorEnv != "" {
-		files = append(files, configFile{"device-selector", kind.deviceSelectorEnv, *spec.DeviceSelector})
-	}
-	return files
-}
-
-// path of the file in the container.
-func (f configFile) path() string {
-	if f.source.ConfigMap != nil {
-		return path.Join(configDirectory, f.volume, f.source.ConfigMap.Key)
-	}
-	return f.source.HostPath
-}
-
-// mounted is the volume of the file, or nothing where the forwarder has the
-// file's directory anyway.
-func (f configFile) mounted() (*corev1.Volume, *corev1.VolumeMount) {
-	if f.source.ConfigMap != nil {
-		volume := corev1.Volume{Name: f.volume, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: f.source.ConfigMap.Name},
-		}}}
-		return &volume, &corev1.VolumeMount{Name: f.volume, MountPath: path.Join(configDirectory, f.volume), ReadOnly: true}
-	}
-	if path.Dir(f.source.HostPath) == nsmDirectory {
-		return nil, nil
-	}
-	volume := hostPath(f.volume, f.source.HostPath, corev1.HostPathFile)
-	return &volume, &corev1.VolumeMount{Name: f.volume, MountPath: f.source.HostPath, ReadOnly: true}
-}
-
-// isMounted tells whether a container has the path: two files may be one.
-func isMounted(container corev1.Container, path string) bool {
-	return slices.ContainsFunc(container.VolumeMounts, func(mount corev1.VolumeMount) bool { return mount.MountPath == path })
 }

@@ -62,6 +62,9 @@ type Input struct {
 	WebhookServing bool
 	// ClientNamespaces are the namespaces that ClientSelector selects.
 	ClientNamespaces []string
+	// FileHashes are the hashes of the files that ConfigFiles lists, as far as they
+	// are known.
+	FileHashes map[ConfigFile]string
 }
 
 // Role is what a component is to the mesh.
@@ -87,6 +90,9 @@ type Component struct {
 	// Others are the objects that the workload needs: its ServiceAccount, roles
 	// and Services.
 	Others []Object
+	// Registers: each of its pods serves once the registry has a live
+	// NetworkServiceEndpoint for it, in the mesh's namespace (IsEndpointOf).
+	Registers bool
 }
 
 // components lists the functions that render the parts of a mesh.

@@ -1,0 +1,167 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/follow"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// endpointKind is what registry-k8s keeps its entries in.
+var endpointKind = schema.GroupVersionKind{Group: "networkservicemesh.io", Version: "v1", Kind: "NetworkServiceEndpoint"}
+
+// registrations remember how many of a workload's ready pods are registered. Pods
+// are in no cache: those of a forwarder are listed when all of it is up, and
+// again when it, or what is registered, has changed.
+type registrations struct {
+	known sync.Map // of types.NamespacedName, the workload's: registration
+}
+
+// registration is what was found out of a workload.
+type registration struct {
+	// workload and endpoints are those that it was found out of.
+	workload, endpoints string
+	registered          int32
+}
+
+// seeRegistration counts as ready, of a workload whose pods register themselves,
+// only those that are registered.
+func (r *NSMReconciler) seeRegistration(ctx context.Context, owner types.NamespacedName, w *workload) error {
+	live, err := r.follower.Ask(ctx, owner, endpointQuery(w.namespace))
+	if err != nil {
+		return fmt.Errorf("whether the pods of %s are registered: %w", w.fullName(), err)
+	}
+	w.endpoints = endpointsOf(live, w.name)
+	seen := registration{workload: w.seenAt, endpoints: strings.Join(w.endpoints, " ")}
+	seen.registered = min(w.ready, int32(len(w.endpoints))) //nolint:gosec // a count of nodes
+	if w.isReady() && seen.registered == w.ready {
+		// As many as it takes; but they may be of pods that have gone.
+		if seen.registered, err = r.countRegistered(ctx, w, seen); err != nil {
+			return err
+		}
+	}
+	r.registrations.known.Store(w.key(), seen)
+	w.unlisted = seen.registered < w.ready
+	w.ready = seen.registered
+	return nil
+}
+
+// countRegistered counts the pods of a workload that are registered. One that is
+// all up when this process first sees it, with just as many endpoints, is taken
+// as it is: no pod of it has gone in the minute for which an endpoint outlives
+// its pod, or else the next change shows it.
+func (r *NSMReconciler) countRegistered(ctx context.Context, w *workload, seen registration) (int32, error) {
+	found, isKnown := r.registrations.known.Load(w.key())
+	if !isKnown && len(w.endpoints) == int(w.desired) {
+		return w.ready, nil
+	}
+	known, _ := found.(registration)
+	if known.workload == seen.workload && known.endpoints == seen.endpoints {
+		return known.registered, nil
+	}
+	pods := &metav1.PartialObjectMetadataList{}
+	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	if err := r.direct.List(ctx, pods, client.InNamespace(w.namespace), w.podLabels()); err != nil {
+		return 0, fmt.Errorf("reading the pods of %s: %w", w.fullName(), err)
+	}
+	var registered int32
+	for i := range pods.Items {
+		if pods.Items[i].DeletionTimestamp == nil && w.isRegistered(pods.Items[i].Name) {
+			registered++
+		}
+	}
+	return min(registered, w.ready), nil
+}
+
+func (w *workload) key() types.NamespacedName {
+	return types.NamespacedName{Namespace: w.namespace, Name: w.name}
+}
+
+// isRegistered tells whether a live endpoint is that of a pod.
+func (w *workload) isRegistered(pod string) bool {
+	return slices.ContainsFunc(w.endpoints, func(endpoint string) bool { return mesh.IsEndpointOf(endpoint, pod) })
+}
+
+// podLabels are the labels of the workload's pods.
+func (w *workload) podLabels() client.MatchingLabels {
+	return client.MatchingLabels{mesh.LabelName: w.name, mesh.LabelComponent: string(w.role)}
+}
+
+// endpointsOf are those endpoints that may be of a workload's pods, in order.
+func endpointsOf(live map[string]string, workload string) []string {
+	var some []string
+	for name := range live {
+		if strings.HasPrefix(name, workload+"-") {
+			some = append(some, name)
+		}
+	}
+	slices.Sort(some)
+	return some
+}
+
+// endpointQuery follows the registry's entries and keeps those of forwarders that
+// live. The API can filter them by nothing but the namespace: registry-k8s puts
+// no labels on them.
+func endpointQuery(namespace string) follow.Query {
+	return follow.Query{
+		ID: "NetworkServiceEndpoints in " + namespace, Namespace: namespace,
+		List: func() client.ObjectList {
+			list := &unstructured.UnstructuredList{}
+			list.SetGroupVersionKind(endpointKind.GroupVersion().WithKind(endpointKind.Kind + "List"))
+			return list
+		},
+		Keep: func(object client.Object) (follow.Fact, bool) {
+			endpoint, ok := object.(*unstructured.Unstructured)
+			if !ok || object.GetDeletionTimestamp() != nil || !offers(endpoint, mesh.ForwarderService) {
+				return follow.Fact{}, false
+			}
+			return follow.Fact{Ends: expiration(endpoint)}, true
+		},
+	}
+}
+
+// offers tells whether an endpoint offers a network service. The spec is NSM's
+// protobuf message as encoding/json writes it (sdk-k8s,
+// apis/networkservicemesh.io/v1; api, registry.proto); as protojson would is
+// understood too, lest a release that turns to it has no forwarders.
+func offers(endpoint *unstructured.Unstructured, service string) bool {
+	for _, field := range []string{"network_service_names", "networkServiceNames"} {
+		names, _, err := unstructured.NestedStringSlice(endpoint.Object, "spec", field)
+		if err == nil && slices.Contains(names, service) {
+			return true
+		}
+	}
+	return false
+}
+
+// expiration is when an endpoint ends unless it is renewed; zero for never.
+func expiration(endpoint *unstructured.Unstructured) time.Time {
+	if text, isText, _ := unstructured.NestedString(endpoint.Object, "spec", "expirationTime"); isText {
+		ends, _ := time.Parse(time.RFC3339, text)
+		return ends
+	}
+	seconds, isThere, err := unstructured.NestedInt64(endpoint.Object, "spec", "expiration_time", "seconds")
+	if !isThere || err != nil {
+		return time.Time{}
+	}
+	nanoseconds, _, _ := unstructured.NestedInt64(endpoint.Object, "spec", "expiration_time", "nanos")
+	return time.Unix(seconds, nanoseconds)
+}

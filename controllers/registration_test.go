@@ -1,0 +1,158 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+var _ = Describe("A forwarder is ready when the registry has a live endpoint for it", func() {
+	const workload = "forwarder-vpp"
+	var (
+		o   *operator
+		nsm *nsmv1beta1.NSM
+	)
+
+	BeforeEach(func(ctx SpecContext) {
+		o = startOperator()
+		nsm = newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		for node := range int32(3) {
+			newForwarder(ctx, nsm, workload, node)
+		}
+		// The kubelet says that the pods are ready, and nobody has registered them.
+		setDaemonSetStatus(ctx, nsm, workload, threeUp)
+	})
+
+	forwarders := func(ctx SpecContext) func() string {
+		return func() string { return reread(ctx, nsm).Status.Forwarders }
+	}
+	ready := func(ctx SpecContext) func() string { return condition(ctx, nsm, nsmv1beta1.ConditionForwardersReady) }
+	why := func(ctx SpecContext) func() string { return messageOf(ctx, nsm, nsmv1beta1.ConditionForwardersReady) }
+
+	It("one after the other", func(ctx SpecContext) {
+		Eventually(why(ctx)).Should(ContainSubstring("no live NetworkServiceEndpoint"))
+		for node, count := range []string{"1/3", "2/3"} {
+			register(ctx, nsm, forwarderPod(workload, int32(node)), time.Hour)
+			Eventually(forwarders(ctx)).Should(Equal(count))
+			Expect(condition(ctx, nsm, available)()).To(Equal("False"))
+		}
+		register(ctx, nsm, forwarderPod(workload, 2), time.Hour)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		Expect(forwarders(ctx)()).To(Equal("3/3"))
+
+		By("and renewals wake nobody")
+		settle(o)
+		passes := reconciles()
+		for node := range int32(3) {
+			register(ctx, nsm, forwarderPod(workload, node), 2*time.Hour)
+		}
+		Consistently(reconciles).Should(Equal(passes))
+		Expect(o.requests.all()).To(BeEmpty())
+	})
+
+	It("until the endpoint expires, and again when it is renewed", func(ctx SpecContext) {
+		for node := range int32(3) {
+			register(ctx, nsm, forwarderPod(workload, node), 4*time.Second)
+		}
+		Eventually(ready(ctx)).Should(Equal("True"))
+		Eventually(ready(ctx)).Should(Equal("False"))
+		Eventually(forwarders(ctx)).Should(Equal("0/3"))
+		for node := range int32(3) {
+			register(ctx, nsm, forwarderPod(workload, node), time.Hour)
+		}
+		Eventually(ready(ctx)).Should(Equal("True"))
+	})
+
+	It("which one that is left of a pod that has gone is not", func(ctx SpecContext) {
+		for node := range int32(2) {
+			register(ctx, nsm, forwarderPod(workload, node), time.Hour)
+		}
+		register(ctx, nsm, forwarderPod(workload, 7), time.Hour)
+		Eventually(forwarders(ctx)).Should(Equal("2/3"))
+		Eventually(why(ctx)).WithTimeout(30*time.Second).Should(ContainSubstring("(on node node-2)"), "the loop finds out which")
+		Expect(condition(ctx, nsm, available)()).To(Equal("False"))
+
+		register(ctx, nsm, forwarderPod(workload, 2), time.Hour)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+	})
+
+	It("which one of another service is not", func(ctx SpecContext) {
+		for node := range int32(2) {
+			register(ctx, nsm, forwarderPod(workload, node), time.Hour)
+		}
+		endpoint := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "networkservicemesh.io/v1", "kind": "NetworkServiceEndpoint",
+			"metadata": map[string]any{"namespace": nsm.Namespace, "name": forwarderPod(workload, 2)},
+			"spec":     map[string]any{"network_service_names": []any{"icmp-responder"}},
+		}}
+		Expect(admin.Create(ctx, endpoint)).To(Succeed())
+		Eventually(forwarders(ctx)).Should(Equal("2/3"))
+		Consistently(forwarders(ctx)).Should(Equal("2/3"))
+	})
+})
+
+var _ = Describe("A forwarder's file in a ConfigMap", func() {
+	const annotation = "nsm.networkservicemesh.io/sriov-config-hash"
+	var (
+		o         *operator
+		nsm       *nsmv1beta1.NSM
+		configMap *corev1.ConfigMap
+	)
+
+	BeforeEach(func(ctx SpecContext) {
+		o = startOperator()
+		namespace := newNamespace(ctx)
+		configMap = &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "sriov"}, Data: map[string]string{"sriov.config": "one", "other": "x"},
+		}
+		Expect(admin.Create(ctx, configMap)).To(Succeed())
+		nsm = newNSMIn(ctx, namespace, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{{
+			Name: "forwarder-sriov", Type: nsmv1beta1.ForwarderTypeSRIOV,
+			SRIOVConfig: &nsmv1beta1.FileSource{ConfigMap: &nsmv1beta1.ConfigMapKey{Name: "sriov", Key: "sriov.config"}},
+		}}})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("DaemonSet forwarder-sriov"))
+	})
+
+	hash := func(ctx SpecContext) func() string {
+		return func() string {
+			return daemonSetOf(ctx, nsm, "forwarder-sriov").Spec.Template.Annotations[annotation]
+		}
+	}
+
+	It("rolls the pods when it changes, and not when it goes", func(ctx SpecContext) {
+		first := hash(ctx)()
+		Expect(first).NotTo(BeEmpty())
+		change(ctx, configMap, func(c *corev1.ConfigMap) { c.Data["sriov.config"] = "two" })
+		Eventually(hash(ctx)).Should(And(Not(Equal(first)), Not(BeEmpty())))
+		second := hash(ctx)()
+
+		By("nor when another key changes")
+		settle(o)
+		change(ctx, configMap, func(c *corev1.ConfigMap) { c.Data["other"] = "y" })
+		Consistently(hash(ctx)).Should(Equal(second))
+
+		By("nor after a restart of the operator that finds none")
+		Expect(admin.Delete(ctx, configMap)).To(Succeed())
+		settle(o)
+		o.stop()
+		passes := reconciles()
+		startOperator()
+		Eventually(reconciles).Should(BeNumerically(">", passes))
+		Consistently(hash(ctx)).Should(Equal(second))
+	})
+})

@@ -1,0 +1,129 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Package follow keeps what the loop has to know of objects that are not ours:
+// of each a short fact, from a watch as narrow as the API allows. Nothing else of
+// such objects is held, and nothing at all once nobody asks for it.
+package follow
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// patience is how long an answer may take that has to wait for the API server.
+const patience = 15 * time.Second
+
+// Query is what to follow: the objects of one kind in a namespace, or one of
+// them.
+type Query struct {
+	// ID tells an owner's queries apart.
+	ID string
+	// List makes an empty list of the objects' kind.
+	List func() client.ObjectList
+	// Namespace of the objects; "" for those that have none.
+	Namespace string
+	// Name of the only object to follow; "" for all.
+	Name string
+	// Keep turns an object into a fact; false where there is nothing to keep.
+	Keep func(client.Object) (Fact, bool)
+}
+
+// Fact is what is kept of an object.
+type Fact struct {
+	// Value is what there is to know.
+	Value string
+	// Ends is when it is true no longer, unless the object changes before; zero
+	// for never.
+	Ends time.Time
+}
+
+// Follower answers queries of NSMs from watches, which it starts when it is first
+// asked and stops when it is told to.
+type Follower struct {
+	client client.WithWatch
+	// changed is called when an answer to the owner's query has become another.
+	changed func(ctx context.Context, owner types.NamespacedName)
+
+	mu    sync.Mutex
+	views map[viewKey]*view
+	// life is that of all watches.
+	life    context.Context //nolint:containedctx // a watch outlives the call that starts it
+	end     context.CancelFunc
+	running sync.WaitGroup
+}
+
+type viewKey struct {
+	owner types.NamespacedName
+	query string
+}
+
+// New makes a follower. It calls changed when an answer to an owner's query has
+// become another; that must not outlast its context.
+func New(c client.WithWatch, changed func(ctx context.Context, owner types.NamespacedName)) *Follower {
+	life, end := context.WithCancel(context.Background())
+	return &Follower{client: c, changed: changed, views: map[viewKey]*view{}, life: life, end: end}
+}
+
+// Start implements manager.Runnable: all watches end with the manager.
+func (f *Follower) Start(ctx context.Context) error {
+	<-ctx.Done()
+	f.end()
+	f.running.Wait()
+	return nil
+}
+
+// Only stops following what the owner does not ask for any more.
+func (f *Follower) Only(owner types.NamespacedName, queries ...Query) {
+	wanted := map[string]bool{}
+	for _, query := range queries {
+		wanted[query.ID] = true
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key, view := range f.views {
+		if key.owner == owner && !wanted[key.query] {
+			view.end()
+			delete(f.views, key)
+		}
+	}
+}
+
+// Ask returns the facts of a query, by the names of the objects. The first time
+// it waits until the API server has answered; an error tells what it said
+// instead.
+func (f *Follower) Ask(ctx context.Context, owner types.NamespacedName, query Query) (map[string]string, error) {
+	view := f.view(owner, query) //nolint:contextcheck // a watch outlives the question
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case <-view.filled:
+		return view.values(), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s cannot be read yet: %w", query.ID, cmp.Or(view.lastFailure(), context.Cause(ctx)))
+	}
+}
+
+// view of a query, which is watched from now on.
+func (f *Follower) view(owner types.NamespacedName, query Query) *view {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := viewKey{owner: owner, query: query.ID}
+	if known := f.views[key]; known != nil {
+		return known
+	}
+	life, end := context.WithCancel(f.life)
+	started := newView(query, end, func() { f.changed(life, owner) })
+	f.views[key] = started
+	f.running.Go(func() { started.watch(life, f.client) })
+	return started
+}

@@ -1,0 +1,235 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package follow_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/networkservicemesh/nsm-operator/internal/follow"
+)
+
+var (
+	admin client.WithWatch
+	// watches are the open ones of the followers.
+	watches atomic.Int32
+	owner   = types.NamespacedName{Namespace: "default", Name: "mesh"}
+)
+
+func TestFollow(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(10 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	SetDefaultConsistentlyDuration(150 * time.Millisecond)
+	RunSpecs(t, "Follow")
+}
+
+var _ = BeforeSuite(func() {
+	ctrl.SetLogger(GinkgoLogr)
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		var err error
+		assets, err = filepath.Abs("../../bin/k8s")
+		Expect(err).NotTo(HaveOccurred())
+	}
+	Expect(filepath.Join(assets, "kube-apiserver")).To(BeAnExistingFile(), "run make control-plane first")
+	environment := &envtest.Environment{BinaryAssetsDirectory: assets}
+	config, err := environment.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
+	config = rest.CopyConfig(config)
+	config.Wrap(countWatches)
+	admin, err = client.NewWithWatch(config, client.Options{})
+	Expect(err).NotTo(HaveOccurred())
+})
+
+// countWatches counts the watches that are open.
+func countWatches(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(call *http.Request) (*http.Response, error) {
+		answer, err := next.RoundTrip(call)
+		if err == nil && call.URL.Query().Get("watch") != "" && answer.StatusCode == http.StatusOK {
+			watches.Add(1)
+			answer.Body = &countedBody{ReadCloser: answer.Body}
+		}
+		return answer, err
+	})
+}
+
+type countedBody struct {
+	io.ReadCloser
+	closed atomic.Bool
+}
+
+func (b *countedBody) Close() error {
+	if b.closed.CompareAndSwap(false, true) {
+		watches.Add(-1)
+	}
+	return b.ReadCloser.Close()
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(call *http.Request) (*http.Response, error) { return f(call) }
+
+// follower starts one that counts its calls, and ends with the spec.
+func follower() (*follow.Follower, *atomic.Int32) {
+	GinkgoHelper()
+	calls := &atomic.Int32{}
+	f := follow.New(admin, func(_ context.Context, told types.NamespacedName) {
+		defer GinkgoRecover()
+		Expect(told).To(Equal(owner))
+		calls.Add(1)
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f.Start(ctx) }()
+	DeferCleanup(func() {
+		cancel()
+		Eventually(done).Should(Receive(Succeed()))
+		Eventually(watches.Load).Should(BeZero(), "all watches end with the follower")
+	})
+	return f, calls
+}
+
+// value follows ConfigMaps and keeps the value of the key "value", until the time
+// in the key "ends".
+func value(name string) follow.Query {
+	return follow.Query{
+		ID: "ConfigMap " + name, Namespace: "default", Name: name,
+		List: func() client.ObjectList { return &corev1.ConfigMapList{} },
+		Keep: func(object client.Object) (follow.Fact, bool) {
+			configMap, ok := object.(*corev1.ConfigMap)
+			if !ok || configMap.Data["value"] == "" {
+				return follow.Fact{}, false
+			}
+			ends, _ := time.Parse(time.RFC3339Nano, configMap.Data["ends"])
+			return follow.Fact{Value: configMap.Data["value"], Ends: ends}, true
+		},
+	}
+}
+
+func newConfigMap(ctx context.Context, name string, data map[string]string) *corev1.ConfigMap {
+	GinkgoHelper()
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Data: data}
+	Expect(admin.Create(ctx, configMap)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(admin.Delete(ctx, configMap))).To(Succeed()) })
+	return configMap
+}
+
+func write(ctx context.Context, configMap *corev1.ConfigMap, data map[string]string) {
+	GinkgoHelper()
+	configMap.Data = data
+	Expect(admin.Update(ctx, configMap)).To(Succeed())
+}
+
+// answer asks again and again.
+func answer(ctx context.Context, f *follow.Follower, query follow.Query) func() map[string]string {
+	return func() map[string]string {
+		GinkgoHelper()
+		facts, err := f.Ask(ctx, owner, query)
+		Expect(err).NotTo(HaveOccurred())
+		return facts
+	}
+}
+
+var _ = Describe("A follower", func() {
+	It("knows what is there when it is first asked, and tells of changes of the facts alone", func(ctx SpecContext) {
+		configMap := newConfigMap(ctx, "one", map[string]string{"value": "1"})
+		newConfigMap(ctx, "other", map[string]string{"value": "2"})
+		f, calls := follower()
+		ask := answer(ctx, f, value("one"))
+		Expect(ask()).To(Equal(map[string]string{"one": "1"}))
+		Expect(calls.Load()).To(BeZero(), "who asked knows the first answer")
+
+		write(ctx, configMap, map[string]string{"value": "1", "something": "else"})
+		write(ctx, configMap, map[string]string{"value": "3"})
+		Eventually(ask).Should(Equal(map[string]string{"one": "3"}))
+		Eventually(calls.Load).Should(Equal(int32(1)))
+		Expect(admin.Delete(ctx, configMap)).To(Succeed())
+		Eventually(ask).Should(BeEmpty())
+		Eventually(calls.Load).Should(Equal(int32(2)))
+		Expect(watches.Load()).To(Equal(int32(1)), "all answers come from one watch")
+	})
+
+	It("follows all objects of a namespace", func(ctx SpecContext) {
+		newConfigMap(ctx, "a", map[string]string{"value": "1"})
+		f, _ := follower()
+		ask := answer(ctx, f, value(""))
+		Expect(ask()).To(Equal(map[string]string{"a": "1"}))
+		newConfigMap(ctx, "b", map[string]string{"value": "2"})
+		newConfigMap(ctx, "c", nil)
+		Eventually(ask).Should(Equal(map[string]string{"a": "1", "b": "2"}))
+	})
+
+	It("forgets a fact at its end, unless that is put off", func(ctx SpecContext) {
+		until := func(left time.Duration) map[string]string {
+			return map[string]string{"value": "1", "ends": time.Now().Add(left).Format(time.RFC3339Nano)}
+		}
+		configMap := newConfigMap(ctx, "short", until(time.Hour))
+		f, calls := follower()
+		ask := answer(ctx, f, value("short"))
+		Expect(ask()).To(HaveLen(1))
+		write(ctx, configMap, until(2*time.Hour))
+		Consistently(calls.Load).Should(BeZero(), "the value is the same")
+
+		write(ctx, configMap, until(500*time.Millisecond))
+		Eventually(ask).Should(BeEmpty())
+		Expect(calls.Load()).To(Equal(int32(1)))
+		write(ctx, configMap, until(-time.Second))
+		Consistently(ask).Should(BeEmpty(), "it has ended already")
+		write(ctx, configMap, until(time.Hour))
+		Eventually(ask).Should(HaveLen(1))
+		Expect(calls.Load()).To(Equal(int32(2)))
+	})
+
+	It("ends the watches that an owner needs no more, and those alone", func(ctx SpecContext) {
+		newConfigMap(ctx, "kept", map[string]string{"value": "1"})
+		f, _ := follower()
+		for _, name := range []string{"kept", "dropped"} {
+			answer(ctx, f, value(name))()
+		}
+		Eventually(watches.Load).Should(Equal(int32(2)))
+		f.Only(types.NamespacedName{Namespace: "default", Name: "another"})
+		f.Only(owner, value("kept"))
+		Eventually(watches.Load).Should(Equal(int32(1)))
+		Expect(answer(ctx, f, value("kept"))()).To(HaveLen(1))
+		f.Only(owner)
+		Eventually(watches.Load).Should(BeZero())
+	})
+
+	It("says what the API server says when it has no answer", func(ctx SpecContext) {
+		f, _ := follower()
+		query := value("none")
+		query.List = func() client.ObjectList {
+			list := &unstructured.UnstructuredList{}
+			list.SetGroupVersionKind(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "UnknownList"})
+			return list
+		}
+		short, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		_, err := f.Ask(short, owner, query)
+		Expect(err).To(MatchError(And(ContainSubstring("ConfigMap none cannot be read yet"), ContainSubstring(`no matches for kind "Unknown"`))))
+	})
+})
