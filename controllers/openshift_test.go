@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,22 @@ var _ = Describe("OpenShift", func() {
 		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)) }).Should(BeTrue())
 		Expect(sccs(ctx, nsm)).To(BeEmpty())
 		Expect(bindings(ctx, nsm)).To(BeEmpty())
+	})
+
+	It("has the SCCs, and who may use them, before the pods", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElements("DaemonSet nsmgr", "DaemonSet forwarder-vpp", "Deployment nsm-registry"))
+		var written []string
+		for _, asked := range o.requests.all() {
+			parts := strings.Split(asked.path, "/")
+			if resource := parts[len(parts)-2]; asked.isWrite() && !asked.isEvent() {
+				written = append(written, resource)
+			}
+		}
+		firstPod := slices.IndexFunc(written, func(resource string) bool { return resource == "daemonsets" || resource == "deployments" })
+		Expect(written[:firstPod]).To(ContainElements("serviceaccounts", "securitycontextconstraints", "clusterroles", "rolebindings"))
+		Expect(written[firstPod:]).NotTo(ContainElement(
+			BeElementOf("serviceaccounts", "securitycontextconstraints", "clusterroles", "rolebindings")))
 	})
 
 	It("is left alone when there is nothing to do", func(ctx SpecContext) {

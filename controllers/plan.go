@@ -35,6 +35,9 @@ type plan struct {
 	components []mesh.Component
 	// objects are all, those of the components included.
 	objects []client.Object
+	// constrained: OpenShift refuses the pods until it has their SCCs, and who may
+	// use them.
+	constrained bool
 	// orphans are what an earlier operator has made.
 	orphans []client.Object
 	// renewAt is when the admission webhook's certificate ends; zero for never.
@@ -90,10 +93,11 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 		return plan{}, err
 	}
 	components := mesh.Components(in)
+	constraints := mesh.Constraints(in, components)
 	r.follower.Only(client.ObjectKeyFromObject(nsm), queriesOf(nsm, components)...)
 	return plan{
-		input: in, components: components, orphans: orphans, renewAt: renewAt,
-		objects: clientObjects(slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components))),
+		input: in, components: components, orphans: orphans, renewAt: renewAt, constrained: len(constraints) > 0,
+		objects: clientObjects(slices.Concat(mesh.Identities(in), constraints, mesh.Objects(components))),
 	}, nil
 }
 
@@ -155,10 +159,11 @@ func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) 
 	return held, nil
 }
 
-// apply applies the objects: all at once, or the workloads one after the other
-// when the release changes.
+// apply applies the objects: all at once; or the workloads after all else, where
+// their pods are refused without it; or those one after the other, when the
+// release changes.
 func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, []string, error) {
-	if !plan.isStaged() {
+	if !plan.isStaged() && !plan.constrained {
 		changes, err := r.applyAtOnce(ctx, plan)
 		return changes, nil, err
 	}
@@ -170,6 +175,10 @@ func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, [
 	before, err := r.applier.Apply(ctx, others)
 	if err != nil {
 		return before, nil, err
+	}
+	if !plan.isStaged() {
+		changes, err := r.applier.Apply(ctx, workloads)
+		return append(before, changes...), nil, err
 	}
 	changes, held, err := r.applyStaged(ctx, plan.components)
 	return append(before, changes...), held, err
