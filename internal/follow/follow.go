@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long an answer may take that has to wait for the API server.
-const patience = 15 * time.Second
+const patience = 5 * time.Second
 
 // Query is what to follow: the objects of one kind in a namespace, or one of
 // them.
