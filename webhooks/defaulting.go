@@ -7,8 +7,10 @@
 package webhooks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -21,12 +23,15 @@ import (
 
 // defaulter writes what must not move by itself afterwards: the release, and
 // the names of forwarders. It works on JSON: it is called before the API server
-// checks the schema. It refuses a value of the wrong type, of which the API server
-// would say little more than that.
+// checks the schema. At creation it refuses a value of the wrong type, of which
+// the API server would say little more than that.
 type defaulter struct{}
 
 // Handle implements admission.Handler.
 func (defaulter) Handle(_ context.Context, request admission.Request) admission.Response {
+	if request.Operation == admissionv1.Update {
+		return defaultUpdate(request)
+	}
 	var nsm document
 	if err := nsm.UnmarshalJSON(request.Object.Raw); err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
@@ -38,7 +43,28 @@ func (defaulter) Handle(_ context.Context, request admission.Request) admission.
 	if len(validateCarried(&typed)) > 0 {
 		return refuse(request, &typed)
 	}
-	setDefaults(nsm.fields)
+	setDefaults(nsm.fields, release.Newest().String())
+	return differing(request, nsm)
+}
+
+// defaultUpdate names the forwarders that a file without names brings again, and
+// keeps the release that a file without one would take away. What is wrong is for
+// the schema and validation to tell, which know what was there before.
+func defaultUpdate(request admission.Request) admission.Response {
+	var before, nsm document
+	if errors.Join(before.UnmarshalJSON(request.OldObject.Raw), nsm.UnmarshalJSON(request.Object.Raw)) != nil {
+		return admission.Allowed("")
+	}
+	_, isObject := nsm.fields["spec"].(object)
+	if has(nsm.fields, "spec") && !isObject || text(child(nsm.fields, "metadata"), "deletionTimestamp") != "" {
+		return admission.Allowed("")
+	}
+	setDefaults(nsm.fields, cmp.Or(text(child(before.fields, "spec"), "version"), release.Newest().String()))
+	return differing(request, nsm)
+}
+
+// differing tells the API server what defaulting has made different.
+func differing(request admission.Request, nsm document) admission.Response {
 	defaulted, err := nsm.MarshalJSON()
 	if err != nil {
 		return admission.Errored(http.StatusInternalServerError, err)
@@ -57,10 +83,10 @@ func refuse(request admission.Request, nsm *nsmv1beta1.NSM) admission.Response {
 	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status, Warnings: warned}}
 }
 
-func setDefaults(nsm object) {
+func setDefaults(nsm object, version string) {
 	spec := ensureChild(nsm, "spec")
-	if text(spec, "version") == "" {
-		spec["version"] = release.Newest().String()
+	if spec["version"] == nil || spec["version"] == "" {
+		spec["version"] = version
 	}
 	forwarders, _ := spec["forwarders"].([]any)
 	for _, item := range forwarders {

@@ -25,7 +25,7 @@ import (
 
 // +kubebuilder:webhookconfiguration:mutating=true,name=nsm-operator-defaults
 // +kubebuilder:webhookconfiguration:mutating=false,name=nsm-operator-validation
-// +kubebuilder:webhook:path=/mutate-nsm-networkservicemesh-io-v1beta1-nsm,mutating=true,failurePolicy=fail,sideEffects=None,groups=nsm.networkservicemesh.io,resources=nsms,verbs=create,versions=v1beta1,name=defaults.nsm.networkservicemesh.io,admissionReviewVersions=v1,matchPolicy=Equivalent,timeoutSeconds=10,serviceName=nsm-operator-service,serviceNamespace=nsm-operator-system
+// +kubebuilder:webhook:path=/mutate-nsm-networkservicemesh-io-v1beta1-nsm,mutating=true,failurePolicy=fail,sideEffects=None,groups=nsm.networkservicemesh.io,resources=nsms,verbs=create;update,versions=v1beta1,name=defaults.nsm.networkservicemesh.io,admissionReviewVersions=v1,matchPolicy=Equivalent,timeoutSeconds=10,serviceName=nsm-operator-service,serviceNamespace=nsm-operator-system
 // +kubebuilder:webhook:path=/validate-nsm-networkservicemesh-io-v1beta1-nsm,mutating=false,failurePolicy=fail,sideEffects=None,groups=nsm.networkservicemesh.io,resources=nsms,verbs=create;update,versions=v1beta1,name=validation.nsm.networkservicemesh.io,admissionReviewVersions=v1,matchPolicy=Equivalent,timeoutSeconds=10,serviceName=nsm-operator-service,serviceNamespace=nsm-operator-system
 
 const defaultingPath = "/mutate-nsm-networkservicemesh-io-v1beta1-nsm"

@@ -13,9 +13,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
 
 // What the API server puts around a sentence.
@@ -206,10 +205,6 @@ var _ = Describe("Validation", func() {
 	})
 
 	Context("of a change", func() {
-		patch := func(ctx context.Context, version, spec string) error {
-			return admin.Patch(ctx, nsm(version, `{}`), client.RawPatch("application/merge-patch+json", []byte(`{"spec":`+spec+`}`)))
-		}
-
 		DescribeTable("warns of releases that are known to break something", func(ctx SpecContext, from, to string, messages ...string) {
 			Expect(admin.Create(ctx, nsm(v1beta1, `{version: `+from+`}`))).To(Succeed())
 			warned.take()
@@ -292,16 +287,45 @@ var _ = Describe("Defaulting", func() {
 		Expect(admin.Create(ctx, object)).To(Succeed())
 		Expect(spec(object)).To(Equal(spec(nsm(v1alpha1, `{version: v1.18.0, forwarders: [{Name: forwarder-vpp}]}`))))
 	})
-	It("does not move the release of an NSM that exists", func(ctx SpecContext) {
+	It("lets the same file be applied again, with a forwarder more", func(ctx SpecContext) {
+		Expect(admin.Create(ctx, nsm(v1beta1, `{forwarders: [{type: vpp}]}`))).To(Succeed())
+		// What "kubectl apply" makes of a file without names: the list as a whole.
+		Expect(patch(ctx, v1beta1, `{"forwarders":[{"type":"vpp"}]}`)).To(Succeed())
+		Expect(patch(ctx, v1beta1, `{"forwarders":[{"type":"vpp"},{"type":"ovs"}]}`)).To(Succeed())
+		Expect(spec(in(ctx, v1beta1, nsm(v1beta1, `{}`)))).To(Equal(spec(nsm(v1beta1,
+			`{version: v1.18.0, forwarders: [{type: vpp, name: forwarder-vpp}, {type: ovs, name: forwarder-ovs}]}`))))
+	})
+	DescribeTable("does not move the release of an NSM that exists", func(ctx SpecContext, version string) {
 		object := nsm(v1beta1, `{version: v1.17.0}`)
 		Expect(admin.Create(ctx, object)).To(Succeed())
-		var typed nsmv1beta1.NSM
-		Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), &typed)).To(Succeed())
-		typed.Spec.LogLevel = "DEBUG"
-		Expect(admin.Update(ctx, &typed)).To(Succeed())
-		Expect(typed.Spec.Version).To(Equal("v1.17.0"))
+		current := in(ctx, version, object)
+		// "kubectl replace" with a file that does not tell the release.
+		Expect(unstructured.SetNestedMap(current.Object, map[string]any{}, "spec")).To(Succeed())
+		current.SetAnnotations(nil)
+		Expect(admin.Update(ctx, current)).To(Succeed())
+		Expect(spec(in(ctx, v1beta1, object))).To(HaveKeyWithValue("version", "v1.17.0"))
+	},
+		Entry("in v1beta1", v1beta1),
+		Entry("in v1alpha1", v1alpha1),
+	)
+	It("leaves mistakes in a change to those who can tell them", func(ctx SpecContext) {
+		Expect(admin.Create(ctx, nsm(v1beta1, `{}`))).To(Succeed())
+		for changed, message := range map[string]string{
+			`{"forwarders":7}`:                               `spec.forwarders: Invalid value: "integer"`,
+			`{"forwarders":[7]}`:                             `spec.forwarders[0]: Invalid value: "integer"`,
+			`{"forwarders":[{"name":"a"}]}`:                  "spec.forwarders[0].type: Required value",
+			`{"version":1.18}`:                               `spec.version: Invalid value: "number"`,
+			`{"forwarders":[{"type":"vpp"},{"type":"vpp"}]}`: `spec.forwarders[1]: Duplicate value: {"name":"forwarder-vpp"}`,
+		} {
+			Expect(patch(ctx, v1beta1, changed)).To(MatchError(ContainSubstring(message)), changed)
+		}
 	})
 })
+
+// patch merges a spec into the NSM that there is.
+func patch(ctx context.Context, version, spec string) error {
+	return admin.Patch(ctx, nsm(version, `{}`), client.RawPatch("application/merge-patch+json", []byte(`{"spec":`+spec+`}`)))
+}
 
 // withoutWebhooks does something while the API server calls no admission webhook.
 func withoutWebhooks(ctx context.Context, do func()) {

@@ -305,8 +305,8 @@ type ForwarderSpec struct {
 	ComponentSpec `json:",inline"`
 
 	// name of the forwarder and of its DaemonSet, unique in the mesh. Where it
-	// is absent at creation the operator writes "forwarder-<type>"; server-side
-	// apply needs it given.
+	// is absent the operator writes "forwarder-<type>"; server-side apply needs
+	// it given.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=52
