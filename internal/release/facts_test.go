@@ -56,74 +56,89 @@ func TestEveryRowChangesSomething(t *testing.T) {
 	}
 }
 
-// Each case is a fact on both sides of the release that changed it, read off
-// NSM's manifests, or the code where a row says so.
+// edge is a fact on both sides of the release that changed it.
+type edge struct {
+	from          string
+	name          string
+	fact          func(Facts) any
+	before, after any
+}
+
+// edges are read off NSM's manifests, or the code where a row says so.
+var edges = []edge{
+	{"v1.1.1", "registry-k8s log level", func(f Facts) any { return f.RegistryK8s.LogLevel }, false, true},
+	{"v1.1.1", "registry-memory log level", func(f Facts) any { return f.RegistryMemory.LogLevel }, false, true},
+	{"v1.1.1", "nsmgr log level", func(f Facts) any { return f.Nsmgr.LogLevel }, false, true},
+	{"v1.1.1", "forwarder-sriov log level", func(f Facts) any { return f.SRIOV.LogLevel }, false, true},
+	{"v1.1.1", "exclude-prefixes", func(f Facts) any { return f.ExcludePrefixes.Exists() }, false, true},
+	{"v1.1.1", "exclude-prefixes limits", func(f Facts) any { return f.ExcludePrefixes.Limits }, Resources{}, Resources{CPU: "75m", Memory: "40Mi"}},
+	{"v1.1.1", "nsmgr requests", func(f Facts) any { return f.Nsmgr.Requests }, Resources{}, Resources{CPU: "200m", Memory: "100Mi"}},
+	{"v1.1.1", "nsmgr limits", func(f Facts) any { return f.Nsmgr.Limits }, Resources{CPU: "200m", Memory: "60Mi"}, Resources{CPU: "400m", Memory: "200Mi"}},
+	{"v1.1.1", "registry-k8s requests", func(f Facts) any { return f.RegistryK8s.Requests }, Resources{}, Resources{CPU: "100m"}},
+	{"v1.1.1", "registry-k8s limits", func(f Facts) any { return f.RegistryK8s.Limits }, Resources{CPU: "100m", Memory: "40Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
+	{"v1.1.1", "registry-memory requests", func(f Facts) any { return f.RegistryMemory.Requests }, Resources{}, Resources{CPU: "100m"}},
+	{"v1.1.1", "registry-memory limits", func(f Facts) any { return f.RegistryMemory.Limits }, Resources{CPU: "100m", Memory: "20Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
+	{"v1.1.1", "registry-memory proxy", func(f Facts) any { return f.RegistryMemoryProxyURL }, "registry-proxy-svc:5003", "nsmgr-proxy:5004"},
+	{"v1.1.1", "registry-k8s proxy, unchanged", func(f Facts) any { return f.RegistryK8sProxyURL }, "nsmgr-proxy:5004", "nsmgr-proxy:5004"},
+	{"v1.1.1", "forwarder-vpp limits", func(f Facts) any { return f.VPP.Limits }, Resources{CPU: "500m", Memory: "400Mi"}, Resources{CPU: "500m", Memory: "500Mi"}},
+	{"v1.1.1", "forwarder-vpp device mounts", func(f Facts) any { return f.VPPDeviceMounts }, false, true},
+	{"v1.1.1", "forwarder DNS policy", func(f Facts) any { return f.ForwarderDNSPolicy }, false, true},
+	{"v1.1.1", "forwarder-sriov requests", func(f Facts) any { return f.SRIOV.Requests }, Resources{}, Resources{CPU: "200m"}},
+	{"v1.1.1", "forwarder-sriov limits", func(f Facts) any { return f.SRIOV.Limits }, Resources{CPU: "200m", Memory: "40Mi"}, Resources{CPU: "400m", Memory: "40Mi"}},
+	{"v1.1.1", "forwarder-ovs", func(f Facts) any { return f.OVS.Exists() }, false, true},
+	{"v1.1.1", "forwarders are endpoints", func(f Facts) any { return f.ForwarderEndpoints }, false, true},
+	{"v1.3.0", "probe timings", func(f Facts) any { return f.ProbeTimings }, false, true},
+	{"v1.3.0", "forwarder-vpp host PID", func(f Facts) any { return f.VPPHostPID }, false, true},
+	{"v1.3.0", "forwarder-vpp external mount", func(f Facts) any { return f.VPPExternalMount }, false, true},
+	{"v1.3.1", "forwarder-vpp CPU limit", func(f Facts) any { return f.VPP.Limits.CPU }, "500m", "525m"},
+	{"v1.4.0", "forwarder-ovs limits", func(f Facts) any { return f.OVS.Limits }, Resources{CPU: "2", Memory: "1Gi"}, Resources{Memory: "1Gi"}},
+	{
+		"v1.6.2", "nsmgr's address",
+		func(f Facts) any { return f.NsmgrListenOn },
+		"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://:5001",
+		"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001",
+	},
+	{
+		"v1.6.2", "nsmgr's probe",
+		func(f Facts) any { return f.NsmgrProbeAddress }, ":5001", "unix:///var/lib/networkservicemesh/nsm.io.sock",
+	},
+	{"v1.6.2", "registry-k8s prefix", func(f Facts) any { return f.RegistryK8s.EnvPrefix }, "REGISTRY_K8S_", "NSM_"},
+	{"v1.6.2", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "40Mi", "260Mi"},
+	{"v1.6.2", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "", "100Mi"},
+	{"v1.7.0", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "260Mi", "40Mi"},
+	{"v1.7.0", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "100Mi", ""},
+	{"v1.7.1", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "40Mi", "260Mi"},
+	{"v1.7.1", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "", "100Mi"},
+	{"v1.8.0", "registry-memory's probe", func(f Facts) any { return f.RegistryMemoryProbe }, false, true},
+	{"v1.9.0", "forwarder-vpp memory request", func(f Facts) any { return f.VPP.Requests.Memory }, "", "350Mi"},
+	{"v1.9.0", "forwarder-vpp init", func(f Facts) any { return f.VPPInit }, false, true},
+	{"v1.11.0", "metrics export interval", func(f Facts) any { return f.MetricsExportInterval }, false, true},
+	{"v1.13.1", "registry-memory prefix", func(f Facts) any { return f.RegistryMemory.EnvPrefix }, "REGISTRY_MEMORY_", "NSM_"},
+	{"v1.13.1", "OpenTelemetry endpoint", func(f Facts) any { return f.OpenTelemetryEndpointEnv }, "OPENTELEMETRYENDPOINT", "OPEN_TELEMETRY_ENDPOINT"},
+	{"v1.13.1", "forwarder-ovs bridge", func(f Facts) any { return f.OVSBridgeEnv }, "BRIDGENAME", "BRIDGE_NAME"},
+	{"v1.14.0", "pprof", func(f Facts) any { return f.Pprof }, false, true},
+	{"v1.14.0", "Prometheus", func(f Facts) any { return f.Prometheus }, false, true},
+	{
+		"v1.16.0", "nsmgr's address",
+		func(f Facts) any { return f.NsmgrListenOn },
+		"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001",
+		"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://$(POD_IP):5001",
+	},
+	{"v1.1.1", "nsmgr-proxy's log level", func(f Facts) any { return f.NsmgrProxy.LogLevel }, false, true},
+	{"v1.1.1", "map-ip's memory", func(f Facts) any { return f.MapIP.Limits.Memory }, "10Mi", "25Mi"},
+	{"v1.1.1", "map-ip's node name", func(f Facts) any { return f.MapIPNodeNameEnv }, "", "NSM_NODENAME"},
+	{"v1.1.1", "registry-proxy's requests", func(f Facts) any { return f.RegistryProxy.Requests }, Resources{}, Resources{CPU: "100m"}},
+	{"v1.2.0", "the webhook's NSM_ENVS", func(f Facts) any { return f.WebhookClientEnv }, false, true},
+	{"v1.6.0", "the webhook's role", func(f Facts) any { return f.WebhookReadsNamespaces }, false, true},
+	{"v1.10.0", "the CSI driver", func(f Facts) any { return f.CSIDriver }, false, true},
+	{"v1.11.0", "the webhook's NSM_SIDECAR_*", func(f Facts) any { return f.WebhookClientResources }, false, true},
+	{"v1.12.0", "the webhook's certificate", func(f Facts) any { return f.WebhookCertificate }, false, true},
+	{"v1.13.1", "map-ip's node name", func(f Facts) any { return f.MapIPNodeNameEnv }, "NSM_NODENAME", "NSM_NODE_NAME"},
+	{"v1.13.1", "map-ip's output", func(f Facts) any { return f.MapIPOutputEnv }, "NSM_OUTPUTPATH", "NSM_OUTPUT_PATH"},
+}
+
 func TestFactsAtTheEdges(t *testing.T) {
-	for _, tc := range []struct {
-		from          string
-		name          string
-		fact          func(Facts) any
-		before, after any
-	}{
-		{"v1.1.1", "registry-k8s log level", func(f Facts) any { return f.RegistryK8s.LogLevel }, false, true},
-		{"v1.1.1", "registry-memory log level", func(f Facts) any { return f.RegistryMemory.LogLevel }, false, true},
-		{"v1.1.1", "nsmgr log level", func(f Facts) any { return f.Nsmgr.LogLevel }, false, true},
-		{"v1.1.1", "forwarder-sriov log level", func(f Facts) any { return f.SRIOV.LogLevel }, false, true},
-		{"v1.1.1", "exclude-prefixes", func(f Facts) any { return f.ExcludePrefixes.Exists() }, false, true},
-		{"v1.1.1", "exclude-prefixes limits", func(f Facts) any { return f.ExcludePrefixes.Limits }, Resources{}, Resources{CPU: "75m", Memory: "40Mi"}},
-		{"v1.1.1", "nsmgr requests", func(f Facts) any { return f.Nsmgr.Requests }, Resources{}, Resources{CPU: "200m", Memory: "100Mi"}},
-		{"v1.1.1", "nsmgr limits", func(f Facts) any { return f.Nsmgr.Limits }, Resources{CPU: "200m", Memory: "60Mi"}, Resources{CPU: "400m", Memory: "200Mi"}},
-		{"v1.1.1", "registry-k8s requests", func(f Facts) any { return f.RegistryK8s.Requests }, Resources{}, Resources{CPU: "100m"}},
-		{"v1.1.1", "registry-k8s limits", func(f Facts) any { return f.RegistryK8s.Limits }, Resources{CPU: "100m", Memory: "40Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
-		{"v1.1.1", "registry-memory requests", func(f Facts) any { return f.RegistryMemory.Requests }, Resources{}, Resources{CPU: "100m"}},
-		{"v1.1.1", "registry-memory limits", func(f Facts) any { return f.RegistryMemory.Limits }, Resources{CPU: "100m", Memory: "20Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
-		{"v1.1.1", "registry-memory proxy", func(f Facts) any { return f.RegistryMemoryProxyURL }, "registry-proxy-svc:5003", "nsmgr-proxy:5004"},
-		{"v1.1.1", "registry-k8s proxy, unchanged", func(f Facts) any { return f.RegistryK8sProxyURL }, "nsmgr-proxy:5004", "nsmgr-proxy:5004"},
-		{"v1.1.1", "forwarder-vpp limits", func(f Facts) any { return f.VPP.Limits }, Resources{CPU: "500m", Memory: "400Mi"}, Resources{CPU: "500m", Memory: "500Mi"}},
-		{"v1.1.1", "forwarder-vpp device mounts", func(f Facts) any { return f.VPPDeviceMounts }, false, true},
-		{"v1.1.1", "forwarder DNS policy", func(f Facts) any { return f.ForwarderDNSPolicy }, false, true},
-		{"v1.1.1", "forwarder-sriov requests", func(f Facts) any { return f.SRIOV.Requests }, Resources{}, Resources{CPU: "200m"}},
-		{"v1.1.1", "forwarder-sriov limits", func(f Facts) any { return f.SRIOV.Limits }, Resources{CPU: "200m", Memory: "40Mi"}, Resources{CPU: "400m", Memory: "40Mi"}},
-		{"v1.1.1", "forwarder-ovs", func(f Facts) any { return f.OVS.Exists() }, false, true},
-		{"v1.1.1", "forwarders are endpoints", func(f Facts) any { return f.ForwarderEndpoints }, false, true},
-		{"v1.3.0", "probe timings", func(f Facts) any { return f.ProbeTimings }, false, true},
-		{"v1.3.0", "forwarder-vpp host PID", func(f Facts) any { return f.VPPHostPID }, false, true},
-		{"v1.3.0", "forwarder-vpp external mount", func(f Facts) any { return f.VPPExternalMount }, false, true},
-		{"v1.3.1", "forwarder-vpp CPU limit", func(f Facts) any { return f.VPP.Limits.CPU }, "500m", "525m"},
-		{"v1.4.0", "forwarder-ovs limits", func(f Facts) any { return f.OVS.Limits }, Resources{CPU: "2", Memory: "1Gi"}, Resources{Memory: "1Gi"}},
-		{
-			"v1.6.2", "nsmgr's address",
-			func(f Facts) any { return f.NsmgrListenOn },
-			"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://:5001",
-			"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001",
-		},
-		{
-			"v1.6.2", "nsmgr's probe",
-			func(f Facts) any { return f.NsmgrProbeAddress }, ":5001", "unix:///var/lib/networkservicemesh/nsm.io.sock",
-		},
-		{"v1.6.2", "registry-k8s prefix", func(f Facts) any { return f.RegistryK8s.EnvPrefix }, "REGISTRY_K8S_", "NSM_"},
-		{"v1.6.2", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "40Mi", "260Mi"},
-		{"v1.6.2", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "", "100Mi"},
-		{"v1.7.0", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "260Mi", "40Mi"},
-		{"v1.7.0", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "100Mi", ""},
-		{"v1.7.1", "registry-k8s memory", func(f Facts) any { return f.RegistryK8s.Limits.Memory }, "40Mi", "260Mi"},
-		{"v1.7.1", "registry-k8s memory request", func(f Facts) any { return f.RegistryK8s.Requests.Memory }, "", "100Mi"},
-		{"v1.8.0", "registry-memory's probe", func(f Facts) any { return f.RegistryMemoryProbe }, false, true},
-		{"v1.9.0", "forwarder-vpp memory request", func(f Facts) any { return f.VPP.Requests.Memory }, "", "350Mi"},
-		{"v1.9.0", "forwarder-vpp init", func(f Facts) any { return f.VPPInit }, false, true},
-		{"v1.11.0", "metrics export interval", func(f Facts) any { return f.MetricsExportInterval }, false, true},
-		{"v1.13.1", "registry-memory prefix", func(f Facts) any { return f.RegistryMemory.EnvPrefix }, "REGISTRY_MEMORY_", "NSM_"},
-		{"v1.13.1", "OpenTelemetry endpoint", func(f Facts) any { return f.OpenTelemetryEndpointEnv }, "OPENTELEMETRYENDPOINT", "OPEN_TELEMETRY_ENDPOINT"},
-		{"v1.13.1", "forwarder-ovs bridge", func(f Facts) any { return f.OVSBridgeEnv }, "BRIDGENAME", "BRIDGE_NAME"},
-		{"v1.14.0", "pprof", func(f Facts) any { return f.Pprof }, false, true},
-		{"v1.14.0", "Prometheus", func(f Facts) any { return f.Prometheus }, false, true},
-		{
-			"v1.16.0", "nsmgr's address",
-			func(f Facts) any { return f.NsmgrListenOn },
-			"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001",
-			"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://$(POD_IP):5001",
-		},
-	} {
+	for _, tc := range edges {
 		t.Run(tc.from+" "+tc.name, func(t *testing.T) {
 			if got := tc.fact(predecessor(t, tc.from).Facts()); got != tc.before {
 				t.Errorf("before: %v, want %v", got, tc.before)
@@ -132,6 +147,20 @@ func TestFactsAtTheEdges(t *testing.T) {
 				t.Errorf("from there on: %v, want %v", got, tc.after)
 			}
 		})
+	}
+}
+
+// Every row has an edge that fails without it.
+func TestEveryRowIsTested(t *testing.T) {
+	var facts Facts
+	for _, row := range rows {
+		before := facts
+		row.change(&facts)
+		if row.from != Oldest().String() && !slices.ContainsFunc(edges, func(e edge) bool {
+			return e.from == row.from && e.fact(before) != e.fact(facts)
+		}) {
+			t.Errorf("row %q of %s: no edge tells it", row.what, row.from)
+		}
 	}
 }
 
