@@ -10,9 +10,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -34,6 +31,7 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/controllers"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
 )
 
@@ -43,7 +41,7 @@ import (
 // remove stays.
 
 const (
-	operatorNamespace = "nsm-operator-system"
+	operatorNamespace = apiserver.OperatorNamespace
 	uncheckedLabel    = "test.example.com/unchecked"
 )
 
@@ -68,54 +66,16 @@ func TestControllers(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	ctrl.SetLogger(GinkgoLogr)
-	environment := &envtest.Environment{BinaryAssetsDirectory: assets()}
-	config, err := environment.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
-
-	adminWatch, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
+	server := apiserver.Start(&envtest.Environment{})
+	var err error
+	adminWatch, err = client.NewWithWatch(server.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	admin = adminWatch
-	install(ctx, environment.KubeConfig)
-	operator, err := environment.AddUser(envtest.User{
-		Name:   "system:serviceaccount:" + operatorNamespace + ":nsm-operator",
-		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + operatorNamespace},
-	}, &rest.Config{QPS: -1})
-	Expect(err).NotTo(HaveOccurred())
-	operatorConfig = operator.Config()
+	server.Install(ctx)
+	operatorConfig = server.Operator()
 	serveWebhooks(ctx)
 	exemptFromValidation(ctx)
 })
-
-// assets is the directory of the control plane's binaries.
-func assets() string {
-	GinkgoHelper()
-	directory := os.Getenv("KUBEBUILDER_ASSETS")
-	if directory == "" {
-		var err error
-		directory, err = filepath.Abs("../bin/k8s")
-		Expect(err).NotTo(HaveOccurred())
-	}
-	for _, name := range []string{"etcd", "kube-apiserver", "kubectl"} {
-		Expect(filepath.Join(directory, name)).To(BeAnExistingFile(), "run make control-plane first")
-	}
-	return directory
-}
-
-// install applies what an operator beside the cluster needs within it.
-func install(ctx context.Context, kubeconfig []byte) {
-	GinkgoHelper()
-	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
-	Expect(os.WriteFile(path, kubeconfig, 0o600)).To(Succeed())
-	for _, args := range [][]string{
-		{"apply", "--server-side", "-k", "../config/local"},
-		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"},
-	} {
-		output, err := exec.CommandContext(ctx, filepath.Join(assets(), "kubectl"), append([]string{"--kubeconfig", path}, args...)...).CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(output))
-	}
-}
 
 // serveWebhooks runs conversion, defaulting and validation for the whole suite,
 // as a replica that does not lead does.

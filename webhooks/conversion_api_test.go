@@ -9,8 +9,6 @@ package webhooks_test
 import (
 	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -37,13 +35,6 @@ func shape(name string) *unstructured.Unstructured {
 	return object
 }
 
-func kubectl(ctx context.Context, args ...string) string {
-	GinkgoHelper()
-	output, err := exec.CommandContext(ctx, filepath.Join(assets(), "kubectl"), append([]string{"--kubeconfig", kubeconfig}, args...)...).CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(output))
-	return string(output)
-}
-
 func mergePatch(patch string) client.Patch {
 	return client.RawPatch("application/merge-patch+json", []byte(patch))
 }
@@ -65,7 +56,7 @@ var _ = Describe("Conversion", func() {
 		text, err := os.ReadFile(sample)
 		Expect(err).NotTo(HaveOccurred())
 		written := parse(string(text))
-		kubectl(ctx, "apply", "-f", sample)
+		server.Kubectl(ctx, "apply", "-f", sample)
 		Expect(in(ctx, v1alpha1, written).GetAnnotations()).To(HaveKey("kubectl.kubernetes.io/last-applied-configuration"))
 		Expect(spec(in(ctx, v1alpha1, written))).To(Equal(spec(written)))
 		Expect(spec(in(ctx, v1beta1, written))).To(Equal(spec(parse(`
@@ -76,10 +67,10 @@ spec:
   forwarders: [{name: vpp, type: vpp}]
   admissionWebhook: {enabled: false}`))))
 
-		Expect(kubectl(ctx, "apply", "-f", sample)).To(ContainSubstring("unchanged"))
+		Expect(server.Kubectl(ctx, "apply", "-f", sample)).To(ContainSubstring("unchanged"))
 		generation := in(ctx, v1beta1, written).GetGeneration()
-		kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-f", sample)
-		kubectl(ctx, "replace", "-f", sample)
+		server.Kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-f", sample)
+		server.Kubectl(ctx, "replace", "-f", sample)
 		Expect(spec(in(ctx, v1alpha1, written))).To(Equal(spec(written)))
 		Expect(in(ctx, v1beta1, written).GetGeneration()).To(Equal(generation), "nothing has changed")
 	})

@@ -8,8 +8,6 @@ package webhooks_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +30,7 @@ import (
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
 )
 
@@ -52,9 +51,7 @@ var (
 	cached client.Reader
 	// warned holds what the API server warned of.
 	warned = &warnings{}
-	// environment is the API server, kubeconfig a file with access to it.
-	environment *envtest.Environment
-	kubeconfig  string
+	server *apiserver.Server
 )
 
 func TestWebhooks(t *testing.T) {
@@ -66,9 +63,7 @@ func TestWebhooks(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	ctrl.SetLogger(GinkgoLogr)
-	environment = &envtest.Environment{
-		BinaryAssetsDirectory: assets(),
+	environment := &envtest.Environment{
 		CRDDirectoryPaths:     []string{"../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 		WebhookInstallOptions: envtest.WebhookInstallOptions{
@@ -77,37 +72,18 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 			IgnoreSchemeConvertible: true,
 		},
 	}
-	config, err := environment.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
-	kubeconfig = filepath.Join(GinkgoT().TempDir(), "kubeconfig")
-	Expect(os.WriteFile(kubeconfig, environment.KubeConfig, 0o600)).To(Succeed())
-
-	serveWebhooks(config)
-	config = rest.CopyConfig(config)
+	server = apiserver.Start(environment)
+	serveWebhooks(server.Config, environment.WebhookInstallOptions)
+	config := rest.CopyConfig(server.Config)
 	config.QPS = -1
 	config.WarningHandlerWithContext = warned
+	var err error
 	admin, err = client.NewWithWatch(config, client.Options{Scheme: newScheme()})
 	Expect(err).NotTo(HaveOccurred())
 	for _, name := range []string{namespace, otherNamespace, "nsm-system"} {
 		Expect(admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
 	}
 })
-
-// assets is the directory of the control plane's binaries.
-func assets() string {
-	GinkgoHelper()
-	directory := os.Getenv("KUBEBUILDER_ASSETS")
-	if directory == "" {
-		var err error
-		directory, err = filepath.Abs("../bin/k8s")
-		Expect(err).NotTo(HaveOccurred())
-	}
-	for _, name := range []string{"etcd", "kube-apiserver", "kubectl"} {
-		Expect(filepath.Join(directory, name)).To(BeAnExistingFile(), "run make control-plane first")
-	}
-	return directory
-}
 
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
@@ -117,9 +93,8 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-func serveWebhooks(config *rest.Config) {
+func serveWebhooks(config *rest.Config, options envtest.WebhookInstallOptions) {
 	GinkgoHelper()
-	options := environment.WebhookInstallOptions
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  newScheme(),
 		Metrics: metricsserver.Options{BindAddress: "0"},

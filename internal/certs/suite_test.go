@@ -8,9 +8,6 @@ package certs_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -22,13 +19,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 const (
-	namespace  = "nsm-operator-system"
+	namespace  = apiserver.OperatorNamespace
 	crdName    = "nsms.nsm.networkservicemesh.io"
 	secretName = "nsm-operator-webhook-cert"
 )
@@ -39,7 +37,7 @@ var (
 	// operatorConfig is the operator's access, with exactly the shipped roles.
 	operatorConfig *rest.Config
 	// kubectl runs the kubectl that was built.
-	kubectl func(ctx context.Context, args ...string)
+	kubectl func(ctx context.Context, args ...string) string
 )
 
 func TestCerts(t *testing.T) {
@@ -49,36 +47,17 @@ func TestCerts(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	ctrl.SetLogger(GinkgoLogr)
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		var err error
-		assets, err = filepath.Abs("../../bin/k8s")
-		Expect(err).NotTo(HaveOccurred())
-	}
-	Expect(filepath.Join(assets, "kube-apiserver")).To(BeAnExistingFile(), "run make control-plane first")
-	environment := &envtest.Environment{BinaryAssetsDirectory: assets}
-	config, err := environment.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
-
+	server := apiserver.Start(&envtest.Environment{})
 	scheme := runtime.NewScheme()
 	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
-	admin, err = client.New(config, client.Options{Scheme: scheme})
+	var err error
+	admin, err = client.New(server.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
-	kubeconfig := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
-	Expect(os.WriteFile(kubeconfig, environment.KubeConfig, 0o600)).To(Succeed())
-	kubectl = func(ctx context.Context, args ...string) {
-		GinkgoHelper()
-		output, err := exec.CommandContext(ctx, filepath.Join(assets, "kubectl"), append([]string{"--kubeconfig", kubeconfig}, args...)...).CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(output))
-	}
-	operator, err := environment.AddUser(envtest.User{Name: "system:serviceaccount:" + namespace + ":nsm-operator"}, &rest.Config{QPS: -1})
-	Expect(err).NotTo(HaveOccurred())
-	operatorConfig = operator.Config()
-	kubectl(ctx, "apply", "--server-side", "-k", "../../config/local")
+	kubectl = server.Kubectl
+	operatorConfig = server.Operator()
+	server.Install(ctx)
 })
 
 // calls is how the API server is told to call the webhooks: by the CRD, and by

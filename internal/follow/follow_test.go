@@ -10,8 +10,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,11 +22,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/networkservicemesh/nsm-operator/internal/follow"
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 var (
@@ -47,20 +45,9 @@ func TestFollow(t *testing.T) {
 }
 
 var _ = BeforeSuite(func() {
-	ctrl.SetLogger(GinkgoLogr)
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		var err error
-		assets, err = filepath.Abs("../../bin/k8s")
-		Expect(err).NotTo(HaveOccurred())
-	}
-	Expect(filepath.Join(assets, "kube-apiserver")).To(BeAnExistingFile(), "run make control-plane first")
-	environment := &envtest.Environment{BinaryAssetsDirectory: assets}
-	config, err := environment.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
-	config = rest.CopyConfig(config)
+	config := rest.CopyConfig(apiserver.Start(&envtest.Environment{}).Config)
 	config.Wrap(countWatches)
+	var err error
 	admin, err = client.NewWithWatch(config, client.Options{})
 	Expect(err).NotTo(HaveOccurred())
 })

@@ -142,7 +142,7 @@ var _ = Describe("The certificate of the webhooks", Ordered, func() {
 			{"replace", "-k", "../../config/webhook"},
 			{"replace", "-k", "../../config/crd"},
 		} {
-			kubectl(ctx, args...)
+			server.Kubectl(ctx, args...)
 			Eventually(func() []string { return bundles(ctx) }).Should(Equal(told))
 			Eventually(func() *apiextensionsv1.CustomResourceConversion { return getCRD(ctx).Spec.Conversion }).Should(Equal(conversion))
 		}

@@ -23,7 +23,7 @@ func storedVersions(ctx context.Context) map[string]string {
 	const prefix = "/registry/nsm.networkservicemesh.io/nsms/"
 	question, err := json.Marshal(map[string][]byte{"key": []byte(prefix), "range_end": []byte(prefix[:len(prefix)-1] + "0")})
 	Expect(err).NotTo(HaveOccurred())
-	url := environment.ControlPlane.Etcd.URL.JoinPath("/v3/kv/range").String()
+	url := server.Environment.ControlPlane.Etcd.URL.JoinPath("/v3/kv/range").String()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(question))
 	Expect(err).NotTo(HaveOccurred())
 	answer, err := http.DefaultClient.Do(request)

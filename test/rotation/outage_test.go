@@ -31,6 +31,7 @@ import (
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/controllers"
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
@@ -196,8 +197,8 @@ func setReady(ctx context.Context, namespace string) {
 func startControllerManager(ctx context.Context) {
 	GinkgoHelper()
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	command := exec.CommandContext(running, filepath.Join(assets(), "kube-controller-manager"),
-		"--kubeconfig", kubeconfig(), "--controllers", "namespace-controller,garbage-collector-controller",
+	command := exec.CommandContext(running, filepath.Join(apiserver.Assets(), "kube-controller-manager"),
+		"--kubeconfig", server.Kubeconfig, "--controllers", "namespace-controller,garbage-collector-controller",
 		"--leader-elect=false", "--secure-port=0")
 	Expect(command.Start()).To(Succeed())
 	DeferCleanup(func() {

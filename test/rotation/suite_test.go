@@ -12,9 +12,6 @@ package rotation_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -27,22 +24,22 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 const (
-	operatorNamespace = "nsm-operator-system"
+	operatorNamespace = apiserver.OperatorNamespace
 	secretName        = "nsm-operator-webhook-cert"
 	crdName           = "nsms.nsm.networkservicemesh.io"
 )
 
 var (
-	environment *envtest.Environment
+	server *apiserver.Server
 	// admin may do everything, and is never throttled.
 	admin       client.WithWatch
 	adminConfig *rest.Config
@@ -60,25 +57,15 @@ func TestRotation(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	ctrl.SetLogger(GinkgoLogr)
-	environment = &envtest.Environment{BinaryAssetsDirectory: assets()}
-	config, err := environment.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
-
-	adminConfig = rest.CopyConfig(config)
+	server = apiserver.Start(&envtest.Environment{})
+	adminConfig = rest.CopyConfig(server.Config)
 	adminConfig.QPS = -1
+	var err error
 	admin, err = client.NewWithWatch(adminConfig, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-	kubectl(ctx, "apply", "--server-side", "-k", "../../config/local")
-	kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+	server.Install(ctx)
 	allowUnvalidated(ctx)
-	operator, err := environment.AddUser(envtest.User{
-		Name:   "system:serviceaccount:" + operatorNamespace + ":nsm-operator",
-		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + operatorNamespace},
-	}, &rest.Config{QPS: -1})
-	Expect(err).NotTo(HaveOccurred())
-	operatorConfig = operator.Config()
+	operatorConfig = server.Operator()
 })
 
 // unvalidated is a label of namespaces in which NSMs may be what validation does
@@ -96,36 +83,6 @@ func allowUnvalidated(ctx context.Context) {
 		configuration.Webhooks[0].NamespaceSelector = validated
 		g.Expect(admin.Update(ctx, &configuration)).To(Succeed())
 	}).Should(Succeed())
-}
-
-// assets is the directory of the control plane's binaries.
-func assets() string {
-	GinkgoHelper()
-	directory := os.Getenv("KUBEBUILDER_ASSETS")
-	if directory == "" {
-		var err error
-		directory, err = filepath.Abs("../../bin/k8s")
-		Expect(err).NotTo(HaveOccurred())
-	}
-	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kubectl"} {
-		Expect(filepath.Join(directory, name)).To(BeAnExistingFile(), "run make control-plane first")
-	}
-	return directory
-}
-
-// kubectl runs as the admin.
-func kubectl(ctx context.Context, args ...string) {
-	GinkgoHelper()
-	command := exec.CommandContext(ctx, filepath.Join(assets(), "kubectl"), append([]string{"--kubeconfig", kubeconfig()}, args...)...)
-	output, err := command.CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(output))
-}
-
-func kubeconfig() string {
-	GinkgoHelper()
-	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
-	Expect(os.WriteFile(path, environment.KubeConfig, 0o600)).To(Succeed())
-	return path
 }
 
 func newScheme() *runtime.Scheme {

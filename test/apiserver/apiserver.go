@@ -1,0 +1,103 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Package apiserver runs a real API server for a suite of tests, and in it what
+// the operator is shipped with: its definitions, and exactly its rights.
+package apiserver
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// OperatorNamespace is the operator's own.
+const OperatorNamespace = "nsm-operator-system"
+
+// Server is an API server with its etcd, and nothing else: no controller runs.
+type Server struct {
+	// Config is an admin's access.
+	Config *rest.Config
+	// Kubeconfig is a file with the same access.
+	Kubeconfig string
+	// Environment that the server was started in.
+	Environment *envtest.Environment
+}
+
+// Start runs an API server until the end of the suite. It may be told more of its
+// environment.
+func Start(environment *envtest.Environment) *Server {
+	GinkgoHelper()
+	ctrl.SetLogger(GinkgoLogr)
+	environment.BinaryAssetsDirectory = Assets()
+	config, err := environment.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
+	kubeconfig := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	Expect(os.WriteFile(kubeconfig, environment.KubeConfig, 0o600)).To(Succeed())
+	return &Server{Config: config, Kubeconfig: kubeconfig, Environment: environment}
+}
+
+// Assets is the directory of the control plane's binaries.
+func Assets() string {
+	GinkgoHelper()
+	directory := os.Getenv("KUBEBUILDER_ASSETS")
+	if directory == "" {
+		directory = filepath.Join(root(), "bin", "k8s")
+	}
+	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kubectl"} {
+		Expect(filepath.Join(directory, name)).To(BeAnExistingFile(), "run make control-plane first")
+	}
+	return directory
+}
+
+// root of the repository: a test runs in the directory of its package.
+func root() string {
+	GinkgoHelper()
+	directory, err := os.Getwd()
+	Expect(err).NotTo(HaveOccurred())
+	for {
+		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
+			return directory
+		}
+		Expect(directory).NotTo(Equal(filepath.Dir(directory)), "go.mod is above every package")
+		directory = filepath.Dir(directory)
+	}
+}
+
+// Kubectl runs the kubectl that was built, as an admin, and returns what it says.
+func (s *Server) Kubectl(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	command := exec.CommandContext(ctx, filepath.Join(Assets(), "kubectl"), append([]string{"--kubeconfig", s.Kubeconfig}, args...)...)
+	output, err := command.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(output))
+	return string(output)
+}
+
+// Install applies what an operator beside the cluster needs within it.
+func (s *Server) Install(ctx context.Context) {
+	GinkgoHelper()
+	s.Kubectl(ctx, "apply", "--server-side", "-k", filepath.Join(root(), "config", "local"))
+	s.Kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+}
+
+// Operator is the operator's access, never throttled.
+func (s *Server) Operator() *rest.Config {
+	GinkgoHelper()
+	user, err := s.Environment.AddUser(envtest.User{
+		Name:   "system:serviceaccount:" + OperatorNamespace + ":nsm-operator",
+		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + OperatorNamespace},
+	}, &rest.Config{QPS: -1})
+	Expect(err).NotTo(HaveOccurred())
+	return user.Config()
+}
