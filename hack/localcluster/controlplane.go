@@ -27,6 +27,7 @@ type cluster struct {
 	assets  string // directory of the binaries
 	dir     string // directory of everything that a run writes
 	nodes   int
+	audited string   // user whose requests are logged; "" for nobody's
 	lock    *os.File // held open: closing it would give the directory away
 	ca      *authority
 	api     *api
@@ -110,7 +111,11 @@ func (c *cluster) startAPIServer() error {
 	if err := c.writeKeys(); err != nil {
 		return err
 	}
-	err = c.startBinary("kube-apiserver", 2*time.Second, // it would take a minute, for clients that are gone
+	audit, err := c.auditArguments()
+	if err != nil {
+		return err
+	}
+	err = c.startBinary("kube-apiserver", 2*time.Second, append(audit, // it would take a minute, for clients that are gone
 		"--etcd-servers="+c.etcdURL,
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[0]),
 		"--endpoint-reconciler-type=none", // endpoints may not be loopback addresses
@@ -124,7 +129,7 @@ func (c *cluster) startAPIServer() error {
 		"--enable-aggregator-routing=true", // no kube-proxy here: Services are resolved to their endpoints
 		"--allow-privileged=true",          // forwarders are privileged
 		"--profiling=false",
-	)
+	)...)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ func (c *cluster) addFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.assets, "assets", "bin/k8s", "directory of the control plane's binaries")
 	flags.StringVar(&c.dir, "dir", ".local", "directory for kubeconfig, logs and data")
 	flags.IntVar(&c.nodes, "nodes", 3, "number of simulated nodes")
+	c.addAuditFlag(flags)
 }
 
 // prepare checks the settings and claims the directory; from here on, down has to be called.
