@@ -36,7 +36,7 @@ import (
 
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
-// +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=events,verbs=create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,verbs=create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,resourceNames=nsm-operator,verbs=get;update
 

@@ -30,8 +30,8 @@ import (
 // The names of SCCs hold the namespace of their mesh, so none can be named here;
 // docs/security.md tells what that comes to.
 //
-// +kubebuilder:rbac:groups=security.openshift.io,resources=securitycontextconstraints,verbs=get;list;watch;create;patch;delete;use
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=security.openshift.io,resources=securitycontextconstraints,verbs=list;watch;create;patch;delete;use
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=list;watch;create;patch;delete
 
 // clientNamespaces lists the namespaces whose pods may use the clients' SCC, by
 // name. Namespaces are cached, and watched, from the first mesh on that selects

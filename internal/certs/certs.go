@@ -56,10 +56,11 @@ const (
 	serviceName                 = "nsm-operator-service"
 )
 
-// Each object is known by its name; no others can be read or written.
+// Each object is known by its name; no others can be read or written. The
+// MutatingWebhookConfiguration is not among these rules: NSM's own admission
+// webhook needs the same and more of such objects of any name.
 //
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;patch
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingwebhookconfigurations,resourceNames=nsm-operator-defaults,verbs=get;watch;patch
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,resourceNames=nsm-operator-validation,verbs=get;watch;patch
 // +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,verbs=create
 // +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,resourceNames=nsm-operator-webhook-cert,verbs=get;watch;update
