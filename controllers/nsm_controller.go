@@ -69,7 +69,8 @@ type NSMReconciler struct {
 
 // The operator's own permissions: what it reads and writes, and what it hands
 // on to the components of the mesh, since nobody may grant what he has not. What
-// is read through the cache is listed and watched, and never got.
+// is read through the cache is listed and watched, and never got. test/e2e fails
+// for a permission that is neither used nor handed on.
 //
 // +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms/status,verbs=patch

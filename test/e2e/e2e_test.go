@@ -150,30 +150,49 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 
 // start runs what "make run" runs, in a directory of its own, until Available.
 func start(ctx SpecContext) {
+	launch(ctx, `(?m)^Available`, "run", "--manager", "bin/manager", "--config", "config/local", "--sample", oldSample)
+}
+
+// launch runs the launcher, in a directory of its own, until it says what it is
+// expected to, and to the end of the specs that share it.
+func launch(ctx SpecContext, says, command string, args ...string) {
+	GinkgoHelper()
 	var err error
 	root, err = filepath.Abs("../..")
 	Expect(err).NotTo(HaveOccurred())
 	bin := filepath.Join(root, "bin")
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		assets = filepath.Join(bin, "k8s")
-	}
-	Expect(filepath.Join(assets, "kube-controller-manager")).To(BeAnExistingFile(), "run make control-plane first")
 	for _, built := range []string{"localcluster", "manager"} {
 		Expect(filepath.Join(bin, built)).To(BeAnExistingFile(), "run make control-plane build first")
 	}
 
 	directory = GinkgoT().TempDir()
-	command := exec.Command(filepath.Join(bin, "localcluster"), "run", "--dir", directory, "--assets", assets,
-		"--manager", filepath.Join(bin, "manager"), "--config", "config/local", "--sample", oldSample)
-	command.Dir = root
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	launcher, err = gexec.Start(command, GinkgoWriter, GinkgoWriter)
+	process := exec.Command(filepath.Join(bin, "localcluster"),
+		append([]string{command, "--dir", directory, "--assets", assets()}, args...)...)
+	process.Dir = root
+	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	launcher, err = gexec.Start(process, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { launcher.Interrupt().Wait(30 * time.Second) })
-	Eventually(launcher).WithContext(ctx).WithTimeout(60 * time.Second).Should(gbytes.Say(`(?m)^Available`))
+	started := launcher
+	DeferCleanup(func() { started.Interrupt().Wait(30 * time.Second) })
+	Eventually(launcher).WithContext(ctx).WithTimeout(60 * time.Second).Should(gbytes.Say(says))
+	connect()
+}
 
-	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(directory, "kubeconfig"))
+// assets is the directory of the control plane's binaries.
+func assets() string {
+	GinkgoHelper()
+	found := os.Getenv("KUBEBUILDER_ASSETS")
+	if found == "" {
+		found = filepath.Join(root, "bin", "k8s")
+	}
+	Expect(filepath.Join(found, "kube-controller-manager")).To(BeAnExistingFile(), "run make control-plane first")
+	return found
+}
+
+// connect makes the administrator's clients.
+func connect() {
+	GinkgoHelper()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig())
 	Expect(err).NotTo(HaveOccurred())
 	config.QPS, config.WarningHandler = -1, rest.NoWarnings{}
 	admin, err = client.New(config, client.Options{})
@@ -182,14 +201,18 @@ func start(ctx SpecContext) {
 	objects = metadata.NewForConfigOrDie(config)
 }
 
-// kubectl runs the kubectl that was built.
-func kubectl(ctx context.Context, args ...string) {
+// kubeconfig is the file of the administrator.
+func kubeconfig() string { return filepath.Join(directory, "kubeconfig") }
+
+// kubectl runs the kubectl that was built, and returns what it says.
+func kubectl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
-	command := exec.CommandContext(ctx, filepath.Join(root, "bin", "k8s", "kubectl"), args...)
+	command := exec.CommandContext(ctx, filepath.Join(assets(), "kubectl"), args...)
 	command.Dir = root
-	command.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(directory, "kubeconfig"))
+	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig())
 	output, err := command.CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(output))
+	return string(output)
 }
 
 func waitAvailable(ctx context.Context) {

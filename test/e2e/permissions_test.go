@@ -1,0 +1,266 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// held are the permissions that no request of these specs can show, and why the
+// operator has them. What it hands on to the components of a mesh is not among
+// them: that is read from the roles that it makes.
+var held = map[permission]string{
+	{
+		role: clusterRole, group: "nsm.networkservicemesh.io", resource: "nsms/finalizers", verb: "update",
+	}: "The admission plugin OwnerReferencesPermissionEnforcement, which OpenShift runs and Kubernetes does not by default, " +
+		"asks for it, within the API server, of who makes an object with an owner and blockOwnerDeletion.",
+	{
+		role: clusterRole, group: "nsm.networkservicemesh.io", resource: "nsms", verb: "get",
+	}: "The migration of what is stored reads an NSM again when somebody else writes it in the same moment.",
+}
+
+// The operator is walked through all that it can do, with the roles that it is
+// shipped with, while the API server writes down what it asks for: least
+// privilege means that it does ask for each thing that it may.
+var _ = Describe("The operator's permissions", Ordered, func() {
+	const (
+		oldMesh    = "test/e2e/testdata/old.yaml"
+		everything = "test/e2e/testdata/everything.yaml"
+	)
+	var (
+		running *operator
+		// webhooks is the address at which both lives of the operator serve them.
+		webhooks string
+		// handedOn are the rules of all roles that the operator has made.
+		handedOn []permission
+	)
+
+	BeforeAll(func(ctx SpecContext) {
+		launch(ctx, "control plane .* is up", "up", "--audit", "system:serviceaccount:"+operatorNamespace+":"+operatorAccount)
+		kubectl(ctx, "apply", "--server-side", "-k", "config/local")
+		kubectl(ctx, "apply", "-f", "test/e2e/testdata/crds.yaml")
+		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		// As if an earlier operator had stored NSMs in its version.
+		kubectl(ctx, "patch", "crd", "nsms.nsm.networkservicemesh.io", "--subresource=status", "--type=merge",
+			"-p", `{"status":{"storedVersions":["v1alpha1","v1beta1"]}}`)
+		webhooks = freeAddresses(1)[0]
+		running = startOperator(ctx, webhooks)
+		DeferCleanup(func() { running.stop() })
+	})
+
+	It("let it tell why a mesh is down", func(ctx SpecContext) {
+		kubectl(ctx, "label", "namespace", namespace, "--overwrite", "pod-security.kubernetes.io/enforce=restricted")
+		kubectl(ctx, "apply", "-f", oldMesh)
+		Eventually(func() string {
+			return kubectl(ctx, "get", "nsm", "old", "-n", namespace, "-o", "jsonpath={.status.conditions}")
+		}).WithTimeout(time.Minute).WithPolling(500 * time.Millisecond).Should(ContainSubstring("violates PodSecurity"))
+		handedOn = append(handedOn, madeRoles(ctx)...)
+	})
+
+	It("let it clean up behind a webhook that has registered itself", func(ctx SpecContext) {
+		kubectl(ctx, "delete", "nsm", "old", "-n", namespace, "--timeout=20s")
+		Expect(ours(ctx)).To(BeEmpty())
+		var left admissionregistrationv1.MutatingWebhookConfigurationList
+		Expect(admin.List(ctx, &left)).To(Succeed())
+		Expect(left.Items).To(HaveLen(1), "the operator's own")
+	})
+
+	It("let it replace a certificate that somebody damages", func(ctx SpecContext) {
+		secret := &corev1.Secret{}
+		kubectl(ctx, "patch", "secret", "nsm-operator-webhook-cert", "-n", operatorNamespace, "-p", `{"stringData":{"tls.crt":"damaged"}}`)
+		Eventually(func() string {
+			Expect(admin.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: "nsm-operator-webhook-cert"}, secret)).To(Succeed())
+			return string(secret.Data[corev1.TLSCertKey])
+		}).Should(ContainSubstring("BEGIN CERTIFICATE"))
+	})
+
+	It("let it give up and take the lead, now on OpenShift", func(ctx SpecContext) {
+		running.stop()
+		kubectl(ctx, "apply", "--server-side", "-f", openShiftCRD(ctx, "security/v1", "securitycontextconstraints.crd.yaml"))
+		kubectl(ctx, "apply", "--server-side", "-f", openShiftCRD(ctx, "config/v1", "networks-Default.crd.yaml"))
+		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		kubectl(ctx, "apply", "-f", "test/e2e/testdata/network.yaml")
+		// API servers of the oldest Kubernetes that is supported do not stream what
+		// there is before what changes: caches have to list it.
+		running = startOperator(ctx, webhooks, "KUBE_FEATURE_WatchListClient=false")
+	})
+
+	It("let it make a mesh with all that there is", func(ctx SpecContext) {
+		kubectl(ctx, "apply", "-f", everything)
+		kubectl(ctx, "wait", "--for=condition=Available", "nsm/everything", "-n", "nsm-system", "--timeout=30s")
+		Eventually(func() []string { return ours(ctx) }).Should(ContainElements(
+			"clusterproperties /id.k8s.io", "clusterspiffeids /nsm-nsm-system-workloads", "csidrivers /csi.networkservicemesh.io",
+			"mutatingwebhookconfigurations /nsm-mutating-webhook-nsm-system", "rolebindings clients/nsm:nsm-system:client",
+			"secrets nsm-system/admission-webhook-tls", "securitycontextconstraints /nsm-nsm-system-client"))
+		handedOn = append(handedOn, madeRoles(ctx)...)
+	})
+
+	It("let it count what it does again and again", func(ctx SpecContext) {
+		// A Service that goes and comes changes nothing of the NSM, so that it is
+		// the same event.
+		service := &corev1.Service{}
+		key := client.ObjectKey{Namespace: "nsm-system", Name: "registry"}
+		for range 2 {
+			Expect(admin.Get(ctx, key, service)).To(Succeed())
+			gone := service.UID
+			Expect(admin.Delete(ctx, service)).To(Succeed())
+			Eventually(func() bool { return admin.Get(ctx, key, service) == nil && service.UID != gone }).Should(BeTrue())
+		}
+		var told eventsv1.EventList
+		Eventually(func() []eventsv1.Event {
+			Expect(admin.List(ctx, &told, client.InNamespace("nsm-system"))).To(Succeed())
+			return told.Items
+		}).Should(ContainElement(And(HaveField("Reason", "Repaired"), HaveField("Series.Count", BeEquivalentTo(2)))))
+	})
+
+	It("let it take all of that away", func(ctx SpecContext) {
+		kubectl(ctx, "delete", "nsm", "everything", "-n", "nsm-system", "--timeout=20s")
+		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+	})
+
+	It("let it ask who reads its metrics", func(ctx SpecContext) {
+		kubectl(ctx, "create", "clusterrolebinding", "metrics", "--clusterrole=nsm-operator-metrics-reader", "--serviceaccount=default:default")
+		token := strings.TrimSpace(kubectl(ctx, "create", "token", "default", "-n", "default"))
+		Eventually(func() int { return running.scrape(ctx, token) }).Should(Equal(http.StatusOK))
+		running.stop()
+	})
+
+	It("are enough", func() {
+		for _, event := range auditLog() {
+			Expect(event.isRefused()).To(BeFalse(), "%s %s", event.Verb, event.RequestURI)
+		}
+	})
+
+	It("are all needed", func() {
+		shipped, used := shippedPermissions(), usedPermissions(auditLog())
+		Expect(used).NotTo(BeEmpty())
+		var problems []string
+		for _, one := range shipped {
+			if problem := problemOf(one, shipped, used, handedOn); problem != "" {
+				problems = append(problems, one.String()+": "+problem)
+			}
+		}
+		for one := range held {
+			if !slices.Contains(shipped, one) {
+				problems = append(problems, one.String()+": the role does not have it any more; take it from the table of what is held")
+			}
+		}
+		Expect(strings.Join(problems, "\n")).To(BeEmpty())
+	})
+})
+
+// problemOf a permission that is shipped; "" for none.
+func problemOf(one permission, shipped, used, handedOn []permission) string {
+	for _, other := range shipped {
+		if other != one && other.includes(one) {
+			return fmt.Sprintf("adds nothing to %q; remove it from the +kubebuilder:rbac comments", other)
+		}
+	}
+	isUsed, isHandedOn := slices.ContainsFunc(used, one.includes), slices.ContainsFunc(handedOn, one.includes)
+	_, isHeld := held[one]
+	switch {
+	case isHeld && isUsed:
+		return "the operator uses it; take it from the table of what is held"
+	case isHeld && isHandedOn:
+		return "the operator hands it on; take it from the table of what is held"
+	case !isHeld && !isUsed && !isHandedOn:
+		return "the operator never uses it, and hands it on to nobody; remove it from the +kubebuilder:rbac comments, " +
+			"or walk the operator through what needs it"
+	default:
+		return ""
+	}
+}
+
+// The check itself says what is wrong, and of what is right nothing.
+func TestProblemOf(t *testing.T) {
+	g := NewWithT(t)
+	every := permission{role: clusterRole, resource: "pods", verb: "get"}
+	one, own, other := every, every, every
+	one.name, own.role, other.verb = "one", role, "list"
+	for _, used := range []permission{every, one, own} {
+		g.Expect(problemOf(every, []permission{every}, []permission{used}, nil)).To(BeEmpty(), used.String())
+		g.Expect(problemOf(every, []permission{every}, nil, []permission{used})).To(BeEmpty(), used.String())
+	}
+	g.Expect(problemOf(one, []permission{one}, []permission{every}, nil)).To(ContainSubstring("never uses"), "another name may be meant")
+	g.Expect(problemOf(own, []permission{own}, []permission{every}, nil)).To(ContainSubstring("never uses"), "another namespace is meant")
+	g.Expect(problemOf(other, []permission{every, other}, []permission{every}, nil)).To(ContainSubstring("never uses"))
+	for _, narrow := range []permission{one, own} {
+		g.Expect(problemOf(narrow, []permission{narrow, every}, []permission{one, own}, nil)).To(ContainSubstring("adds nothing"))
+	}
+	for excused := range held {
+		g.Expect(problemOf(excused, []permission{excused}, nil, nil)).To(BeEmpty())
+		g.Expect(problemOf(excused, []permission{excused}, []permission{excused}, nil)).To(ContainSubstring("uses it"))
+		g.Expect(problemOf(excused, []permission{excused}, nil, []permission{excused})).To(ContainSubstring("hands it on"))
+	}
+}
+
+// What a request takes is read from its line of the log.
+func TestUses(t *testing.T) {
+	g := NewWithT(t)
+	for line, want := range map[string][]string{
+		`{"verb":"get","requestURI":"/healthz","annotations":{"authorization.k8s.io/decision":"allow"}}`:          nil,
+		`{"verb":"get","objectRef":{"resource":"pods"},"annotations":{"authorization.k8s.io/decision":"forbid"}}`: nil,
+		`{"verb":"patch","objectRef":{"apiGroup":"apps","resource":"daemonsets","subresource":"status","name":"a"},` +
+			`"responseStatus":{"code":200},"annotations":{"authorization.k8s.io/decision":"allow"}}`: {`ClusterRole: patch daemonsets.apps/status "a"`},
+		`{"verb":"patch","objectRef":{"resource":"secrets","namespace":"nsm-operator-system","name":"a"},` +
+			`"responseStatus":{"code":201},"annotations":{"authorization.k8s.io/decision":"allow"}}`: {`Role: patch secrets "a"`, `Role: create secrets "a"`},
+		`{"verb":"create","objectRef":{"resource":"secrets","namespace":"a","name":"a"},` +
+			`"responseStatus":{"code":201},"annotations":{"authorization.k8s.io/decision":"allow"}}`: {`ClusterRole: create secrets`},
+	} {
+		var event auditEvent
+		g.Expect(json.Unmarshal([]byte(line), &event)).To(Succeed())
+		var got []string
+		for _, use := range event.uses() {
+			got = append(got, use.String())
+		}
+		g.Expect(got).To(Equal(want), line)
+	}
+}
+
+// madeRoles are the permissions in the roles that the operator has made: nobody
+// may grant what he has not.
+func madeRoles(ctx context.Context) []permission {
+	GinkgoHelper()
+	var roles rbacv1.ClusterRoleList
+	Expect(admin.List(ctx, &roles, client.MatchingLabels{"app.kubernetes.io/managed-by": "nsm-operator"})).To(Succeed())
+	Expect(roles.Items).NotTo(BeEmpty())
+	var all []permission
+	for _, made := range roles.Items {
+		for _, rule := range made.Rules {
+			all = append(all, permissionsOf(clusterRole, rule)...)
+		}
+	}
+	return all
+}
+
+// openShiftCRD is the file with OpenShift's own definition of a kind.
+func openShiftCRD(ctx context.Context, group, suffix string) string {
+	GinkgoHelper()
+	module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/openshift/api").Output()
+	Expect(err).NotTo(HaveOccurred())
+	found, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(module)), group, "zz_generated.crd-manifests", "*_"+suffix))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(found).To(HaveLen(1))
+	return found[0]
+}
