@@ -125,6 +125,20 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 			HaveKeyWithValue("nsm-registry", 1), HaveKeyWithValue("nsmgr", 3), HaveKeyWithValue("forwarder-vpp", 3)))
 	})
 
+	It("does not take for ready a forwarder that has not registered", func(ctx SpecContext) {
+		forwarders := func(registers string) {
+			kubectl(ctx, "patch", "nsm", "nsm-sample", "-n", namespace, "--type=merge", "-p",
+				`{"spec":{"forwarders":[{"type":"vpp","podAnnotations":{"localcluster/registers":"`+registers+`"}}]}}`)
+		}
+		forwarders("false")
+		Eventually(func() string {
+			return kubectl(ctx, "get", "nsm", "nsm-sample", "-n", namespace, "-o",
+				`jsonpath={.status.forwarders} {.status.conditions[?(@.type=="ForwardersReady")].message}`)
+		}).Should(MatchRegexp(`0/3 DaemonSet nsm/forwarder-vpp: a pod is ready and not registered: .* \(on node node-1\)`))
+		forwarders("true")
+		waitAvailable(ctx)
+	})
+
 	It("needs no more rights than it is shipped with, and has nothing to complain about", func() {
 		for line := range strings.Lines(managerLog()) {
 			if strings.Contains(line, "because it is being terminated") {
