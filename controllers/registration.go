@@ -109,7 +109,7 @@ func (w *workload) podLabels() client.MatchingLabels {
 func endpointsOf(live map[string]string, workload string) []string {
 	var some []string
 	for name := range live {
-		if strings.HasPrefix(name, workload+"-") {
+		if strings.HasPrefix(mesh.RegisteredName(name), workload+"-") {
 			some = append(some, name)
 		}
 	}

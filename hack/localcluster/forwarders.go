@@ -17,9 +17,9 @@ const (
 	// registerInterval is how often pods and registrations are looked at.
 	registerInterval = 500 * time.Millisecond
 	// registrationLifetime is how long a registration holds, and renewWithin what is left of it when a forwarder renews
-	// it: NSM does so at a third of the lifetime.
+	// it: NSM does so after two thirds of the lifetime (sdk, registry/common/refresh).
 	registrationLifetime = time.Minute
-	renewWithin          = registrationLifetime * 2 / 3
+	renewWithin          = registrationLifetime / 3
 
 	componentLabel = "app.kubernetes.io/component"
 	// registersAnnotation with the value "false" makes a forwarder that is Ready and never registers.

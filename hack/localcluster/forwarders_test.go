@@ -83,8 +83,8 @@ func TestPlan(t *testing.T) {
 			entries: []entry{entryUntil("f", in(time.Minute))}, want: "create b/f",
 		},
 		"a fresh entry is left alone": {pods: []pod{forwarder, registry}, entries: []entry{entryUntil("f", in(time.Minute))}},
-		"and is until the renewal":    {pods: []pod{forwarder, registry}, entries: []entry{entryUntil("f", in(40*time.Second))}},
-		"it is renewed in time":       {pods: []pod{forwarder, registry}, entries: []entry{entryUntil("f", in(40*time.Second-1))}, want: "renew a/f"},
+		"and is until the renewal":    {pods: []pod{forwarder, registry}, entries: []entry{entryUntil("f", in(20*time.Second))}},
+		"it is renewed in time":       {pods: []pod{forwarder, registry}, entries: []entry{entryUntil("f", in(20*time.Second-1))}, want: "renew a/f"},
 		"and when it has expired":     {pods: []pod{forwarder, registry}, entries: []entry{entryUntil("f", in(-time.Hour))}, want: "renew a/f"},
 		"and when it does not tell": {
 			pods:    []pod{forwarder, registry},
@@ -101,8 +101,8 @@ func TestPlan(t *testing.T) {
 		"all at once": {
 			pods: []pod{forwarderPod("new"), forwarderPod("old"), forwarderPod("fresh"), registry},
 			entries: []entry{
-				entryUntil("dead", in(-1)), entryUntil("dying", in(30*time.Second)),
-				entryUntil("fresh", in(50*time.Second)), entryUntil("old", in(30*time.Second)),
+				entryUntil("dead", in(-1)), entryUntil("dying", in(15*time.Second)),
+				entryUntil("fresh", in(50*time.Second)), entryUntil("old", in(15*time.Second)),
 			},
 			want: "create a/new, renew a/old, delete a/dead",
 		},

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -20,11 +21,23 @@ import (
 // (cmd-forwarder-*, NSM_NS_NAME).
 const ForwarderService = "forwarder"
 
+// RegisteredName is the name under which an endpoint has registered: its own, or
+// what stands behind the UUID that SDKs of the first releases put before it (sdk,
+// registry/common/setid).
+func RegisteredName(endpoint string) string {
+	const length = len("00000000-0000-0000-0000-000000000000")
+	if len(endpoint) > length && endpoint[length] == '-' && uuid.Validate(endpoint[:length]) == nil {
+		return endpoint[length+1:]
+	}
+	return endpoint
+}
+
 // IsEndpointOf tells whether an endpoint of the service "forwarder" is that of a
 // pod: forwarders register under their pod's name, to which a registry may add
 // something.
 func IsEndpointOf(endpoint, pod string) bool {
-	return endpoint == pod || strings.HasPrefix(endpoint, pod+"-")
+	name := RegisteredName(endpoint)
+	return name == pod || strings.HasPrefix(name, pod+"-")
 }
 
 // registers tells whether the pods of a forwarder are to be found in the API as

@@ -88,11 +88,14 @@ func registryWith(container nsmv1beta1.ContainerSpec) *nsmv1beta1.RegistrySpec {
 
 func TestIsEndpointOf(t *testing.T) {
 	for endpoint, want := range map[string]bool{
-		"forwarder-vpp-abcde":      true,
-		"forwarder-vpp-abcde-1234": true,
-		"forwarder-vpp-abcdef":     false,
-		"forwarder-vpp":            false,
-		"":                         false,
+		"forwarder-vpp-abcde":                                        true,
+		"forwarder-vpp-abcde-1234":                                   true,
+		"3f2504e0-4f89-11d3-9a0c-0305e82c3301-forwarder-vpp-abcde":   true,
+		"3f2504e0-4f89-11d3-9a0c-0305e82c3301-forwarder-vpp-abcdef":  false,
+		"another-one-with-a-name-of-that-length-forwarder-vpp-abcde": false,
+		"forwarder-vpp-abcdef":                                       false,
+		"forwarder-vpp":                                              false,
+		"":                                                           false,
 	} {
 		if got := mesh.IsEndpointOf(endpoint, "forwarder-vpp-abcde"); got != want {
 			t.Errorf("%q: %t, want %t", endpoint, got, want)
