@@ -242,7 +242,7 @@ func setDaemonSetStatus(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p
 
 // forwarderPod is the name of a forwarder's pod on one of the nodes.
 func forwarderPod(workload string, node int32) string {
-	return fmt.Sprintf("%s-pod%02d", workload, node)
+	return workload + "-pdn4" + string("bcdfghjk"[node])
 }
 
 // newForwarder makes a ready pod of a forwarder on one of the nodes, where there

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -46,6 +47,10 @@ type registration struct {
 // only those that are registered.
 func (r *NSMReconciler) seeRegistration(ctx context.Context, owner types.NamespacedName, w *workload) error {
 	live, err := r.follower.Ask(ctx, owner, endpointQuery(w.namespace))
+	if meta.IsNoMatchError(err) {
+		w.unserved, w.ready = true, 0
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("whether the pods of %s are registered: %w", w.fullName(), err)
 	}
@@ -109,7 +114,7 @@ func (w *workload) podLabels() client.MatchingLabels {
 func endpointsOf(live map[string]string, workload string) []string {
 	var some []string
 	for name := range live {
-		if strings.HasPrefix(mesh.RegisteredName(name), workload+"-") {
+		if mesh.IsEndpointOfAny(name, workload) {
 			some = append(some, name)
 		}
 	}
@@ -133,7 +138,8 @@ func endpointQuery(namespace string) follow.Query {
 			if !ok || object.GetDeletionTimestamp() != nil || !offers(endpoint, mesh.ForwarderService) {
 				return follow.Fact{}, false
 			}
-			return follow.Fact{Ends: expiration(endpoint)}, true
+			ends, isThere := expiration(endpoint)
+			return follow.Fact{Ends: ends}, isThere
 		},
 	}
 }
@@ -152,16 +158,17 @@ func offers(endpoint *unstructured.Unstructured, service string) bool {
 	return false
 }
 
-// expiration is when an endpoint ends unless it is renewed; zero for never.
-func expiration(endpoint *unstructured.Unstructured) time.Time {
+// expiration is when an endpoint ends unless it is renewed. Every registry writes
+// it (sdk, registry/common/expire): one that does not tell is nobody's.
+func expiration(endpoint *unstructured.Unstructured) (ends time.Time, isThere bool) {
 	if text, isText, _ := unstructured.NestedString(endpoint.Object, "spec", "expirationTime"); isText {
-		ends, _ := time.Parse(time.RFC3339, text)
-		return ends
+		ends, err := time.Parse(time.RFC3339, text)
+		return ends, err == nil
 	}
 	seconds, isThere, err := unstructured.NestedInt64(endpoint.Object, "spec", "expiration_time", "seconds")
 	if !isThere || err != nil {
-		return time.Time{}
+		return time.Time{}, false
 	}
 	nanoseconds, _, _ := unstructured.NestedInt64(endpoint.Object, "spec", "expiration_time", "nanos")
-	return time.Unix(seconds, nanoseconds)
+	return time.Unix(seconds, nanoseconds), true
 }

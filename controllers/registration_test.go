@@ -12,8 +12,11 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
@@ -105,6 +108,63 @@ var _ = Describe("A forwarder is ready when the registry has a live endpoint for
 		Consistently(forwarders(ctx)).Should(Equal("2/3"))
 	})
 })
+
+var _ = Describe("Whether a forwarder is registered", func() {
+	It("is not told by the endpoints of one with a longer name, after a restart either", func(ctx SpecContext) {
+		o := startOperator()
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{
+			{Name: "fwd", Type: nsmv1beta1.ForwarderTypeVPP}, {Name: "fwd-xdp", Type: nsmv1beta1.ForwarderTypeVPP},
+		}})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElements("DaemonSet fwd", "DaemonSet fwd-xdp", "DaemonSet nsmgr"))
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		setDaemonSet(ctx, nsm, "fwd-xdp", threeUp)
+		setDaemonSetStatus(ctx, nsm, "fwd", threeUp)
+		Eventually(func() string { return reread(ctx, nsm).Status.Forwarders }).Should(Equal("3/6"))
+		o.stop()
+
+		passes := reconciles()
+		startOperator()
+		Eventually(reconciles).Should(BeNumerically(">", passes))
+		Consistently(func() string { return reread(ctx, nsm).Status.Forwarders }).Should(Equal("3/6"))
+	})
+
+	It("cannot be known without the kind, until that is installed", func(ctx SpecContext) {
+		crd := &unstructured.Unstructured{}
+		crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+		crd.SetName("networkserviceendpoints.networkservicemesh.io")
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)).To(Succeed())
+		again := crd.DeepCopy()
+		again.SetResourceVersion("")
+		Expect(admin.Delete(ctx, crd)).To(Succeed())
+		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(client.IgnoreAlreadyExists(admin.Create(ctx, again.DeepCopy()))).To(Succeed())
+		})
+
+		startOperator()
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		setDaemonSetStatus(ctx, nsm, "forwarder-vpp", threeUp)
+		Eventually(messageOf(ctx, nsm, available)).Should(ContainSubstring(
+			"install the CustomResourceDefinition networkserviceendpoints.networkservicemesh.io"))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionManagersReady)()).To(Equal("True"), "the rest of the mesh is reported")
+
+		Expect(admin.Create(ctx, again.DeepCopy())).To(Succeed())
+		Eventually(func() error { return admin.List(ctx, endpoints()) }).Should(Succeed())
+		setDaemonSet(ctx, nsm, "forwarder-vpp", threeUp)
+		Eventually(condition(ctx, nsm, available)).WithTimeout(time.Minute).Should(Equal("True"))
+	})
+})
+
+// endpoints is an empty list of the registry's entries.
+func endpoints() *unstructured.UnstructuredList {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "networkservicemesh.io", Version: "v1", Kind: "NetworkServiceEndpointList"})
+	return list
+}
 
 var _ = Describe("A forwarder's file in a ConfigMap", func() {
 	const annotation = "nsm.networkservicemesh.io/sriov-config-hash"

@@ -7,6 +7,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -60,37 +61,36 @@ func isRolledBack(status *nsmv1beta1.NSMStatus, generation int64) bool {
 		degraded.Reason == reasonRolledBack && degraded.ObservedGeneration == generation
 }
 
-// applyStaged applies the workloads stage by stage, up to the first that is not
-// ready, and returns the names of those that have to wait for it.
+// applyStaged applies the workloads one after the other, up to the first that is
+// not ready, and returns the names of those that have to wait for it.
 func (r *NSMReconciler) applyStaged(ctx context.Context, components []mesh.Component) ([]apply.Change, []string, error) {
 	var changes []apply.Change
-	for i, role := range stageOrder {
-		stage := ofRoles(components, role)
-		applied, err := r.applier.Apply(ctx, workloadsOf(stage))
+	staged := inOrder(components)
+	for i, component := range staged {
+		applied, err := r.applier.Apply(ctx, []client.Object{component.Workload})
 		changes = append(changes, applied...)
 		if err != nil {
 			return changes, nil, err
 		}
-		ready, err := r.areReady(ctx, stage)
+		observed, err := r.observeWorkload(ctx, component)
 		if err != nil {
 			return changes, nil, err
 		}
-		if !ready {
-			return changes, namesOf(ofRoles(components, stageOrder[i+1:]...)), nil
+		if !observed.isReady() {
+			return changes, namesOf(staged[i+1:]), nil
 		}
 	}
 	return changes, nil, nil
 }
 
-// ofRoles are the components that have one of the roles.
-func ofRoles(components []mesh.Component, roles ...mesh.Role) []mesh.Component {
-	var some []mesh.Component
-	for _, component := range components {
-		if slices.Contains(roles, component.Role) {
-			some = append(some, component)
-		}
-	}
-	return some
+// inOrder sorts components into stages; those of one role keep their order, and
+// go one after the other, too: never do all forwarders of a node go at once.
+func inOrder(components []mesh.Component) []mesh.Component {
+	staged := slices.Clone(components)
+	slices.SortStableFunc(staged, func(one, other mesh.Component) int {
+		return cmp.Compare(slices.Index(stageOrder, one.Role), slices.Index(stageOrder, other.Role))
+	})
+	return staged
 }
 
 func namesOf(components []mesh.Component) []string {
@@ -99,16 +99,6 @@ func namesOf(components []mesh.Component) []string {
 		names = append(names, component.Workload.GetName())
 	}
 	return names
-}
-
-func (r *NSMReconciler) areReady(ctx context.Context, stage []mesh.Component) (bool, error) {
-	for _, component := range stage {
-		observed, err := r.observeWorkload(ctx, component)
-		if err != nil || !observed.isReady() {
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 func workloadsOf(components []mesh.Component) []client.Object {

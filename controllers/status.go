@@ -96,6 +96,8 @@ type workload struct {
 	endpoints []string
 	// registers: its pods register themselves.
 	registers bool
+	// unserved: the cluster does not know the kind that they register in.
+	unserved bool
 	// seenAt is the resource version of what was seen.
 	seenAt string
 	// causes tell why it is not ready, where that has been found out.
@@ -119,6 +121,8 @@ func (w workload) message() string {
 		return ""
 	case !w.exists:
 		return name + " has not been created yet"
+	case w.unserved:
+		return name + ": nobody can register: install the CustomResourceDefinition networkserviceendpoints.networkservicemesh.io, which comes with the operator"
 	case len(w.causes) > 0:
 		return name + ": " + strings.Join(w.causes, "; ")
 	case w.changing:

@@ -10,7 +10,6 @@
 package follow
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -99,18 +98,17 @@ func (f *Follower) Only(owner types.NamespacedName, queries ...Query) {
 }
 
 // Ask returns the facts of a query, by the names of the objects. The first time
-// it waits until the API server has answered; an error tells what it said
-// instead.
+// it waits until the API server has answered, but not for a kind that is not
+// served; an error tells what it said instead. The owner is told when there is an
+// answer after all.
 func (f *Follower) Ask(ctx context.Context, owner types.NamespacedName, query Query) (map[string]string, error) {
 	view := f.view(owner, query) //nolint:contextcheck // a watch outlives the question
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	select {
-	case <-view.filled:
-		return view.values(), nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s cannot be read yet: %w", query.ID, cmp.Or(view.lastFailure(), context.Cause(ctx)))
+	if err := view.await(ctx); err != nil {
+		return nil, fmt.Errorf("%s cannot be read yet: %w", query.ID, err)
 	}
+	return view.values(), nil
 }
 
 // view of a query, which is watched from now on.

@@ -7,11 +7,14 @@
 package follow
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,6 +23,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
+
+// errNotYet is told in the moment between a refusal and an answer.
+var errNotYet = errors.New("the API server has not answered yet")
 
 // view holds the facts of one query. It is the store that a reflector fills,
 // and keeps less than a store would.
@@ -35,11 +41,15 @@ type view struct {
 	facts   map[string]Fact
 	timers  map[string]*time.Timer
 	failure error
+	// refused is closed while the kind is not served.
+	refused chan struct{}
+	// disappointed: somebody has asked and got no answer.
+	disappointed bool
 }
 
 func newView(query Query, end context.CancelFunc, changed func()) *view {
 	return &view{
-		query: query, end: end, changed: changed, filled: make(chan struct{}),
+		query: query, end: end, changed: changed, filled: make(chan struct{}), refused: make(chan struct{}),
 		facts: map[string]Fact{}, timers: map[string]*time.Timer{},
 	}
 }
@@ -80,14 +90,41 @@ func (v *view) listWatch(c client.WithWatch) *toolscache.ListWatch {
 func (v *view) note(err error) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	was, is := meta.IsNoMatchError(v.failure), meta.IsNoMatchError(err)
+	switch {
+	case is && !was:
+		close(v.refused)
+	case was && !is:
+		v.refused = make(chan struct{})
+	}
 	v.failure = err
 	return err
 }
 
-func (v *view) lastFailure() error {
+// await waits for the first list. Without an answer the error tells what the API
+// server said last.
+func (v *view) await(ctx context.Context) error {
+	select {
+	case <-v.filled:
+		return nil
+	default:
+	}
+	select {
+	case <-v.filled:
+		return nil
+	case <-v.refusal():
+	case <-ctx.Done():
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.failure
+	v.disappointed = true
+	return cmp.Or(v.failure, context.Cause(ctx), errNotYet)
+}
+
+func (v *view) refusal() <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.refused
 }
 
 // values are the facts that are true now.
@@ -145,10 +182,18 @@ func (v *view) Replace(items []any, _ string) error {
 	case <-v.filled:
 		v.tell(changed)
 	default:
-		// Whoever asked waits for this.
-		close(v.filled)
+		v.tell(v.fill())
 	}
 	return nil
+}
+
+// fill notes that the first list is in, and tells whether somebody has to be
+// told: those who wait are not.
+func (v *view) fill() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	close(v.filled)
+	return v.disappointed
 }
 
 // Resync implements toolscache.ReflectorStore; there is nothing to do.

@@ -7,6 +7,7 @@
 package mesh
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 )
 
 // ForwarderService is the network service that every forwarder is an endpoint of
-// (cmd-forwarder-*, NSM_NS_NAME).
+// (cmd-forwarder-*, Config.NSName).
 const ForwarderService = "forwarder"
 
 // RegisteredName is the name under which an endpoint has registered: its own, or
@@ -30,6 +31,18 @@ func RegisteredName(endpoint string) string {
 		return endpoint[length+1:]
 	}
 	return endpoint
+}
+
+// podSuffix is what Kubernetes may put behind a DaemonSet's name and a dash for
+// the name of a pod (apimachinery, util/rand): no word, and so not what another
+// forwarder's name goes on with.
+var podSuffix = regexp.MustCompile(`^[bcdfghjklmnpqrstvwxz2456789]{5}(-|$)`)
+
+// IsEndpointOfAny tells whether an endpoint of the service "forwarder" can be that
+// of a pod of a workload.
+func IsEndpointOfAny(endpoint, workload string) bool {
+	rest, isOf := strings.CutPrefix(RegisteredName(endpoint), workload+"-")
+	return isOf && podSuffix.MatchString(rest)
 }
 
 // IsEndpointOf tells whether an endpoint of the service "forwarder" is that of a
@@ -48,8 +61,14 @@ func (p part) registers(container corev1.Container) bool {
 	facts := p.Release.Facts()
 	return facts.ForwarderEndpoints && isK8s(registry) &&
 		slices.ContainsFunc(container.Env, isPodName) &&
-		!hasEnv(container.Env, "NSM_NS_NAME") &&
+		!slices.ContainsFunc(container.Env, isOtherService) &&
 		!hasEnv(registry.Env, facts.RegistryK8s.EnvPrefix+"NAMESPACE")
+}
+
+// isOtherService tells whether a variable makes a forwarder an endpoint of
+// something else (cmd-forwarder-*, Config.NSName: the words are not split).
+func isOtherService(env corev1.EnvVar) bool {
+	return env.Name == "NSM_NSNAME" && env.Value != ForwarderService
 }
 
 func isPodName(env corev1.EnvVar) bool {

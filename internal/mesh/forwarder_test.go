@@ -63,7 +63,8 @@ func TestWhichForwardersRegister(t *testing.T) {
 		"in the second release":   {nsmv1beta1.NSMSpec{Version: "v1.1.1"}, true},
 		"with a memory registry":  {nsmv1beta1.NSMSpec{Registry: &nsmv1beta1.RegistrySpec{Type: nsmv1beta1.RegistryTypeMemory}}, false},
 		"under another name":      {nsmv1beta1.NSMSpec{Forwarders: vpp(env("NSM_NAME", "forwarder"))}, false},
-		"for another service":     {nsmv1beta1.NSMSpec{Forwarders: vpp(env("NSM_NS_NAME", "my-forwarder"))}, false},
+		"for another service":     {nsmv1beta1.NSMSpec{Forwarders: vpp(env("NSM_NSNAME", "my-forwarder"))}, false},
+		"for the service by name": {nsmv1beta1.NSMSpec{Forwarders: vpp(env("NSM_NSNAME", "forwarder"))}, true},
 		"with another log level":  {nsmv1beta1.NSMSpec{Forwarders: vpp(env("NSM_LOG_LEVEL", "TRACE"))}, true},
 		"in another namespace":    {nsmv1beta1.NSMSpec{Registry: registryWith(env("NSM_NAMESPACE", "other"))}, false},
 		"in an old one's":         {nsmv1beta1.NSMSpec{Version: "v1.6.1", Registry: registryWith(env("REGISTRY_K8S_NAMESPACE", "other"))}, false},
@@ -98,6 +99,23 @@ func TestIsEndpointOf(t *testing.T) {
 		"":                                                           false,
 	} {
 		if got := mesh.IsEndpointOf(endpoint, "forwarder-vpp-abcde"); got != want {
+			t.Errorf("%q: %t, want %t", endpoint, got, want)
+		}
+	}
+}
+
+// A forwarder whose name begins like another's has endpoints of its own.
+func TestIsEndpointOfAny(t *testing.T) {
+	for endpoint, want := range map[string]bool{
+		"forwarder-vpp-bcdf2":                                      true,
+		"forwarder-vpp-bcdf2-1234":                                 true,
+		"3f2504e0-4f89-11d3-9a0c-0305e82c3301-forwarder-vpp-bcdf2": true,
+		"forwarder-vpp-xdp-bcdf2":                                  false,
+		"forwarder-vpp-debug-bcdf2":                                false,
+		"forwarder-bcdf2":                                          false,
+		"my-forwarder-vpp-bcdf2":                                   false,
+	} {
+		if got := mesh.IsEndpointOfAny(endpoint, "forwarder-vpp"); got != want {
 			t.Errorf("%q: %t, want %t", endpoint, got, want)
 		}
 	}
