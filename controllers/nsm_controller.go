@@ -11,6 +11,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -299,13 +300,14 @@ func (r *NSMReconciler) ensureFinalizer(ctx context.Context, nsm *nsmv1beta1.NSM
 	return r.client.Patch(ctx, nsm, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }
 
-// limit keeps a text within what the API takes as an event's note.
+// limit keeps a text within what the API takes as an event's note, and whole
+// characters: the API would store something else in place of a part of one.
 func limit(text string) string {
 	const most = 1000
 	if len(text) <= most {
 		return text
 	}
-	return text[:most] + " …"
+	return strings.ToValidUTF8(text[:most], "") + " …"
 }
 
 func isNamespaceTerminating(err error) bool {
