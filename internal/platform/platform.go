@@ -45,9 +45,17 @@ func Detect(ctx context.Context, client discovery.DiscoveryInterface) (mesh.Plat
 		return mesh.Platform{}, fmt.Errorf("asking the API server for its API groups: %w", err)
 	}
 	found := platformOf(groups)
-	if serves(groups, openShiftConfig) {
-		if found.Networks, err = networks(ctx, client.RESTClient()); err != nil {
-			return mesh.Platform{}, fmt.Errorf("asking OpenShift for its networks: %w", err)
+	if !serves(groups, openShiftConfig) {
+		return found, nil
+	}
+	if found.Networks, err = networks(ctx, client.RESTClient()); err != nil {
+		return mesh.Platform{}, fmt.Errorf("asking OpenShift for its networks: %w", err)
+	}
+	// Others of the group are served by an API server of their own: while that one
+	// is down, discovery leaves out the group, and SCCs are served all the same.
+	if !found.OpenShift {
+		if found.OpenShift, err = servesConstraints(ctx, client.RESTClient()); err != nil {
+			return mesh.Platform{}, fmt.Errorf("asking OpenShift for its security context constraints: %w", err)
 		}
 	}
 	return found, nil
@@ -104,6 +112,20 @@ func networks(ctx context.Context, client rest.Interface) (string, error) {
 		prefixes = append(prefixes, cluster.CIDR)
 	}
 	return strings.Join(prefixes, ","), nil
+}
+
+// servesConstraints asks for SCCs themselves. Who may not read them hears of it
+// only where they are.
+func servesConstraints(ctx context.Context, client rest.Interface) (bool, error) {
+	err := client.Get().AbsPath("/apis/"+openShift.String()+"/securitycontextconstraints").Param("limit", "1").Do(ctx).Error()
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err == nil, apierrors.IsForbidden(err):
+		return true, nil
+	default:
+		return false, err
+	}
 }
 
 func serves(groups *metav1.APIGroupList, wanted schema.GroupVersion) bool {

@@ -20,8 +20,8 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// apiServer answers as far as Detect asks.
-func apiServer(t *testing.T, network string, groupVersions ...string) discovery.DiscoveryInterface {
+// apiServer answers as far as Detect asks; about SCCs with a status.
+func apiServer(t *testing.T, network string, constraints int, groupVersions ...string) discovery.DiscoveryInterface {
 	t.Helper()
 	mux := http.NewServeMux()
 	answer := func(path, body string) {
@@ -47,6 +47,11 @@ func apiServer(t *testing.T, network string, groupVersions ...string) discovery.
 	}
 	answer("/apis", string(list))
 	answer("/api", `{"kind":"APIVersions","versions":["v1"]}`)
+	if constraints != 0 {
+		mux.HandleFunc("/apis/security.openshift.io/v1/securitycontextconstraints", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(constraints)
+		})
+	}
 	if network != "" {
 		answer("/apis/config.openshift.io/v1/networks/cluster", network)
 	}
@@ -58,9 +63,11 @@ func apiServer(t *testing.T, network string, groupVersions ...string) discovery.
 func TestDetect(t *testing.T) {
 	const network = `{"status":{"clusterNetwork":[{"cidr":"10.128.0.0/14"}],"serviceNetwork":["172.30.0.0/16"]}}`
 	for name, tc := range map[string]struct {
-		network string
-		serves  []string
-		want    mesh.Platform
+		network     string
+		constraints int
+		serves      []string
+		want        mesh.Platform
+		wantError   bool
 	}{
 		"plain Kubernetes":                {serves: []string{"apps", "v1"}},
 		"SPIRE":                           {serves: []string{"spire.spiffe.io", "v1alpha1"}, want: mesh.Platform{ClusterSPIFFEIDs: true}},
@@ -75,10 +82,20 @@ func TestDetect(t *testing.T) {
 			serves: []string{"security.openshift.io", "v1", "config.openshift.io", "v1"},
 			want:   mesh.Platform{OpenShift: true},
 		},
+		"OpenShift while its own API server is down": {
+			serves: []string{"config.openshift.io", "v1"}, constraints: http.StatusOK, want: mesh.Platform{OpenShift: true},
+		},
+		"OpenShift that lets nobody read SCCs": {
+			serves: []string{"config.openshift.io", "v1"}, constraints: http.StatusForbidden, want: mesh.Platform{OpenShift: true},
+		},
+		"OpenShift's configuration on another cluster": {serves: []string{"config.openshift.io", "v1"}},
+		"OpenShift that does not answer": {
+			serves: []string{"config.openshift.io", "v1"}, constraints: http.StatusServiceUnavailable, wantError: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Detect(context.Background(), apiServer(t, tc.network, tc.serves...))
-			if err != nil {
+			got, err := Detect(context.Background(), apiServer(t, tc.network, tc.constraints, tc.serves...))
+			if (err != nil) != tc.wantError {
 				t.Fatal(err)
 			}
 			if got != tc.want {
