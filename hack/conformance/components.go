@@ -8,34 +8,68 @@ package main
 
 import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
 // component is one folder of NSM's manifests, and what we render for it.
 type component struct {
 	// directory that holds the manifests: <reference>/<release>/<directory>.
 	directory string
-	// workload names the Deployment or DaemonSet that belongs to the folder; the
-	// objects that are compared are those of its mesh.Component.
-	workload string
-	// spec of the NSM that renders it; nil where there is no renderer yet.
+	// kind and workload name the Deployment or DaemonSet that belongs to the
+	// folder; the objects that are compared are those of its mesh.Component.
+	kind, workload string
+	// role that the labels tell, and the name of the main container.
+	role, container string
+	// spec of the NSM that renders it.
 	spec *nsmv1beta1.NSMSpec
 }
 
 // components lists all folders. A new component of the mesh is one entry here,
 // and an entry in deliberate.go for whatever differs on purpose.
 var components = []component{
-	{"nsmgr", mesh.NsmgrName, &nsmv1beta1.NSMSpec{}},
-	{"registry-k8s", mesh.RegistryName, withRegistry(nsmv1beta1.RegistryTypeK8s)},
-	{"registry-memory", mesh.RegistryName, withRegistry(nsmv1beta1.RegistryTypeMemory)},
-	{"forwarder-vpp", "forwarder-vpp", withForwarder(nsmv1beta1.ForwarderTypeVPP)},
-	{"forwarder-ovs", "forwarder-ovs", withForwarder(nsmv1beta1.ForwarderTypeOVS)},
-	{"forwarder-sriov", "forwarder-sriov", withForwarder(nsmv1beta1.ForwarderTypeSRIOV)},
-	{"admission-webhook-k8s", mesh.WebhookName, &nsmv1beta1.NSMSpec{}},
-	{"nsmgr-proxy", "nsmgr-proxy", withInterdomain()},
-	{"registry-proxy-dns", "registry-proxy", withInterdomain()},
-	{"cluster-info", "cluster-info", withInterdomain()},
-	{"csi-driver", "nsm-csi", &nsmv1beta1.NSMSpec{CSIDriver: &nsmv1beta1.CSIDriverSpec{}}},
+	{"nsmgr", "DaemonSet", "nsmgr", "nsmgr", "nsmgr", &nsmv1beta1.NSMSpec{}},
+	{"registry-k8s", "Deployment", "nsm-registry", "registry", "registry", withRegistry(nsmv1beta1.RegistryTypeK8s)},
+	{"registry-memory", "Deployment", "nsm-registry", "registry", "registry", withRegistry(nsmv1beta1.RegistryTypeMemory)},
+	{"forwarder-vpp", "DaemonSet", "forwarder-vpp", "forwarder", "forwarder-vpp", withForwarder(nsmv1beta1.ForwarderTypeVPP)},
+	{"forwarder-ovs", "DaemonSet", "forwarder-ovs", "forwarder", "forwarder-ovs", withForwarder(nsmv1beta1.ForwarderTypeOVS)},
+	{"forwarder-sriov", "DaemonSet", "forwarder-sriov", "forwarder", "forwarder-sriov", withForwarder(nsmv1beta1.ForwarderTypeSRIOV)},
+	{
+		"admission-webhook-k8s", "Deployment", "admission-webhook-k8s", "admission-webhook", "admission-webhook-k8s",
+		&nsmv1beta1.NSMSpec{},
+	},
+	{"nsmgr-proxy", "Deployment", "nsmgr-proxy", "interdomain", "nsmgr-proxy", withInterdomain()},
+	{"registry-proxy-dns", "Deployment", "registry-proxy", "interdomain", "registry", withInterdomain()},
+	{"cluster-info", "Deployment", "cluster-info", "interdomain", "cluster-info", withInterdomain()},
+	{"csi-driver", "DaemonSet", "nsm-csi", "csi-driver", "nsm-csi-driver", &nsmv1beta1.NSMSpec{CSIDriver: &nsmv1beta1.CSIDriverSpec{}}},
+}
+
+// exception is a component whose manifests are known to be missing.
+type exception struct {
+	directory string
+	// missing tells in which releases.
+	missing func(release.Facts) bool
+	why     string
+}
+
+// unpublished lists all exceptions: any other folder that is missing is a
+// comparison that nobody would miss. One that is there after all fails, too.
+var unpublished = []exception{
+	{"forwarder-ovs", func(f release.Facts) bool { return !f.OVS.Exists() }, "its first release is v1.1.1"},
+	{"cluster-info", always, "no manifests of it are at hand"},
+	{"csi-driver", always, "no manifests of it are at hand"},
+}
+
+func always(release.Facts) bool { return true }
+
+// words are what the table of deliberate differences calls {kind} and so on.
+func words() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, one := range components {
+		all[one.directory] = map[string]string{
+			"kind": one.kind, "workload": one.workload, "role": one.role, "container": one.container,
+		}
+	}
+	return all
 }
 
 func withRegistry(registryType nsmv1beta1.RegistryType) *nsmv1beta1.NSMSpec {

@@ -11,19 +11,62 @@ import "github.com/networkservicemesh/nsm-operator/internal/conformance"
 // absent stands for a field that one side does not have.
 const absent = conformance.Absent
 
+// present stands for an object that one side has as a whole.
+const present = conformance.Present
+
 var (
 	// registries are the registry of either type.
 	registries = []string{"registry-k8s", "registry-memory"}
-	// confined are all that run without privileges.
-	confined = []string{"nsmgr", "registry-*", "nsmgr-proxy", "admission-webhook-k8s"}
 	// listening have a port for others, and in NSM's manifests no probe.
 	listening = []string{"registry-*", "nsmgr-proxy"}
+	// serving have a Service.
+	serving = []string{"registry-*", "nsmgr-proxy", "admission-webhook-k8s"}
+	// entitled have rights, and thus an account of NSM's, in all releases; nsmgr
+	// has both from v1.1.1 on.
+	entitled = []string{"registry-k8s", "nsmgr-proxy", "admission-webhook-k8s"}
+
+	// ownedMeta is the metadata of an object with a namespace.
+	ownedMeta = map[string]string{
+		".namespace":                     "nsm-system",
+		".ownerReferences[0].apiVersion": "nsm.networkservicemesh.io/v1beta1", ".ownerReferences[0].kind": "NSM",
+		".ownerReferences[0].name": "nsm", ".ownerReferences[0].uid": "uid-of-the-nsm",
+		".ownerReferences[0].controller": "true", ".ownerReferences[0].blockOwnerDeletion": "true",
+	}
+	// ownLabels are on all that the operator makes.
+	ownLabels = map[string]string{
+		"[app.kubernetes.io/name]": "{workload}", "[app.kubernetes.io/component]": "{role}",
+		"[app.kubernetes.io/instance]": "nsm", "[app.kubernetes.io/part-of]": "network-service-mesh",
+		"[app.kubernetes.io/managed-by]": "nsm-operator", "[app.kubernetes.io/version]": "{release}",
+		"[nsm.networkservicemesh.io/namespace]": "nsm-system",
+	}
+	// ownSelector are those of them that do not change.
+	ownSelector = map[string]string{"[app.kubernetes.io/name]": "{workload}", "[app.kubernetes.io/component]": "{role}"}
+	// leastPrivilege is what a container without privileges is denied.
+	leastPrivilege = map[string]string{
+		".allowPrivilegeEscalation": "false", ".capabilities.drop": `["ALL"]`,
+		".readOnlyRootFilesystem": "true", ".seccompProfile.type": "RuntimeDefault",
+	}
+	// clusterNames are the names of a role and its binding, and of the one in the
+	// other.
+	clusterNames = map[string]string{
+		".metadata.name":        "nsm:nsm-system:{workload}",
+		"Binding.metadata.name": "nsm:nsm-system:{workload}",
+		"Binding.roleRef.name":  "nsm:nsm-system:{workload}",
+	}
+	// nonRoot is the user of pods that need no root.
+	nonRoot = map[string]string{".runAsNonRoot": "true", ".runAsUser": "1000", ".runAsGroup": "1000"}
 )
 
+// openPort is the probe of a server whose image has no program to ask it.
+func openPort(port string) map[string]string {
+	return map[string]string{".tcpSocket.port": port, ".periodSeconds": "2"}
+}
+
 // deliberate lists every way in which the operator means to differ from what NSM
-// publishes. Whatever is not here is a mistake of the operator's, and an entry
-// without a difference left is one too. An entry is as narrow as it can be: it
-// names both values where they do not depend on the component.
+// publishes. Whatever is not here is a mistake of the operator's, and so is a
+// component or release that an entry holds for and that does not differ so. An
+// entry names our value, so that a wrong one is not taken for it; no value of
+// theirs means any that they have.
 var deliberate = []conformance.Deviation{
 	// Names and namespaces.
 	{
@@ -31,42 +74,78 @@ var deliberate = []conformance.Deviation{
 		Why: "one name for both types, so that a change of type replaces the registry instead of adding one",
 	},
 	{
-		Path: "*.metadata.namespace", Ours: "nsm-system", Theirs: absent,
-		Why: "an NSM makes its objects in its own namespace; NSM's kustomizations add theirs later",
+		Path: "{kind}.metadata", Fields: ownedMeta, Theirs: absent,
+		Why: "an NSM makes its objects in its own namespace, and they go with it; NSM's kustomizations add a namespace later",
 	},
 	{
-		Path: "ClusterRole*.metadata.name", Ours: "nsm:nsm-system:*",
+		Path: "Service.metadata", Components: serving, Fields: ownedMeta, Theirs: absent,
+		Why: "as the workload",
+	},
+	{
+		Path: "ServiceAccount.metadata", Components: entitled, Fields: ownedMeta, Theirs: absent,
+		Why: "as the workload",
+	},
+	{
+		Path: "ServiceAccount.metadata", Components: []string{"nsmgr"}, From: "v1.1.1", Fields: ownedMeta, Theirs: absent,
+		Why: "as the workload",
+	},
+	{
+		Path: "ClusterRole", Components: entitled, Fields: clusterNames,
 		Why: "cluster-scoped names hold the namespace, so that two meshes do not share a role",
 	},
 	{
-		Path: "ClusterRoleBinding.roleRef.name", Ours: "nsm:nsm-system:*",
-		Why: "the name of the role above",
+		Path: "ClusterRole", Components: []string{"nsmgr"}, From: "v1.1.1", Fields: clusterNames,
+		Why: "the same",
 	},
 
 	// ServiceAccounts: every component has one, named as its workload, so that
 	// nothing runs as the namespace's default account.
 	{
-		Path: "ServiceAccount.metadata.name", Theirs: "*-sa",
+		Path: "ServiceAccount.metadata.name", Components: entitled, Ours: "{workload}", Theirs: "*-sa",
 		Why: "named as the workload",
 	},
 	{
-		Path: "ServiceAccount[*]", Ours: "(present)", Theirs: absent,
+		Path: "ServiceAccount.metadata.name", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "nsmgr", Theirs: "nsmgr-sa",
+		Why: "named as the workload",
+	},
+	{
+		Path: "ServiceAccount[{workload}]", Components: []string{"forwarder-*", "registry-memory", "registry-proxy-dns"}, Ours: present, Theirs: absent,
 		Why: "NSM gives the component none",
 	},
 	{
-		Path: "*.spec.template.spec.serviceAccountName", Theirs: "*-sa",
+		Path: "ServiceAccount[nsmgr]", Components: []string{"nsmgr"}, Until: "v1.0.0", Ours: present, Theirs: absent,
+		Why: "NSM gives it none before it has a sidecar",
+	},
+	{
+		Path: "Deployment.spec.template.spec.serviceAccountName", Components: entitled, Ours: "{workload}", Theirs: "*-sa",
 		Why: "the name of the account above",
 	},
 	{
-		Path: "*.spec.template.spec.serviceAccountName", Theirs: absent,
+		Path: "DaemonSet.spec.template.spec.serviceAccountName", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "nsmgr", Theirs: "nsmgr-sa",
+		Why: "the name of the account above",
+	},
+	{
+		Path: "{kind}.spec.template.spec.serviceAccountName", Components: []string{"forwarder-*", "registry-memory", "registry-proxy-dns"}, Ours: "{workload}", Theirs: absent,
 		Why: "NSM gives the component none",
 	},
 	{
-		Path: "ClusterRoleBinding.subjects[0].name", Theirs: "*-sa",
+		Path: "DaemonSet.spec.template.spec.serviceAccountName", Components: []string{"nsmgr"}, Until: "v1.0.0", Ours: "nsmgr", Theirs: absent,
+		Why: "NSM gives it none before it has a sidecar",
+	},
+	{
+		Path: "ClusterRoleBinding.subjects[0].name", Components: entitled, Ours: "{workload}", Theirs: "*-sa",
 		Why: "the name of the account above",
 	},
 	{
-		Path: "ClusterRoleBinding.subjects[0].namespace", Components: []string{"nsmgr", "nsmgr-proxy"}, Ours: "nsm-system", Theirs: "default",
+		Path: "ClusterRoleBinding.subjects[0].name", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "nsmgr", Theirs: "nsmgr-sa",
+		Why: "the name of the account above",
+	},
+	{
+		Path: "ClusterRoleBinding.subjects[0].namespace", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "nsm-system", Theirs: "default",
+		Why: "the account's real namespace; NSM's kustomizations replace this one",
+	},
+	{
+		Path: "ClusterRoleBinding.subjects[0].namespace", Components: []string{"nsmgr-proxy"}, Ours: "nsm-system", Theirs: "default",
 		Why: "the account's real namespace; NSM's kustomizations replace this one",
 	},
 	{
@@ -74,33 +153,57 @@ var deliberate = []conformance.Deviation{
 		Why: "the account's real namespace; NSM's kustomizations add it",
 	},
 	{
-		Path: "*.spec.template.spec.automountServiceAccountToken", Ours: "false", Theirs: absent,
+		Path: "{kind}.spec.template.spec.automountServiceAccountToken", Components: []string{"forwarder-*", "registry-memory", "registry-proxy-dns"}, Ours: "false", Theirs: absent,
 		Why: "the component asks the API server nothing, so it gets no token",
 	},
 	{
-		Path: "*.spec.template.spec.automountServiceAccountToken", Components: []string{"nsmgr", "registry-k8s"}, Ours: "true", Theirs: absent,
+		Path: "DaemonSet.spec.template.spec.automountServiceAccountToken", Components: []string{"nsmgr"}, Until: "v1.0.0", Ours: "false", Theirs: absent,
+		Why: "it asks the API server nothing before it has a sidecar",
+	},
+	{
+		Path: "Deployment.spec.template.spec.automountServiceAccountToken", Components: []string{"registry-k8s"}, Ours: "true", Theirs: absent,
 		Why: "the default, said aloud where a token is needed",
 	},
+	{
+		Path: "DaemonSet.spec.template.spec.automountServiceAccountToken", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "true", Theirs: absent,
+		Why: "the default, said aloud where a token is needed: the sidecar reads prefixes",
+	},
 
-	// Labels, selectors and owners.
+	// Labels and selectors.
 	{
-		Path: "*.metadata.labels[app.kubernetes.io/*]", Theirs: absent,
-		Why: "Kubernetes' recommended labels; by them the operator finds its own",
+		Path: "{kind}.spec.template.metadata.labels", Fields: ownLabels, Theirs: absent,
+		Why: "Kubernetes' recommended labels, and whose the pod is; by them the operator finds its own",
 	},
 	{
-		Path: "*.metadata.labels[nsm.networkservicemesh.io/namespace]", Ours: "nsm-system", Theirs: absent,
-		Why: "whose a cluster-scoped object is",
+		Path: "{kind}.metadata.labels", Fields: ownLabels, Theirs: absent,
+		Why: "the same",
 	},
 	{
-		Path: "*.metadata.ownerReferences[0].*", Theirs: absent,
-		Why: "removed together with the NSM",
+		Path: "Service.metadata.labels", Components: serving, Fields: ownLabels, Theirs: absent,
+		Why: "the same",
 	},
 	{
-		Path: "DaemonSet.metadata.labels.app", Ours: absent,
-		Why: "kept on the pods, where NSM's documentation looks for it",
+		Path: "ServiceAccount.metadata.labels", Components: entitled, Fields: ownLabels, Theirs: absent,
+		Why: "the same",
 	},
 	{
-		Path: "Deployment.metadata.labels.app", Ours: absent,
+		Path: "ServiceAccount.metadata.labels", Components: []string{"nsmgr"}, From: "v1.1.1", Fields: ownLabels, Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "ClusterRole*.metadata.labels", Components: entitled, Fields: ownLabels, Theirs: absent,
+		Why: "the same; a cluster-scoped object has no other owner",
+	},
+	{
+		Path: "ClusterRole*.metadata.labels", Components: []string{"nsmgr"}, From: "v1.1.1", Fields: ownLabels, Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "MutatingWebhookConfiguration.metadata.labels", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Fields: ownLabels, Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "{kind}.metadata.labels.app", Ours: absent,
 		Why: "kept on the pods, where NSM's documentation looks for it",
 	},
 	{
@@ -108,73 +211,74 @@ var deliberate = []conformance.Deviation{
 		Why: "kept on the pods, where NSM's documentation looks for it",
 	},
 	{
-		Path: "*.spec.selector.matchLabels.app", Ours: absent,
+		Path: "{kind}.spec.selector.matchLabels.app", Ours: absent,
 		Why: "a registry's and a user's pods may have the same label: we select by our own",
 	},
 	{
-		Path: "*.spec.selector.matchLabels[app.kubernetes.io/*]", Theirs: absent,
+		Path: "{kind}.spec.selector.matchLabels", Fields: ownSelector, Theirs: absent,
 		Why: "unique among the workloads of a namespace",
 	},
 	{
-		Path: "Service.spec.selector.app", Ours: absent,
+		Path: "Service.spec.selector.app", Components: serving, Ours: absent,
 		Why: "as the workload's selector",
 	},
 	{
-		Path: "Service.spec.selector[app.kubernetes.io/*]", Theirs: absent,
+		Path: "Service.spec.selector", Components: serving, Fields: ownSelector, Theirs: absent,
 		Why: "as the workload's selector",
 	},
 	{
-		Path: "*.spec.template.metadata.labels[spiffe.io/spiffe-id]", Until: "v1.0.0", Ours: "true", Theirs: absent,
+		Path: "{kind}.spec.template.metadata.labels[spiffe.io/spiffe-id]", Components: []string{"nsmgr", "forwarder-*", "registry-*", "nsmgr-proxy"},
+		Until: "v1.0.0", Ours: "true", Theirs: absent,
 		Why: "ClusterSPIFFEIDs select pods by this label, which v1.0.0 is older than",
 	},
 
 	// Rights.
 	{
-		Path: "ClusterRole.metadata.labels[rbac.authorization.k8s.io/aggregate-to-*]", Components: []string{"registry-k8s", "nsmgr-proxy", "admission-webhook-k8s"}, Ours: absent, Theirs: "true",
+		Path: "ClusterRole.metadata.labels[rbac.authorization.k8s.io/aggregate-to-*]", Components: entitled, Ours: absent, Theirs: "true",
 		Why: "a mesh must not widen the rights of everybody who may edit a namespace",
 	},
 	{
-		Path: "ClusterRole.rules[networkservicemesh.io/networkservice*]", Components: []string{"registry-k8s"},
+		Path: "ClusterRole.rules[networkservicemesh.io/networkservice*s]", Components: []string{"registry-k8s"},
 		Ours: "create delete get list patch update watch", Theirs: "*",
 		Why: "the verbs that there are, by name: whoever grants a wildcard needs one himself",
 	},
 
 	// Security.
 	{
-		Path: "*.spec.template.spec.containers[*].securityContext.allowPrivilegeEscalation", Components: confined, Ours: "false", Theirs: absent,
-		Why: "least privilege",
-	},
-	{
-		Path: "*.spec.template.spec.containers[*].securityContext.capabilities.drop", Components: confined, Ours: `["ALL"]`, Theirs: absent,
-		Why: "least privilege",
-	},
-	{
-		Path: "*.spec.template.spec.containers[*].securityContext.readOnlyRootFilesystem", Components: confined, Ours: "true", Theirs: absent,
+		Path: "{kind}.spec.template.spec.containers[{container}].securityContext", Components: []string{"nsmgr", "registry-*", "nsmgr-proxy", "admission-webhook-k8s"},
+		Fields: leastPrivilege, Theirs: absent,
 		Why: "least privilege; these write to their volumes only",
 	},
 	{
-		Path: "*.spec.template.spec.containers[*].securityContext.seccompProfile.type", Components: confined, Ours: "RuntimeDefault", Theirs: absent,
-		Why: "least privilege",
+		Path: "DaemonSet.spec.template.spec.containers[exclude-prefixes].securityContext", Components: []string{"nsmgr"}, From: "v1.1.1",
+		Fields: leastPrivilege, Theirs: absent,
+		Why: "the same for the sidecar",
 	},
 	{
-		Path: "Deployment.spec.template.spec.securityContext.runAs*", Components: listening, Theirs: absent,
+		Path: "Deployment.spec.template.spec.containers[map-ip-k8s].securityContext", Components: []string{"nsmgr-proxy"},
+		Fields: leastPrivilege, Theirs: absent,
+		Why: "the same for the sidecar",
+	},
+	{
+		Path: "Deployment.spec.template.spec.securityContext", Components: listening, Fields: nonRoot, Theirs: absent,
 		Why: "these need no root",
 	},
 	{
-		Path: "Deployment.spec.template.spec.securityContext.runAs*", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Theirs: absent,
+		Path: "Deployment.spec.template.spec.securityContext", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Fields: nonRoot, Theirs: absent,
 		Why: "a capability is enough for its port",
 	},
 	{
-		Path: "Deployment.spec.template.spec.containers[*].securityContext.capabilities.add", Components: []string{"admission-webhook-k8s"},
+		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].securityContext.capabilities.add", Components: []string{"admission-webhook-k8s"},
 		Ours: `["NET_BIND_SERVICE"]`, Theirs: absent,
 		Why: "its port is 443 and cannot be changed; this is all that is left of the dropped ones",
 	},
 	{
-		Path: "Deployment.spec.template.spec.securityContext.sysctls[0].*", Components: []string{"admission-webhook-k8s"}, Theirs: absent,
+		Path: "Deployment.spec.template.spec.securityContext.sysctls[0]", Components: []string{"admission-webhook-k8s"},
+		Fields: map[string]string{".name": "net.ipv4.ip_unprivileged_port_start", ".value": "443"}, Theirs: absent,
 		Why: "not every container runtime hands that capability to a user who is not root",
 	},
 	{
-		Path: "*.spec.template.spec.containers[*].ports[*].hostPort", Components: []string{"nsmgr", "registry-*", "nsmgr-proxy"}, Ours: absent,
+		Path: "{kind}.spec.template.spec.containers[{container}].ports[*].hostPort", Components: []string{"nsmgr", "registry-*", "nsmgr-proxy"}, Ours: absent,
 		Why: "reached by pod address and Service; a host port takes one from the node and opens it to the outside",
 	},
 	{
@@ -182,17 +286,38 @@ var deliberate = []conformance.Deviation{
 		Why: "mounted nowhere, and one host path less to allow",
 	},
 	{
-		Path: "*.spec.template.spec.containers[*].volumeMounts[/run/spire/sockets].readOnly", Components: []string{"registry-*"}, Ours: "true", Theirs: absent,
+		Path: "Deployment.spec.template.spec.containers[registry].volumeMounts[/run/spire/sockets].readOnly", Components: []string{"registry-*"}, Ours: "true", Theirs: absent,
 		Why: "to connect to a socket one need not write its directory",
 	},
 
 	// How it runs.
 	{
-		Path: "Deployment.spec.template.spec.containers[*].readinessProbe.*", Components: listening, Theirs: absent,
+		Path: "Deployment.spec.template.spec.containers[registry].readinessProbe", Components: []string{"registry-k8s"}, Fields: openPort("5002"), Theirs: absent,
 		Why: "without a probe, one that does not listen yet counts as ready",
 	},
 	{
-		Path: "Deployment.spec.strategy.*", Components: []string{"registry-k8s", "registry-proxy-dns", "nsmgr-proxy", "admission-webhook-k8s"}, Theirs: absent,
+		Path: "Deployment.spec.template.spec.containers[registry].readinessProbe", Components: []string{"registry-memory"}, Until: "v1.7.1", Fields: openPort("5002"), Theirs: absent,
+		Why: "the same, until its image has a program to ask it",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[registry].readinessProbe", Components: []string{"registry-memory"}, From: "v1.8.0",
+		Fields: map[string]string{
+			".exec.command":  `["/bin/grpc-health-probe","-spiffe","-addr=:5002"]`,
+			".periodSeconds": "5", ".timeoutSeconds": "2",
+		}, Theirs: absent,
+		Why: "the same, asked by the program in its image",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[registry].readinessProbe", Components: []string{"registry-proxy-dns"}, Fields: openPort("5005"), Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[nsmgr-proxy].readinessProbe", Components: []string{"nsmgr-proxy"}, Fields: openPort("5004"), Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "Deployment.spec.strategy", Components: []string{"registry-k8s", "registry-proxy-dns", "nsmgr-proxy", "admission-webhook-k8s"},
+		Fields: map[string]string{".type": "RollingUpdate", ".rollingUpdate.maxSurge": "1", ".rollingUpdate.maxUnavailable": "0"}, Theirs: absent,
 		Why: "the new pod is ready before the old one goes",
 	},
 	{
@@ -208,54 +333,72 @@ var deliberate = []conformance.Deviation{
 		Why: "other domains must reach it; NSM itself does so from v1.1.1 on",
 	},
 	{
-		Path: "DaemonSet.spec.template.spec.containers[forwarder-vpp].env[NSM_TUNNEL_IP].*", Components: []string{"forwarder-vpp"}, From: "v1.11.1", Theirs: absent,
+		Path: "DaemonSet.spec.template.spec.containers[forwarder-vpp].env[NSM_TUNNEL_IP]", Components: []string{"forwarder-vpp"}, From: "v1.11.1",
+		Fields: map[string]string{".name": "NSM_TUNNEL_IP", ".valueFrom.fieldRef.fieldPath": "status.podIP"}, Theirs: absent,
 		Why: "from here on NSM sets it by a patch of its basic example instead (examples/basic/forwarder-patch.yaml)",
 	},
 	{
-		Path: "DaemonSet.spec.template.spec.*[/var/lib/networkservicemesh].name", Components: []string{"forwarder-ovs", "forwarder-sriov"}, Ours: "nsm-socket", Theirs: "nsm",
+		Path: "DaemonSet.spec.template.spec", Components: []string{"forwarder-ovs", "forwarder-sriov"},
+		Fields: map[string]string{
+			".volumes[/var/lib/networkservicemesh].name":                              "nsm-socket",
+			".containers[{container}].volumeMounts[/var/lib/networkservicemesh].name": "nsm-socket",
+		}, Theirs: "nsm",
 		Why: "one name for one volume in all components; nobody but the pod itself sees it",
 	},
 
 	// Log levels: INFO unless logLevel says otherwise, as NSM itself has it since.
 	{
-		Path: "*.env[*LOG_LEVEL].value", Until: "v1.10.0", Ours: "INFO", Theirs: "TRACE",
+		Path: "{kind}.spec.template.spec.containers[{container}].env[*LOG_LEVEL].value", Components: []string{"nsmgr", "registry-*", "forwarder-*", "nsmgr-proxy"},
+		From: "v1.1.1", Until: "v1.10.0", Ours: "INFO", Theirs: "TRACE",
 		Why: "one default for all releases; NSM itself went to INFO in v1.11.0",
 	},
 	{
-		Path: "*.env[*LOG_LEVEL].value", Components: []string{"registry-memory"}, From: "v1.11.0", Until: "v1.13.0", Ours: "INFO", Theirs: "TRACE",
+		Path: "DaemonSet.spec.template.spec.containers[exclude-prefixes].env[NSM_LOG_LEVEL].value", Components: []string{"nsmgr"},
+		From: "v1.1.1", Until: "v1.10.0", Ours: "INFO", Theirs: "TRACE",
+		Why: "the same for the sidecar",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[registry].env[REGISTRY_MEMORY_LOG_LEVEL].value", Components: []string{"registry-memory"}, From: "v1.11.0", Until: "v1.13.0", Ours: "INFO", Theirs: "TRACE",
 		Why: "the same, which NSM forgot here until v1.13.1",
 	},
 	{
-		Path: "*.env[NSM_LOG_LEVEL].value", Components: []string{"forwarder-*"}, Until: "v1.0.0", Ours: "INFO", Theirs: "DEBUG",
+		Path: "DaemonSet.spec.template.spec.containers[forwarder-vpp].env[NSM_LOG_LEVEL].value", Components: []string{"forwarder-vpp"}, Until: "v1.0.0", Ours: "INFO", Theirs: "DEBUG",
 		Why: "the same default everywhere",
 	},
 
 	{
-		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].env[NSM_ENVS].value", Components: []string{"admission-webhook-k8s"}, Until: "v1.10.0",
-		Ours: "NSM_LOG_LEVEL=INFO", Theirs: "NSM_LOG_LEVEL=TRACE",
+		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].env[NSM_ENVS].value", Components: []string{"admission-webhook-k8s"},
+		From: "v1.2.0", Until: "v1.10.0", Ours: "NSM_LOG_LEVEL=INFO", Theirs: "NSM_LOG_LEVEL=TRACE",
 		Why: "the same for what the webhook injects",
 	},
 
 	// The admission webhook from v1.12.0 on: the operator owns its certificate and
 	// its configuration, so that neither waits for SPIRE.
 	{
-		Path: "Secret[admission-webhook-tls]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Ours: "(present)", Theirs: absent,
+		Path: "Secret[admission-webhook-tls]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Ours: present, Theirs: absent,
 		Why: "the operator's certificate",
 	},
 	{
-		Path: "Deployment.spec.template.spec.volumes[admission-webhook-tls].*", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Theirs: absent,
+		Path: "Deployment.spec.template.spec.volumes[admission-webhook-tls]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Fields: map[string]string{".name": "tls", ".secret.secretName": "admission-webhook-tls"}, Theirs: absent,
 		Why: "the operator's certificate",
 	},
 	{
-		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].volumeMounts[/etc/nsm/tls].*", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Theirs: absent,
+		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].volumeMounts[/etc/nsm/tls]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Fields: map[string]string{".name": "tls", ".mountPath": "/etc/nsm/tls", ".readOnly": "true"}, Theirs: absent,
 		Why: "the operator's certificate",
 	},
 	{
-		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].env[NSM_*_FILE_PATH].*", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Theirs: absent,
+		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].env", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Fields: map[string]string{
+			"[NSM_CERT_FILE_PATH].name": "NSM_CERT_FILE_PATH", "[NSM_CERT_FILE_PATH].value": "/etc/nsm/tls/tls.crt",
+			"[NSM_KEY_FILE_PATH].name": "NSM_KEY_FILE_PATH", "[NSM_KEY_FILE_PATH].value": "/etc/nsm/tls/tls.key",
+		}, Theirs: absent,
 		Why: "the operator's certificate; with it the webhook asks SPIRE for none",
 	},
 	{
-		Path: "Deployment.spec.template.metadata.annotations[nsm.networkservicemesh.io/certificate]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Theirs: absent,
+		Path: "Deployment.spec.template.metadata.annotations[nsm.networkservicemesh.io/certificate]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Ours: "03d66dd08835c1ca", Theirs: absent, // The start of its SHA-256.
 		Why: "the webhook reads its certificate once, so that a new one needs new pods",
 	},
 	{
@@ -267,6 +410,11 @@ var deliberate = []conformance.Deviation{
 		Why: "no identity is needed where the certificate is the operator's",
 	},
 	{
+		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].clientConfig.caBundle", Components: []string{"admission-webhook-k8s"},
+		From: "v1.12.0", Ours: "Y2E=", Theirs: absent,
+		Why: "the CA is the operator's; NSM has SPIRE write its own",
+	},
+	{
 		Path: "MutatingWebhookConfiguration.metadata.labels[spiffe.io/webhook]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Ours: absent, Theirs: "true",
 		Why: "the CA is the operator's: SPIRE must not write its own over it",
 	},
@@ -276,12 +424,12 @@ var deliberate = []conformance.Deviation{
 		Why: "cluster-scoped names hold the namespace, so that two meshes do not share a configuration",
 	},
 	{
-		Path: "MutatingWebhookConfiguration.webhooks[*].rules[*].operations", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].rules[*].operations", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
 		Ours: `["CREATE"]`, Theirs: `["CREATE","UPDATE"]`,
 		Why: "the webhook lets every update pass as it is",
 	},
 	{
-		Path: "MutatingWebhookConfiguration.webhooks[*].rules[1].resources", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].rules[1].resources", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
 		Ours:   `["daemonsets","deployments","replicasets","statefulsets"]`,
 		Theirs: `["daemonsets","deployments","namespaces","replicasets","statefulsets"]`,
 		Why:    "there are no namespaces in the group apps",
@@ -297,17 +445,17 @@ var deliberate = []conformance.Deviation{
 		Why: "the verbs that there are, by name: whoever grants a wildcard needs one himself",
 	},
 	{
-		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].ports[443].containerPort", Components: []string{"admission-webhook-k8s"}, Theirs: absent,
+		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].ports[443].containerPort", Components: []string{"admission-webhook-k8s"}, Ours: "443", Theirs: absent,
 		Why: "the port that it listens on, said aloud",
 	},
 	{
-		Path: "DaemonSet[forwarder-vpp]", Components: []string{"admission-webhook-k8s"}, From: "v1.1.1", Until: "v1.1.1", Ours: absent, Theirs: "(present)",
+		Path: "DaemonSet[forwarder-vpp]", Components: []string{"admission-webhook-k8s"}, From: "v1.1.1", Until: "v1.1.1", Ours: absent, Theirs: present,
 		Why: "a forwarder that NSM left in the webhook's folder by mistake",
 	},
 
 	// What the operator brings itself.
 	{
-		Path: "CustomResourceDefinition[*]", Components: []string{"registry-k8s"}, Ours: absent, Theirs: "(present)",
+		Path: "CustomResourceDefinition[networkservice*s.networkservicemesh.io]", Components: []string{"registry-k8s"}, Ours: absent, Theirs: present,
 		Why: "installed with the operator: removed with one mesh, they would take the entries of all others along",
 	},
 }

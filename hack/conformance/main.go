@@ -7,7 +7,8 @@
 // Conformance compares what the operator renders for every release and component
 // of NSM with the manifests that NSM publishes, laid out as
 // <reference>/<release>/<component>/*.yaml. It prints every difference that is not
-// meant (deliberate.go says which are), and fails when there is one.
+// meant (deliberate.go says which are), and fails when there is one, when one that
+// is meant is not there, and when manifests are missing that should be there.
 package main
 
 import (
@@ -47,14 +48,24 @@ func main() {
 
 // run compares everything with everything, and tells whether all is as meant.
 func run(reference string, verbose bool, out io.Writer) (bool, error) {
-	c := &comparison{reference: reference, verbose: verbose, out: out, judge: conformance.NewJudge(deliberate)}
+	c := &comparison{reference: reference, verbose: verbose, out: out, judge: conformance.NewJudge(deliberate, words())}
+	releases, err := directories(reference)
+	if err != nil {
+		return false, err
+	}
 	for _, known := range release.Known() {
+		if !slices.Contains(releases, known) {
+			c.mend("no manifests of a known release: %s", known)
+			continue
+		}
 		if err := c.release(known); err != nil {
 			return false, err
 		}
 	}
-	if err := c.unknownReleases(); err != nil {
-		return false, err
+	for _, found := range releases {
+		if !slices.Contains(release.Known(), found) {
+			c.mend("not a known release: %s", found)
+		}
 	}
 	c.report()
 	return c.wrong == 0, nil
@@ -70,65 +81,86 @@ type comparison struct {
 	// What has been seen: pairs of release and component that were compared,
 	// differences that are meant, and everything that is wrong.
 	compared, meant, wrong int
-	// folders with manifests.
-	folders []string
-	// rendered and published are the names of workloads: all that we make, and
-	// those that were compared.
-	rendered, published []string
+	// rendered are the names of all workloads that we make.
+	rendered []string
 }
 
-// release compares all components of one release.
+// mend tells something that is wrong.
+func (c *comparison) mend(format string, values ...any) {
+	c.wrong++
+	fmt.Fprintf(c.out, format+"\n", values...)
+}
+
+// release compares all components of one release. One whose manifests are missing
+// is as wrong as a difference: it would hide them all.
 func (c *comparison) release(known string) error {
 	nsmRelease, err := release.Parse(known)
 	if err != nil {
 		return fmt.Errorf("%s: %w", known, err)
 	}
-	folders, err := os.ReadDir(filepath.Join(c.reference, known))
-	if err != nil {
-		return fmt.Errorf("manifests of a known release: %w", err)
-	}
-	for _, folder := range folders {
-		if err := c.component(nsmRelease, folder.Name()); err != nil {
-			return fmt.Errorf("%s %s: %w", known, folder.Name(), err)
-		}
-	}
-	return nil
-}
-
-// unknownReleases says which releases have manifests, but no line in
-// internal/release.
-func (c *comparison) unknownReleases() error {
-	folders, err := os.ReadDir(c.reference)
+	folders, err := directories(filepath.Join(c.reference, known))
 	if err != nil {
 		return err
 	}
+	for _, one := range components {
+		if err := c.component(nsmRelease, one, slices.Contains(folders, one.directory)); err != nil {
+			return fmt.Errorf("%s %s: %w", known, one.directory, err)
+		}
+	}
 	for _, folder := range folders {
-		if !slices.Contains(release.Known(), folder.Name()) {
-			fmt.Fprintf(c.out, "not a known release: %s\n", folder.Name())
+		if !slices.ContainsFunc(components, func(one component) bool { return one.directory == folder }) {
+			c.mend("not rendered: %s %s", known, folder)
 		}
 	}
 	return nil
 }
 
-// component compares one component of one release.
-func (c *comparison) component(nsmRelease release.Release, directory string) error {
-	c.folders = append(c.folders, directory)
-	i := slices.IndexFunc(components, func(one component) bool { return one.directory == directory })
-	if i < 0 || components[i].spec == nil {
+// component compares one component of one release, if its manifests are found
+// where they should be.
+func (c *comparison) component(nsmRelease release.Release, one component, found bool) error {
+	known := knownToBeMissing(nsmRelease, one.directory)
+	switch {
+	case found && known != nil:
+		c.mend("found, but known to be missing: %s %s (%s)", nsmRelease, one.directory, known.why)
+	case found:
+		return c.compare(nsmRelease, one)
+	case known == nil:
+		c.mend("no manifests: %s %s", nsmRelease, one.directory)
+	case c.verbose:
+		fmt.Fprintf(c.out, "%s %s: no manifests (known: %s)\n", nsmRelease, one.directory, known.why)
+	}
+	return nil
+}
+
+// knownToBeMissing finds the exception for a component of a release, or nil.
+func knownToBeMissing(nsmRelease release.Release, directory string) *exception {
+	i := slices.IndexFunc(unpublished, func(e exception) bool {
+		return e.directory == directory && e.missing(nsmRelease.Facts())
+	})
+	if i < 0 {
 		return nil
 	}
-	theirs, err := manifests(filepath.Join(c.reference, nsmRelease.String(), directory))
+	return &unpublished[i]
+}
+
+func (c *comparison) compare(nsmRelease release.Release, one component) error {
+	theirs, err := manifests(filepath.Join(c.reference, nsmRelease.String(), one.directory))
 	if err != nil {
 		return err
 	}
-	ours, err := c.render(nsmRelease, components[i])
+	all := render(nsmRelease, one)
+	for _, rendered := range all {
+		c.rendered = append(c.rendered, rendered.Workload.GetName())
+	}
+	ours, err := objectsOf(all, one)
 	if err != nil {
 		return err
 	}
 	c.compared++
 	for _, difference := range conformance.Compare(ours, theirs) {
-		c.judgeDifference(nsmRelease, directory, difference)
+		c.judgeDifference(nsmRelease, one.directory, difference)
 	}
+	c.judge.Compared(nsmRelease, one.directory)
 	return nil
 }
 
@@ -136,8 +168,7 @@ func (c *comparison) judgeDifference(nsmRelease release.Release, directory strin
 	line := fmt.Sprintf("%s %s %s: %s | %s", nsmRelease, directory, d.Path, d.Ours, d.Theirs)
 	deviation := c.judge.Deliberate(nsmRelease, directory, d)
 	if deviation == nil {
-		c.wrong++
-		fmt.Fprintln(c.out, line)
+		c.mend("%s", line)
 		return
 	}
 	c.meant++
@@ -146,35 +177,34 @@ func (c *comparison) judgeDifference(nsmRelease release.Release, directory strin
 	}
 }
 
-// render makes the objects that belong to a component.
-func (c *comparison) render(nsmRelease release.Release, one component) ([]*unstructured.Unstructured, error) {
-	nsm := &nsmv1beta1.NSM{
-		ObjectMeta: metav1.ObjectMeta{Name: "nsm", Namespace: "nsm-system"},
-		Spec:       *one.spec,
+// render makes the mesh that a component belongs to, as on a cluster on which
+// everything is there and runs.
+func render(nsmRelease release.Release, one component) []mesh.Component {
+	return mesh.Components(mesh.Input{
+		NSM: &nsmv1beta1.NSM{
+			ObjectMeta: metav1.ObjectMeta{Name: "nsm", Namespace: "nsm-system", UID: "uid-of-the-nsm"},
+			Spec:       *one.spec,
+		},
+		Release:  nsmRelease,
+		Platform: mesh.Platform{ClusterProperties: true}, WebhookServing: true,
+		// Of any content.
+		WebhookCertificate: mesh.Certificate{CertificateChain: []byte("certificate"), Key: []byte("key"), CABundle: []byte("ca")},
+	})
+}
+
+// objectsOf lists the objects of one component.
+func objectsOf(all []mesh.Component, one component) ([]*unstructured.Unstructured, error) {
+	i := slices.IndexFunc(all, func(rendered mesh.Component) bool { return rendered.Workload.GetName() == one.workload })
+	if i < 0 {
+		return nil, fmt.Errorf("the spec renders no workload %q", one.workload)
 	}
 	var objects []*unstructured.Unstructured
-	// As on a cluster on which everything is there and runs.
-	in := mesh.Input{
-		NSM: nsm, Release: nsmRelease,
-		Platform: mesh.Platform{ClusterProperties: true}, WebhookServing: true,
-	}
-	for _, rendered := range mesh.Components(in) {
-		name := rendered.Workload.GetName()
-		c.rendered = append(c.rendered, name)
-		if name != one.workload {
-			continue
+	for _, object := range mesh.Objects(all[i : i+1]) {
+		converted, err := conformance.FromObject(object)
+		if err != nil {
+			return nil, err
 		}
-		c.published = append(c.published, name)
-		for _, object := range mesh.Objects([]mesh.Component{rendered}) {
-			converted, err := conformance.FromObject(object)
-			if err != nil {
-				return nil, err
-			}
-			objects = append(objects, converted)
-		}
-	}
-	if len(objects) == 0 {
-		return nil, fmt.Errorf("the spec renders no workload %q", one.workload)
+		objects = append(objects, converted)
 	}
 	return objects, nil
 }
@@ -203,42 +233,41 @@ func manifests(directory string) ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
-// report says what was not compared, which deviations are of no use, and sums up.
+// directories lists the folders in a directory.
+func directories(directory string) ([]string, error) {
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
+
+// report says what we render and nobody compares, which deviations are of no use
+// or not true everywhere, and sums up.
 func (c *comparison) report() {
-	c.reportFolders()
 	for _, workload := range unique(c.rendered) {
-		if !slices.Contains(c.published, workload) {
-			fmt.Fprintf(c.out, "rendered, but nothing to compare with: %s\n", workload)
+		if !slices.ContainsFunc(components, func(one component) bool { return one.workload == workload }) {
+			c.mend("rendered, but in no folder: %s", workload)
 		}
 	}
 	for _, deviation := range c.judge.Unused() {
-		c.wrong++
-		fmt.Fprintf(c.out, "unused in the table of deliberate differences: %s %v %s..%s: %s | %s (%s)\n", deviation.Path,
-			deviation.Components, deviation.From, deviation.Until, deviation.Ours, deviation.Theirs, deviation.Why)
+		c.mend("unused in the table of deliberate differences: %s", describe(deviation))
+	}
+	for _, gap := range c.judge.Gaps() {
+		c.mend("meant, but not so in %d of the pairs, the first is %s: %s", len(gap.Where), gap.Where[0], describe(gap.Deviation))
 	}
 	fmt.Fprintf(c.out, "%d releases, %d pairs of release and component compared: %d meant differences, %d to mend\n",
 		len(release.Known()), c.compared, c.meant, c.wrong)
 }
 
-// reportFolders says which components were not compared, so that none is
-// forgotten.
-func (c *comparison) reportFolders() {
-	var compared, notRendered []string
-	for _, one := range components {
-		switch {
-		case one.spec == nil:
-			notRendered = append(notRendered, one.directory)
-		case slices.Contains(c.folders, one.directory):
-			compared = append(compared, one.directory)
-		default:
-			fmt.Fprintf(c.out, "no manifests found: %s\n", one.directory)
-		}
-	}
-	for _, directory := range unique(append(notRendered, c.folders...)) {
-		if !slices.Contains(compared, directory) {
-			fmt.Fprintf(c.out, "not rendered yet: %s\n", directory)
-		}
-	}
+func describe(d conformance.Deviation) string {
+	return fmt.Sprintf("%s %v %s..%s: %s | %s (%s)", d.Path, d.Components, d.From, d.Until, d.Ours, d.Theirs, d.Why)
 }
 
 func unique(names []string) []string {

@@ -10,9 +10,11 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/networkservicemesh/nsm-operator/internal/conformance"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
@@ -34,23 +36,88 @@ func TestRunTellsWhatIsWrong(t *testing.T) {
 	for _, want := range []string{
 		"v1.0.0 nsmgr Secret[surprise]: (absent) | (present)\n",
 		release.Newest().String() + " nsmgr DaemonSet[nsmgr]: (present) | (absent)\n",
-		"not rendered yet: something-new\n",
+		"not rendered: v1.0.0 something-new\n",
 		"not a known release: v99.0.0\n",
-		"no manifests found: registry-k8s\n",
-		"rendered, but nothing to compare with: nsm-registry\n",
-		"unused in the table of deliberate differences: CustomResourceDefinition[*]",
+		"no manifests: v1.0.0 registry-k8s\n",
+		"no manifests: v1.1.1 forwarder-ovs\n",
+		"unused in the table of deliberate differences: CustomResourceDefinition[",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q", want)
 		}
 	}
+	for _, known := range []string{"no manifests: v1.0.0 forwarder-ovs", "cluster-info\n", "csi-driver\n"} {
+		if strings.Contains(out.String(), known) {
+			t.Errorf("the output complains of a known exception: %q", known)
+		}
+	}
 }
 
-func TestRunNeedsEveryKnownRelease(t *testing.T) {
-	reference := t.TempDir()
-	write(t, filepath.Join(reference, "v1.0.0", "something-new", "x.yaml"), "{}")
-	if _, err := run(reference, false, &bytes.Buffer{}); err == nil {
-		t.Error("no error, although most releases are missing")
+func TestRunNeedsAReference(t *testing.T) {
+	if _, err := run(filepath.Join(t.TempDir(), "nowhere"), false, &bytes.Buffer{}); err == nil {
+		t.Error("no error, although there is no reference")
+	}
+}
+
+// Whatever is missing, or there against what is known, fails the run by itself.
+func TestMissingManifestsAreWrong(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		trial func(*comparison) error
+		want  string
+	}{
+		{"a component", func(c *comparison) error {
+			return c.component(release.Oldest(), byDirectory(t, "nsmgr"), false)
+		}, "no manifests: v1.0.0 nsmgr\n"},
+		{"a component that the release does not have", func(c *comparison) error {
+			return c.component(release.Oldest(), byDirectory(t, "forwarder-ovs"), false)
+		}, ""},
+		{"such a component, found", func(c *comparison) error {
+			return c.component(release.Oldest(), byDirectory(t, "forwarder-ovs"), true)
+		}, "found, but known to be missing: v1.0.0 forwarder-ovs (its first release is v1.1.1)\n"},
+		{"a workload in no folder", func(c *comparison) error {
+			c.judge, c.rendered = conformance.NewJudge(nil, nil), []string{"nsmgr", "something-new"}
+			c.report()
+			return nil
+		}, "rendered, but in no folder: something-new\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var out bytes.Buffer
+			c := &comparison{out: &out}
+			if err := tc.trial(c); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.wrong > 0; got != (tc.want != "") {
+				t.Errorf("wrong: %t", got)
+			}
+			if !strings.HasPrefix(out.String(), tc.want) {
+				t.Errorf("the output is %q, want %q", out.String(), tc.want)
+			}
+		})
+	}
+}
+
+func TestRunTellsOfMissingReleases(t *testing.T) {
+	var out bytes.Buffer
+	conforms, err := run(t.TempDir(), false, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conforms || !strings.Contains(out.String(), "no manifests of a known release: v1.0.0\n") {
+		t.Errorf("conforms: %t, and the output is %q", conforms, out.String())
+	}
+}
+
+// An exception for nothing, or without a reason, is a typing error.
+func TestEveryExceptionIsAboutSomething(t *testing.T) {
+	for _, e := range unpublished {
+		byDirectory(t, e.directory)
+		if e.why == "" {
+			t.Errorf("%s: no reason", e.directory)
+		}
+		if !slices.ContainsFunc(release.Known(), func(known string) bool { return e.missing(parse(t, known).Facts()) }) {
+			t.Errorf("%s: missing in no release", e.directory)
+		}
 	}
 }
 
@@ -66,6 +133,24 @@ func TestEveryDeviationSaysWhy(t *testing.T) {
 			}
 		}
 	}
+}
+
+func byDirectory(t *testing.T, directory string) component {
+	t.Helper()
+	i := slices.IndexFunc(components, func(one component) bool { return one.directory == directory })
+	if i < 0 {
+		t.Fatalf("no component %q", directory)
+	}
+	return components[i]
+}
+
+func parse(t *testing.T, text string) release.Release {
+	t.Helper()
+	parsed, err := release.Parse(text)
+	if err != nil {
+		t.Fatalf("%s %v", text, err)
+	}
+	return parsed
 }
 
 func write(t *testing.T, file, content string) {

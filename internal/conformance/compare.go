@@ -21,8 +21,8 @@ import (
 // have.
 const Absent = "(absent)"
 
-// present stands for an object as a whole.
-const present = "(present)"
+// Present stands for an object as a whole.
+const Present = "(present)"
 
 // Difference is one field, or one object, in which the two sides differ.
 type Difference struct {
@@ -120,9 +120,9 @@ func byKind(objects []*unstructured.Unstructured) map[string][]*unstructured.Uns
 func (p pair) compare() []Difference {
 	switch {
 	case p.ours == nil:
-		return []Difference{{Path: p.path, Ours: Absent, Theirs: present}}
+		return []Difference{{Path: p.path, Ours: Absent, Theirs: Present}}
 	case p.theirs == nil:
-		return []Difference{{Path: p.path, Ours: present, Theirs: Absent}}
+		return []Difference{{Path: p.path, Ours: Present, Theirs: Absent}}
 	}
 	ours, theirs := fields(p.ours), fields(p.theirs)
 	paths := maps.Clone(ours)

@@ -8,13 +8,17 @@ package conformance
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
-// Deviation is a way in which the operator means to differ from NSM's manifests.
+// Deviation is a way in which the operator means to differ from NSM's manifests:
+// in every release and component that it holds for. In its path and its values
+// "{release}" stands for the release, and other words in braces for what the
+// Judge knows of the component.
 type Deviation struct {
 	// Path of the fields, in which "*" stands for any text.
 	Path string
@@ -25,34 +29,77 @@ type Deviation struct {
 	// from the oldest and until the newest when empty.
 	From, Until string
 	// Ours and Theirs are the values of both sides, in which "*" stands for any
-	// text; any value when empty.
+	// text. Any value when empty, but not that there is none: that is Absent.
 	Ours, Theirs string
+	// Fields make one deviation of several: the ends of their paths, which follow
+	// Path, with our value of each in place of Ours.
+	Fields map[string]string
 	// Why the operator differs.
 	Why string
+}
+
+// Gap is a deviation that is true elsewhere, but not in all that it holds for.
+type Gap struct {
+	Deviation
+	// Where it is not true: release and component.
+	Where []string
 }
 
 // Judge tells the deliberate differences from the others.
 type Judge struct {
 	deviations []Deviation
-	used       []bool
+	words      map[string]map[string]string
+	// used tells where each deviation was of use, gaps where it was not.
+	used []map[string]bool
+	gaps [][]string
+	// held are the deviations that hold for a release and component.
+	held map[string][]held
 }
 
-// NewJudge takes the differences that are meant.
-func NewJudge(deviations []Deviation) *Judge {
-	return &Judge{deviations: deviations, used: make([]bool, len(deviations))}
+// held is a deviation with the words of one release and component, and its
+// place in the Judge's list.
+type held struct {
+	Deviation
+	index int
+}
+
+// NewJudge takes the differences that are meant, and by component the words that
+// they have in braces.
+func NewJudge(deviations []Deviation, words map[string]map[string]string) *Judge {
+	j := &Judge{words: words, held: map[string][]held{}}
+	for _, deviation := range deviations {
+		j.deviations = append(j.deviations, deviation.single()...)
+	}
+	j.used = make([]map[string]bool, len(j.deviations))
+	j.gaps = make([][]string, len(j.deviations))
+	return j
 }
 
 // Deliberate finds the deviation that a difference of a component of a release
 // belongs to, the first in the table, and remembers that it was of use. Nil: the
 // difference is not meant.
 func (j *Judge) Deliberate(r release.Release, component string, difference Difference) *Deviation {
-	for i := range j.deviations {
-		if j.deviations[i].covers(r, component, difference) {
-			j.used[i] = true
-			return &j.deviations[i]
+	for _, deviation := range j.holding(r, component) {
+		if deviation.covers(difference) {
+			if j.used[deviation.index] == nil {
+				j.used[deviation.index] = map[string]bool{}
+			}
+			j.used[deviation.index][place(r, component)] = true
+			return &j.deviations[deviation.index]
 		}
 	}
 	return nil
+}
+
+// Compared says that all differences of a component of a release have been
+// judged: a deviation that holds there and covered none of them is a gap. Where
+// NSM has no value there is no other way to see that ours is missing.
+func (j *Judge) Compared(r release.Release, component string) {
+	for _, deviation := range j.holding(r, component) {
+		if !j.used[deviation.index][place(r, component)] {
+			j.gaps[deviation.index] = append(j.gaps[deviation.index], place(r, component))
+		}
+	}
 }
 
 // Unused lists the deviations that no difference belonged to: the operator no
@@ -60,17 +107,80 @@ func (j *Judge) Deliberate(r release.Release, component string, difference Diffe
 func (j *Judge) Unused() []Deviation {
 	var unused []Deviation
 	for i, deviation := range j.deviations {
-		if !j.used[i] {
+		if len(j.used[i]) == 0 {
 			unused = append(unused, deviation)
 		}
 	}
 	return unused
 }
 
-func (d Deviation) covers(r release.Release, component string, difference Difference) bool {
-	return d.holdsFor(r) && d.isAbout(component) && matches(d.Path, difference.Path) &&
-		matches(cmp.Or(d.Ours, "*"), difference.Ours) &&
-		matches(cmp.Or(d.Theirs, "*"), difference.Theirs)
+// Gaps lists the deviations that were of use, but not in all that was compared.
+func (j *Judge) Gaps() []Gap {
+	var gaps []Gap
+	for i, deviation := range j.deviations {
+		if len(j.used[i]) > 0 && len(j.gaps[i]) > 0 {
+			gaps = append(gaps, Gap{deviation, j.gaps[i]})
+		}
+	}
+	return gaps
+}
+
+// holding lists the deviations of a component of a release. They are asked for
+// with every difference, and found once.
+func (j *Judge) holding(r release.Release, component string) []held {
+	if found, ok := j.held[place(r, component)]; ok {
+		return found
+	}
+	pairs := []string{"{release}", r.String()}
+	for word, meaning := range j.words[component] {
+		pairs = append(pairs, "{"+word+"}", meaning)
+	}
+	words := strings.NewReplacer(pairs...)
+	var all []held
+	for i, deviation := range j.deviations {
+		if deviation.holdsFor(r) && deviation.isAbout(component) {
+			all = append(all, held{deviation.with(words), i})
+		}
+	}
+	j.held[place(r, component)] = all
+	return all
+}
+
+func place(r release.Release, component string) string {
+	return r.String() + " " + component
+}
+
+// single splits a deviation into those of its fields.
+func (d Deviation) single() []Deviation {
+	if len(d.Fields) == 0 {
+		return []Deviation{d}
+	}
+	var all []Deviation
+	for _, end := range slices.Sorted(maps.Keys(d.Fields)) {
+		one := d
+		one.Path, one.Ours, one.Fields = d.Path+end, d.Fields[end], nil
+		all = append(all, one)
+	}
+	return all
+}
+
+// with puts in what the words in braces stand for.
+func (d Deviation) with(words *strings.Replacer) Deviation {
+	d.Path, d.Ours, d.Theirs = words.Replace(d.Path), words.Replace(d.Ours), words.Replace(d.Theirs)
+	return d
+}
+
+func (d Deviation) covers(difference Difference) bool {
+	return matches(d.Path, difference.Path) && isValue(d.Ours, difference.Ours) && isValue(d.Theirs, difference.Theirs)
+}
+
+// isValue tells whether a value is what a pattern says. That there is none has to
+// be said: no pattern stands for it.
+func isValue(pattern, value string) bool {
+	if value == Absent {
+		return pattern == Absent
+	}
+	return matches(cmp.Or(pattern, "*"), value)
 }
 
 // holdsFor tells whether the release is one of the deviation's. A release that
