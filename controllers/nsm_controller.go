@@ -175,19 +175,19 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if err := r.client.Get(ctx, request.NamespacedName, nsm); err != nil {
 		if apierrors.IsNotFound(err) {
 			nsm.Name, nsm.Namespace = request.Name, request.Namespace
-			r.follower.Only(request.NamespacedName)
+			r.follower.Follow(request.NamespacedName)
 			return ctrl.Result{}, r.clean(ctx, nsm, r.clusterKinds())
 		}
 		return ctrl.Result{}, err
 	}
 	if nsm.DeletionTimestamp != nil {
-		r.follower.Only(request.NamespacedName)
+		r.follower.Follow(request.NamespacedName)
 		return ctrl.Result{}, r.finalize(ctx, nsm)
 	}
 	// The client's copy is the cache's: it is never changed in place.
 	nsm = nsm.DeepCopy()
 	if result, err := r.refused(ctx, nsm); result != nil || err != nil {
-		r.follower.Only(request.NamespacedName)
+		r.follower.Follow(request.NamespacedName)
 		return ctrl.Result{}, r.report(ctx, nsm, result, err)
 	}
 	seen, err := r.run(ctx, nsm)

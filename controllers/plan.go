@@ -78,6 +78,8 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 		NSM: nsm, Release: nsmRelease, Platform: *r.platform.current.Load(),
 		OperatorNamespace: r.Namespace, RelatedImages: r.RelatedImages,
 	}
+	// Early, so that a new mesh waits for all answers at the same time.
+	r.follower.Follow(client.ObjectKeyFromObject(nsm), queriesOf(in)...)
 	renewAt, err := r.prepareWebhook(ctx, &in)
 	if err != nil {
 		return plan{}, err
@@ -94,7 +96,6 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 	}
 	components := mesh.Components(in)
 	constraints := mesh.Constraints(in, components)
-	r.follower.Only(client.ObjectKeyFromObject(nsm), queriesOf(nsm, components)...)
 	return plan{
 		input: in, components: components, orphans: orphans, renewAt: renewAt, constrained: len(constraints) > 0,
 		objects: clientObjects(slices.Concat(mesh.Identities(in), constraints, mesh.Objects(components))),
@@ -102,13 +103,14 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 }
 
 // queriesOf are all that a mesh asks about objects that are not its own.
-func queriesOf(nsm *nsmv1beta1.NSM, components []mesh.Component) []follow.Query {
+func queriesOf(in mesh.Input) []follow.Query {
+	namespace := in.NSM.Namespace
 	var queries []follow.Query
-	for _, file := range mesh.ConfigFiles(&nsm.Spec) {
-		queries = append(queries, fileQuery(nsm.Namespace, file))
+	for _, file := range mesh.ConfigFiles(&in.NSM.Spec) {
+		queries = append(queries, fileQuery(namespace, file))
 	}
-	if slices.ContainsFunc(components, func(component mesh.Component) bool { return component.Registers }) {
-		queries = append(queries, endpointQuery(nsm.Namespace))
+	if mesh.Registers(in) {
+		queries = append(queries, endpointQuery(namespace))
 	}
 	return queries
 }

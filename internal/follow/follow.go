@@ -46,8 +46,8 @@ type Fact struct {
 	Ends time.Time
 }
 
-// Follower answers queries of NSMs from watches, which it starts when it is first
-// asked and stops when it is told to.
+// Follower answers queries of NSMs from watches, which it starts when it is told
+// to or first asked, and stops when it is told to.
 type Follower struct {
 	client client.WithWatch
 	// changed is called when an answer to the owner's query has become another.
@@ -81,11 +81,14 @@ func (f *Follower) Start(ctx context.Context) error {
 	return nil
 }
 
-// Only stops following what the owner does not ask for any more.
-func (f *Follower) Only(owner types.NamespacedName, queries ...Query) {
+// Follow follows exactly these queries of an owner from now on: what is new is
+// watched at once, without waiting for answers, so that those who ask later wait
+// for all of them at the same time; what is not among them is forgotten.
+func (f *Follower) Follow(owner types.NamespacedName, queries ...Query) {
 	wanted := map[string]bool{}
 	for _, query := range queries {
 		wanted[query.ID] = true
+		f.view(owner, query)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -102,7 +105,7 @@ func (f *Follower) Only(owner types.NamespacedName, queries ...Query) {
 // served; an error tells what it said instead. The owner is told when there is an
 // answer after all.
 func (f *Follower) Ask(ctx context.Context, owner types.NamespacedName, query Query) (map[string]string, error) {
-	view := f.view(owner, query) //nolint:contextcheck // a watch outlives the question
+	view := f.view(owner, query)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := view.await(ctx); err != nil {
@@ -112,6 +115,8 @@ func (f *Follower) Ask(ctx context.Context, owner types.NamespacedName, query Qu
 }
 
 // view of a query, which is watched from now on.
+//
+//nolint:contextcheck,nolintlint // a watch outlives the call that starts it; the one linter heeds this, the other does not see it
 func (f *Follower) view(owner types.NamespacedName, query Query) *view {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -198,12 +198,24 @@ var _ = Describe("A follower", func() {
 			answer(ctx, f, value(name))()
 		}
 		Eventually(watches.Load).Should(Equal(int32(2)))
-		f.Only(types.NamespacedName{Namespace: "default", Name: "another"})
-		f.Only(owner, value("kept"))
+		f.Follow(types.NamespacedName{Namespace: "default", Name: "another"})
+		f.Follow(owner, value("kept"))
 		Eventually(watches.Load).Should(Equal(int32(1)))
 		Expect(answer(ctx, f, value("kept"))()).To(HaveLen(1))
-		f.Only(owner)
+		f.Follow(owner)
 		Eventually(watches.Load).Should(BeZero())
+	})
+
+	It("watches what it is told to before anybody asks", func(ctx SpecContext) {
+		newConfigMap(ctx, "early", map[string]string{"value": "1"})
+		f, calls := follower()
+		f.Follow(owner, value("early"), value("none"))
+		Eventually(watches.Load).Should(Equal(int32(2)))
+		f.Follow(owner, value("early"), value("none"))
+		Expect(answer(ctx, f, value("early"))()).To(Equal(map[string]string{"early": "1"}))
+		Expect(answer(ctx, f, value("none"))()).To(BeEmpty())
+		Expect(watches.Load()).To(Equal(int32(2)), "nothing is watched twice")
+		Expect(calls.Load()).To(BeZero(), "who asks knows the first answer")
 	})
 
 	It("says what the API server says when it has no answer", func(ctx SpecContext) {

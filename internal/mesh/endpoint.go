@@ -53,6 +53,12 @@ func IsEndpointOf(endpoint, pod string) bool {
 	return name == pod || strings.HasPrefix(name, pod+"-")
 }
 
+// Registers tells whether a mesh has components whose pods register themselves
+// (Component.Registers); only forwarders do.
+func Registers(in Input) bool {
+	return slices.ContainsFunc(forwarders(in), func(component Component) bool { return component.Registers })
+}
+
 // registers tells whether the pods of a forwarder are to be found in the API as
 // endpoints: a memory registry shows nobody its entries, and the user's own
 // variables may have them registered elsewhere, or as something else.
