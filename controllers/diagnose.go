@@ -124,7 +124,7 @@ func (r *NSMReconciler) creationFailures(ctx context.Context, w *workload) ([]st
 		}
 		cause := "its pods are refused: " + shorten(event.Message)
 		if strings.Contains(event.Message, "violates PodSecurity") {
-			cause += fmt.Sprintf("; the namespace must allow them: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", w.namespace)
+			cause += "; the namespace must allow them: " + labelCommand(w.namespace, *r.platform.current.Load())
 		}
 		return []string{cause}, nil
 	}

@@ -181,7 +181,6 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		return ctrl.Result{}, err
 	}
 	if nsm.DeletionTimestamp != nil {
-		r.follower.Follow(request.NamespacedName)
 		return ctrl.Result{}, r.finalize(ctx, nsm)
 	}
 	// The client's copy is the cache's: it is never changed in place.
@@ -262,8 +261,10 @@ func versionOf(nsm *nsmv1beta1.NSM) string {
 // go when all of it is gone.
 func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error {
 	if !controllerutil.ContainsFinalizer(nsm, Finalizer) {
+		r.follower.Follow(client.ObjectKeyFromObject(nsm))
 		return nil
 	}
+	r.follower.Follow(client.ObjectKeyFromObject(nsm), podSecurityQueries(nsm.Namespace)...)
 	// What calls the admission webhook goes first: left behind for a moment, it
 	// would block the creation of pods in the whole cluster.
 	if err := r.removeWebhookRegistrations(ctx, nsm); err != nil {
@@ -275,6 +276,9 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 	remaining, err := r.applier.Remaining(ctx, r.kinds(), mesh.OwnerLabels(nsm))
 	if err != nil || remaining > 0 {
 		// Their disappearance wakes the loop again.
+		return err
+	}
+	if err := r.unlabelNamespace(ctx, nsm); err != nil {
 		return err
 	}
 	released := nsm.DeepCopy()

@@ -125,7 +125,7 @@ var _ = Describe("OpenShift", func() {
 })
 
 var _ = Describe("Plain Kubernetes", func() {
-	It("is never asked for SCCs, bindings or namespaces", func(ctx SpecContext) {
+	It("is never asked for SCCs, and for no binding or namespace but the mesh's", func(ctx SpecContext) {
 		o := startOperator()
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{OpenShift: &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}}})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("DaemonSet nsmgr"))

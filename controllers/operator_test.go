@@ -69,7 +69,7 @@ func startOperatorOn(platform mesh.Platform, asked *requests) *operator {
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect((&controllers.NSMReconciler{Platform: platform}).SetupWithManager(mgr)).To(Succeed())
+	Expect((&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace}).SetupWithManager(mgr)).To(Succeed())
 	o.stop = run(mgr)
 	Eventually(mgr.Elected()).Should(BeClosed())
 	return o
@@ -310,7 +310,12 @@ func setAllReady(ctx context.Context, nsm *nsmv1beta1.NSM) {
 // nothing to do any more.
 func newAvailableNSM(ctx context.Context, o *operator, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {
 	GinkgoHelper()
-	nsm := newNSM(ctx, spec)
+	return newAvailableNSMIn(ctx, o, newNamespace(ctx), spec)
+}
+
+func newAvailableNSMIn(ctx context.Context, o *operator, namespace string, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {
+	GinkgoHelper()
+	nsm := newNSMIn(ctx, namespace, spec)
 	Eventually(func() []string { return names(ctx, nsm) }).Should(HaveLen(len(wholeMesh)))
 	setAllReady(ctx, nsm)
 	Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))

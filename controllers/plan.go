@@ -42,6 +42,8 @@ type plan struct {
 	orphans []client.Object
 	// renewAt is when the admission webhook's certificate ends; zero for never.
 	renewAt time.Time
+	// podSecurity of the mesh's namespace.
+	podSecurity podSecurity
 }
 
 // isStaged tells whether the workloads change one after the other. A fresh
@@ -56,7 +58,9 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 	if err != nil {
 		return nil, err
 	}
+	notLabelled := r.labelNamespace(ctx, plan)
 	held, failure := r.write(ctx, plan)
+	failure = errors.Join(failure, notLabelled)
 	// What is up and what is down is seen also when not all could be written.
 	seen, err := r.look(ctx, plan, held)
 	if err != nil {
@@ -94,18 +98,23 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 	if err != nil {
 		return plan{}, err
 	}
+	podSecurity, err := r.podSecurity(ctx, nsm)
+	if err != nil {
+		return plan{}, err
+	}
 	components := mesh.Components(in)
 	constraints := mesh.Constraints(in, components)
 	return plan{
 		input: in, components: components, orphans: orphans, renewAt: renewAt, constrained: len(constraints) > 0,
-		objects: clientObjects(slices.Concat(mesh.Identities(in), constraints, mesh.Objects(components))),
+		podSecurity: podSecurity,
+		objects:     clientObjects(slices.Concat(mesh.Identities(in), constraints, mesh.Objects(components))),
 	}, nil
 }
 
 // queriesOf are all that a mesh asks about objects that are not its own.
 func queriesOf(in mesh.Input) []follow.Query {
 	namespace := in.NSM.Namespace
-	var queries []follow.Query
+	queries := podSecurityQueries(namespace)
 	for _, file := range mesh.ConfigFiles(&in.NSM.Spec) {
 		queries = append(queries, fileQuery(namespace, file))
 	}
@@ -133,7 +142,8 @@ func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*ob
 	}
 	r.checkDeadline(nsm, seen)
 	seen.unknown = conversion.Unknown(nsm)
-	contested, again := r.applier.Contested(plan.objects)
+	seen.refusedPods = r.refusedPods(plan.podSecurity)
+	contested, again := r.applier.Contested(append(slices.Clone(plan.objects), plan.podSecurity.object()))
 	if seen.contested = contested; len(contested) > 0 {
 		seen.wake(r.now().Add(again))
 	}

@@ -97,6 +97,11 @@ func (r *requests) writesTo(resource string) []request {
 	})
 }
 
+// count of one request.
+func (r *requests) count(wanted request) int {
+	return len(slices.DeleteFunc(r.all(), func(one request) bool { return one != wanted }))
+}
+
 func (r *requests) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

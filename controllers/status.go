@@ -39,6 +39,9 @@ type observation struct {
 	wakeAt time.Time
 	// contested are the objects that somebody else keeps changing.
 	contested []string
+	// refusedPods tells that the namespace refuses pods of the mesh, and what lets
+	// them in; "" where it is not known to.
+	refusedPods string
 	// spire tells who registers the mesh's workloads with SPIRE.
 	spire metav1.Condition
 	// unknown are fields of the object that no version of NSM has.
@@ -344,6 +347,8 @@ func (s *status) setDegraded(seen *observation) {
 		// It stays as it was told.
 	case seen.overdue != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, "ProgressDeadlineExceeded", "waiting "+seen.overdue)
+	case seen.refusedPods != "":
+		s.set(nsmv1beta1.ConditionDegraded, true, "PodSecurity", seen.refusedPods)
 	case len(seen.contested) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, "Contested", "somebody else keeps changing "+strings.Join(seen.contested, ", ")+
 			": it is put right with growing pauses; its metadata.managedFields tell who else writes it")

@@ -46,6 +46,7 @@ const (
 )
 
 var (
+	server *apiserver.Server
 	// admin may do everything and reads the API server itself.
 	admin client.Client
 	// adminWatch watches the API server.
@@ -66,7 +67,7 @@ func TestControllers(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	server := apiserver.Start(&envtest.Environment{})
+	server = apiserver.Start(&envtest.Environment{})
 	var err error
 	adminWatch, err = client.NewWithWatch(server.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())

@@ -330,17 +330,18 @@ func (a *Applier) write(ctx context.Context, want *intent) error {
 // send applies an object and returns the answer. It goes through the kind's own
 // apply configuration where it has one, so that the client knows the write as
 // one of the typed objects that the cache holds.
-func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured, options ...client.ApplyOption) (*unstructured.Unstructured, error) {
+	options = append(options, FieldOwner, client.ForceOwnership)
 	configuration, ok := applyconfigurations.ForKind(object.GroupVersionKind()).(runtime.ApplyConfiguration)
 	if !ok {
 		answer := object.DeepCopy()
-		err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(answer), FieldOwner, client.ForceOwnership)
+		err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(answer), options...)
 		return answer, err
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, configuration); err != nil {
 		return nil, err
 	}
-	if err := a.client.Apply(ctx, configuration, FieldOwner, client.ForceOwnership); err != nil {
+	if err := a.client.Apply(ctx, configuration, options...); err != nil {
 		return nil, err
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(configuration)
