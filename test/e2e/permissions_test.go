@@ -70,6 +70,8 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 	})
 
 	It("let it tell why a mesh is down", func(ctx SpecContext) {
+		// Else it would let the pods in.
+		kubectl(ctx, "delete", "rolebinding", "nsm-operator-pod-security", "-n", namespace)
 		kubectl(ctx, "label", "namespace", namespace, "--overwrite", "pod-security.kubernetes.io/enforce=restricted")
 		kubectl(ctx, "apply", "-f", oldMesh)
 		Eventually(func() string {
