@@ -52,6 +52,12 @@ func (p plan) isStaged() bool {
 	return isStaged(p.input.NSM) || len(p.orphans) > 0
 }
 
+// withoutWorkloads are the objects that make no pods.
+func (p plan) withoutWorkloads() []client.Object {
+	workloads := workloadsOf(p.components)
+	return slices.DeleteFunc(slices.Clone(p.objects), func(o client.Object) bool { return slices.Contains(workloads, o) })
+}
+
 // run plans and applies the mesh and looks at what came of it.
 func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	plan, err := r.plan(ctx, nsm)
@@ -182,14 +188,12 @@ func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, [
 	if err := r.ensureFinalizer(ctx, plan.input.NSM); err != nil {
 		return nil, nil, err
 	}
-	workloads := workloadsOf(plan.components)
-	others := slices.DeleteFunc(slices.Clone(plan.objects), func(o client.Object) bool { return slices.Contains(workloads, o) })
-	before, err := r.applier.Apply(ctx, others)
+	before, err := r.applier.Apply(ctx, plan.withoutWorkloads())
 	if err != nil {
 		return before, nil, err
 	}
 	if !plan.isStaged() {
-		changes, err := r.applier.Apply(ctx, workloads)
+		changes, err := r.applier.Apply(ctx, workloadsOf(plan.components))
 		return append(before, changes...), nil, err
 	}
 	changes, held, err := r.applyStaged(ctx, plan.components)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -83,19 +84,28 @@ func (p podSecurity) isRight() bool {
 }
 
 // labelNamespace labels the namespace of a mesh, where an admin has the operator
-// do so. What it puts there has to go with the mesh, so the finalizer comes first.
+// do so. What it puts there has to go with the mesh, so the finalizer comes
+// first. A new mesh does not wait for it with more than its workloads.
 func (r *NSMReconciler) labelNamespace(ctx context.Context, plan plan) error {
 	p, nsm := plan.podSecurity, plan.input.NSM
 	if !p.allowed || p.found == nil {
 		return nil
 	}
+	var meanwhile errgroup.Group
 	if !p.isRight() {
 		if err := r.ensureFinalizer(ctx, nsm); err != nil {
 			return err
 		}
+		meanwhile.Go(func() error {
+			// What fails is tried again with all the rest, and told then.
+			changes, _ := r.applier.Apply(ctx, plan.withoutWorkloads())
+			r.tell(ctx, nsm, changes)
+			return nil
+		})
 	}
 	changes, err := r.applier.Label(ctx, p.object(), p.found)
 	r.tell(ctx, nsm, changes)
+	_ = meanwhile.Wait() // it returns no error
 	if apierrors.IsForbidden(err) {
 		return fmt.Errorf("%w; RoleBinding %s/%s should allow that, by binding the ClusterRole %[3]s to the ServiceAccount %[4]s/%[5]s",
 			err, p.namespace, podSecurityRole, r.Namespace, serviceAccount)

@@ -56,7 +56,10 @@ func IsEndpointOf(endpoint, pod string) bool {
 // Registers tells whether a mesh has components whose pods register themselves
 // (Component.Registers); only forwarders do.
 func Registers(in Input) bool {
-	return slices.ContainsFunc(forwarders(in), func(component Component) bool { return component.Registers })
+	return slices.ContainsFunc(Forwarders(&in.NSM.Spec), func(spec nsmv1beta1.ForwarderSpec) bool {
+		p := forwarderPart(in, spec)
+		return p.registers(p.forwarderContainer(forwarderKinds[spec.Type], spec, in.Release.Facts()))
+	})
 }
 
 // registers tells whether the pods of a forwarder are to be found in the API as

@@ -121,8 +121,7 @@ func forwarders(in Input) []Component {
 }
 
 func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
-	name := forwarderName(spec)
-	p := part{Input: in, role: RoleForwarder, name: name, app: name}
+	p := forwarderPart(in, spec)
 	kind := forwarderKinds[spec.Type]
 	facts := in.Release.Facts()
 
@@ -153,6 +152,11 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 		Others:    []Object{p.serviceAccount()},
 		Registers: p.registers(container),
 	}
+}
+
+func forwarderPart(in Input, spec nsmv1beta1.ForwarderSpec) part {
+	name := forwarderName(spec)
+	return part{Input: in, role: RoleForwarder, name: name, app: name}
 }
 
 func forwarderName(spec nsmv1beta1.ForwarderSpec) string {
