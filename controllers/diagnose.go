@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,11 @@ const (
 	patience = 5 * time.Second
 	// askAgain is the time between two looks at a workload that stays down.
 	askAgain = 15 * time.Second
+	// lookPause is the time for which what was found out of a workload is not asked
+	// again, however often the loop comes by.
+	lookPause = 5 * time.Second
+	// recently: a container that has run for longer crashes no more.
+	recently = 2 * time.Minute
 	// mostPods is how many pods of a workload are looked at.
 	mostPods = 500
 	// mostCauses is how many different causes a message names.
@@ -60,14 +66,37 @@ func (r *NSMReconciler) diagnose(ctx context.Context, nsm *nsmv1beta1.NSM, seen 
 	for i := range seen.workloads {
 		w := &seen.workloads[i]
 		if w.isReady() || !w.exists {
+			r.diagnoses.Delete(w.key())
 			continue
 		}
-		causes, err := r.causesOf(ctx, w)
-		if err != nil {
+		if err := r.explain(ctx, w); err != nil {
 			return err
 		}
-		w.causes = causes
 	}
+	return nil
+}
+
+// diagnosis is what was found out of a workload at some time.
+type diagnosis struct {
+	at     time.Time
+	causes []string
+}
+
+// explain tells what is wrong with a workload: what has been found out lately, or
+// what its pods say now.
+func (r *NSMReconciler) explain(ctx context.Context, w *workload) error {
+	if found, ok := r.diagnoses.Load(w.key()); ok {
+		if known, ok := found.(diagnosis); ok && r.now().Before(known.at.Add(lookPause)) {
+			w.causes = known.causes
+			return nil
+		}
+	}
+	causes, err := r.causesOf(ctx, w)
+	if err != nil {
+		return err
+	}
+	w.causes = causes
+	r.diagnoses.Store(w.key(), diagnosis{at: r.now(), causes: causes})
 	return nil
 }
 
@@ -82,15 +111,9 @@ func (r *NSMReconciler) causesOf(ctx context.Context, w *workload) ([]string, er
 	var causes []string
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		cause := causeOf(pod)
-		if cause == "" && w.registers && isReady(pod) && !w.isRegistered(pod.Name) {
-			cause = unregisteredCause
-		}
-		if cause == "" && isStarting(pod) {
-			cause, err = r.mountFailure(ctx, pod)
-			if err != nil {
-				return nil, err
-			}
+		cause, err := r.podCause(ctx, w, pod)
+		if err != nil {
+			return nil, err
 		}
 		// The first of those that differ in the node alone stands for all.
 		if cause != "" && !slices.ContainsFunc(causes, func(known string) bool { return strings.HasPrefix(known, cause) }) {
@@ -100,10 +123,33 @@ func (r *NSMReconciler) causesOf(ctx context.Context, w *workload) ([]string, er
 			break
 		}
 	}
-	if len(causes) == 0 && len(pods.Items) < int(w.desired) {
+	switch {
+	case len(causes) > 0:
+		return causes, nil
+	case w.refused != "":
+		return []string{r.refusalOf(w, w.refused)}, nil
+	case len(pods.Items) < int(w.desired):
 		return r.creationFailures(ctx, w)
+	default:
+		return nil, nil
 	}
-	return causes, nil
+}
+
+// podCause tells what is wrong with a pod, "" for nothing.
+func (r *NSMReconciler) podCause(ctx context.Context, w *workload, pod *corev1.Pod) (string, error) {
+	if cause := causeOf(pod, r.now()); cause != "" {
+		return cause, nil
+	}
+	switch {
+	case w.registers && isReady(pod) && !w.isRegistered(pod.Name):
+		return unregisteredCause, nil
+	case isStarting(pod):
+		return r.kubeletSays(ctx, pod, "FailedMount", "a volume cannot be mounted: ")
+	case isUnready(pod):
+		return r.kubeletSays(ctx, pod, "Unhealthy", "it runs and is not ready (has it got an identity from SPIRE?): ")
+	default:
+		return "", nil
+	}
 }
 
 // creationFailures reads why the pods of a workload are not even created: only
@@ -116,19 +162,51 @@ func (r *NSMReconciler) creationFailures(ctx context.Context, w *workload) ([]st
 	if err != nil {
 		return nil, fmt.Errorf("reading the events of %s: %w", w.fullName(), err)
 	}
-	for _, event := range events.Items {
-		// A Deployment's pods are created by a ReplicaSet, whose name begins like its own.
-		creator := event.InvolvedObject
-		if creator.Name != w.name && (creator.Kind != "ReplicaSet" || !strings.HasPrefix(creator.Name, w.name+"-")) {
-			continue
-		}
-		cause := "its pods are refused: " + shorten(event.Message)
-		if strings.Contains(event.Message, "violates PodSecurity") {
-			cause += "; the namespace must allow them: " + labelCommand(w.namespace, *r.platform.current.Load())
-		}
-		return []string{cause}, nil
+	if last := latest(events.Items, w.isCreator); last != nil {
+		return []string{r.refusalOf(w, last.Message)}, nil
 	}
 	return nil, nil
+}
+
+// isCreator tells whether what an event is about creates the workload's pods: a
+// Deployment has a ReplicaSet do so, whose name is its own and a hash.
+func (w *workload) isCreator(event corev1.Event) bool {
+	creator := event.InvolvedObject
+	if creator.Kind != "ReplicaSet" {
+		return creator.Kind == w.kind && creator.Name == w.name
+	}
+	hash, isOurs := strings.CutPrefix(creator.Name, w.name+"-")
+	return w.kind == "Deployment" && isOurs && !strings.Contains(hash, "-")
+}
+
+// latest of the events that are asked for; nil for none.
+func latest(events []corev1.Event, isAskedFor func(corev1.Event) bool) *corev1.Event {
+	var last *corev1.Event
+	for i := range events {
+		if event := &events[i]; isAskedFor(*event) && (last == nil || !timeOf(event).Before(timeOf(last))) {
+			last = event
+		}
+	}
+	return last
+}
+
+// timeOf an event is when it was last seen, in either of the API's ways to say so.
+func timeOf(event *corev1.Event) time.Time {
+	if event.Series != nil {
+		return event.Series.LastObservedTime.Time
+	}
+	return later(event.LastTimestamp.Time, event.EventTime.Time)
+}
+
+// refusalOf tells that a workload's pods are refused, without the names that they
+// would have had, which are others each time.
+func (r *NSMReconciler) refusalOf(w *workload, message string) string {
+	names := regexp.MustCompile(regexp.QuoteMeta(w.name) + `-[-a-z0-9]*"`)
+	cause := "its pods are refused: " + shorten(names.ReplaceAllLiteralString(message, w.name+`-..."`))
+	if strings.Contains(message, "violates PodSecurity") {
+		cause += "; the namespace must allow them: " + labelCommand(w.namespace, *r.platform.current.Load())
+	}
+	return cause
 }
 
 // unregisteredCause is of a forwarder that is up and serves nobody.
@@ -149,24 +227,29 @@ func onNode(pod *corev1.Pod) string {
 }
 
 // causeOf tells what a pod's status says is wrong with it, "" for nothing.
-func causeOf(pod *corev1.Pod) string {
+func causeOf(pod *corev1.Pod, now time.Time) string {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
 			return "no node takes its pod: " + shorten(condition.Message)
 		}
 	}
 	for _, container := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if cause := containerCause(container); cause != "" {
+		if cause := containerCause(container, now); cause != "" {
 			return cause
 		}
 	}
 	return ""
 }
 
-// containerCause tells why a container does not run.
-func containerCause(container corev1.ContainerStatus) string {
+// containerCause tells why a container does not run. One that crashes runs again
+// between two crashes: it is told to crash until it is ready, or has run for a
+// while.
+func containerCause(container corev1.ContainerStatus, now time.Time) string {
 	waiting := container.State.Waiting
 	if waiting == nil {
+		if !container.Ready && hasCrashed(container, now) {
+			return fmt.Sprintf("container %s crashes: %s", container.Name, lastWords(container))
+		}
 		return ""
 	}
 	switch waiting.Reason {
@@ -184,9 +267,19 @@ func containerCause(container corev1.ContainerStatus) string {
 	}
 }
 
+// hasCrashed tells whether a container has ended lately though it should not have:
+// an init container ends well.
+func hasCrashed(container corev1.ContainerStatus, now time.Time) bool {
+	if terminated := container.State.Terminated; terminated != nil {
+		return terminated.ExitCode != 0
+	}
+	running := container.State.Running
+	return running != nil && now.Before(running.StartedAt.Add(recently)) && container.LastTerminationState.Terminated != nil
+}
+
 // lastWords are what a container that crashed left behind.
 func lastWords(container corev1.ContainerStatus) string {
-	last := container.LastTerminationState.Terminated
+	last := cmp.Or(container.State.Terminated, container.LastTerminationState.Terminated)
 	if last == nil {
 		return "it has left no message; see kubectl logs --previous"
 	}
@@ -194,10 +287,31 @@ func lastWords(container corev1.ContainerStatus) string {
 	if last.Reason != "" {
 		words += ", " + last.Reason
 	}
-	if last.Message != "" {
-		words += ": " + shorten(last.Message)
+	if message := lastMessage(last.Message); message != "" {
+		words += ": " + shorten(message)
 	}
 	return words
+}
+
+var (
+	// decisive begin what a program says in a log before it gives up.
+	decisive = regexp.MustCompile(`panic:|fatal|FATA`)
+	// timeOfDay, with a date before it or not, is in every line of a log.
+	timeOfDay = regexp.MustCompile(`(\d{4}-\d{2}-\d{2}[T ])?\d{2}:\d{2}:\d{2}([.,]\d+)?(Z|[+-]\d{2}:?\d{2})?\s*`)
+)
+
+// lastMessage picks from the end of a log the line that tells why it ends, without
+// the time, which is another one after each crash.
+func lastMessage(log string) string {
+	lines := strings.FieldsFunc(log, func(r rune) bool { return r == '\n' })
+	if len(lines) == 0 {
+		return ""
+	}
+	line := lines[len(lines)-1]
+	if i := slices.IndexFunc(lines, decisive.MatchString); i >= 0 {
+		line = lines[i]
+	}
+	return timeOfDay.ReplaceAllLiteralString(line, "")
 }
 
 // isStarting tells whether a pod has a node and no container has been made yet.
@@ -207,29 +321,36 @@ func isStarting(pod *corev1.Pod) bool {
 	})
 }
 
-// mountFailure reads what the kubelet says of a pod that does not start: only
-// an event tells that a directory is missing on the node.
-func (r *NSMReconciler) mountFailure(ctx context.Context, pod *corev1.Pod) (string, error) {
+// isUnready tells whether a pod runs, and a container of it is not ready.
+func isUnready(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
+		return container.State.Running != nil && !container.Ready
+	})
+}
+
+// kubeletSays reads what the kubelet warns of about a pod, for one reason: only
+// an event tells that a directory is missing on the node, or what a probe said.
+func (r *NSMReconciler) kubeletSays(ctx context.Context, pod *corev1.Pod, reason, words string) (string, error) {
 	var events corev1.EventList
 	err := r.direct.List(ctx, &events, client.InNamespace(pod.Namespace), client.Limit(mostPods), client.MatchingFieldsSelector{
-		Selector: fields.SelectorFromSet(fields.Set{"involvedObject.uid": string(pod.UID), "type": corev1.EventTypeWarning}),
+		Selector: fields.SelectorFromSet(fields.Set{
+			"involvedObject.uid": string(pod.UID), "reason": reason, "type": corev1.EventTypeWarning,
+		}),
 	})
 	if err != nil {
 		return "", fmt.Errorf("reading the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	for _, event := range events.Items {
-		if event.Reason == "FailedMount" {
-			return "a volume cannot be mounted: " + shorten(event.Message), nil
-		}
+	if last := latest(events.Items, func(corev1.Event) bool { return true }); last != nil {
+		return words + shorten(last.Message), nil
 	}
 	return "", nil
 }
 
-// shorten keeps a text to one line of bearable length.
+// shorten keeps a text to one line of bearable length, and to whole characters.
 func shorten(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > mostCauseLength {
-		text = text[:mostCauseLength] + " …"
+		text = strings.ToValidUTF8(text[:mostCauseLength], "") + " …"
 	}
 	return text
 }

@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -76,13 +77,47 @@ var _ = Describe("A part that stays down", func() {
 			"/nsmgr: the image example.com/nsmgr:1 cannot be pulled (ImagePullBackOff) (on node node-a)"))
 	})
 
+	// crashed is a container that has ended with the last lines of a log.
+	crashed := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		ExitCode: 2, Reason: "Error",
+		Message: "Nov 25 12:00:01.123 [INFO] phase 1\nNov 25 12:00:02.456 [FATA] [cmd:nsmgr] no identity\nNov 25 12:00:02.457 [INFO] bye\n",
+	}}
+	const lastWords = "container nsmgr crashes: exit code 2, Error: Nov 25 [FATA] [cmd:nsmgr] no identity"
+
 	It("tells a crashing container's last words", func(ctx SpecContext) {
 		status := waiting("CrashLoopBackOff", "back-off 10s restarting")
-		status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-			ExitCode: 2, Reason: "Error", Message: "no\nidentity",
-		}
+		status.ContainerStatuses[0].LastTerminationState = crashed
 		newPod(ctx, nsm, "nsmgr-1", "node-a", status)
-		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring("container nsmgr crashes: exit code 2, Error: no identity"))
+		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring(lastWords))
+	})
+
+	It("tells them while it tries again, too", func(ctx SpecContext) {
+		status := waiting("", "")
+		status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
+		status.ContainerStatuses[0].LastTerminationState = crashed
+		newPod(ctx, nsm, "nsmgr-1", "node-a", status)
+		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring(lastWords))
+	})
+
+	It("tells what the probe of a pod that runs says", func(ctx SpecContext) {
+		status := waiting("", "")
+		status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
+		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", status)
+		warn(ctx, nsm, "Pod", pod.Name, pod.UID, "Unhealthy", "Readiness probe failed: no x509 source")
+		Eventually(managers(ctx)).WithTimeout(patience).Should(HaveSuffix(
+			"it runs and is not ready (has it got an identity from SPIRE?): Readiness probe failed: no x509 source (on node node-a)"))
+	})
+
+	It("tells why a Deployment's new pods are refused while an old one runs", func(ctx SpecContext) {
+		setDeployment(ctx, nsm, "nsm-registry", pods{current: 1, ready: 1})
+		deployment := get(ctx, nsm, "nsm-registry", &appsv1.Deployment{})
+		deployment.Status.Conditions = []appsv1.DeploymentCondition{{
+			Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate",
+			Message: `pods "nsm-registry-5f7c-x2kf9" is forbidden: exceeded quota`,
+		}}
+		Expect(admin.Status().Update(ctx, deployment)).To(Succeed())
+		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionRegistryReady)).WithTimeout(patience).Should(HaveSuffix(
+			`/nsm-registry: its pods are refused: pods "nsm-registry-..." is forbidden: exceeded quota`))
 	})
 
 	It("tells what the scheduler says", func(ctx SpecContext) {
@@ -100,9 +135,11 @@ var _ = Describe("A part that stays down", func() {
 	})
 
 	It("tells that pods are refused, with the command that lets them in", func(ctx SpecContext) {
+		// Of another workload, whose name begins alike.
+		warn(ctx, nsm, "ReplicaSet", "nsmgr-proxy-5f7c", "", "FailedCreate", "exceeded quota")
 		warn(ctx, nsm, "DaemonSet", "nsmgr", "", "FailedCreate", `pods "nsmgr-x" is forbidden: violates PodSecurity "baseline:latest"`)
 		Eventually(managers(ctx)).WithTimeout(patience).Should(And(
-			ContainSubstring("its pods are refused"),
+			ContainSubstring(`its pods are refused: pods "nsmgr-..." is forbidden`),
 			HaveSuffix("kubectl label namespace "+nsm.Namespace+" pod-security.kubernetes.io/enforce=privileged --overwrite")))
 	})
 

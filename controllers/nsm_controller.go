@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -65,7 +66,9 @@ type NSMReconciler struct {
 	// follower knows of objects that are not ours.
 	follower      *follow.Follower
 	registrations registrations
-	now           func() time.Time
+	// diagnoses are what was found out lately of workloads that are down.
+	diagnoses sync.Map // of types.NamespacedName, the workload's: diagnosis
+	now       func() time.Time
 }
 
 // The operator's own permissions: what it reads and writes, and what it hands

@@ -103,6 +103,9 @@ type workload struct {
 	unserved bool
 	// seenAt is the resource version of what was seen.
 	seenAt string
+	// refused tells why new pods of it are not created, where the workload itself
+	// does.
+	refused string
 	// causes tell why it is not ready, where that has been found out.
 	causes []string
 }
@@ -209,6 +212,12 @@ func (w *workload) seeDeployment(live *appsv1.Deployment) {
 	status := live.Status
 	w.exists, w.version, w.seenAt = true, live.Labels[mesh.LabelVersion], live.ResourceVersion
 	w.desired, w.updated, w.ready = ptr.Deref(live.Spec.Replicas, 1), status.UpdatedReplicas, status.ReadyReplicas
+	for _, condition := range status.Conditions {
+		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue ||
+			condition.Type == appsv1.DeploymentProgressing && condition.Reason == "ReplicaSetCreateError" {
+			w.refused = condition.Message
+		}
+	}
 	w.changing = status.ObservedGeneration < live.Generation || w.updated < status.Replicas
 	w.rolledOut = !w.changing && w.updated >= w.desired
 }

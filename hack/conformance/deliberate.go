@@ -243,6 +243,12 @@ var deliberate = []conformance.Deviation{
 		Why: "the verbs that there are, by name: whoever grants a wildcard needs one himself",
 	},
 
+	// Diagnosis.
+	{
+		Path: "{kind}.spec.template.spec.containers[*].terminationMessagePolicy", Ours: "FallbackToLogsOnError", Theirs: absent,
+		Why: "the programs write to their log alone, and a crash shall leave its last words",
+	},
+
 	// Security.
 	{
 		Path: "{kind}.spec.template.spec.containers[{container}].securityContext", Components: []string{"nsmgr", "registry-*", "nsmgr-proxy", "admission-webhook-k8s"},

@@ -94,6 +94,10 @@ func (p part) podTemplate(spec nsmv1beta1.ComponentSpec, pod corev1.PodSpec) cor
 	pod.Tolerations = spec.Tolerations
 	pod.Affinity = spec.Affinity
 	pod.PriorityClassName = spec.PriorityClassName
+	for i := range pod.Containers {
+		// NSM's programs write to their log alone: so a crash leaves its last words.
+		pod.Containers[i].TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
+	}
 	return corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: p.podLabels(spec.PodLabels), Annotations: spec.PodAnnotations},
 		Spec:       pod,

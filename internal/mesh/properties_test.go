@@ -276,6 +276,9 @@ func checkContainer(t *testing.T, name string, container corev1.Container, volum
 			t.Errorf("%s: variable %s has both a value and a source", name, variable.Name)
 		}
 	}
+	if container.TerminationMessagePolicy != corev1.TerminationMessageFallbackToLogsOnError {
+		t.Errorf("%s leaves nothing behind when it crashes", name)
+	}
 	if strings.ContainsAny(container.Image, " \t") || !strings.Contains(container.Image, "/") {
 		t.Errorf("%s has the image %q", name, container.Image)
 	}
