@@ -36,8 +36,7 @@ func spireCondition(in mesh.Input) metav1.Condition {
 // missingParts tells what an admin has to install before a part of the mesh
 // can run.
 func missingParts(in mesh.Input) map[mesh.Role]string {
-	interdomain := in.NSM.Spec.Interdomain
-	if interdomain == nil || interdomain.ClusterName == "" || in.Platform.ClusterProperties {
+	if !in.NamesCluster() || in.Platform.ClusterProperties {
 		return nil
 	}
 	return map[mesh.Role]string{

@@ -253,6 +253,7 @@ func ineffective(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.War
 	facts := wanted.Facts()
 	telemetry := ptr.Deref(spec.Telemetry, nsmv1beta1.TelemetrySpec{})
 	openTelemetry := ptr.Deref(telemetry.OpenTelemetry, nsmv1beta1.OpenTelemetrySpec{})
+	interdomain := ptr.Deref(spec.Interdomain, nsmv1beta1.InterdomainSpec{})
 	var warned admission.Warnings
 	warn := func(ineffective bool, path, from string) {
 		if ineffective {
@@ -260,6 +261,8 @@ func ineffective(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.War
 		}
 	}
 	warn(spec.CSIDriver != nil && !facts.CSIDriver, "spec.csiDriver", "v1.10.0")
+	warn(interdomain.ClusterName != "" && !facts.ClusterInfo.Exists(), "spec.interdomain.clusterName", "v1.6.0")
+	warn(interdomain.ClusterInfo != nil && !facts.ClusterInfo.Exists(), "spec.interdomain.clusterInfo", "v1.6.0")
 	warn(telemetry.Prometheus != nil && !facts.Prometheus, "spec.telemetry.prometheus", "v1.14.0")
 	warn(telemetry.Pprof != nil && !facts.Pprof, "spec.telemetry.pprof", "v1.14.0")
 	warn(openTelemetry.ExportInterval != nil && !facts.MetricsExportInterval, "spec.telemetry.openTelemetry.exportInterval", "v1.11.0")

@@ -204,6 +204,19 @@ var _ = Describe("Validation", func() {
 		})
 	})
 
+	DescribeTable("warns of what has no effect", func(ctx SpecContext, spec string, messages ...string) {
+		object := nsm(v1beta1, spec)
+		object.SetNamespace("nsm-system")
+		Expect(admin.Create(ctx, object)).To(Succeed())
+		Expect(warned.take()).To(HaveExactElements(messages))
+	},
+		Entry("nothing", `{interdomain: {clusterName: one, clusterInfo: {}}}`),
+		Entry("the domain's name, in the first release that has it", `{version: v1.6.0, interdomain: {clusterName: one, clusterInfo: {}}}`),
+		Entry("the domain's name, in a release before", `{version: v1.5.0, interdomain: {clusterName: one, clusterInfo: {}}}`,
+			"spec.interdomain.clusterName: has no effect with NSM v1.5.0: it is from v1.6.0 on",
+			"spec.interdomain.clusterInfo: has no effect with NSM v1.5.0: it is from v1.6.0 on"),
+	)
+
 	Context("of a change", func() {
 		DescribeTable("warns of releases that are known to break something", func(ctx SpecContext, from, to string, messages ...string) {
 			Expect(admin.Create(ctx, nsm(v1beta1, `{version: `+from+`}`))).To(Succeed())

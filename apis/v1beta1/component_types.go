@@ -432,7 +432,8 @@ type CSIDriverSpec struct {
 
 // InterdomainSpec describes how the mesh reaches other domains.
 type InterdomainSpec struct {
-	// clusterName is the name of this domain, a DNS label. Default: none.
+	// clusterName is the name of this domain, a DNS label (from NSM v1.6.0 on).
+	// Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a DNS label: lower case letters, digits and dashes, such as cluster-1"
@@ -450,7 +451,8 @@ type InterdomainSpec struct {
 	// +optional
 	MapIP *ContainerSpec `json:"mapIP,omitempty"`
 
-	// clusterInfo changes the component that publishes the domain's name.
+	// clusterInfo changes the component that publishes the domain's name (from
+	// NSM v1.6.0 on).
 	// +optional
 	ClusterInfo *ComponentSpec `json:"clusterInfo,omitempty"`
 

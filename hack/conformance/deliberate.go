@@ -288,6 +288,30 @@ var deliberate = []conformance.Deviation{
 		Why: "reached by pod address and Service; a host port takes one from the node and opens it to the outside",
 	},
 	{
+		Path: "Deployment.spec.template.spec.volumes[cluster-info].name", Components: []string{"nsmgr-proxy"}, From: "v1.6.0", Ours: "cluster-info", Theirs: absent,
+		Why: "the domain's name, which NSM mounts by a patch of its interdomain examples instead",
+	},
+	{
+		Path: "Deployment.spec.template.spec.volumes[cluster-info].configMap.name", Components: []string{"nsmgr-proxy"}, From: "v1.6.0", Ours: "cluster-info", Theirs: absent,
+		Why: "the domain's name, which NSM mounts by a patch of its interdomain examples instead",
+	},
+	{
+		Path: "Deployment.spec.template.spec.volumes[cluster-info].configMap.optional", Components: []string{"nsmgr-proxy"}, From: "v1.6.0", Ours: "true", Theirs: absent,
+		Why: "it is written only once cluster-info is up",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[nsmgr-proxy].volumeMounts[/etc/clusterinfo].name", Components: []string{"nsmgr-proxy"}, From: "v1.6.0", Ours: "cluster-info", Theirs: absent,
+		Why: "the volume above",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[nsmgr-proxy].volumeMounts[/etc/clusterinfo].mountPath", Components: []string{"nsmgr-proxy"}, From: "v1.6.0", Ours: "/etc/clusterinfo", Theirs: absent,
+		Why: "the volume above",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[nsmgr-proxy].volumeMounts[/etc/clusterinfo].readOnly", Components: []string{"nsmgr-proxy"}, From: "v1.6.0", Ours: "true", Theirs: absent,
+		Why: "the volume above",
+	},
+	{
 		Path: "Deployment.spec.template.spec.volumes[/var/lib/networkservicemesh].*", Components: listening, Ours: absent,
 		Why: "mounted nowhere, and one host path less to allow",
 	},

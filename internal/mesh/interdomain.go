@@ -32,6 +32,11 @@ const (
 	mapIPVolume    = "mapip-volume"
 	mapIPDirectory = "/etc/mapip"
 	mapIPFile      = mapIPDirectory + "/config.yaml"
+
+	// clusterInfoDirectory is where nsmgr-proxy looks for the domain's properties,
+	// in the file config.yaml (sdk, networkservice/common/clusterinfo and
+	// registry/common/clusterinfo).
+	clusterInfoDirectory = "/etc/clusterinfo"
 )
 
 // ClusterPropertyKind holds the name of a domain (kubernetes-sigs/about-api).
@@ -45,10 +50,17 @@ func interdomain(in Input) []Component {
 	}
 	spec := *in.NSM.Spec.Interdomain
 	components := []Component{nsmgrProxy(in, spec), registryProxy(in, spec)}
-	if in.Platform.ClusterProperties && spec.ClusterName != "" {
+	if in.Platform.ClusterProperties && in.NamesCluster() {
 		components = append(components, clusterInfo(in, spec))
 	}
 	return components
+}
+
+// NamesCluster tells whether the mesh gives its domain a name, in a release that
+// can tell it to others.
+func (in Input) NamesCluster() bool {
+	interdomain := ptr.Deref(in.NSM.Spec.Interdomain, nsmv1beta1.InterdomainSpec{})
+	return interdomain.ClusterName != "" && in.Release.Facts().ClusterInfo.Exists()
 }
 
 func nsmgrProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
@@ -62,11 +74,29 @@ func nsmgrProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 			EmptyDir: &corev1.EmptyDirVolumeSource{},
 		}}},
 	})
+	if in.NamesCluster() {
+		mountClusterInfo(&template.Spec)
+	}
 	serviceType := cmp.Or(spec.ServiceType, corev1.ServiceTypeLoadBalancer)
 	others := append([]Object{p.serviceAccount(), p.service(nsmgrProxyPort, serviceType)}, p.clusterRole(rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "watch", "list"},
 	})...)
 	return Component{Role: p.role, Workload: p.deployment(template), Others: others}
+}
+
+// mountClusterInfo hands the proxy what cluster-info writes, as NSM's examples do
+// (deployments-k8s, examples/interdomain): it labels requests and endpoints with
+// it, and does without until it is there.
+func mountClusterInfo(pod *corev1.PodSpec) {
+	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: clusterInfoName, VolumeSource: corev1.VolumeSource{
+		ConfigMap: &corev1.ConfigMapVolumeSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: clusterInfoName}, Optional: ptr.To(true),
+		},
+	}})
+	proxy := &pod.Containers[0]
+	proxy.VolumeMounts = append(proxy.VolumeMounts, corev1.VolumeMount{
+		Name: clusterInfoName, MountPath: clusterInfoDirectory, ReadOnly: true,
+	})
 }
 
 func (p part) nsmgrProxyContainer(component nsmv1beta1.ComponentSpec, facts release.Facts) corev1.Container {
@@ -127,15 +157,12 @@ func registryProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	}
 }
 
-// clusterInfo publishes the domain's name, which it reads from a ClusterProperty.
+// clusterInfo publishes the domain's name, which it reads from a ClusterProperty,
+// in a ConfigMap.
 func clusterInfo(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	p := part{Input: in, role: RoleInterdomain, name: clusterInfoName, app: clusterInfoName}
 	component := ptr.Deref(spec.ClusterInfo, nsmv1beta1.ComponentSpec{})
-	published := release.Container{
-		EnvPrefix: "NSM_",
-		Requests:  release.Resources{CPU: "75m"}, Limits: release.Resources{CPU: "100m", Memory: "40Mi"},
-	}
-	container := p.container(clusterInfoName, "cmd-cluster-info-k8s", component.ContainerSpec, published)
+	container := p.container(clusterInfoName, "cmd-cluster-info-k8s", component.ContainerSpec, in.Release.Facts().ClusterInfo)
 	container.Env = mergeEnv([]corev1.EnvVar{fieldEnv("NSM_NAMESPACE", "metadata.namespace")}, component.Env)
 	container.VolumeMounts = []corev1.VolumeMount{p.spireMount()}
 	container.SecurityContext = confined()
@@ -144,17 +171,22 @@ func clusterInfo(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 		Containers:      []corev1.Container{container},
 		Volumes:         []corev1.Volume{p.spireVolume()},
 	})
-	others := append([]Object{p.serviceAccount(), p.clusterProperty(spec.ClusterName)}, p.clusterRole(
-		rbacv1.PolicyRule{
-			APIGroups: []string{ClusterPropertyKind.Group}, Resources: []string{"clusterproperties"},
-			Verbs: []string{"get", "list", "watch"},
-		},
-		rbacv1.PolicyRule{
-			APIGroups: []string{""}, Resources: []string{"configmaps"},
-			Verbs: []string{"get", "list", "watch", "create", "update", "patch"},
-		},
-	)...)
+	others := []Object{p.serviceAccount(), p.clusterProperty(spec.ClusterName), p.clusterInfoConfigMap()}
+	others = append(others, p.clusterRole(rbacv1.PolicyRule{
+		APIGroups: []string{ClusterPropertyKind.Group}, Resources: []string{"clusterproperties"},
+		Verbs: []string{"get", "list", "watch"},
+	})...)
+	others = append(others, p.namespacedRole(rbacv1.PolicyRule{
+		APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{clusterInfoName},
+		Verbs: []string{"get", "update"},
+	})...)
 	return Component{Role: p.role, Workload: p.deployment(template), Others: others}
+}
+
+// clusterInfoConfigMap is empty: cluster-info only updates the ConfigMap that it
+// finds, and its data are its own (cmd-cluster-info-k8s, main.go).
+func (p part) clusterInfoConfigMap() *corev1.ConfigMap {
+	return &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: p.meta(clusterInfoName)}
 }
 
 func (p part) clusterProperty(clusterName string) *unstructured.Unstructured {

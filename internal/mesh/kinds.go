@@ -26,6 +26,7 @@ func Kinds() []Object {
 	return []Object{
 		&appsv1.DaemonSet{},
 		&appsv1.Deployment{},
+		&corev1.ConfigMap{},
 		&corev1.Secret{},
 		&corev1.Service{},
 		&corev1.ServiceAccount{},
@@ -38,7 +39,7 @@ func Kinds() []Object {
 
 // PlatformKinds are those kinds, beside Kinds, that a mesh is made of on some
 // clusters only. No owner reference removes all of their objects: they are
-// cluster-scoped, or in namespaces of others.
+// cluster-scoped, or, some of them, in namespaces of others.
 func PlatformKinds(platform Platform) []Object {
 	var kinds []Object
 	add := func(served bool, kind schema.GroupVersionKind) {
@@ -51,7 +52,8 @@ func PlatformKinds(platform Platform) []Object {
 	add(platform.ClusterSPIFFEIDs, ClusterSPIFFEIDKind)
 	add(platform.ClusterProperties, ClusterPropertyKind)
 	add(platform.OpenShift, SecurityContextConstraintsKind)
-	if platform.OpenShift {
+	// Of the SCCs, and of cluster-info.
+	if platform.OpenShift || platform.ClusterProperties {
 		kinds = append(kinds, &rbacv1.RoleBinding{
 			TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
 		})

@@ -35,3 +35,26 @@ func (p part) clusterRole(rules ...rbacv1.PolicyRule) []Object {
 		},
 	}
 }
+
+// namespacedRole with rules that hold in the mesh's namespace alone, granted to
+// the component's ServiceAccount. It is a ClusterRole, as all roles of a mesh
+// are: the operator needs no right to write Roles, too.
+func (p part) namespacedRole(rules ...rbacv1.PolicyRule) []Object {
+	meta := p.clusterMeta()
+	meta.Name += ":namespace"
+	return []Object{
+		&rbacv1.ClusterRole{
+			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+			ObjectMeta: meta,
+			Rules:      rules,
+		},
+		&rbacv1.RoleBinding{
+			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
+			ObjectMeta: p.meta(p.name),
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: meta.Name},
+			Subjects: []rbacv1.Subject{{
+				Kind: rbacv1.ServiceAccountKind, Name: p.name, Namespace: p.NSM.Namespace,
+			}},
+		},
+	}
+}

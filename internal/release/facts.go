@@ -20,6 +20,7 @@ type Facts struct {
 	NsmgrProxy      Container
 	MapIP           Container
 	RegistryProxy   Container
+	ClusterInfo     Container
 
 	// The next registry in line, by the kind of registry.
 	RegistryK8sProxyURL    string
@@ -173,6 +174,9 @@ var rows = []row{
 	{"v1.3.1", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Limits.CPU = "525m" }},
 	{"v1.4.0", "forwarder-ovs: resources", func(f *Facts) { f.OVS.Limits.CPU = "" }},
 	{"v1.6.0", "admission-webhook-k8s: role", func(f *Facts) { f.WebhookReadsNamespaces = true }},
+	{"v1.6.0", "cluster-info: first release (deployments-k8s, pull request 7552)", func(f *Facts) {
+		f.ClusterInfo = Container{EnvPrefix: "NSM_", Requests: Resources{CPU: "75m"}, Limits: Resources{CPU: "100m", Memory: "40Mi"}}
+	}},
 	{"v1.6.2", "nsmgr: listens on the pod's address", func(f *Facts) {
 		f.NsmgrListenOn = "unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001"
 	}},

@@ -130,6 +130,8 @@ var edges = []edge{
 	{"v1.1.1", "registry-proxy's requests", func(f Facts) any { return f.RegistryProxy.Requests }, Resources{}, Resources{CPU: "100m"}},
 	{"v1.2.0", "the webhook's NSM_ENVS", func(f Facts) any { return f.WebhookClientEnv }, false, true},
 	{"v1.6.0", "the webhook's role", func(f Facts) any { return f.WebhookReadsNamespaces }, false, true},
+	{"v1.6.0", "cluster-info", func(f Facts) any { return f.ClusterInfo.Exists() }, false, true},
+	{"v1.6.0", "cluster-info's limits", func(f Facts) any { return f.ClusterInfo.Limits }, Resources{}, Resources{CPU: "100m", Memory: "40Mi"}},
 	{"v1.10.0", "the CSI driver", func(f Facts) any { return f.CSIDriver }, false, true},
 	{"v1.11.0", "the webhook's NSM_SIDECAR_*", func(f Facts) any { return f.WebhookClientResources }, false, true},
 	{"v1.12.0", "the webhook's certificate", func(f Facts) any { return f.WebhookCertificate }, false, true},
