@@ -265,6 +265,7 @@ func ineffective(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.War
 	warn(interdomain.ClusterInfo != nil && !facts.ClusterInfo.Exists(), "spec.interdomain.clusterInfo", "v1.6.0")
 	warn(telemetry.Prometheus != nil && !facts.Prometheus, "spec.telemetry.prometheus", "v1.14.0")
 	warn(telemetry.Pprof != nil && !facts.Pprof, "spec.telemetry.pprof", "v1.14.0")
+	warn(telemetry.OpenTelemetry != nil && facts.OpenTelemetryEndpointEnv == "", "spec.telemetry.openTelemetry", "v1.2.0")
 	warn(openTelemetry.ExportInterval != nil && !facts.MetricsExportInterval, "spec.telemetry.openTelemetry.exportInterval", "v1.11.0")
 	for i := range spec.Forwarders {
 		vpp := ptr.Deref(spec.Forwarders[i].VPP, nsmv1beta1.VPPSpec{})

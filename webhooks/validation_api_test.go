@@ -215,6 +215,9 @@ var _ = Describe("Validation", func() {
 		Entry("the domain's name, in a release before", `{version: v1.5.0, interdomain: {clusterName: one, clusterInfo: {}}}`,
 			"spec.interdomain.clusterName: has no effect with NSM v1.5.0: it is from v1.6.0 on",
 			"spec.interdomain.clusterInfo: has no effect with NSM v1.5.0: it is from v1.6.0 on"),
+		Entry("telemetry, in the first release that has it", `{version: v1.2.0, telemetry: {openTelemetry: {}}}`),
+		Entry("telemetry, in a release before", `{version: v1.1.1, telemetry: {openTelemetry: {}}}`,
+			"spec.telemetry.openTelemetry: has no effect with NSM v1.1.1: it is from v1.2.0 on"),
 	)
 
 	Context("of a change", func() {

@@ -507,7 +507,8 @@ type PrometheusSpec struct {
 // PprofSpec describes the components' profiling endpoint.
 type PprofSpec struct {
 	// enabled says whether components serve Go's profiles (from NSM v1.14.0
-	// on). Default: false.
+	// on). The sidecars exclude-prefixes and map-ip, which share the address of
+	// their pods, do not. Default: false.
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"` //nolint:kubeapilinter // a switch, as above
 
@@ -521,7 +522,8 @@ type PprofSpec struct {
 
 // TelemetrySpec describes what the mesh tells about itself.
 type TelemetrySpec struct {
-	// openTelemetry turns OpenTelemetry on where it is given.
+	// openTelemetry turns OpenTelemetry on where it is given (from NSM v1.2.0 on).
+	// The sidecars exclude-prefixes and map-ip go without.
 	// +optional
 	OpenTelemetry *OpenTelemetrySpec `json:"openTelemetry,omitempty"`
 

@@ -214,7 +214,8 @@ func (p part) ovsEnv(spec nsmv1beta1.ForwarderSpec, facts release.Facts) []corev
 		// for long.
 		env = mergeEnv(env, []corev1.EnvVar{{Name: "NSM_" + facts.OVSBridgeEnv, Value: bridge}})
 	}
-	return append(env, tunnelIPEnv(spec)...)
+	env = append(env, tunnelIPEnv(spec)...)
+	return append(env, p.pprofEnvOnRequest(facts)...)
 }
 
 func (p part) sriovEnv(_ nsmv1beta1.ForwarderSpec, facts release.Facts) []corev1.EnvVar {
@@ -224,7 +225,8 @@ func (p part) sriovEnv(_ nsmv1beta1.ForwarderSpec, facts release.Facts) []corev1
 		{Name: "NSM_CONNECT_TO", Value: "unix:///var/lib/networkservicemesh/nsm.io.sock"},
 	}
 	env = append(env, p.logLevelEnv(facts.SRIOV)...)
-	return append(env, corev1.EnvVar{Name: "NSM_SRIOV_CONFIG_FILE", Value: nsmDirectory + "/sriov.config"})
+	env = append(env, corev1.EnvVar{Name: "NSM_SRIOV_CONFIG_FILE", Value: nsmDirectory + "/sriov.config"})
+	return append(env, p.pprofEnvOnRequest(facts)...)
 }
 
 // tunnelIPEnv is the node's address, which a pod on the host network has.

@@ -109,6 +109,7 @@ func (p part) nsmgrProxyContainer(component nsmv1beta1.ComponentSpec, facts rele
 		corev1.EnvVar{Name: "NSM_LISTEN_ON", Value: "tcp://:5004"},
 		fieldEnv("NSM_IP", "status.podIP"),
 		corev1.EnvVar{Name: "NSM_MAP_IP_FILE_PATH", Value: mapIPFile})
+	env = append(env, p.pprofEnvOnRequest(facts)...)
 	env = append(env, p.openTelemetryEnv(facts, "NSM_")...)
 	container.Env = mergeEnv(env, component.Env)
 	container.Ports = []corev1.ContainerPort{{ContainerPort: nsmgrProxyPort, Protocol: corev1.ProtocolTCP}}
@@ -125,6 +126,7 @@ func (p part) mapIPContainer(spec nsmv1beta1.InterdomainSpec, facts release.Fact
 	if facts.MapIPNodeNameEnv != "" {
 		env = append(env, fieldEnv(facts.MapIPNodeNameEnv, "spec.nodeName"))
 	}
+	env = append(env, p.logLevelEnv(facts.MapIP)...)
 	container.Env = mergeEnv(env, user.Env)
 	container.VolumeMounts = []corev1.VolumeMount{{Name: mapIPVolume, MountPath: mapIPDirectory}}
 	container.SecurityContext = confined()
@@ -139,6 +141,7 @@ func registryProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	container := p.container("registry", "cmd-registry-proxy-dns", component.ContainerSpec, facts.RegistryProxy)
 	env := []corev1.EnvVar{p.spireEnv(), {Name: "NSM_LISTEN_ON", Value: "tcp://:5005"}}
 	env = append(env, p.logLevelEnv(facts.RegistryProxy)...)
+	env = append(env, p.pprofEnvOnRequest(facts)...)
 	env = append(env, p.openTelemetryEnv(facts, "NSM_")...)
 	container.Env = mergeEnv(env, component.Env)
 	container.Ports = []corev1.ContainerPort{{ContainerPort: registryProxyPort, Protocol: corev1.ProtocolTCP}}
@@ -162,8 +165,13 @@ func registryProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 func clusterInfo(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	p := part{Input: in, role: RoleInterdomain, name: clusterInfoName, app: clusterInfoName}
 	component := ptr.Deref(spec.ClusterInfo, nsmv1beta1.ComponentSpec{})
-	container := p.container(clusterInfoName, "cmd-cluster-info-k8s", component.ContainerSpec, in.Release.Facts().ClusterInfo)
-	container.Env = mergeEnv([]corev1.EnvVar{fieldEnv("NSM_NAMESPACE", "metadata.namespace")}, component.Env)
+	facts := in.Release.Facts()
+	container := p.container(clusterInfoName, "cmd-cluster-info-k8s", component.ContainerSpec, facts.ClusterInfo)
+	env := []corev1.EnvVar{fieldEnv("NSM_NAMESPACE", "metadata.namespace")}
+	env = append(env, p.logLevelEnv(facts.ClusterInfo)...)
+	env = append(env, p.pprofEnvOnRequest(facts)...)
+	env = append(env, p.clusterInfoTelemetryEnv(facts)...)
+	container.Env = mergeEnv(env, component.Env)
 	container.VolumeMounts = []corev1.VolumeMount{p.spireMount()}
 	container.SecurityContext = confined()
 	template := p.podTemplate(component, corev1.PodSpec{

@@ -68,9 +68,10 @@ func (in Input) logLevel() string {
 	return string(cmp.Or(in.NSM.Spec.LogLevel, "INFO"))
 }
 
-// logLevelEnv is the log level, where the release's manifest has one.
+// logLevelEnv is the log level, where the release's manifest has one, or where
+// the container reads one and the NSM gives it.
 func (in Input) logLevelEnv(facts release.Container) []corev1.EnvVar {
-	if !facts.LogLevel {
+	if !facts.LogLevel && (!facts.ReadsLogLevel || in.NSM.Spec.LogLevel == "") {
 		return nil
 	}
 	return []corev1.EnvVar{{Name: facts.EnvPrefix + "LOG_LEVEL", Value: in.logLevel()}}

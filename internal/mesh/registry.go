@@ -140,6 +140,7 @@ func (p part) registryEnv(spec nsmv1beta1.RegistrySpec, facts release.Facts, pub
 		env = append(env, listenOn)
 		env = append(env, p.logLevelEnv(published)...)
 		env = append(env, corev1.EnvVar{Name: prefix + "PROXY_REGISTRY_URL", Value: facts.RegistryMemoryProxyURL})
+		env = append(env, p.pprofEnvOnRequest(facts)...)
 		return append(env, p.openTelemetryEnv(facts, prefix)...)
 	}
 	env = append(env, fieldEnv(prefix+"NAMESPACE", "metadata.namespace"))

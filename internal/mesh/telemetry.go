@@ -7,6 +7,7 @@
 package mesh
 
 import (
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,7 +21,7 @@ import (
 // that the release reads (sdk, pkg/tools/opentelemetry; nothing when off).
 func (in Input) openTelemetryEnv(facts release.Facts, prefix string) []corev1.EnvVar {
 	telemetry := ptr.Deref(in.NSM.Spec.Telemetry, nsmv1beta1.TelemetrySpec{})
-	if telemetry.OpenTelemetry == nil {
+	if telemetry.OpenTelemetry == nil || facts.OpenTelemetryEndpointEnv == "" {
 		return nil
 	}
 	env := []corev1.EnvVar{{Name: "TELEMETRY", Value: "true"}}
@@ -31,6 +32,19 @@ func (in Input) openTelemetryEnv(facts release.Facts, prefix string) []corev1.En
 		env = append(env, corev1.EnvVar{Name: prefix + "METRICS_EXPORT_INTERVAL", Value: interval.Duration.String()})
 	}
 	return env
+}
+
+// clusterInfoTelemetryEnv gives the collector's address under the name that
+// cluster-info has always read, too: when its field became one of split words, as
+// the others did in v1.13.1, is not known (cmd-cluster-info-k8s: main.go of v1.11.0
+// has the one name, README.md of v1.14.0 the other).
+func (in Input) clusterInfoTelemetryEnv(facts release.Facts) []corev1.EnvVar {
+	env := in.openTelemetryEnv(facts, "NSM_")
+	i := slices.IndexFunc(env, func(e corev1.EnvVar) bool { return e.Name == "NSM_"+facts.OpenTelemetryEndpointEnv })
+	if i < 0 {
+		return env
+	}
+	return mergeEnv(env, []corev1.EnvVar{{Name: "NSM_OPENTELEMETRYENDPOINT", Value: env[i].Value}})
 }
 
 // pprofEnv is NSM's own pair of variables, where the release reads them.
@@ -47,6 +61,17 @@ func (in Input) pprofEnv(facts release.Facts) []corev1.EnvVar {
 		{Name: "NSM_PPROF_ENABLED", Value: strconv.FormatBool(ptr.Deref(pprof.Enabled, false))},
 		{Name: "NSM_PPROF_LISTEN_ON", Value: listenOn},
 	}
+}
+
+// pprofEnvOnRequest is the pair for components that read it and whose manifests do
+// not have it: where the NSM says something about profiles. The sidecars
+// exclude-prefixes and map-ip get none: they share the address of their pods with
+// nsmgr and nsmgr-proxy, and one alone can listen on it.
+func (in Input) pprofEnvOnRequest(facts release.Facts) []corev1.EnvVar {
+	if ptr.Deref(in.NSM.Spec.Telemetry, nsmv1beta1.TelemetrySpec{}).Pprof == nil {
+		return nil
+	}
+	return in.pprofEnv(facts)
 }
 
 // prometheusEnv turns the vpp forwarder's metrics on (sdk, pkg/tools/prometheus;

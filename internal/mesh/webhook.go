@@ -258,7 +258,8 @@ func (p part) webhookEnv(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Fac
 			corev1.EnvVar{Name: "NSM_CERT_FILE_PATH", Value: webhookCertificateDir + "/" + corev1.TLSCertKey},
 			corev1.EnvVar{Name: "NSM_KEY_FILE_PATH", Value: webhookCertificateDir + "/" + corev1.TLSPrivateKeyKey})
 	}
-	return env
+	env = append(env, p.pprofEnvOnRequest(facts)...)
+	return append(env, p.openTelemetryEnv(facts, "NSM_")...)
 }
 
 // injectedEnv is the environment of what the webhook injects, in the form that

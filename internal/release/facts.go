@@ -47,12 +47,13 @@ type Facts struct {
 	ForwarderDNSPolicy bool
 	// VPPInit: forwarder-vpp reads NSM_VPP_INIT.
 	VPPInit bool
-	// Pprof: nsmgr, registry-k8s and forwarder-vpp read NSM_PPROF_*.
+	// Pprof: components read NSM_PPROF_*, which the manifests of nsmgr, registry-k8s
+	// and forwarder-vpp have.
 	Pprof bool
 	// Prometheus: forwarder-vpp serves metrics.
 	Prometheus bool
 	// OpenTelemetryEndpointEnv names the variable with the collector's address,
-	// without its prefix.
+	// without its prefix; "" where components know no OpenTelemetry.
 	OpenTelemetryEndpointEnv string
 	// MetricsExportInterval: components read METRICS_EXPORT_INTERVAL.
 	MetricsExportInterval bool
@@ -79,6 +80,8 @@ type Container struct {
 	EnvPrefix string
 	// LogLevel: the manifest gives it a log level.
 	LogLevel bool
+	// ReadsLogLevel: it reads one that the manifest does not give it.
+	ReadsLogLevel bool
 	// Requests and Limits as published, empty where none is: CPU, memory.
 	Requests, Limits Resources
 }
@@ -100,22 +103,21 @@ type row struct {
 var rows = []row{
 	{"v1.0.0", "the first release", func(f *Facts) {
 		*f = Facts{
-			RegistryK8s:              Container{EnvPrefix: "REGISTRY_K8S_", Limits: Resources{CPU: "100m", Memory: "40Mi"}},
-			RegistryMemory:           Container{EnvPrefix: "REGISTRY_MEMORY_", Limits: Resources{CPU: "100m", Memory: "20Mi"}},
-			Nsmgr:                    Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "60Mi"}},
-			VPP:                      Container{EnvPrefix: "NSM_", LogLevel: true, Requests: Resources{CPU: "150m"}, Limits: Resources{CPU: "500m", Memory: "400Mi"}},
-			SRIOV:                    Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "40Mi"}},
-			Webhook:                  Container{EnvPrefix: "NSM_"},
-			NsmgrProxy:               Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "60Mi"}},
-			MapIP:                    Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "50m", Memory: "10Mi"}},
-			RegistryProxy:            Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "100m", Memory: "20Mi"}},
-			RegistryK8sProxyURL:      "nsmgr-proxy:5004",
-			RegistryMemoryProxyURL:   "registry-proxy-svc:5003",
-			NsmgrListenOn:            "unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://:5001",
-			NsmgrProbeAddress:        ":5001",
-			OpenTelemetryEndpointEnv: "OPENTELEMETRYENDPOINT",
-			OVSBridgeEnv:             "BRIDGENAME",
-			MapIPOutputEnv:           "NSM_OUTPUTPATH",
+			RegistryK8s:            Container{EnvPrefix: "REGISTRY_K8S_", Limits: Resources{CPU: "100m", Memory: "40Mi"}},
+			RegistryMemory:         Container{EnvPrefix: "REGISTRY_MEMORY_", Limits: Resources{CPU: "100m", Memory: "20Mi"}},
+			Nsmgr:                  Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "60Mi"}},
+			VPP:                    Container{EnvPrefix: "NSM_", LogLevel: true, Requests: Resources{CPU: "150m"}, Limits: Resources{CPU: "500m", Memory: "400Mi"}},
+			SRIOV:                  Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "40Mi"}},
+			Webhook:                Container{EnvPrefix: "NSM_"},
+			NsmgrProxy:             Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "200m", Memory: "60Mi"}},
+			MapIP:                  Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "50m", Memory: "10Mi"}},
+			RegistryProxy:          Container{EnvPrefix: "NSM_", Limits: Resources{CPU: "100m", Memory: "20Mi"}},
+			RegistryK8sProxyURL:    "nsmgr-proxy:5004",
+			RegistryMemoryProxyURL: "registry-proxy-svc:5003",
+			NsmgrListenOn:          "unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://:5001",
+			NsmgrProbeAddress:      ":5001",
+			OVSBridgeEnv:           "BRIDGENAME",
+			MapIPOutputEnv:         "NSM_OUTPUTPATH",
 		}
 	}},
 	{"v1.1.1", "registry-k8s, -memory, nsmgr, forwarder-sriov: log levels", func(f *Facts) {
@@ -160,6 +162,7 @@ var rows = []row{
 		f.MapIP.Limits.Memory = "25Mi"
 		f.MapIPNodeNameEnv = "NSM_NODENAME"
 	}},
+	{"v1.1.1", "cmd-map-ip-k8s, main.go (pull request 15): NSM_LOG_LEVEL", func(f *Facts) { f.MapIP.ReadsLogLevel = true }},
 	{"v1.1.1", "registry-proxy-dns: log level and resources", func(f *Facts) {
 		f.RegistryProxy = Container{
 			EnvPrefix: "NSM_", LogLevel: true,
@@ -168,14 +171,20 @@ var rows = []row{
 	}},
 	{"v1.1.1", "sdk, discoverforwarder (pull request 1122): forwarders are endpoints", func(f *Facts) { f.ForwarderEndpoints = true }},
 	{"v1.2.0", "admission-webhook-k8s: NSM_ENVS, NSM_LABELS", func(f *Facts) { f.WebhookClientEnv = true }},
+	{"v1.2.0", "all main.go: OpenTelemetry instead of Jaeger (sdk, pull request 1205; cmd-nsmgr, pull request 441)", func(f *Facts) {
+		f.OpenTelemetryEndpointEnv = "OPENTELEMETRYENDPOINT"
+	}},
 	{"v1.3.0", "nsmgr, forwarder-vpp: probe timings, startup probe", func(f *Facts) { f.ProbeTimings = true }},
 	{"v1.3.0", "forwarder-vpp: hostPID", func(f *Facts) { f.VPPHostPID = true }},
 	{"v1.3.0", "forwarder-vpp: /var/run/vpp", func(f *Facts) { f.VPPExternalMount = true }},
 	{"v1.3.1", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Limits.CPU = "525m" }},
 	{"v1.4.0", "forwarder-ovs: resources", func(f *Facts) { f.OVS.Limits.CPU = "" }},
 	{"v1.6.0", "admission-webhook-k8s: role", func(f *Facts) { f.WebhookReadsNamespaces = true }},
-	{"v1.6.0", "cluster-info: first release (deployments-k8s, pull request 7552)", func(f *Facts) {
-		f.ClusterInfo = Container{EnvPrefix: "NSM_", Requests: Resources{CPU: "75m"}, Limits: Resources{CPU: "100m", Memory: "40Mi"}}
+	{"v1.6.0", "cluster-info: first release (deployments-k8s, pull request 7552); its log level from main.go", func(f *Facts) {
+		f.ClusterInfo = Container{
+			EnvPrefix: "NSM_", ReadsLogLevel: true,
+			Requests: Resources{CPU: "75m"}, Limits: Resources{CPU: "100m", Memory: "40Mi"},
+		}
 	}},
 	{"v1.6.2", "nsmgr: listens on the pod's address", func(f *Facts) {
 		f.NsmgrListenOn = "unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001"
@@ -213,7 +222,7 @@ var rows = []row{
 		f.OpenTelemetryEndpointEnv = "OPEN_TELEMETRY_ENDPOINT"
 		f.OVSBridgeEnv = "BRIDGE_NAME"
 	}},
-	{"v1.14.0", "nsmgr, registry-k8s, forwarder-vpp: NSM_PPROF_*", func(f *Facts) { f.Pprof = true }},
+	{"v1.14.0", "nsmgr, registry-k8s, forwarder-vpp, and README.md of other commands: NSM_PPROF_*", func(f *Facts) { f.Pprof = true }},
 	{"v1.14.0", "cmd-forwarder-vpp, internal/config: NSM_PROMETHEUS_LISTEN_ON", func(f *Facts) { f.Prometheus = true }},
 	{"v1.16.0", "nsmgr: no brackets in the listen address", func(f *Facts) {
 		f.NsmgrListenOn = "unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://$(POD_IP):5001"
