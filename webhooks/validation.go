@@ -222,7 +222,7 @@ func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
 	if err != nil {
 		return nil
 	}
-	warned := ineffective(&nsm.Spec, wanted)
+	warned := append(ineffective(&nsm.Spec, wanted), misplaced(nsm.Spec.Forwarders)...)
 	if !wanted.IsKnown() {
 		warned = append(warned, fmt.Sprintf(
 			"spec.version: %s is no release that this operator knows (the newest is %s); it is run like the last one before it",
@@ -270,6 +270,24 @@ func ineffective(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.War
 	for i := range spec.Forwarders {
 		vpp := ptr.Deref(spec.Forwarders[i].VPP, nsmv1beta1.VPPSpec{})
 		warn(vpp.Init != "" && !facts.VPPInit, fmt.Sprintf("spec.forwarders[%d].vpp.init", i), "v1.9.0")
+	}
+	return warned
+}
+
+// misplaced warns of fields that a forwarder of another type would know
+// (cmd-forwarder-ovs and cmd-forwarder-sriov, Config in main.go).
+func misplaced(forwarders []nsmv1beta1.ForwarderSpec) admission.Warnings {
+	var warned admission.Warnings
+	for i := range forwarders {
+		forwarder := &forwarders[i]
+		if forwarder.TunnelIP != "" && forwarder.Type == nsmv1beta1.ForwarderTypeSRIOV {
+			warned = append(warned, fmt.Sprintf(
+				"spec.forwarders[%d].tunnelIP: has no effect for a forwarder of type sriov, which has no tunnels", i))
+		}
+		if len(forwarder.MechanismPriority) > 0 && forwarder.Type != nsmv1beta1.ForwarderTypeVPP {
+			warned = append(warned, fmt.Sprintf(
+				"spec.forwarders[%d].mechanismPriority: has no effect for a forwarder of type %s: only vpp knows it", i, forwarder.Type))
+		}
 	}
 	return warned
 }

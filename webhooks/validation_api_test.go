@@ -62,6 +62,8 @@ var schemaMistakes = []mistake{
 		`spec.forwarders[0].deviceSelector: Invalid value: is for a forwarder of type vpp or ovs only, and the type of this one is sriov`},
 	{"VPP's settings for ovs", v1beta1, `{forwarders: [{name: o, type: ovs, vpp: {init: NONE}}]}`,
 		`spec.forwarders[0].vpp: Invalid value: is for a forwarder of type vpp only, and the type of this one is ovs`},
+	{"an address that ovs shall choose", v1beta1, `{forwarders: [{name: v, type: vpp, tunnelIP: Auto}, {name: o, type: ovs, tunnelIP: Auto}]}`,
+		`spec.forwarders[1].tunnelIP: Invalid value: must be Node: a forwarder of type ovs does not choose an address, and does not start without one`},
 	{"a file from nowhere", v1beta1, `{forwarders: [{name: s, type: sriov, sriovConfig: {}}]}`,
 		`spec.forwarders[0].sriovConfig: Invalid value: give exactly one of configMap and hostPath`},
 	{"a forwarder's name too long", v1beta1, `{forwarders: [{name: ` + strings.Repeat("a", 53) + `, type: vpp}]}`,
@@ -218,6 +220,12 @@ var _ = Describe("Validation", func() {
 		Entry("telemetry, in the first release that has it", `{version: v1.2.0, telemetry: {openTelemetry: {}}}`),
 		Entry("telemetry, in a release before", `{version: v1.1.1, telemetry: {openTelemetry: {}}}`,
 			"spec.telemetry.openTelemetry: has no effect with NSM v1.1.1: it is from v1.2.0 on"),
+		Entry("nothing of forwarders", `{forwarders: [{type: vpp, tunnelIP: Auto, mechanismPriority: [VXLAN]}, {type: ovs, tunnelIP: Node}, {type: sriov}]}`),
+		Entry("tunnels of sriov", `{forwarders: [{type: vpp}, {type: sriov, tunnelIP: Auto}]}`,
+			"spec.forwarders[1].tunnelIP: has no effect for a forwarder of type sriov, which has no tunnels"),
+		Entry("an order of mechanisms for others than vpp", `{forwarders: [{type: ovs, mechanismPriority: [VXLAN]}, {type: sriov, mechanismPriority: [VXLAN]}]}`,
+			"spec.forwarders[0].mechanismPriority: has no effect for a forwarder of type ovs: only vpp knows it",
+			"spec.forwarders[1].mechanismPriority: has no effect for a forwarder of type sriov: only vpp knows it"),
 	)
 
 	Context("of a change", func() {

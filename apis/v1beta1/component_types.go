@@ -301,6 +301,7 @@ type OVSSpec struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.vpp) || self.type == 'vpp'",fieldPath=".vpp",messageExpression="'is for a forwarder of type vpp only, and the type of this one is ' + self.type",message="is for a forwarder of type vpp only"
 // +kubebuilder:validation:XValidation:rule="!has(self.ovs) || self.type == 'ovs'",fieldPath=".ovs",messageExpression="'is for a forwarder of type ovs only, and the type of this one is ' + self.type",message="is for a forwarder of type ovs only"
 // +kubebuilder:validation:XValidation:rule="!has(self.deviceSelector) || self.type != 'sriov'",fieldPath=".deviceSelector",message="is for a forwarder of type vpp or ovs only, and the type of this one is sriov"
+// +kubebuilder:validation:XValidation:rule="!has(self.tunnelIP) || self.tunnelIP != 'Auto' || self.type != 'ovs'",fieldPath=".tunnelIP",message="must be Node: a forwarder of type ovs does not choose an address, and does not start without one"
 type ForwarderSpec struct {
 	ComponentSpec `json:",inline"`
 
@@ -330,13 +331,14 @@ type ForwarderSpec struct {
 	// +optional
 	DeviceSelector *FileSource `json:"deviceSelector,omitempty"`
 
-	// tunnelIP is the address of the forwarder's tunnels: Node or Auto.
-	// Default: Node.
+	// tunnelIP is the address of the forwarder's tunnels: Node or, for vpp, Auto.
+	// Without effect for sriov, which has no tunnels. Default: Node.
 	// +optional
 	TunnelIP TunnelIP `json:"tunnelIP,omitempty"`
 
 	// mechanismPriority lists mechanisms, the most wanted first, such as
-	// WIREGUARD, IPSEC, VXLAN. Default: NSM's own order.
+	// WIREGUARD, IPSEC, VXLAN. Without effect for others than vpp.
+	// Default: NSM's own order.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16

@@ -214,7 +214,9 @@ func (p part) ovsEnv(spec nsmv1beta1.ForwarderSpec, facts release.Facts) []corev
 		// for long.
 		env = mergeEnv(env, []corev1.EnvVar{{Name: "NSM_" + facts.OVSBridgeEnv, Value: bridge}})
 	}
-	env = append(env, tunnelIPEnv(spec)...)
+	// Without an address it does not start (cmd-forwarder-ovs, parseTunnelIPCIDR), so
+	// that the schema refuses Auto.
+	env = append(env, nodeTunnelIP())
 	return append(env, p.pprofEnvOnRequest(facts)...)
 }
 
@@ -229,10 +231,12 @@ func (p part) sriovEnv(_ nsmv1beta1.ForwarderSpec, facts release.Facts) []corev1
 	return append(env, p.pprofEnvOnRequest(facts)...)
 }
 
-// tunnelIPEnv is the node's address, which a pod on the host network has.
 func tunnelIPEnv(spec nsmv1beta1.ForwarderSpec) []corev1.EnvVar {
 	if spec.TunnelIP == nsmv1beta1.TunnelIPAuto {
 		return nil
 	}
-	return []corev1.EnvVar{fieldEnv("NSM_TUNNEL_IP", "status.podIP")}
+	return []corev1.EnvVar{nodeTunnelIP()}
 }
+
+// nodeTunnelIP is the node's address, which a pod on the host network has.
+func nodeTunnelIP() corev1.EnvVar { return fieldEnv("NSM_TUNNEL_IP", "status.podIP") }

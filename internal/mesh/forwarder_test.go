@@ -7,6 +7,7 @@
 package mesh_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -171,6 +172,29 @@ func TestRegistryProbe(t *testing.T) {
 			}
 			if container.LivenessProbe != nil {
 				t.Errorf("%s %s: nothing restarts a registry, which would lose its entries", version, registryType)
+			}
+		}
+	}
+}
+
+// Of the forwarders with tunnels only vpp finds an address itself; ovs does not
+// start without one, whatever has come past the schema.
+func TestTunnelIP(t *testing.T) {
+	for forwarder, want := range map[nsmv1beta1.ForwarderType]map[nsmv1beta1.TunnelIP]bool{
+		nsmv1beta1.ForwarderTypeVPP:   {"": true, nsmv1beta1.TunnelIPNode: true, nsmv1beta1.TunnelIPAuto: false},
+		nsmv1beta1.ForwarderTypeOVS:   {"": true, nsmv1beta1.TunnelIPNode: true, nsmv1beta1.TunnelIPAuto: true},
+		nsmv1beta1.ForwarderTypeSRIOV: {"": false, nsmv1beta1.TunnelIPNode: false, nsmv1beta1.TunnelIPAuto: false},
+	} {
+		for tunnelIP, given := range want {
+			daemonSet, ok := render(t, mesh.RoleForwarder, nsmv1beta1.NSMSpec{
+				Forwarders: []nsmv1beta1.ForwarderSpec{{Type: forwarder, TunnelIP: tunnelIP}},
+			}, nil)[0].Workload.(*appsv1.DaemonSet)
+			if !ok {
+				t.Fatal("a forwarder is no DaemonSet")
+			}
+			got := slices.ContainsFunc(daemonSet.Spec.Template.Spec.Containers[0].Env, func(e corev1.EnvVar) bool { return e.Name == "NSM_TUNNEL_IP" })
+			if got != given {
+				t.Errorf("%s with tunnelIP %q is given an address: %t, want %t", forwarder, tunnelIP, got, given)
 			}
 		}
 	}

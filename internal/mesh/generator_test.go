@@ -152,13 +152,14 @@ func (g generator) forwarder(i int) nsmv1beta1.ForwarderSpec {
 		Name:              fmt.Sprintf("%s-%d", g.name(50), i),
 		Type:              oneOf(g, nsmv1beta1.ForwarderTypeVPP, nsmv1beta1.ForwarderTypeOVS, nsmv1beta1.ForwarderTypeSRIOV),
 		SRIOVConfig:       sometimes(g, func() *nsmv1beta1.FileSource { return g.file("/etc/nsm/sriov.yaml") }),
-		TunnelIP:          oneOf(g, "", nsmv1beta1.TunnelIPNode, nsmv1beta1.TunnelIPAuto),
+		TunnelIP:          oneOf(g, "", nsmv1beta1.TunnelIPNode),
 		MechanismPriority: sometimes(g, func() []string { return []string{"VXLAN", "WIREGUARD"} }),
 	}
 	deviceSelector := func() *nsmv1beta1.FileSource { return g.file("/etc/nsm/devices.yaml") }
 	switch spec.Type {
 	case nsmv1beta1.ForwarderTypeVPP:
 		spec.DeviceSelector = sometimes(g, deviceSelector)
+		spec.TunnelIP = oneOf(g, spec.TunnelIP, nsmv1beta1.TunnelIPAuto)
 		spec.VPP = &nsmv1beta1.VPPSpec{Init: oneOf[nsmv1beta1.VPPInit](g, "", "AF_PACKET", "NONE")}
 	case nsmv1beta1.ForwarderTypeOVS:
 		spec.DeviceSelector = sometimes(g, deviceSelector)

@@ -130,12 +130,12 @@ func everyForwarder() []nsmv1beta1.ForwarderSpec {
 		{
 			Name: "forwarder-vpp", Type: nsmv1beta1.ForwarderTypeVPP, ComponentSpec: everythingOf("forwarder-vpp"),
 			SRIOVConfig: configMap("sriov", "vpp.yaml"), DeviceSelector: configMap("selector", "devices.yaml"),
-			MechanismPriority: []string{"WIREGUARD", "VXLAN"}, VPP: &nsmv1beta1.VPPSpec{Init: "AF_XDP"},
+			MechanismPriority: []string{"WIREGUARD", "VXLAN"}, VPP: &nsmv1beta1.VPPSpec{Init: "AF_XDP"}, TunnelIP: nsmv1beta1.TunnelIPAuto,
 		},
 		{
 			Name: "forwarder-ovs", Type: nsmv1beta1.ForwarderTypeOVS, OVS: &nsmv1beta1.OVSSpec{Bridge: "br-ex"},
 			SRIOVConfig:    &nsmv1beta1.FileSource{HostPath: "/etc/nsm/smartnic.yaml"},
-			DeviceSelector: configMap("selector", "l2.yaml"), TunnelIP: nsmv1beta1.TunnelIPAuto,
+			DeviceSelector: configMap("selector", "l2.yaml"), TunnelIP: nsmv1beta1.TunnelIPNode,
 		},
 		{
 			Name: "forwarder-sriov", Type: nsmv1beta1.ForwarderTypeSRIOV,
