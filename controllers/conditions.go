@@ -7,6 +7,8 @@
 package controllers
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -45,11 +47,11 @@ func missingParts(in mesh.Input) map[mesh.Role]string {
 	}
 }
 
-// unregister notes that the API server does not ask the admission webhook yet.
-func (o *observation) unregister() {
-	for i := range o.workloads {
-		if o.workloads[i].role == mesh.RoleWebhook {
-			o.workloads[i].unregistered = true
-		}
+// webhook is the admission webhook, nil for none.
+func (o *observation) webhook() *workload {
+	i := slices.IndexFunc(o.workloads, func(w workload) bool { return w.role == mesh.RoleWebhook })
+	if i < 0 {
+		return nil
 	}
+	return &o.workloads[i]
 }

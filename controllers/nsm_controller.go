@@ -271,7 +271,7 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 	r.follower.Follow(client.ObjectKeyFromObject(nsm), podSecurityQueries(nsm.Namespace)...)
 	// What calls the admission webhook goes first: left behind for a moment, it
 	// would block the creation of pods in the whole cluster.
-	if err := r.removeWebhookRegistrations(ctx, nsm); err != nil {
+	if err := r.removeRegistrations(ctx, nsm); err != nil {
 		return err
 	}
 	if err := r.clean(ctx, nsm, r.kinds()); err != nil {

@@ -139,10 +139,10 @@ func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*ob
 	}
 	seen.wakeAt = plan.renewAt
 	seen.spire, seen.missing = spireCondition(plan.input), missingParts(plan.input)
-	if mesh.NeedsWebhookCertificate(&nsm.Spec, plan.input.Release) && !plan.input.WebhookServing {
-		seen.unregister()
-	}
 	seen.hold(held)
+	if err := r.seeWebhook(ctx, plan, seen.webhook()); err != nil {
+		return nil, err
+	}
 	if err := r.diagnose(ctx, nsm, seen); err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) 
 		return held, err
 	}
 	if touchesWebhook(append(changes, pruned...)) {
-		return held, r.removeWebhookRegistrations(ctx, nsm)
+		return held, r.removeSelfRegistrations(ctx, nsm)
 	}
 	return held, nil
 }

@@ -91,8 +91,8 @@ type workload struct {
 	// held: it goes to the mesh's release after others.
 	held bool
 	// unregistered: it is the admission webhook, and the API server has not been
-	// told to ask it yet.
-	unregistered bool
+	// told to ask its pods of this release; uninjected: nor any other of its pods.
+	unregistered, uninjected bool
 	// unlisted: pods of it are ready, and the registry has no live endpoint for them.
 	unlisted bool
 	// endpoints are the live ones that may be of its pods, where those register.
@@ -119,8 +119,17 @@ func (w workload) fullName() string {
 }
 
 // message tells a person what the workload waits for, without a number in it
-// that moves; "" when it is ready.
+// that moves, and what follows from it for others; "" when it is ready.
 func (w workload) message() string {
+	message := w.waitsFor()
+	if message != "" && w.uninjected {
+		message += "; meanwhile pods are created without a client of NSM"
+	}
+	return message
+}
+
+// waitsFor tells what the workload waits for; "" when it is ready.
+func (w workload) waitsFor() string {
 	name := w.fullName()
 	switch {
 	case w.isReady():

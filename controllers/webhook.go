@@ -9,11 +9,14 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -32,18 +35,27 @@ import (
 // whether it answers. It returns when the certificate has to be renewed, zero
 // for never.
 func (r *NSMReconciler) prepareWebhook(ctx context.Context, in *mesh.Input) (time.Time, error) {
-	if !mesh.NeedsWebhookCertificate(&in.NSM.Spec, in.Release) {
+	if !mesh.WebhookEnabled(&in.NSM.Spec) {
 		return time.Time{}, nil
 	}
-	serving, err := r.webhookServing(ctx, in.NSM)
+	isTold, deployment, err := r.webhookState(ctx, in.NSM)
 	if err != nil {
 		return time.Time{}, err
 	}
+	// Pods that may still serve our certificate are asked until they are gone, on
+	// the way back to a release that registers itself, too; and those of such a
+	// release never.
+	mayServe := isTold && (deployment == nil || mesh.MayServeCertificate(deployment))
+	isNeeded := mesh.NeedsWebhookCertificate(&in.NSM.Spec, in.Release)
+	in.WebhookLeaving = !isNeeded && mayServe && deployment != nil
+	if !isNeeded && !in.WebhookLeaving {
+		return time.Time{}, nil
+	}
+	in.WebhookServing = mayServe || deployment != nil && mesh.ServesCertificate(deployment)
 	pair, err := r.webhookPair(ctx, in.NSM)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("the admission webhook's certificate: %w", err)
 	}
-	in.WebhookServing = serving
 	in.WebhookCertificate = mesh.Certificate{CertificateChain: pair.Certificate, Key: pair.Key, CABundle: pair.CA}
 	return pair.RenewAt()
 }
@@ -67,41 +79,92 @@ func (r *NSMReconciler) webhookPair(ctx context.Context, nsm *nsmv1beta1.NSM) (*
 	return pair.Succeed(names, r.now())
 }
 
-// webhookServing tells whether the admission webhook answers, or did when its
-// configuration was made.
-func (r *NSMReconciler) webhookServing(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
-	var configuration admissionregistrationv1.MutatingWebhookConfiguration
-	err := r.client.Get(ctx, client.ObjectKey{Name: mesh.WebhookConfigurationName(nsm.Namespace)}, &configuration)
-	if err == nil {
-		return true, nil
+// webhookState is what there is of the admission webhook: whether the API server
+// is told to ask it, and its Deployment, nil for none.
+func (r *NSMReconciler) webhookState(ctx context.Context, nsm *nsmv1beta1.NSM) (isTold bool, deployment *appsv1.Deployment, err error) {
+	if isTold, err = r.isWebhookTold(ctx, nsm); err != nil {
+		return false, nil, err
 	}
-	if client.IgnoreNotFound(err) != nil {
-		return false, err
+	deployment = &appsv1.Deployment{}
+	if err := r.client.Get(ctx, webhookKey(nsm), deployment); err != nil {
+		return isTold, nil, client.IgnoreNotFound(err)
 	}
-	var deployment appsv1.Deployment
-	err = r.client.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookName}, &deployment)
-	return mesh.ServesCertificate(&deployment), client.IgnoreNotFound(err)
+	return isTold, deployment, nil
 }
 
-// removeWebhookRegistrations deletes the configurations that webhooks of
-// releases before v1.12.0 made for themselves, one a pod, and that pods which
-// were killed have left behind: they would block the creation of pods in the
-// whole cluster. They have no label of ours, so this asks the API server.
-func (r *NSMReconciler) removeWebhookRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+// webhookKey finds the Deployment of the admission webhook.
+func webhookKey(nsm *nsmv1beta1.NSM) client.ObjectKey {
+	return client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookName}
+}
+
+// isWebhookTold tells whether the operator has told the API server to ask the
+// admission webhook.
+func (r *NSMReconciler) isWebhookTold(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
+	key := client.ObjectKey{Name: mesh.WebhookConfigurationName(nsm.Namespace)}
+	err := r.client.Get(ctx, key, &admissionregistrationv1.MutatingWebhookConfiguration{})
+	return err == nil, client.IgnoreNotFound(err)
+}
+
+// seeWebhook finds out whether the API server asks the admission webhook.
+func (r *NSMReconciler) seeWebhook(ctx context.Context, plan plan, w *workload) error {
+	nsm := plan.input.NSM
+	if w == nil || !mesh.NeedsWebhookCertificate(&nsm.Spec, plan.input.Release) {
+		return nil
+	}
+	isTold, err := r.isWebhookTold(ctx, nsm)
+	w.unregistered = !isTold
+	// One that waits for others may have registered itself.
+	w.uninjected = !isTold && !w.held
+	return err
+}
+
+// configurationsOf are those that call the NSM's admission webhook: the
+// operator's, and those that webhooks before v1.12.0 make for themselves. Those
+// have no label of ours, so this asks the API server.
+func (r *NSMReconciler) configurationsOf(ctx context.Context, nsm *nsmv1beta1.NSM) ([]admissionregistrationv1.MutatingWebhookConfiguration, error) {
 	var all admissionregistrationv1.MutatingWebhookConfigurationList
-	if err := r.direct.List(ctx, &all); err != nil {
+	err := r.direct.List(ctx, &all)
+	return slices.DeleteFunc(all.Items, func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
+		return !callsWebhookOf(&one, nsm.Namespace)
+	}), err
+}
+
+// isOf tells which configurations are the operator's own for the NSM.
+func isOf(nsm *nsmv1beta1.NSM) func(admissionregistrationv1.MutatingWebhookConfiguration) bool {
+	owner := labels.SelectorFromSet(mesh.OwnerLabels(nsm))
+	return func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
+		return owner.Matches(labels.Set(one.Labels))
+	}
+}
+
+// removeSelfRegistrations deletes what pods that were killed have left behind.
+func (r *NSMReconciler) removeSelfRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	configurations, err := r.configurationsOf(ctx, nsm)
+	if err != nil {
 		return err
 	}
-	for i := range all.Items {
-		configuration := &all.Items[i]
-		if !callsWebhookOf(configuration, nsm.Namespace) {
-			continue
-		}
-		// It never was in the cache: nobody may wait there until it is gone.
-		if err := r.client.Delete(ctx, configuration, client.DisableReadYourWritesConsistency); client.IgnoreNotFound(err) != nil {
+	return r.deleteConfigurations(ctx, slices.DeleteFunc(configurations, isOf(nsm)))
+}
+
+// removeRegistrations deletes all that calls the admission webhook.
+func (r *NSMReconciler) removeRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	configurations, err := r.configurationsOf(ctx, nsm)
+	if err != nil {
+		return err
+	}
+	return r.deleteConfigurations(ctx, configurations)
+}
+
+// deleteConfigurations deletes exactly those that were seen. Some never were in
+// the cache: nobody may wait there until they are gone.
+func (r *NSMReconciler) deleteConfigurations(ctx context.Context, configurations []admissionregistrationv1.MutatingWebhookConfiguration) error {
+	for i := range configurations {
+		one := &configurations[i]
+		err := r.client.Delete(ctx, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)})
+		if client.IgnoreNotFound(err) != nil {
 			return err
 		}
-		log.FromContext(ctx).Info("Deleted", "object", "MutatingWebhookConfiguration "+configuration.Name)
+		log.FromContext(ctx).Info("Deleted", "object", "MutatingWebhookConfiguration "+one.Name)
 	}
 	return nil
 }

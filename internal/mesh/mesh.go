@@ -54,12 +54,15 @@ type Input struct {
 	// OperatorNamespace is the operator's own.
 	OperatorNamespace string
 	// WebhookCertificate of the admission webhook, where NeedsWebhookCertificate
-	// says so.
+	// or WebhookLeaving says so.
 	WebhookCertificate Certificate
 	// WebhookServing: the admission webhook answers, or has before. Until then
 	// the API server is not told to ask it: nobody's pods wait for an image that
 	// cannot be pulled.
 	WebhookServing bool
+	// WebhookLeaving: pods of the admission webhook still serve the operator's
+	// certificate, though Release takes none; they are asked until they are gone.
+	WebhookLeaving bool
 	// ClientNamespaces are the namespaces that ClientSelector selects.
 	ClientNamespaces []string
 	// FileHashes are the hashes of the files that ConfigFiles lists, as far as they

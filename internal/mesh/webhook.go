@@ -60,7 +60,7 @@ func WebhookServerNames(namespace string) []string {
 // NeedsWebhookCertificate tells whether the mesh has an admission webhook that
 // takes its certificate from the operator.
 func NeedsWebhookCertificate(spec *nsmv1beta1.NSMSpec, nsmRelease release.Release) bool {
-	return webhookEnabled(spec) && nsmRelease.Facts().WebhookCertificate
+	return WebhookEnabled(spec) && nsmRelease.Facts().WebhookCertificate
 }
 
 // ServesCertificate tells whether all pods of an admission webhook's Deployment
@@ -73,7 +73,16 @@ func ServesCertificate(deployment *appsv1.Deployment) bool {
 		status.UpdatedReplicas == status.Replicas && status.AvailableReplicas > 0
 }
 
-func webhookEnabled(spec *nsmv1beta1.NSMSpec) bool {
+// MayServeCertificate tells whether pods of a Deployment that have served a
+// certificate of the operator's may still be there.
+func MayServeCertificate(deployment *appsv1.Deployment) bool {
+	status := deployment.Status
+	return deployment.Spec.Template.Annotations[certificateAnnotation] != "" ||
+		status.ObservedGeneration < deployment.Generation || status.UpdatedReplicas < status.Replicas
+}
+
+// WebhookEnabled tells whether the mesh has an admission webhook.
+func WebhookEnabled(spec *nsmv1beta1.NSMSpec) bool {
 	return ptr.Deref(ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).Enabled, true)
 }
 
@@ -81,7 +90,7 @@ func webhookEnabled(spec *nsmv1beta1.NSMSpec) bool {
 // workloads (apps/admission-webhook-k8s). From v1.12.0 on the operator owns its
 // certificate and its configuration; older releases register themselves.
 func admissionWebhook(in Input) []Component {
-	if !webhookEnabled(&in.NSM.Spec) {
+	if !WebhookEnabled(&in.NSM.Spec) {
 		return nil
 	}
 	p := part{Input: in, role: RoleWebhook, name: WebhookName, app: WebhookName}
@@ -90,7 +99,7 @@ func admissionWebhook(in Input) []Component {
 
 	others := []Object{p.serviceAccount(), p.webhookService()}
 	others = append(others, p.clusterRole(webhookRules(facts)...)...)
-	if facts.WebhookCertificate {
+	if facts.WebhookCertificate || in.WebhookLeaving {
 		others = append(others, p.webhookSecret())
 		if in.WebhookServing {
 			others = append(others, p.webhookConfiguration(spec))

@@ -40,3 +40,28 @@ func TestServesCertificate(t *testing.T) {
 		})
 	}
 }
+
+// TestMayServeCertificate: our configuration stays until no such pod is left.
+func TestMayServeCertificate(t *testing.T) {
+	ours := map[string]string{"nsm.networkservicemesh.io/certificate": "1"}
+	for name, tc := range map[string]struct {
+		annotations map[string]string
+		status      appsv1.DeploymentStatus
+		want        bool
+	}{
+		"ours, up":                        {ours, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1}, true},
+		"ours, gone":                      {ours, appsv1.DeploymentStatus{ObservedGeneration: 2}, true},
+		"a release before, not looked at": {nil, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1}, true},
+		"a release before, rolling out":   {nil, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 1}, true},
+		"a release before, alone":         {nil, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deployment := &appsv1.Deployment{Status: tc.status}
+			deployment.Generation = 2
+			deployment.Spec.Template.Annotations = tc.annotations
+			if got := mesh.MayServeCertificate(deployment); got != tc.want {
+				t.Errorf("got %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
