@@ -64,8 +64,9 @@ type NSMReconciler struct {
 	platform *platformWatch
 	adoption *adoption
 	// follower knows of objects that are not ours.
-	follower      *follow.Follower
-	registrations registrations
+	follower          *follow.Follower
+	registrations     registrations
+	selfRegistrations selfRegistrations
 	// diagnoses are what was found out lately of workloads that are down.
 	diagnoses sync.Map // of types.NamespacedName, the workload's: diagnosis
 	now       func() time.Time

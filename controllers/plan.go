@@ -166,15 +166,12 @@ func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) 
 	if err != nil {
 		return held, err
 	}
-	pruned, err := r.applier.Prune(ctx, r.kinds(), mesh.OwnerLabels(nsm), plan.objects)
-	r.tell(ctx, nsm, pruned)
-	if err != nil {
+	if err := r.removeSelfRegistrations(ctx, nsm); err != nil {
 		return held, err
 	}
-	if touchesWebhook(append(changes, pruned...)) {
-		return held, r.removeSelfRegistrations(ctx, nsm)
-	}
-	return held, nil
+	pruned, err := r.applier.Prune(ctx, r.kinds(), mesh.OwnerLabels(nsm), plan.objects)
+	r.tell(ctx, nsm, pruned)
+	return held, err
 }
 
 // apply applies the objects: all at once; or the workloads after all else, where
@@ -237,13 +234,6 @@ func (r *NSMReconciler) applyAtOnce(ctx context.Context, plan plan) ([]apply.Cha
 func isBinding(object client.Object) bool {
 	_, isBinding := object.(*rbacv1.RoleBinding)
 	return isBinding
-}
-
-// touchesWebhook tells whether the admission webhook's pods change or go.
-func touchesWebhook(changes []apply.Change) bool {
-	return slices.ContainsFunc(changes, func(change apply.Change) bool {
-		return change.Kind == "Deployment" && change.Name == mesh.WebhookName && change.Action != apply.Created
-	})
 }
 
 // tell logs changes, and tells them as events: what was made for the first time

@@ -93,6 +93,9 @@ type workload struct {
 	// unregistered: it is the admission webhook, and the API server has not been
 	// told to ask its pods of this release; uninjected: nor any other of its pods.
 	unregistered, uninjected bool
+	// registersItself: it is an admission webhook whose pods tell the API server
+	// themselves.
+	registersItself bool
 	// unlisted: pods of it are ready, and the registry has no live endpoint for them.
 	unlisted bool
 	// endpoints are the live ones that may be of its pods, where those register.
@@ -146,6 +149,9 @@ func (w workload) waitsFor() string {
 		return name + " has no node to run on: no node matches its node selector, affinity and tolerations"
 	case w.desired == 0:
 		return name + " is scaled to zero"
+	case w.ready >= w.desired && w.unregistered && w.registersItself:
+		return name + fmt.Sprintf(" has pods that are ready and have not registered themselves with the API server: kubectl rollout restart -n %s deployment/%s",
+			w.namespace, w.name)
 	case w.ready >= w.desired && w.unregistered:
 		return name + " is up, and the API server is told next to ask it"
 	case w.unlisted:
@@ -198,6 +204,7 @@ func (r *NSMReconciler) observeWorkload(ctx context.Context, component mesh.Comp
 		}
 		observed.seeDeployment(live)
 	}
+	observed.registersItself = component.RegistersItself
 	if observed.registers = component.Registers; !observed.registers {
 		return observed, nil
 	}

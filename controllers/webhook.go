@@ -9,14 +9,11 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -103,80 +100,4 @@ func (r *NSMReconciler) isWebhookTold(ctx context.Context, nsm *nsmv1beta1.NSM) 
 	key := client.ObjectKey{Name: mesh.WebhookConfigurationName(nsm.Namespace)}
 	err := r.client.Get(ctx, key, &admissionregistrationv1.MutatingWebhookConfiguration{})
 	return err == nil, client.IgnoreNotFound(err)
-}
-
-// seeWebhook finds out whether the API server asks the admission webhook.
-func (r *NSMReconciler) seeWebhook(ctx context.Context, plan plan, w *workload) error {
-	nsm := plan.input.NSM
-	if w == nil || !mesh.NeedsWebhookCertificate(&nsm.Spec, plan.input.Release) {
-		return nil
-	}
-	isTold, err := r.isWebhookTold(ctx, nsm)
-	w.unregistered = !isTold
-	// One that waits for others may have registered itself.
-	w.uninjected = !isTold && !w.held
-	return err
-}
-
-// configurationsOf are those that call the NSM's admission webhook: the
-// operator's, and those that webhooks before v1.12.0 make for themselves. Those
-// have no label of ours, so this asks the API server.
-func (r *NSMReconciler) configurationsOf(ctx context.Context, nsm *nsmv1beta1.NSM) ([]admissionregistrationv1.MutatingWebhookConfiguration, error) {
-	var all admissionregistrationv1.MutatingWebhookConfigurationList
-	err := r.direct.List(ctx, &all)
-	return slices.DeleteFunc(all.Items, func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
-		return !callsWebhookOf(&one, nsm.Namespace)
-	}), err
-}
-
-// isOf tells which configurations are the operator's own for the NSM.
-func isOf(nsm *nsmv1beta1.NSM) func(admissionregistrationv1.MutatingWebhookConfiguration) bool {
-	owner := labels.SelectorFromSet(mesh.OwnerLabels(nsm))
-	return func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
-		return owner.Matches(labels.Set(one.Labels))
-	}
-}
-
-// removeSelfRegistrations deletes what pods that were killed have left behind.
-func (r *NSMReconciler) removeSelfRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	configurations, err := r.configurationsOf(ctx, nsm)
-	if err != nil {
-		return err
-	}
-	return r.deleteConfigurations(ctx, slices.DeleteFunc(configurations, isOf(nsm)))
-}
-
-// removeRegistrations deletes all that calls the admission webhook.
-func (r *NSMReconciler) removeRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	configurations, err := r.configurationsOf(ctx, nsm)
-	if err != nil {
-		return err
-	}
-	return r.deleteConfigurations(ctx, configurations)
-}
-
-// deleteConfigurations deletes exactly those that were seen. Some never were in
-// the cache: nobody may wait there until they are gone.
-func (r *NSMReconciler) deleteConfigurations(ctx context.Context, configurations []admissionregistrationv1.MutatingWebhookConfiguration) error {
-	for i := range configurations {
-		one := &configurations[i]
-		err := r.client.Delete(ctx, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)})
-		if client.IgnoreNotFound(err) != nil {
-			return err
-		}
-		log.FromContext(ctx).Info("Deleted", "object", "MutatingWebhookConfiguration "+one.Name)
-	}
-	return nil
-}
-
-// callsWebhookOf tells whether all that a configuration calls is the admission
-// webhook of a namespace.
-func callsWebhookOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration, namespace string) bool {
-	for _, webhook := range configuration.Webhooks {
-		service := webhook.ClientConfig.Service
-		if service == nil || service.Name != mesh.WebhookService || service.Namespace != namespace {
-			return false
-		}
-	}
-	return len(configuration.Webhooks) > 0
 }

@@ -25,11 +25,13 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// A pod of the admission webhook, as Kubernetes names it, and the last release that
-// registers itself.
+// Pods of the admission webhook, as Kubernetes names them, and the last release
+// that registers itself with the next one.
 const (
+	webhookPod      = "admission-webhook-k8s-5d7c8b9f4-x2x7p"
 	nextWebhookPod  = "admission-webhook-k8s-5d7c8b9f4-bcd2f"
 	lastItself      = "v1.11.2"
+	firstOperators  = "v1.12.0"
 	withoutSidecars = "; meanwhile pods are created without a client of NSM"
 	webhookReady    = nsmv1beta1.ConditionAdmissionWebhookReady
 )
@@ -120,6 +122,123 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 			ContainElements(HavePrefix("MutatingWebhookConfiguration "), "Secret admission-webhook-tls"))
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 		Expect(isRegistered(ctx, nextWebhookPod)()).To(BeTrue())
+	})
+})
+
+var _ = Describe("What pods of an admission webhook before v1.12.0 have registered", func() {
+	var (
+		o   *operator
+		nsm *nsmv1beta1.NSM
+	)
+
+	BeforeEach(func(ctx SpecContext) {
+		o = startOperator()
+		nsm = newNSM(ctx, nsmv1beta1.NSMSpec{Version: lastItself, AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment admission-webhook-k8s"))
+	})
+
+	// startWebhook brings the mesh up, with a webhook that has registered itself.
+	startWebhook := func(ctx SpecContext) {
+		GinkgoHelper()
+		selfRegister(ctx, nsm, webhookPod)
+		setAllReady(ctx, nsm)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		settle(o)
+	}
+
+	It("stays as long as the pod lives", func(ctx SpecContext) {
+		startWebhook(ctx)
+		change(ctx, webhookOf(ctx, nsm), func(d *appsv1.Deployment) { delete(d.Labels, mesh.LabelPartOf) })
+		Eventually(func() map[string]string { return webhookOf(ctx, nsm).Labels }).Should(HaveKey(mesh.LabelPartOf))
+		settle(o)
+		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 2, updated: 1, ready: 1})
+		Eventually(condition(ctx, nsm, available)).Should(Equal("False"))
+		settle(o)
+		Expect(isRegistered(ctx, webhookPod)()).To(BeTrue())
+		Expect(messageOf(ctx, nsm, webhookReady)()).NotTo(ContainSubstring(withoutSidecars))
+	})
+
+	It("is looked at only when the webhook has changed", func(ctx SpecContext) {
+		startWebhook(ctx)
+		reconcileOften(ctx, o, nsm)
+		o.stop()
+		passes := reconciles()
+		second := startOperator()
+		Eventually(reconciles).Should(BeNumerically(">", passes))
+		Consistently(second.requests.all).Should(BeEmpty())
+		Expect(condition(ctx, nsm, available)()).To(Equal("True"))
+	})
+
+	DescribeTable("goes with the pod", func(ctx SpecContext, end func(context.Context, *corev1.Pod)) {
+		startWebhook(ctx)
+		selfRegister(ctx, nsm, nextWebhookPod)
+		register := func(name string) { newConfiguration(ctx, nsm.Namespace, name) }
+		register("of-somebody-else")
+		end(ctx, get(ctx, nsm, webhookPod, &corev1.Pod{}))
+		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 1, updated: 1})
+		Eventually(isRegistered(ctx, webhookPod)).WithTimeout(time.Second).Should(BeFalse())
+		Expect(isRegistered(ctx, nextWebhookPod)()).To(BeTrue())
+		Expect(isRegistered(ctx, "of-somebody-else")()).To(BeTrue())
+	},
+		Entry("that was killed", func(ctx context.Context, pod *corev1.Pod) {
+			Expect(admin.Delete(ctx, pod, client.GracePeriodSeconds(0))).To(Succeed())
+		}),
+		Entry("whose node was lost, so that it never ends", func(ctx context.Context, pod *corev1.Pod) {
+			Expect(admin.Delete(ctx, pod)).To(Succeed())
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())
+		}),
+		Entry("that was evicted, and has failed", func(ctx context.Context, pod *corev1.Pod) {
+			pod.Status.Phase = corev1.PodFailed
+			Expect(admin.Status().Update(ctx, pod)).To(Succeed())
+		}),
+	)
+
+	It("is waited for", func(ctx SpecContext) {
+		setAllReady(ctx, nsm)
+		Eventually(messageOf(ctx, nsm, available)).Should(Equal("Deployment " + nsm.Namespace + "/admission-webhook-k8s has pods that are ready " +
+			"and have not registered themselves with the API server: kubectl rollout restart -n " + nsm.Namespace +
+			" deployment/admission-webhook-k8s" + withoutSidecars))
+		selfRegister(ctx, nsm, webhookPod)
+		Eventually(condition(ctx, nsm, available)).WithTimeout(20 * time.Second).Should(Equal("True"))
+	})
+
+	It("goes after the upgrade, with the last of those pods", func(ctx SpecContext) {
+		startWebhook(ctx)
+		setVersion(ctx, nsm, firstOperators)
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", firstOperators))
+		settle(o)
+		Expect(isRegistered(ctx, webhookPod)()).To(BeTrue())
+		Expect(condition(ctx, nsm, webhookReady)()).To(Equal("True"), "it serves until it is its turn")
+		comeUp(ctx, nsm, firstOperators)
+		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 2, updated: 1, ready: 2})
+		settle(o)
+		Expect(isRegistered(ctx, webhookPod)()).To(BeTrue())
+		Expect(names(ctx, nsm)).NotTo(ContainElement(HavePrefix("MutatingWebhookConfiguration ")), "a pod has a certificate of its own")
+
+		By("also where the operator has been away")
+		o.stop()
+		Expect(admin.Delete(ctx, get(ctx, nsm, webhookPod, &corev1.Pod{}), client.GracePeriodSeconds(0))).To(Succeed())
+		setDeployment(ctx, nsm, mesh.WebhookName, oneUp)
+		o = startOperator()
+		Eventually(isRegistered(ctx, webhookPod)).Should(BeFalse())
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		Expect(configurationOf(ctx, nsm).Webhooks).To(HaveLen(1))
+		settle(o)
+		reconcileOften(ctx, o, nsm)
+	})
+
+	It("goes with a webhook that is no longer wanted", func(ctx SpecContext) {
+		startWebhook(ctx)
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.AdmissionWebhook.Enabled = ptr.To(false) })
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+		Expect(isRegistered(ctx, webhookPod)()).To(BeFalse())
+	})
+
+	It("goes with the mesh", func(ctx SpecContext) {
+		startWebhook(ctx)
+		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		expectNothingLeft(ctx, nsm)
+		Expect(isRegistered(ctx, webhookPod)()).To(BeFalse())
 	})
 })
 

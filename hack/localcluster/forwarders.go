@@ -25,17 +25,19 @@ const (
 	// registersAnnotation with the value "false" makes a forwarder that is Ready and never registers.
 	registersAnnotation = "localcluster/registers"
 
-	podsPath      = "/api/v1/pods?labelSelector=app.kubernetes.io%2Fcomponent+in+%28forwarder%2Cregistry%29"
+	podsPath      = "/api/v1/pods?labelSelector=app.kubernetes.io%2Fcomponent+in+%28forwarder%2Cregistry%2Cadmission-webhook%29"
 	endpointsPath = "/apis/networkservicemesh.io/v1/networkserviceendpoints"
 )
 
-// registrar stands in for what runs in the pods of a mesh: forwarders that register themselves, and the registry of type
-// k8s, which keeps every registration as a NetworkServiceEndpoint and deletes it when it has expired.
+// registrar stands in for what runs in the pods of a mesh: forwarders and admission webhooks that register themselves, and
+// the registry of type k8s, which keeps every registration as a NetworkServiceEndpoint and deletes it when it has expired.
 type registrar struct {
 	api     *api
 	log     io.Writer
 	entries bool   // whether there were any at the last look
 	said    string // what the last look's error was
+	// webhooks are the pods of admission webhooks that have registered themselves.
+	webhooks map[objectName]bool
 }
 
 // startForwarders starts the stand-in. It ends with the cluster's context.
@@ -44,7 +46,7 @@ func (c *cluster) startForwarders() error {
 	if err != nil {
 		return err
 	}
-	r := &registrar{api: c.api, log: log}
+	r := &registrar{api: c.api, log: log, webhooks: map[objectName]bool{}}
 	c.background.Go(func() {
 		defer log.Close()
 		r.run(c.ctx)
@@ -81,17 +83,22 @@ func (r *registrar) note(err error) {
 	r.said = text
 }
 
-// look does once what is due. Registrations are read only where there may be something to do about them, so that a
-// cluster without a mesh is left in peace.
+// look does once what is due.
 func (r *registrar) look(ctx context.Context) error {
 	var pods struct{ Items []pod }
 	if err := r.api.get(ctx, podsPath, &pods); err != nil {
 		return err
 	}
-	if !r.entries && !slices.ContainsFunc(pods.Items, pod.isForwarder) {
+	return errors.Join(r.registerWebhooks(ctx, pods.Items), r.registerForwarders(ctx, pods.Items))
+}
+
+// registerForwarders does what is due of the registrations of forwarders. They are read only where there may be something
+// to do about them, so that a cluster without a mesh is left in peace.
+func (r *registrar) registerForwarders(ctx context.Context, pods []pod) error {
+	if !r.entries && !slices.ContainsFunc(pods, pod.isForwarder) {
 		return nil
 	}
-	if !slices.ContainsFunc(pods.Items, pod.isRegistry) {
+	if !slices.ContainsFunc(pods, pod.isRegistry) {
 		return nil
 	}
 	var entries struct{ Items []entry }
@@ -100,7 +107,7 @@ func (r *registrar) look(ctx context.Context) error {
 		return unlessAway(err)
 	}
 	now := time.Now()
-	due := plan(pods.Items, entries.Items, now)
+	due := plan(pods, entries.Items, now)
 	r.entries = len(entries.Items)+len(due.create) > 0
 	return r.write(ctx, due, now.Add(registrationLifetime))
 }

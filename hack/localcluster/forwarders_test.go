@@ -308,9 +308,23 @@ func TestForwardersRegister(t *testing.T) {
 		_, err := c.output(c.kubectl(args...))
 		must(t, err)
 	}
+	c.seeWebhooks(t)
 	c.seeRegistration(t)
 	c.seeRenewal(t)
 	c.seeExpiry(t)
+}
+
+// seeWebhooks makes a webhook that the operator registers, and then one that registers itself.
+func (c *operatorRun) seeWebhooks(t *testing.T) {
+	t.Helper()
+	webhook := object{componentLabel: webhookComponent}
+	must(t, c.createPod("webhook-1", "example.com/webhook", webhook, object{certificateAnnotation: "a"}))
+	await(t, "a webhook", func(ctx context.Context) error { return c.podReady(ctx, "webhook-1") })
+	must(t, c.createPod("webhook-2", "example.com/webhook", webhook, nil))
+	await(t, "a registration", func(ctx context.Context) error { return c.api.get(ctx, webhooksPath+"/webhook-2", nil) })
+	if err := c.api.get(t.Context(), webhooksPath+"/webhook-1", nil); statusOf(err) != http.StatusNotFound {
+		t.Errorf("the registration of the operator's webhook: %v", err)
+	}
 }
 
 // seeRegistration makes two forwarders and then a registry. The silent one comes first in every list: once the other is

@@ -96,6 +96,9 @@ type Component struct {
 	// Registers: each of its pods serves once the registry has a live
 	// NetworkServiceEndpoint for it, in the mesh's namespace (IsEndpointOf).
 	Registers bool
+	// RegistersItself: its pods register themselves with the API server, each under
+	// its own name (IsWebhookPod).
+	RegistersItself bool
 }
 
 // components lists the functions that render the parts of a mesh.

@@ -10,6 +10,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,6 +83,26 @@ func MayServeCertificate(deployment *appsv1.Deployment) bool {
 		status.ObservedGeneration < deployment.Generation || status.UpdatedReplicas < status.Replicas
 }
 
+// webhookPod is how Kubernetes names the pods of the webhook's Deployment: the
+// hash of the template and five characters, of letters and digits that make no
+// words.
+var webhookPod = regexp.MustCompile("^" + WebhookName + "-[bcdfghjklmnpqrstvwxz2456789]+-[bcdfghjklmnpqrstvwxz2456789]{5}$")
+
+// IsWebhookPod tells whether a name is that of a pod of the admission webhook.
+// Before v1.12.0 each registers itself with the API server under its own name
+// (cmd-admission-webhook-k8s, internal/k8s), where NSM_NAME is not changed.
+func IsWebhookPod(name string) bool { return webhookPod.MatchString(name) }
+
+// registersItself tells whether the webhook's pods are to be found in the API as
+// configurations that call its Service: the user's own variables may have them
+// call something else.
+func registersItself(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) bool {
+	return !facts.WebhookCertificate &&
+		!slices.ContainsFunc([]string{"NSM_NAME", "NSM_NAMESPACE", "NSM_SERVICE_NAME"}, func(name string) bool {
+			return hasEnv(spec.Env, name)
+		})
+}
+
 // WebhookEnabled tells whether the mesh has an admission webhook.
 func WebhookEnabled(spec *nsmv1beta1.NSMSpec) bool {
 	return ptr.Deref(ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).Enabled, true)
@@ -105,7 +127,10 @@ func admissionWebhook(in Input) []Component {
 			others = append(others, p.webhookConfiguration(spec))
 		}
 	}
-	return []Component{{Role: p.role, Workload: p.webhookDeployment(spec, facts), Others: others}}
+	return []Component{{
+		Role: p.role, Workload: p.webhookDeployment(spec, facts), Others: others,
+		RegistersItself: registersItself(spec, facts),
+	}}
 }
 
 func webhookRules(facts release.Facts) []rbacv1.PolicyRule {

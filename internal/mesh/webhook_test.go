@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -61,6 +63,48 @@ func TestMayServeCertificate(t *testing.T) {
 			deployment.Spec.Template.Annotations = tc.annotations
 			if got := mesh.MayServeCertificate(deployment); got != tc.want {
 				t.Errorf("got %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestIsWebhookPod: what others have named is not deleted with a pod.
+func TestIsWebhookPod(t *testing.T) {
+	for name, want := range map[string]bool{
+		"admission-webhook-k8s-5d7c8b9f4-x2x7p":       true,
+		"admission-webhook-k8s-7f4d8c6b8b-zzzzz":      true,
+		"admission-webhook-k8s":                       false,
+		"admission-webhook-k8s-blue-green":            false,
+		"nsm-mutating-webhook":                        false,
+		"my-admission-webhook-k8s-5d7c8b9f4-x2x7p":    false,
+		"admission-webhook-k8s-5d7c8b9f4-x2x7p-added": false,
+	} {
+		if got := mesh.IsWebhookPod(name); got != want {
+			t.Errorf("%s: got %t, want %t", name, got, want)
+		}
+	}
+}
+
+// TestRegistersItself: the user's variables may have the webhook registered as
+// something that nobody finds.
+func TestRegistersItself(t *testing.T) {
+	for name, tc := range map[string]struct {
+		version string
+		env     []corev1.EnvVar
+		want    bool
+	}{
+		"v1.11.2":              {"v1.11.2", []corev1.EnvVar{{Name: "NSM_LABELS", Value: "a:b"}}, true},
+		"v1.12.0":              {"v1.12.0", nil, false},
+		"with another name":    {"v1.11.2", []corev1.EnvVar{{Name: "NSM_NAME", Value: "mine"}}, false},
+		"with another Service": {"v1.11.2", []corev1.EnvVar{{Name: "NSM_SERVICE_NAME", Value: "mine"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			webhook := &nsmv1beta1.AdmissionWebhookSpec{}
+			webhook.Env = tc.env
+			for _, component := range mesh.Components(testInput(t, nsmv1beta1.NSMSpec{Version: tc.version, AdmissionWebhook: webhook}, mesh.Platform{})) {
+				if want := tc.want && component.Role == mesh.RoleWebhook; component.RegistersItself != want {
+					t.Errorf("%s: got %t, want %t", component.Role, component.RegistersItself, want)
+				}
 			}
 		})
 	}
