@@ -454,6 +454,12 @@ var deliberate = []conformance.Deviation{
 		Why: "cluster-scoped names hold the namespace, so that two meshes do not share a configuration",
 	},
 	{
+		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].namespaceSelector.matchExpressions[0].values", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Ours:   `["kube-system","nsm-system","spire","spire-mgmt","spire-server","spire-system","zero-trust-workload-identity-manager"]`,
+		Theirs: `["kube-system","nsm-system","spire"]`,
+		Why:    "SPIRE runs elsewhere, too, and must come up without the webhook: the mesh waits for it",
+	},
+	{
 		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].rules[*].operations", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
 		Ours: `["CREATE"]`, Theirs: `["CREATE","UPDATE"]`,
 		Why: "the webhook lets every update pass as it is",

@@ -210,18 +210,40 @@ func (p part) webhookConfiguration(spec nsmv1beta1.AdmissionWebhookSpec) *admiss
 	}
 }
 
+// spireNamespaces are those that SPIRE is known to run in: without it no mesh
+// comes up.
+var spireNamespaces = []string{
+	// NSM's own examples.
+	"spire",
+	// SPIRE's Helm charts.
+	"spire-server", "spire-system", "spire-mgmt",
+	// Red Hat's operator.
+	"zero-trust-workload-identity-manager",
+}
+
+// platformLabel is on the namespaces of OpenShift's core, which starts before any
+// webhook can answer.
+const platformLabel = "openshift.io/run-level"
+
 // clientNamespaces leaves out the namespaces whose pods must come up without
 // the webhook: the mesh's own, the cluster's, the operator's and SPIRE's.
 func (p part) clientNamespaces() *metav1.LabelSelector {
-	never := []string{"kube-system", "spire"}
+	never := append([]string{"kube-system"}, spireNamespaces...)
 	for _, namespace := range []string{p.NSM.Namespace, p.OperatorNamespace} {
 		if namespace != "" {
 			never = append(never, namespace)
 		}
 	}
-	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
+	expressions := []metav1.LabelSelectorRequirement{{
 		Key: corev1.LabelMetadataName, Operator: metav1.LabelSelectorOpNotIn, Values: never,
-	}}}
+	}}
+	if p.Platform.OpenShift {
+		// Names cannot be selected by their beginning, openshift-.
+		expressions = append(expressions, metav1.LabelSelectorRequirement{
+			Key: platformLabel, Operator: metav1.LabelSelectorOpDoesNotExist,
+		})
+	}
+	return &metav1.LabelSelector{MatchExpressions: expressions}
 }
 
 func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) Object {
