@@ -159,6 +159,22 @@ var _ = Describe("An NSM that came past the webhook and cannot be run", func() {
 		Eventually(func() []string { return names(ctx, second) }).Should(ConsistOf(wholeMesh))
 	})
 
+	It("for its admission webhook, until it does without", func(ctx SpecContext) {
+		spec := onZone("a")
+		spec.AdmissionWebhook = &nsmv1beta1.AdmissionWebhookSpec{}
+		first := newNSM(ctx, spec)
+		second := newUncheckedNSM(ctx, onZone("b"))
+		Eventually(func() []string { return names(ctx, second) }).Should(ConsistOf(wholeMesh))
+		change(ctx, second.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.AdmissionWebhook.Enabled = nil })
+		Eventually(messageOf(ctx, second, degraded)).Should(And(
+			HavePrefix("NSM "+first.Namespace+"/mesh was here first, and "), ContainSubstring("admissionWebhook.enabled: false")))
+		settle(o)
+		Expect(names(ctx, second)).To(ConsistOf(wholeMesh), "what there is of it stays")
+
+		change(ctx, first.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.AdmissionWebhook.Enabled = ptr.To(false) })
+		Eventually(func() []string { return names(ctx, second) }).Should(ContainElement("Deployment admission-webhook-k8s"))
+	})
+
 	It("for its release", func(ctx SpecContext) {
 		nsm := newUncheckedNSM(ctx, nsmv1beta1.NSMSpec{Version: "v99999999999999999999.0.0"})
 		Eventually(messageOf(ctx, nsm, degraded)).Should(HavePrefix(`spec.version: "v99999999999999999999.0.0": `))
@@ -199,14 +215,7 @@ var _ = Describe("An NSM from a time without validation", func() {
 var _ = Describe("Two meshes on nodes of their own", func() {
 	It("live side by side, and one goes without the other", func(ctx SpecContext) {
 		o := startOperator()
-		on := func(zone string) nsmv1beta1.NSMSpec {
-			var nsmgr nsmv1beta1.NsmgrSpec
-			nsmgr.NodeSelector = map[string]string{"zone": zone}
-			forwarder := nsmv1beta1.ForwarderSpec{Name: "forwarder-vpp", Type: nsmv1beta1.ForwarderTypeVPP}
-			forwarder.NodeSelector = nsmgr.NodeSelector
-			return nsmv1beta1.NSMSpec{Nsmgr: &nsmgr, Forwarders: []nsmv1beta1.ForwarderSpec{forwarder}}
-		}
-		one, other := newAvailableNSM(ctx, o, on("a")), newAvailableNSM(ctx, o, on("b"))
+		one, other := newAvailableNSM(ctx, o, onZone("a")), newAvailableNSM(ctx, o, onZone("b"))
 		before := versions(ctx, other)
 		Expect(condition(ctx, one, available)()).To(Equal("True"))
 		Expect(admin.Delete(ctx, one.DeepCopy())).To(Succeed())
@@ -216,6 +225,15 @@ var _ = Describe("Two meshes on nodes of their own", func() {
 		Expect(names(ctx, other)).To(ConsistOf(wholeMesh))
 	})
 })
+
+// onZone is a mesh on the nodes of a zone.
+func onZone(zone string) nsmv1beta1.NSMSpec {
+	var nsmgr nsmv1beta1.NsmgrSpec
+	nsmgr.NodeSelector = map[string]string{"zone": zone}
+	forwarder := nsmv1beta1.ForwarderSpec{Name: "forwarder-vpp", Type: nsmv1beta1.ForwarderTypeVPP}
+	forwarder.NodeSelector = nsmgr.NodeSelector
+	return nsmv1beta1.NSMSpec{Nsmgr: &nsmgr, Forwarders: []nsmv1beta1.ForwarderSpec{forwarder}}
+}
 
 // newUncheckedNSM makes an NSM that no webhook validates.
 func newUncheckedNSM(ctx context.Context, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {

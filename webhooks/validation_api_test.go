@@ -175,7 +175,11 @@ var _ = Describe("Validation", func() {
 	})
 
 	Context("beside another mesh", func() {
-		const mine, theirs = `nsmgr: {nodeSelector: {mesh: a}}, forwarders: [{name: vpp, type: vpp, nodeSelector: {mesh: a}}]`, `nsmgr: {nodeSelector: {mesh: b}}, forwarders: [{name: vpp, type: vpp, nodeSelector: {mesh: b}}]`
+		const (
+			mine    = `nsmgr: {nodeSelector: {mesh: a}}, forwarders: [{name: vpp, type: vpp, nodeSelector: {mesh: a}}]`
+			theirs  = `nsmgr: {nodeSelector: {mesh: b}}, forwarders: [{name: vpp, type: vpp, nodeSelector: {mesh: b}}]`
+			without = `, admissionWebhook: {enabled: false}`
+		)
 
 		second := func(ctx context.Context, namespace, first, spec string) error {
 			GinkgoHelper()
@@ -194,11 +198,16 @@ var _ = Describe("Validation", func() {
 				"a namespace holds one NSM: their objects have the same names"))
 		})
 		It("refuses a second one whose pods could meet the first's", func(ctx SpecContext) {
-			Expect(second(ctx, otherNamespace, `{}`, `{`+theirs+`}`)).To(MatchError(ContainSubstring(refusal)))
+			Expect(second(ctx, otherNamespace, `{}`, `{`+theirs+without+`}`)).To(MatchError(ContainSubstring(refusal)))
+		})
+		It("refuses a second webhook and a second CSI driver", func(ctx SpecContext) {
+			Expect(second(ctx, otherNamespace, `{csiDriver: {}, `+mine+`}`, `{csiDriver: {}, `+theirs+`}`)).To(MatchError(And(
+				HavePrefix(refusal+"both would add the same containers to a pod"), ContainSubstring("set admissionWebhook.enabled: false in one of them"),
+				ContainSubstring("leave csiDriver out of one of them"))))
 		})
 		It("takes a second one on other nodes, until it comes nearer", func(ctx SpecContext) {
-			Expect(second(ctx, otherNamespace, `{`+mine+`}`, `{`+theirs+`}`)).To(Succeed())
-			other := nsm(v1beta1, `{`+theirs+`}`)
+			Expect(second(ctx, otherNamespace, `{`+mine+`}`, `{`+theirs+without+`}`)).To(Succeed())
+			other := nsm(v1beta1, `{`+theirs+without+`}`)
 			other.SetNamespace(otherNamespace)
 			other.SetName("other")
 			Expect(admin.Patch(ctx, other, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"nsmgr":{"nodeSelector":null}}}`)))).

@@ -413,7 +413,8 @@ type FailurePolicy string
 type AdmissionWebhookSpec struct {
 	ComponentSpec `json:",inline"`
 
-	// enabled says whether the webhook runs. Default: true.
+	// enabled says whether the webhook runs. It makes clients in the whole
+	// cluster, so it can run in one of several meshes only. Default: true.
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"` //nolint:kubeapilinter // a switch, as users of Helm charts and other operators know it
 

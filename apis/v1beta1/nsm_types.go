@@ -63,7 +63,8 @@ type NSMSpec struct {
 
 	// csiDriver runs NSM's CSI driver, through which clients in namespaces with
 	// the pod security levels restricted and baseline reach NSM without a host
-	// path. Default: absent, and off.
+	// path. One of several meshes in a cluster can have it. Default: absent, and
+	// off.
 	// +optional
 	CSIDriver *CSIDriverSpec `json:"csiDriver,omitempty"`
 

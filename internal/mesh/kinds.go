@@ -7,6 +7,8 @@
 package mesh
 
 import (
+	"strings"
+
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -71,20 +73,36 @@ func ClusterKinds() []Object {
 }
 
 // Conflict tells why two meshes cannot live side by side: "" when they can.
-// Objects of the second would have the names of the first's, or its pods would
-// meet the first's on a node, where they share sockets.
+// Objects of the second would have the names of the first's, its pods would meet
+// the first's on a node, where they share sockets, or both would act on the same
+// clients.
 func Conflict(first, second *nsmv1beta1.NSM) string {
 	if first.Namespace == second.Namespace {
 		return "a namespace holds one NSM: their objects have the same names"
 	}
-	for _, one := range selectors(&first.Spec) {
-		for _, other := range selectors(&second.Spec) {
+	var reasons []string
+	if canMeetAnywhere(&first.Spec, &second.Spec) {
+		reasons = append(reasons, "their pods could meet on a node, where they share sockets: give nsmgr and every forwarder of both a nodeSelector, with different values for one key")
+	}
+	if WebhookEnabled(&first.Spec) && WebhookEnabled(&second.Spec) {
+		reasons = append(reasons, "both would add the same containers to a pod, which is refused then: set admissionWebhook.enabled: false in one of them; the other one's webhook serves the clients of both")
+	}
+	if first.Spec.CSIDriver != nil && second.Spec.CSIDriver != nil {
+		reasons = append(reasons, "a cluster has one CSIDriver "+csiDriverName+", and a node one socket of it: leave csiDriver out of one of them; the other one's driver serves the clients of both")
+	}
+	return strings.Join(reasons, "; and ")
+}
+
+// canMeetAnywhere tells whether pods of two meshes can meet on a node.
+func canMeetAnywhere(first, second *nsmv1beta1.NSMSpec) bool {
+	for _, one := range selectors(first) {
+		for _, other := range selectors(second) {
 			if canMeet(one, other) {
-				return "their pods could meet on a node, where they share sockets: give nsmgr and every forwarder of both a nodeSelector, with different values for one key"
+				return true
 			}
 		}
 	}
-	return ""
+	return false
 }
 
 // selectors are the node selectors of all workloads that run on nodes.

@@ -1,0 +1,78 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh_test
+
+import (
+	"testing"
+
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+const (
+	sameNames    = "a namespace holds one NSM: their objects have the same names"
+	sameNodes    = "their pods could meet on a node, where they share sockets: give nsmgr and every forwarder of both a nodeSelector, with different values for one key"
+	sameClients  = "both would add the same containers to a pod, which is refused then: set admissionWebhook.enabled: false in one of them; the other one's webhook serves the clients of both"
+	sameVolumes  = "a cluster has one CSIDriver csi.networkservicemesh.io, and a node one socket of it: leave csiDriver out of one of them; the other one's driver serves the clients of both"
+	furtherCause = "; and "
+)
+
+func TestConflict(t *testing.T) {
+	webhook := func(enabled *bool) *nsmv1beta1.AdmissionWebhookSpec {
+		return &nsmv1beta1.AdmissionWebhookSpec{Enabled: enabled}
+	}
+	on, off, byDefault := webhook(ptr.To(true)), webhook(ptr.To(false)), webhook(nil)
+	csi := &nsmv1beta1.CSIDriverSpec{}
+	for name, tc := range map[string]struct {
+		namespace     string
+		first, second nsmv1beta1.NSMSpec
+		want          string
+	}{
+		"the same namespace":            {"one", onNodes("a", off), onNodes("b", off), sameNames},
+		"the same nodes":                {"two", onNodes("a", off), onNodes("a", off), sameNodes},
+		"any nodes":                     {"two", onNodes("a", off), nsmv1beta1.NSMSpec{AdmissionWebhook: off}, sameNodes},
+		"other nodes":                   {"two", onNodes("a", off), onNodes("b", off), ""},
+		"one webhook":                   {"two", onNodes("a", on), onNodes("b", off), ""},
+		"one webhook, the other one":    {"two", onNodes("a", off), onNodes("b", nil), ""},
+		"two webhooks":                  {"two", onNodes("a", on), onNodes("b", on), sameClients},
+		"two webhooks, where none says": {"two", onNodes("a", nil), onNodes("b", byDefault), sameClients},
+		"one CSI driver":                {"two", withCSI(onNodes("a", off), csi), onNodes("b", off), ""},
+		"two CSI drivers":               {"two", withCSI(onNodes("a", off), csi), withCSI(onNodes("b", off), csi), sameVolumes},
+		"everything": {
+			"two", withCSI(onNodes("a", on), csi), withCSI(onNodes("a", on), csi),
+			sameNodes + furtherCause + sameClients + furtherCause + sameVolumes,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := &nsmv1beta1.NSM{Spec: tc.first}, &nsmv1beta1.NSM{Spec: tc.second}
+			first.Namespace, second.Namespace = "one", tc.namespace
+			if got := mesh.Conflict(first, second); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			if got := mesh.Conflict(second, first); got != tc.want {
+				t.Errorf("the other way round got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// onNodes is a mesh on the nodes of a pool.
+func onNodes(pool string, webhook *nsmv1beta1.AdmissionWebhookSpec) nsmv1beta1.NSMSpec {
+	component := nsmv1beta1.ComponentSpec{NodeSelector: map[string]string{"pool": pool}}
+	return nsmv1beta1.NSMSpec{
+		Nsmgr:            &nsmv1beta1.NsmgrSpec{ComponentSpec: component},
+		Forwarders:       []nsmv1beta1.ForwarderSpec{{Name: "vpp", Type: nsmv1beta1.ForwarderTypeVPP, ComponentSpec: component}},
+		AdmissionWebhook: webhook,
+	}
+}
+
+func withCSI(spec nsmv1beta1.NSMSpec, csi *nsmv1beta1.CSIDriverSpec) nsmv1beta1.NSMSpec {
+	spec.CSIDriver = csi
+	return spec
+}
