@@ -221,9 +221,12 @@ var spireNamespaces = []string{
 	"zero-trust-workload-identity-manager",
 }
 
-// platformLabel is on the namespaces of OpenShift's core, which starts before any
-// webhook can answer.
-const platformLabel = "openshift.io/run-level"
+// The labels of OpenShift's own namespaces, which must come up before any webhook
+// can answer: those of its core, and those that its own monitoring looks after.
+const (
+	platformLabel   = "openshift.io/run-level"
+	monitoringLabel = "openshift.io/cluster-monitoring"
+)
 
 // clientNamespaces leaves out the namespaces whose pods must come up without
 // the webhook: the mesh's own, the cluster's, the operator's and SPIRE's.
@@ -239,9 +242,9 @@ func (p part) clientNamespaces() *metav1.LabelSelector {
 	}}
 	if p.Platform.OpenShift {
 		// Names cannot be selected by their beginning, openshift-.
-		expressions = append(expressions, metav1.LabelSelectorRequirement{
-			Key: platformLabel, Operator: metav1.LabelSelectorOpDoesNotExist,
-		})
+		expressions = append(expressions,
+			metav1.LabelSelectorRequirement{Key: platformLabel, Operator: metav1.LabelSelectorOpDoesNotExist},
+			metav1.LabelSelectorRequirement{Key: monitoringLabel, Operator: metav1.LabelSelectorOpNotIn, Values: []string{"true"}})
 	}
 	return &metav1.LabelSelector{MatchExpressions: expressions}
 }
