@@ -32,6 +32,7 @@ import (
 //
 // +kubebuilder:rbac:groups=security.openshift.io,resources=securitycontextconstraints,verbs=list;watch;create;patch;delete;use
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=list;watch;create;patch;delete
 
 // clientNamespaces lists the namespaces whose pods may use the clients' SCC, by
 // name. Namespaces are cached, and watched, from the first mesh on that selects

@@ -8,6 +8,8 @@ package controllers_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -114,6 +117,65 @@ var _ = Describe("OpenShift", func() {
 		Eventually(func() []string { return append(bindings(ctx, nsm), sccs(ctx, nsm)...) }).Should(BeEmpty())
 	})
 
+	It("lets clients mount the sockets' directories and no others", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{
+			Spire: &nsmv1beta1.SpireSpec{AgentSocket: `unix:///run/spire/it's-"mine"/agent.sock`},
+			OpenShift: &nsmv1beta1.OpenShiftSpec{
+				ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": "paths"}},
+			},
+		})
+		clients, others := labelledNamespace(ctx, "paths"), labelledNamespace(ctx, "other")
+		scc := sccName(nsm, "client")
+		refused := func(namespace, scc string, paths ...string) string {
+			err := admin.Create(ctx, podWith(namespace, scc, paths...), client.DryRunAll)
+			if err == nil {
+				return ""
+			}
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), err.Error())
+			return err.Error()
+		}
+		Eventually(func() string { return refused(clients, scc, "/etc") }).Should(ContainSubstring("host path"))
+
+		Expect(refused(clients, scc)).To(BeEmpty())
+		Expect(refused(clients, scc, `/run/spire/it's-"mine"`, "/var/lib/networkservicemesh")).To(BeEmpty())
+		Expect(refused(clients, scc, "/var/lib/networkservicemesh", "/var/lib/kubelet", "/")).To(HaveSuffix(
+			"volume volume-1 has the host path /var/lib/kubelet, volume volume-2 has the host path /: clients of the NSM " +
+				nsm.Namespace + `/mesh may mount /run/spire/it's-"mine" and /var/lib/networkservicemesh, and no other host path`))
+		for _, near := range []string{"/var/lib/networkservicemesh/", "/var/lib/networkservicemesh/config", "/var/lib", "/run/spire/sockets"} {
+			Expect(refused(clients, scc, near)).To(ContainSubstring("has the host path "+near+":"), "exactly these")
+		}
+		Expect(refused(clients, scc, "/"+strings.Repeat("long", 2000))).To(ContainSubstring("and no other host path"))
+
+		By("and looks at no pods but those of its SCC, in the namespaces of clients")
+		Expect(refused(clients, "", "/etc")).To(BeEmpty())
+		Expect(refused(clients, "privileged", "/etc")).To(BeEmpty())
+		Expect(refused(others, scc, "/etc")).To(BeEmpty())
+
+		By("and goes with the mesh, after the right to use the SCC")
+		o.requests.reset()
+		Expect(admin.Delete(ctx, nsm)).To(Succeed())
+		Eventually(func() bool { return isGone(ctx, nsm) }).Should(BeTrue())
+		Expect(policies(ctx, nsm)).To(BeEmpty())
+		Expect(deleted(o)).To(And(HaveKey("securitycontextconstraints"), HaveKey("validatingadmissionpolicies")))
+		for _, limit := range []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
+			Expect(deleted(o)[limit]).To(BeNumerically(">", deleted(o)["rolebindings"]))
+		}
+	})
+
+	It("has the policy on clients when it has their SCC", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return sccs(ctx, nsm) }).ShouldNot(BeEmpty())
+		Consistently(func() []string { return policies(ctx, nsm) }).Should(BeEmpty())
+		change(ctx, nsm, func(n *nsmv1beta1.NSM) {
+			n.Spec.OpenShift = &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}}
+		})
+		Eventually(func() []string { return policies(ctx, nsm) }).Should(ConsistOf(
+			"ValidatingAdmissionPolicy "+sccName(nsm, "client"), "ValidatingAdmissionPolicyBinding "+sccName(nsm, "client")))
+		change(ctx, nsm, func(n *nsmv1beta1.NSM) { n.Spec.OpenShift = nil })
+		Eventually(func() []string { return append(policies(ctx, nsm), bindingsOfClients(ctx, nsm)...) }).Should(BeEmpty())
+		Expect(sccs(ctx, nsm)).NotTo(ContainElement(sccName(nsm, "client")))
+	})
+
 	It("keeps to itself what somebody else looks after", func(ctx SpecContext) {
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
 		Eventually(func() []string { return sccs(ctx, nsm) }).ShouldNot(BeEmpty())
@@ -135,6 +197,61 @@ var _ = Describe("Plain Kubernetes", func() {
 		}
 	})
 })
+
+// podWith is a pod as OpenShift's admission leaves it, with volumes of these host
+// paths; with no SCC it is one that came from elsewhere.
+func podWith(namespace, scc string, paths ...string) *corev1.Pod {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "client"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example.com/app:1"}}},
+	}
+	if scc != "" {
+		pod.Annotations = map[string]string{"openshift.io/scc": scc}
+	}
+	for i, path := range paths {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{
+			Name: fmt.Sprintf("volume-%d", i), VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: path}},
+		})
+	}
+	return pod
+}
+
+// policies are the admission policies of an NSM, and their bindings.
+func policies(ctx context.Context, nsm *nsmv1beta1.NSM) []string {
+	GinkgoHelper()
+	var (
+		policies admissionregistrationv1.ValidatingAdmissionPolicyList
+		bindings admissionregistrationv1.ValidatingAdmissionPolicyBindingList
+		names    []string
+	)
+	Expect(admin.List(ctx, &policies, client.MatchingLabels(mesh.OwnerLabels(nsm)))).To(Succeed())
+	for i := range policies.Items {
+		names = append(names, "ValidatingAdmissionPolicy "+policies.Items[i].Name)
+	}
+	Expect(admin.List(ctx, &bindings, client.MatchingLabels(mesh.OwnerLabels(nsm)))).To(Succeed())
+	for i := range bindings.Items {
+		names = append(names, "ValidatingAdmissionPolicyBinding "+bindings.Items[i].Name)
+	}
+	return names
+}
+
+// deleted tells when the operator last deleted something of each resource: its
+// place among the requests.
+func deleted(o *operator) map[string]int {
+	last := map[string]int{}
+	for i, asked := range o.requests.all() {
+		if parts := strings.Split(asked.path, "/"); asked.verb == http.MethodDelete {
+			last[parts[len(parts)-2]] = i
+		}
+	}
+	return last
+}
+
+// bindingsOfClients are the RoleBindings of an NSM in namespaces of others.
+func bindingsOfClients(ctx context.Context, nsm *nsmv1beta1.NSM) []string {
+	GinkgoHelper()
+	return slices.DeleteFunc(bindings(ctx, nsm), func(name string) bool { return strings.HasPrefix(name, nsm.Namespace+"/") })
+}
 
 // serveSCCs until the end of the spec.
 func serveSCCs(ctx context.Context) {

@@ -9,7 +9,9 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -25,7 +27,8 @@ type identity struct {
 }
 
 // Prune deletes the objects of the given kinds that have the labels and are
-// not among the wanted ones. It returns what it deleted.
+// not among the wanted ones. It returns what it deleted. What limits others goes
+// when they are gone, and stays as long as one of them cannot be deleted.
 func (a *Applier) Prune(ctx context.Context, kinds []client.Object, labels client.MatchingLabels, wanted []client.Object) ([]Change, error) {
 	keep := map[identity]bool{}
 	for _, object := range wanted {
@@ -51,7 +54,24 @@ func (a *Applier) Prune(ctx context.Context, kinds []client.Object, labels clien
 			}
 		}
 	}
-	return a.each(unwanted, func(object client.Object) (*Change, error) { return a.pruneOne(ctx, object) })
+	prune := func(object client.Object) (*Change, error) { return a.pruneOne(ctx, object) }
+	limits := slices.DeleteFunc(slices.Clone(unwanted), func(object client.Object) bool { return !isLimit(object) })
+	pruned, err := a.each(slices.DeleteFunc(unwanted, isLimit), prune)
+	if err != nil {
+		return pruned, err
+	}
+	last, err := a.each(limits, prune)
+	return append(pruned, last...), err
+}
+
+// isLimit tells whether an object limits what others allow.
+func isLimit(object client.Object) bool {
+	switch object.(type) {
+	case *admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding:
+		return true
+	default:
+		return false
+	}
 }
 
 func (a *Applier) pruneOne(ctx context.Context, object client.Object) (*Change, error) {

@@ -68,7 +68,10 @@ func goldenCases() []goldenCase {
 			platform: mesh.Platform{ClusterSPIFFEIDs: true, ClusterProperties: true},
 		},
 		{
-			name: "v1.18.0-openshift", spec: nsmv1beta1.NSMSpec{Version: "v1.18.0"},
+			name: "v1.18.0-openshift",
+			spec: nsmv1beta1.NSMSpec{Version: "v1.18.0", OpenShift: &nsmv1beta1.OpenShiftSpec{
+				ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": "true"}},
+			}},
 			platform: mesh.Platform{OpenShift: true},
 		},
 	}

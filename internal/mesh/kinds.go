@@ -60,6 +60,11 @@ func PlatformKinds(platform Platform) []Object {
 			TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
 		})
 	}
+	if platform.OpenShift {
+		kinds = append(kinds,
+			&admissionregistrationv1.ValidatingAdmissionPolicy{TypeMeta: admissionType("ValidatingAdmissionPolicy")},
+			&admissionregistrationv1.ValidatingAdmissionPolicyBinding{TypeMeta: admissionType("ValidatingAdmissionPolicyBinding")})
+	}
 	return kinds
 }
 

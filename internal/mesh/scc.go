@@ -170,7 +170,7 @@ func hostSELinux() *corev1.SELinuxOptions {
 }
 
 // Constraints renders the SCCs of components and of clients, the roles to use
-// them, and what grants the clients' role.
+// them, and what grants the clients' role and limits it.
 func Constraints(in Input, components []Component) []Object {
 	if !in.managesSCCs() {
 		return nil
@@ -336,6 +336,7 @@ func (in Input) clientConstraints() []Object {
 		return nil
 	}
 	objects := []Object{in.sccObject(in.clientSCC()), in.sccRole(classClient)}
+	objects = append(objects, in.clientPolicy(ClientSelector(in))...)
 	for _, namespace := range in.ClientNamespaces {
 		// No owner reference: its owner is in another namespace.
 		meta := metav1.ObjectMeta{
@@ -350,7 +351,7 @@ func (in Input) clientConstraints() []Object {
 
 // clientSCC allows what restricted-v2 does, since a pod is judged by one SCC as
 // a whole, and host paths with the SELinux domain that they need. Which paths,
-// no SCC can say.
+// no SCC can say: clientPolicy does.
 func (in Input) clientSCC() *securityv1.SecurityContextConstraints {
 	scc := in.emptySCC(classClient)
 	scc.AllowHostDirVolumePlugin = true

@@ -28,7 +28,7 @@ var openShift = mesh.Platform{OpenShift: true}
 func constraintsOf(in mesh.Input) []mesh.Object {
 	return slices.DeleteFunc(allObjects(in, mesh.Components(in)), func(object mesh.Object) bool {
 		kind := object.GetObjectKind().GroupVersionKind().Kind
-		return kind != "SecurityContextConstraints" && kind != "RoleBinding" &&
+		return kind != "SecurityContextConstraints" && kind != "RoleBinding" && !strings.HasPrefix(kind, "ValidatingAdmissionPolicy") &&
 			(kind != "ClusterRole" || !strings.Contains(object.GetName(), ":scc:"))
 	})
 }

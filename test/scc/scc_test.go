@@ -389,6 +389,19 @@ func TestOtherPodsStayRestricted(t *testing.T) {
 	}
 }
 
+// By the SCC's name on a pod the policy on clients knows whom to look at: nobody
+// keeps a name of his own choice there.
+func TestNobodyChoosesTheNameOfHisSCC(t *testing.T) {
+	mesh := render(t, meshes()[0].spec)
+	for _, forged := range []string{"", restricted, "privileged", "nobody's"} {
+		pod := in(selectedNamespace, client(t, "host-path"))
+		pod.Annotations = map[string]string{securityv1.ValidatedSCCAnnotation: forged}
+		if _, scc, err := mesh.admit(t, pod); err != nil || scc != "nsm-"+meshNamespace+"-client" {
+			t.Errorf("a client that says %q is admitted as under %q: %v", forged, scc, err)
+		}
+	}
+}
+
 func sortedKeys(counts map[string]int) []string {
 	var keys []string
 	for key := range counts {

@@ -1,0 +1,74 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package apply
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+)
+
+var _ = Describe("Pruning", func() {
+	labels := map[string]string{"a": "1"}
+	meta := metav1.ObjectMeta{Name: "clients", Labels: labels}
+	namespaced := metav1.ObjectMeta{Name: "clients", Namespace: "blue", Labels: labels}
+	kinds := []client.Object{
+		&admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{},
+		&rbacv1.RoleBinding{}, &corev1.Service{},
+	}
+	// prune all, where the deletion of RoleBindings comes to something.
+	prune := func(ctx context.Context, deletion error) (pruned []string, deleted []client.Object, err error) {
+		var mu sync.Mutex
+		applier := New(fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(
+			&admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: meta},
+			&admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta},
+			&rbacv1.RoleBinding{ObjectMeta: namespaced}, &corev1.Service{ObjectMeta: namespaced},
+		).WithInterceptorFuncs(interceptor.Funcs{
+			Delete: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.DeleteOption) error {
+				if _, isBinding := object.(*rbacv1.RoleBinding); isBinding && deletion != nil {
+					return deletion
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				deleted = append(deleted, object)
+				return c.Delete(ctx, object, options...)
+			},
+		}).Build())
+		changes, err := applier.Prune(ctx, kinds, labels, nil)
+		for _, change := range changes {
+			pruned = append(pruned, change.Kind)
+		}
+		return pruned, deleted, err
+	}
+
+	It("deletes what limits others after them", func(ctx SpecContext) {
+		pruned, deleted, err := prune(ctx, nil)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(pruned).To(ConsistOf("RoleBinding", "Service", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"))
+		Expect(deleted).To(HaveLen(4))
+		for i, object := range deleted {
+			Expect(isLimit(object)).To(Equal(i >= 2))
+		}
+	})
+
+	It("keeps what limits others where one of them stays", func(ctx SpecContext) {
+		pruned, _, err := prune(ctx, errors.New("refused"))
+		Expect(err).To(MatchError(ContainSubstring("refused")))
+		Expect(pruned).To(ConsistOf("Service"))
+	})
+})
