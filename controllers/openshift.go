@@ -34,9 +34,9 @@ import (
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=list;watch;create;patch;delete
 
-// clientNamespaces lists the namespaces whose pods may use the clients' SCC, by
-// name. Namespaces are cached, and watched, from the first mesh on that selects
-// some.
+// clientNamespaces lists the namespaces that the NSM selects for clients, by name;
+// the renderer leaves out those that never hold any. Namespaces are cached, and
+// watched, from the first mesh on that selects some.
 func (r *NSMReconciler) clientNamespaces(ctx context.Context, in mesh.Input) ([]string, error) {
 	wanted := mesh.ClientSelector(in)
 	if wanted == nil {

@@ -171,6 +171,23 @@ var _ = Describe("OpenShift", func() {
 		})
 		Eventually(func() []string { return policies(ctx, nsm) }).Should(ConsistOf(
 			"ValidatingAdmissionPolicy "+sccName(nsm, "client"), "ValidatingAdmissionPolicyBinding "+sccName(nsm, "client")))
+
+		By("and lets in neither the platform nor the mesh itself, though all are selected")
+		clients := newNamespace(ctx)
+		Expect(admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "openshift-" + clients}})).To(Succeed())
+		last := newNamespace(ctx)
+		Eventually(func() []string { return bindingsOfClients(ctx, nsm) }).Should(ContainElements(
+			HavePrefix(clients+"/"), HavePrefix(last+"/")))
+		Expect(bindingsOfClients(ctx, nsm)).NotTo(ContainElement(Or(
+			HavePrefix("default/"), HavePrefix("kube-"), HavePrefix("openshift-"))))
+		Expect(bindings(ctx, nsm)).NotTo(ContainElement(nsm.Namespace + "/nsm:" + nsm.Namespace + ":client"))
+		Eventually(func() error {
+			return admin.Create(ctx, podWith(clients, sccName(nsm, "client"), "/etc"), client.DryRunAll)
+		}).Should(MatchError(ContainSubstring("host path")))
+		for _, namespace := range []string{"default", "kube-system", "openshift-" + clients, nsm.Namespace} {
+			Expect(admin.Create(ctx, podWith(namespace, sccName(nsm, "client"), "/etc"), client.DryRunAll)).To(Succeed())
+		}
+
 		change(ctx, nsm, func(n *nsmv1beta1.NSM) { n.Spec.OpenShift = nil })
 		Eventually(func() []string { return append(policies(ctx, nsm), bindingsOfClients(ctx, nsm)...) }).Should(BeEmpty())
 		Expect(sccs(ctx, nsm)).NotTo(ContainElement(sccName(nsm, "client")))

@@ -551,7 +551,9 @@ type OpenShiftSpec struct {
 	SecurityContextConstraints SCCManagement `json:"securityContextConstraints,omitempty"`
 
 	// clientNamespaces selects, by label, the namespaces whose workloads may use
-	// NSM. Default: none.
+	// NSM through host paths. Never among them, whatever is selected: the mesh's
+	// own namespace, default, openshift, and all whose names begin with kube- or
+	// openshift-. Default: none.
 	// +optional
 	ClientNamespaces *metav1.LabelSelector `json:"clientNamespaces,omitempty"`
 }

@@ -9,6 +9,7 @@ package mesh
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	securityv1 "github.com/openshift/api/security/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -33,7 +34,10 @@ func (in Input) clientPolicy(namespaces *metav1.LabelSelector) []Object {
 		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
 			FailurePolicy:    ptr.To(admissionregistrationv1.Fail),
 			MatchConstraints: createdPods(namespaces),
-			MatchConditions:  []admissionregistrationv1.MatchCondition{{Name: "client-scc", Expression: underSCC(meta.Name)}},
+			MatchConditions: []admissionregistrationv1.MatchCondition{
+				{Name: "client-scc", Expression: underSCC(meta.Name)},
+				{Name: "client-namespace", Expression: in.inClientNamespace()},
+			},
 			Variables: []admissionregistrationv1.Variable{{Name: "refused", Expression: fmt.Sprintf(
 				"has(object.spec.volumes) ? object.spec.volumes.filter(v, has(v.hostPath) && !(v.hostPath.path in [%s, %s])) : []",
 				celString(in.agentSocketDirectory()), celString(nsmDirectory))}},
@@ -86,6 +90,19 @@ func underSCC(name string) string {
 	annotation := celString(securityv1.ValidatedSCCAnnotation)
 	return fmt.Sprintf("has(object.metadata.annotations) && %s in object.metadata.annotations && object.metadata.annotations[%s] == %s",
 		annotation, annotation, celString(name))
+}
+
+// inClientNamespace leaves out the namespaces that hold no clients: nothing of
+// the platform waits for this policy.
+func (in Input) inClientNamespace() string {
+	var conditions []string
+	for _, name := range append([]string{in.NSM.Namespace}, platformNamespaces...) {
+		conditions = append(conditions, "request.namespace != "+celString(name))
+	}
+	for _, prefix := range platformNamespacePrefixes {
+		conditions = append(conditions, "!request.namespace.startsWith("+celString(prefix)+")")
+	}
+	return strings.Join(conditions, " && ")
 }
 
 // allowedHostPaths tells a person what a client may mount, and who says so.

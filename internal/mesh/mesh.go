@@ -63,7 +63,8 @@ type Input struct {
 	// WebhookLeaving: pods of the admission webhook still serve the operator's
 	// certificate, though Release takes none; they are asked until they are gone.
 	WebhookLeaving bool
-	// ClientNamespaces are the namespaces that ClientSelector selects.
+	// ClientNamespaces are the namespaces that ClientSelector selects, those that
+	// hold no clients all the same included.
 	ClientNamespaces []string
 	// FileHashes are the hashes of the files that ConfigFiles lists, as far as they
 	// are known.

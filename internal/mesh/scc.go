@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	securityv1 "github.com/openshift/api/security/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -329,6 +330,19 @@ func ClientSelector(in Input) *metav1.LabelSelector {
 	return openShift.ClientNamespaces
 }
 
+// Namespaces that hold no clients, whatever selects them: a wide selector would
+// let pods of the platform, which are none, use host paths, and those of the
+// mesh's own namespace, where everybody would get what only some components need.
+var (
+	platformNamespaces        = []string{"default", "openshift"}
+	platformNamespacePrefixes = []string{"kube-", "openshift-"}
+)
+
+func (in Input) mayHoldClients(namespace string) bool {
+	return namespace != in.NSM.Namespace && !slices.Contains(platformNamespaces, namespace) &&
+		!slices.ContainsFunc(platformNamespacePrefixes, func(prefix string) bool { return strings.HasPrefix(namespace, prefix) })
+}
+
 // clientConstraints let the pods of the clients' namespaces mount the sockets'
 // directories.
 func (in Input) clientConstraints() []Object {
@@ -338,6 +352,9 @@ func (in Input) clientConstraints() []Object {
 	objects := []Object{in.sccObject(in.clientSCC()), in.sccRole(classClient)}
 	objects = append(objects, in.clientPolicy(ClientSelector(in))...)
 	for _, namespace := range in.ClientNamespaces {
+		if !in.mayHoldClients(namespace) {
+			continue
+		}
 		// No owner reference: its owner is in another namespace.
 		meta := metav1.ObjectMeta{
 			Name: "nsm:" + in.NSM.Namespace + ":client", Namespace: namespace, Labels: in.sccPart(classClient).labels(),

@@ -150,6 +150,27 @@ func TestClientsMayUseTheirSCC(t *testing.T) {
 	}
 }
 
+// However wide the selector is, the platform's namespaces and the mesh's own hold
+// no clients.
+func TestSomeNamespacesNeverHoldClients(t *testing.T) {
+	in := testInput(t, nsmv1beta1.NSMSpec{Version: "v1.18.0", OpenShift: &nsmv1beta1.OpenShiftSpec{
+		ClientNamespaces: &metav1.LabelSelector{},
+	}}, openShift)
+	hold := []string{"blue", "kube", "kubernetes", "nsm-clients", "openshifters", "my-openshift-apps", "defaults"}
+	in.ClientNamespaces = slices.Concat(hold, []string{
+		"default", "kube-public", "kube-system", "nsm", "openshift", "openshift-operators", "openshift-ovn-kubernetes",
+	})
+	var granted []string
+	for _, object := range constraintsOf(in) {
+		if binding, ok := object.(*rbacv1.RoleBinding); ok && binding.RoleRef.Name == "nsm:nsm:scc:client" {
+			granted = append(granted, binding.Namespace)
+		}
+	}
+	if !slices.Equal(granted, hold) {
+		t.Errorf("granted in %v, want %v", granted, hold)
+	}
+}
+
 // Clients need no SCC where both sockets come by CSI.
 func TestClientsWithCSINeedNoSCC(t *testing.T) {
 	spire := &nsmv1beta1.SpireSpec{Mount: nsmv1beta1.SpireMountCSI}
