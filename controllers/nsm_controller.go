@@ -319,6 +319,9 @@ func limit(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + " …"
 }
 
+// isNamespaceTerminating tells whether the API server refused an object since its
+// namespace goes. Of the errors of a pass those are the NSM's own: what is in
+// other namespaces is written apart.
 func isNamespaceTerminating(err error) bool {
 	return err != nil && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }

@@ -52,10 +52,12 @@ func (p plan) isStaged() bool {
 	return isStaged(p.input.NSM) || len(p.orphans) > 0
 }
 
-// withoutWorkloads are the objects that make no pods.
+// withoutWorkloads are the objects that make no pods, and let no clients in.
 func (p plan) withoutWorkloads() []client.Object {
 	workloads := workloadsOf(p.components)
-	return slices.DeleteFunc(slices.Clone(p.objects), func(o client.Object) bool { return slices.Contains(workloads, o) })
+	return slices.DeleteFunc(slices.Clone(p.objects), func(o client.Object) bool {
+		return slices.Contains(workloads, o) || p.isOfClients(o)
+	})
 }
 
 // run plans and applies the mesh and looks at what came of it.
@@ -64,14 +66,20 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 	if err != nil {
 		return nil, err
 	}
+	r.shutClientsOut(ctx, plan)
 	notLabelled := r.labelNamespace(ctx, plan)
 	held, failure := r.write(ctx, plan)
 	failure = errors.Join(failure, notLabelled)
+	var clientFailure error
+	if failure == nil {
+		clientFailure = r.letClientsIn(ctx, plan)
+	}
 	// What is up and what is down is seen also when not all could be written.
 	seen, err := r.look(ctx, plan, held)
 	if err != nil {
 		return nil, errors.Join(failure, err)
 	}
+	r.seeClients(ctx, seen, clientFailure)
 	if failure == nil && seen.summary() == "" {
 		failure = r.dropOrphans(ctx, plan)
 	}
@@ -174,9 +182,9 @@ func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) 
 	return held, err
 }
 
-// apply applies the objects: all at once; or the workloads after all else, where
-// their pods are refused without it; or those one after the other, when the
-// release changes.
+// apply applies the objects, but for those of clients: all at once; or the
+// workloads after all else, where their pods are refused without it; or those one
+// after the other, when the release changes.
 func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, []string, error) {
 	if !plan.isStaged() && !plan.constrained {
 		changes, err := r.applyAtOnce(ctx, plan)

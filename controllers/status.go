@@ -42,6 +42,8 @@ type observation struct {
 	// refusedPods tells that the namespace refuses pods of the mesh, and what lets
 	// them in; "" where it is not known to.
 	refusedPods string
+	// refusedByClients tells what namespaces of clients have refused.
+	refusedByClients []string
 	// spire tells who registers the mesh's workloads with SPIRE.
 	spire metav1.Condition
 	// unknown are fields of the object that no version of NSM has.
@@ -374,6 +376,8 @@ func (s *status) setDegraded(seen *observation) {
 		s.set(nsmv1beta1.ConditionDegraded, true, "ProgressDeadlineExceeded", "waiting "+seen.overdue)
 	case seen.refusedPods != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, "PodSecurity", seen.refusedPods)
+	case len(seen.refusedByClients) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", strings.Join(seen.refusedByClients, "; "))
 	case len(seen.contested) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, "Contested", "somebody else keeps changing "+strings.Join(seen.contested, ", ")+
 			": it is put right with growing pauses; its metadata.managedFields tell who else writes it")

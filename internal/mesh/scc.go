@@ -366,6 +366,14 @@ func (in Input) clientConstraints() []Object {
 	return objects
 }
 
+// ClientLabels are the labels of all RoleBindings in the clients' namespaces, and
+// of no other ones.
+func ClientLabels(nsm *nsmv1beta1.NSM) map[string]string {
+	labels := OwnerLabels(nsm)
+	labels[LabelName], labels[LabelComponent] = string(classClient), string(roleSCC)
+	return labels
+}
+
 // clientSCC allows what restricted-v2 does, since a pod is judged by one SCC as
 // a whole, and host paths with the SELinux domain that they need. Which paths,
 // no SCC can say: clientPolicy does.
