@@ -39,9 +39,13 @@ if ! cat "$work/manifests.yaml" | "$operator_sdk" generate bundle --quiet --over
   exit 1
 fi
 
-# The time of generation, which differs each time.
+# Without the time of generation, which differs each time, and with the related
+# images, which operator-sdk leaves out.
 csv=bundle/manifests/nsm-operator.clusterserviceversion.yaml
-grep -v '^    createdAt: ' "$csv" >"$work/csv"
+{
+  grep -v '^    createdAt: ' "$csv"
+  awk '/^  [^ -]/ { in_images = /^  relatedImages:/ } in_images' "$work/manifests.yaml"
+} >"$work/csv"
 cp "$work/csv" "$csv"
 
 # OLM makes the Service of the webhooks itself, under this name.

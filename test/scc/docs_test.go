@@ -7,10 +7,15 @@
 package scc_test
 
 import (
+	"net/url"
 	"os"
+	"path"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -31,27 +36,119 @@ func TestDocumentedMeshesAreAdmitted(t *testing.T) {
 	}
 }
 
+// The mesh that docs/openshift.md shows for the Zero Trust Workload Identity
+// Manager finds its socket, by its driver, and is looked at by its controller
+// manager; injected clients find the socket by a link.
+func TestDocumentedWorkloadIdentityManager(t *testing.T) {
+	const socket = "/run/spire/agent-sockets/spire-agent.sock"
+	want := map[string]any{
+		"agentSocket": "unix://" + socket, "mount": "CSI", "className": "zero-trust-workload-identity-manager-spire",
+	}
+	specs := slices.DeleteFunc(documentedSpecs(t), func(spec map[string]any) bool { return spec["spire"] == nil })
+	if len(specs) != 1 || !reflect.DeepEqual(specs[0]["spire"], want) {
+		t.Fatalf("docs/openshift.md shows %v, want spec.spire %v", specs, want)
+	}
+	for _, pod := range render(t, specs[0]).pods {
+		if pod.Name != "nsmgr" {
+			continue
+		}
+		container, volumes := pod.Spec.Containers[0], pod.Spec.Volumes
+		if !slices.ContainsFunc(volumes, func(v corev1.Volume) bool { return v.CSI != nil && v.CSI.Driver == "csi.spiffe.io" }) {
+			t.Errorf("nsmgr has no volume of SPIRE's driver: %v", volumes)
+		}
+		if !slices.ContainsFunc(container.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == path.Dir(socket) }) {
+			t.Errorf("nsmgr has no mount at %s: %v", path.Dir(socket), container.VolumeMounts)
+		}
+		if !slices.Contains(container.Env, corev1.EnvVar{Name: "SPIFFE_ENDPOINT_SOCKET", Value: "unix://" + socket}) {
+			t.Errorf("nsmgr looks elsewhere: %v", container.Env)
+		}
+	}
+	line := "L+ " + path.Dir(socket) + "/agent.sock - - - - " + path.Base(socket)
+	_, data, _ := strings.Cut(readPage(t), "source: data:,")
+	data, _, _ = strings.Cut(data, "\n")
+	if written, err := url.PathUnescape(data); err != nil || written != line+"\n" || !strings.Contains(readPage(t), "`"+line+"`") {
+		t.Errorf("docs/openshift.md writes %q to nodes, want %q: %v", written, line, err)
+	}
+}
+
+// The MachineConfigs that docs/openshift.md shows are made up of what Ignition
+// knows, and label the directories that the mesh uses.
+func TestDocumentedMachineConfigs(t *testing.T) {
+	configs := documented(t, "MachineConfig")
+	if len(configs) != 2 {
+		t.Fatalf("docs/openshift.md shows %d MachineConfigs", len(configs))
+	}
+	for _, spec := range configs {
+		var machine struct {
+			Config struct {
+				Ignition struct{ Version string }
+				Systemd  struct {
+					Units []struct {
+						Name, Contents string
+						Enabled        bool
+					}
+				}
+				Storage struct {
+					Files []struct {
+						Path     string
+						Mode     int
+						Contents struct{ Source string }
+					}
+				}
+			}
+		}
+		content, err := yaml.Marshal(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalStrict(content, &machine); err != nil {
+			t.Errorf("%v\n%s", err, content)
+		}
+		for _, unit := range machine.Config.Systemd.Units {
+			if !unit.Enabled || !strings.Contains(unit.Contents, "-Rt container_file_t /var/lib/networkservicemesh /run/spire/sockets\n") {
+				t.Errorf("the unit %s is enabled: %t, and does\n%s", unit.Name, unit.Enabled, unit.Contents)
+			}
+		}
+		for _, file := range machine.Config.Storage.Files {
+			if file.Mode != 0o644 {
+				t.Errorf("%s has the mode %o", file.Path, file.Mode)
+			}
+		}
+	}
+}
+
 func documentedSpecs(t *testing.T) []map[string]any {
+	t.Helper()
+	return documented(t, "NSM")
+}
+
+// documented are the specs of all objects of a kind in docs/openshift.md.
+func documented(t *testing.T, kind string) []map[string]any {
+	t.Helper()
+	var specs []map[string]any
+	for _, block := range strings.Split(readPage(t), "```yaml\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		var object struct {
+			Kind string         `json:"kind"`
+			Spec map[string]any `json:"spec"`
+		}
+		if err := yaml.Unmarshal([]byte(block), &object); err != nil {
+			t.Fatalf("%v\n%s", err, block)
+		}
+		if object.Kind == kind {
+			specs = append(specs, object.Spec)
+		}
+	}
+	return specs
+}
+
+func readPage(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/openshift.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var specs []map[string]any
-	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
-		block, _, _ = strings.Cut(block, "```")
-		var nsm struct {
-			Kind string         `json:"kind"`
-			Spec map[string]any `json:"spec"`
-		}
-		if err := yaml.Unmarshal([]byte(block), &nsm); err != nil {
-			t.Fatalf("%v\n%s", err, block)
-		}
-		if nsm.Kind == "NSM" {
-			specs = append(specs, nsm.Spec)
-		}
-	}
-	return specs
+	return string(page)
 }
 
 // The operator's own pods need nothing but what everybody has.
