@@ -10,6 +10,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -163,6 +164,8 @@ var _ = Describe("An NSM that came past the webhook and cannot be run", func() {
 		spec := onZone("a")
 		spec.AdmissionWebhook = &nsmv1beta1.AdmissionWebhookSpec{}
 		first := newNSM(ctx, spec)
+		// Times of creation have no fractions of a second.
+		Eventually(func() bool { return time.Since(first.CreationTimestamp.Time) > time.Second }).Should(BeTrue())
 		second := newUncheckedNSM(ctx, onZone("b"))
 		Eventually(func() []string { return names(ctx, second) }).Should(ConsistOf(wholeMesh))
 		change(ctx, second.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.AdmissionWebhook.Enabled = nil })

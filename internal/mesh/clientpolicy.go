@@ -9,10 +9,10 @@ package mesh
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	securityv1 "github.com/openshift/api/security/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 )
@@ -26,18 +26,15 @@ import (
 // writes the SCC's name into every pod that it admits, before any policy looks
 // and over whatever the user has put there. The volumes of a pod never change, so
 // its creation is all there is to look at.
-func (in Input) clientPolicy(namespaces *metav1.LabelSelector) []Object {
+func (in Input) clientPolicy() []Object {
 	meta := metav1.ObjectMeta{Name: in.sccName(classClient), Labels: in.sccPart(classClient).labels()}
 	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
 		TypeMeta:   admissionType("ValidatingAdmissionPolicy"),
 		ObjectMeta: meta,
 		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
 			FailurePolicy:    ptr.To(admissionregistrationv1.Fail),
-			MatchConstraints: createdPods(namespaces),
-			MatchConditions: []admissionregistrationv1.MatchCondition{
-				{Name: "client-scc", Expression: underSCC(meta.Name)},
-				{Name: "client-namespace", Expression: in.inClientNamespace()},
-			},
+			MatchConstraints: createdPods(namespacesNamed(in.clients())),
+			MatchConditions:  []admissionregistrationv1.MatchCondition{{Name: "client-scc", Expression: underSCC(meta.Name)}},
 			Variables: []admissionregistrationv1.Variable{{Name: "refused", Expression: fmt.Sprintf(
 				"has(object.spec.volumes) ? object.spec.volumes.filter(v, has(v.hostPath) && !(v.hostPath.path in [%s, %s])) : []",
 				celString(in.agentSocketDirectory()), celString(nsmDirectory))}},
@@ -70,7 +67,7 @@ func admissionType(kind string) metav1.TypeMeta {
 // out as the API server keeps it.
 func createdPods(namespaces *metav1.LabelSelector) *admissionregistrationv1.MatchResources {
 	return &admissionregistrationv1.MatchResources{
-		NamespaceSelector: namespaces.DeepCopy(),
+		NamespaceSelector: namespaces,
 		ObjectSelector:    &metav1.LabelSelector{},
 		MatchPolicy:       ptr.To(admissionregistrationv1.Equivalent),
 		ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
@@ -92,17 +89,15 @@ func underSCC(name string) string {
 		annotation, annotation, celString(name))
 }
 
-// inClientNamespace leaves out the namespaces that hold no clients: nothing of
-// the platform waits for this policy.
-func (in Input) inClientNamespace() string {
-	var conditions []string
-	for _, name := range append([]string{in.NSM.Namespace}, platformNamespaces...) {
-		conditions = append(conditions, "request.namespace != "+celString(name))
+// namespacesNamed selects namespaces by their names, which nobody can change: one
+// that loses the label of clients is looked at for as long as it has the SCC.
+func namespacesNamed(names []string) *metav1.LabelSelector {
+	named := metav1.LabelSelectorRequirement{Key: corev1.LabelMetadataName, Operator: metav1.LabelSelectorOpIn, Values: names}
+	if len(names) == 0 {
+		// Each has a name.
+		named = metav1.LabelSelectorRequirement{Key: corev1.LabelMetadataName, Operator: metav1.LabelSelectorOpDoesNotExist}
 	}
-	for _, prefix := range platformNamespacePrefixes {
-		conditions = append(conditions, "!request.namespace.startsWith("+celString(prefix)+")")
-	}
-	return strings.Join(conditions, " && ")
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{named}}
 }
 
 // allowedHostPaths tells a person what a client may mount, and who says so.

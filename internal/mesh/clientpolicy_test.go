@@ -49,22 +49,27 @@ func TestClientPolicyGoesWithTheSCC(t *testing.T) {
 
 // The policy follows the spec, and has text of the user's in it as text.
 func TestClientPolicyFollowsTheSpec(t *testing.T) {
-	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"nsm": "true"}}
-	policy := clientPolicyOf(t, nsmv1beta1.NSMSpec{
-		Version: "v1.18.0", OpenShift: &nsmv1beta1.OpenShiftSpec{ClientNamespaces: selector},
+	spec := nsmv1beta1.NSMSpec{
+		Version: "v1.18.0", OpenShift: &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}},
 		Spire: &nsmv1beta1.SpireSpec{AgentSocket: `unix:///run/x"]||true||v.name/in["/../spire\agent/agent.sock`},
-	})
-	if got := policy.Spec.MatchConstraints.NamespaceSelector; got == selector || got.String() != selector.String() {
-		t.Errorf("it looks at %v, want a copy of %v", got, selector)
+	}
+	policy := clientPolicyOf(t, spec)
+	if got := metav1.FormatLabelSelector(policy.Spec.MatchConstraints.NamespaceSelector); got != "!kubernetes.io/metadata.name" {
+		t.Errorf("it looks at %s, want nothing", got)
+	}
+	some := clientPolicyOf(t, spec, "blue", "default", "green", "kube-system", "openshift-dns", "nsm")
+	if got := metav1.FormatLabelSelector(some.Spec.MatchConstraints.NamespaceSelector); got != "kubernetes.io/metadata.name in (blue,green)" {
+		t.Errorf("it looks at %s, want those that hold clients", got)
 	}
 	if want := `["/run/x\"]||true||v.name/spire\\agent", "/var/lib/networkservicemesh"]`; !strings.Contains(policy.Spec.Variables[0].Expression, want) {
 		t.Errorf("it refuses by %s, want the paths %s", policy.Spec.Variables[0].Expression, want)
 	}
 }
 
-func clientPolicyOf(t *testing.T, spec nsmv1beta1.NSMSpec) *admissionregistrationv1.ValidatingAdmissionPolicy {
+func clientPolicyOf(t *testing.T, spec nsmv1beta1.NSMSpec, clients ...string) *admissionregistrationv1.ValidatingAdmissionPolicy {
 	t.Helper()
 	in := testInput(t, spec, openShift)
+	in.ClientNamespaces = clients
 	for _, object := range mesh.Constraints(in, mesh.Components(in)) {
 		if policy, ok := object.(*admissionregistrationv1.ValidatingAdmissionPolicy); ok {
 			return policy

@@ -343,6 +343,11 @@ func (in Input) mayHoldClients(namespace string) bool {
 		!slices.ContainsFunc(platformNamespacePrefixes, func(prefix string) bool { return strings.HasPrefix(namespace, prefix) })
 }
 
+// clients are the namespaces whose pods may use the clients' SCC.
+func (in Input) clients() []string {
+	return slices.DeleteFunc(slices.Clone(in.ClientNamespaces), func(namespace string) bool { return !in.mayHoldClients(namespace) })
+}
+
 // clientConstraints let the pods of the clients' namespaces mount the sockets'
 // directories.
 func (in Input) clientConstraints() []Object {
@@ -350,11 +355,8 @@ func (in Input) clientConstraints() []Object {
 		return nil
 	}
 	objects := []Object{in.sccObject(in.clientSCC()), in.sccRole(classClient)}
-	objects = append(objects, in.clientPolicy(ClientSelector(in))...)
-	for _, namespace := range in.ClientNamespaces {
-		if !in.mayHoldClients(namespace) {
-			continue
-		}
+	objects = append(objects, in.clientPolicy()...)
+	for _, namespace := range in.clients() {
 		// No owner reference: its owner is in another namespace.
 		meta := metav1.ObjectMeta{
 			Name: "nsm:" + in.NSM.Namespace + ":client", Namespace: namespace, Labels: in.sccPart(classClient).labels(),
