@@ -41,6 +41,17 @@ type goldenCase struct {
 	name     string
 	spec     nsmv1beta1.NSMSpec
 	platform mesh.Platform
+	// clientNamespaces and relatedImages as mesh.Input has them.
+	clientNamespaces []string
+	relatedImages    map[string]string
+}
+
+// input is all that the case's objects depend on.
+func (tc goldenCase) input(t *testing.T) mesh.Input {
+	t.Helper()
+	in := testInput(t, tc.spec, tc.platform)
+	in.ClientNamespaces, in.RelatedImages = tc.clientNamespaces, tc.relatedImages
+	return in
 }
 
 func goldenCases() []goldenCase {
@@ -73,6 +84,38 @@ func goldenCases() []goldenCase {
 				ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": "true"}},
 			}},
 			platform: mesh.Platform{OpenShift: true},
+		},
+		openShiftEverything(),
+	}
+}
+
+// openShiftEverything is all that there is on OpenShift alone, and all whose pods
+// need an SCC.
+func openShiftEverything() goldenCase {
+	return goldenCase{
+		name: "v1.18.0-openshift-everything",
+		spec: nsmv1beta1.NSMSpec{
+			Version:   "v1.18.0",
+			Spire:     &nsmv1beta1.SpireSpec{Mount: nsmv1beta1.SpireMountHostPath, ClassName: "zero-trust-workload-identity-manager-spire"},
+			Nsmgr:     &nsmv1beta1.NsmgrSpec{ExcludedPrefixes: []string{"192.0.2.0/24"}},
+			CSIDriver: &nsmv1beta1.CSIDriverSpec{},
+			Forwarders: []nsmv1beta1.ForwarderSpec{
+				{Type: nsmv1beta1.ForwarderTypeSRIOV, SRIOVConfig: &nsmv1beta1.FileSource{HostPath: "/etc/nsm/sriov.yaml"}},
+				{Type: nsmv1beta1.ForwarderTypeOVS},
+				{Type: nsmv1beta1.ForwarderTypeVPP},
+			},
+			Interdomain: &nsmv1beta1.InterdomainSpec{ClusterName: "cluster1"},
+			OpenShift: &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{
+				MatchLabels: map[string]string{"example.com/nsm": "true"},
+			}},
+		},
+		platform: mesh.Platform{
+			OpenShift: true, ClusterSPIFFEIDs: true, ClusterProperties: true, Networks: "172.30.0.0/16,10.128.0.0/14",
+		},
+		clientNamespaces: []string{"blue", "green"},
+		relatedImages: map[string]string{
+			"cmd-nsmgr":                 "mirror.example.com:5000/nsm/cmd-nsmgr:v1.18.0",
+			"csi-node-driver-registrar": "mirror.example.com:5000/sig-storage/csi-node-driver-registrar:v2.8.0",
 		},
 	}
 }
@@ -205,7 +248,7 @@ func testCertificate() mesh.Certificate {
 func TestGolden(t *testing.T) {
 	for _, tc := range goldenCases() {
 		t.Run(tc.name, func(t *testing.T) {
-			in := testInput(t, tc.spec, tc.platform)
+			in := tc.input(t)
 			got := documents(t, allObjects(in, mesh.Components(in)))
 			file := filepath.Join(goldenDirectory, tc.name+".yaml")
 			if os.Getenv("UPDATE_GOLDEN") == "1" {

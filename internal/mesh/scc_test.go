@@ -7,14 +7,18 @@
 package mesh_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	securityv1 "github.com/openshift/api/security/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -118,6 +122,139 @@ func TestSCCNamesAreUnique(t *testing.T) {
 			}
 		}
 	}
+}
+
+// usesOf are who may use which SCC and where, from the objects that grant it:
+// "nsm/ServiceAccount nsm/nsmgr: nsm-nsm-nsmgr". A namespace of "" is all.
+func usesOf(objects []mesh.Object) []string {
+	roles := map[string][]string{}
+	for _, object := range objects {
+		if role, ok := object.(*rbacv1.ClusterRole); ok {
+			roles[role.Name] = sccsOf(role)
+		}
+	}
+	var uses []string
+	add := func(namespace string, role rbacv1.RoleRef, subjects []rbacv1.Subject) {
+		for _, subject := range subjects {
+			for _, scc := range roles[role.Name] {
+				uses = append(uses, namespace+"/"+subject.Kind+" "+strings.TrimPrefix(subject.Namespace+"/"+subject.Name, "/")+": "+scc)
+			}
+		}
+	}
+	for _, object := range objects {
+		switch object := object.(type) {
+		case *rbacv1.RoleBinding:
+			add(object.Namespace, object.RoleRef, object.Subjects)
+		case *rbacv1.ClusterRoleBinding:
+			add("", object.RoleRef, object.Subjects)
+		}
+	}
+	slices.Sort(uses)
+	return uses
+}
+
+// sccsOf are the SCCs that a role lets one use; "*" is any.
+func sccsOf(role *rbacv1.ClusterRole) []string {
+	var sccs []string
+	for _, rule := range role.Rules {
+		switch {
+		case !hasOrAll(rule.APIGroups, securityv1.GroupName) || !hasOrAll(rule.Resources, "securitycontextconstraints"):
+		case len(rule.ResourceNames) == 0 || !slices.Equal(rule.Verbs, []string{"use"}):
+			sccs = append(sccs, "*")
+		default:
+			sccs = append(sccs, rule.ResourceNames...)
+		}
+	}
+	return sccs
+}
+
+func hasOrAll(list []string, value string) bool {
+	return slices.Contains(list, value) || slices.Contains(list, "*")
+}
+
+// Every SCC is for the ServiceAccounts of its own components, in their
+// namespace, and that of the clients for those of the selected namespaces, each
+// in its own.
+func TestSCCsAreForTheirUsersAlone(t *testing.T) {
+	in := openShiftEverything().input(t)
+	want := []string{
+		"blue/Group system:serviceaccounts:blue: nsm-nsm-client",
+		"green/Group system:serviceaccounts:green: nsm-nsm-client",
+		"nsm/ServiceAccount nsm/cluster-info: nsm-nsm-spire-socket",
+		"nsm/ServiceAccount nsm/forwarder-ovs: nsm-nsm-forwarder",
+		"nsm/ServiceAccount nsm/forwarder-sriov: nsm-nsm-forwarder-sriov",
+		"nsm/ServiceAccount nsm/forwarder-vpp: nsm-nsm-forwarder",
+		"nsm/ServiceAccount nsm/nsm-csi: nsm-nsm-csi-driver",
+		"nsm/ServiceAccount nsm/nsm-registry: nsm-nsm-spire-socket",
+		"nsm/ServiceAccount nsm/nsmgr-proxy: nsm-nsm-spire-socket",
+		"nsm/ServiceAccount nsm/nsmgr: nsm-nsm-nsmgr",
+		"nsm/ServiceAccount nsm/registry-proxy: nsm-nsm-spire-socket",
+	}
+	if diff := cmp.Diff(want, usesOf(allObjects(in, mesh.Components(in)))); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// In every mesh a ServiceAccount may use the SCC that its pod asks for, or none.
+func TestServiceAccountsUseOneSCC(t *testing.T) {
+	forEachMesh(t, func(m randomMesh) {
+		if !m.in.Platform.OpenShift {
+			return
+		}
+		var want []string
+		for _, workload := range workloads(m.t, m.components) {
+			if scc := workload.template.Annotations[securityv1.RequiredSCCAnnotation]; scc != "restricted-v2" {
+				namespace := m.in.NSM.Namespace
+				want = append(want, namespace+"/ServiceAccount "+namespace+"/"+workload.template.Spec.ServiceAccountName+": "+scc)
+			}
+		}
+		slices.Sort(want)
+		if diff := cmp.Diff(want, usesOf(allObjects(m.in, m.components))); diff != "" {
+			m.t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+}
+
+// An SCC names nobody, goes before no other, and leaves nothing to the pod that
+// is not meant so. Whether it could be narrower is judged in test/scc.
+func TestSCCsAreClosed(t *testing.T) {
+	in := openShiftEverything().input(t)
+	count := 0
+	for _, object := range mesh.Constraints(in, mesh.Components(in)) {
+		scc, ok := object.(*unstructured.Unstructured)
+		if !ok {
+			continue
+		}
+		count++
+		for _, field := range []string{"priority", "users", "groups"} {
+			if value := scc.Object[field]; value != nil && !equality.Semantic.DeepEqual(value, []any{}) {
+				t.Errorf("%s has the %s %v", scc.GetName(), field, value)
+			}
+		}
+		for field, value := range leaves("", scc.Object) {
+			list, _ := value.([]any)
+			wide := value == "RunAsAny" || slices.Contains(list, any("*"))
+			if wide && (scc.GetName() != "nsm-nsm-client" || field != ".supplementalGroups.type") {
+				t.Errorf("%s has %s: %v", scc.GetName(), field, value)
+			}
+		}
+	}
+	if count != 6 {
+		t.Errorf("there are %d SCCs", count)
+	}
+}
+
+// leaves are the fields of an object that are no objects themselves, by path.
+func leaves(path string, value map[string]any) map[string]any {
+	all := map[string]any{}
+	for name, field := range value {
+		if inner, isObject := field.(map[string]any); isObject {
+			maps.Copy(all, leaves(path+"."+name, inner))
+			continue
+		}
+		all[path+"."+name] = field
+	}
+	return all
 }
 
 func TestClientsMayUseTheirSCC(t *testing.T) {
