@@ -170,25 +170,9 @@ func fullSpec() nsmv1beta1.NSMSpec {
 // and sets an annotation in every DaemonSet and Deployment, for this spec.
 func meddle(ctx context.Context) {
 	GinkgoHelper()
-	server := httptest.NewTLSServer(http.HandlerFunc(answerMeddling))
-	DeferCleanup(server.Close)
-	configuration := &admissionregistrationv1.MutatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: "meddler"},
-		Webhooks: []admissionregistrationv1.MutatingWebhook{{
-			Name: "meddler.example.com", SideEffects: ptr.To(admissionregistrationv1.SideEffectClassNone),
-			AdmissionReviewVersions: []string{"v1"},
-			ClientConfig: admissionregistrationv1.WebhookClientConfig{
-				URL:      ptr.To(server.URL),
-				CABundle: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
-			},
-			Rules: []admissionregistrationv1.RuleWithOperations{{
-				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
-				Rule:       admissionregistrationv1.Rule{APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"daemonsets", "deployments"}},
-			}},
-		}},
-	}
-	Expect(admin.Create(ctx, configuration)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, configuration)).To(Succeed()) })
+	mutate(ctx, "meddler", admissionregistrationv1.Rule{
+		APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"daemonsets", "deployments"},
+	}, meddledWith)
 	probe := &appsv1.DaemonSet{
 		ObjectMeta: metav1.ObjectMeta{Name: "probe", Namespace: newNamespace(ctx)},
 		Spec: appsv1.DaemonSetSpec{
@@ -206,25 +190,52 @@ func meddle(ctx context.Context) {
 	}).Should(Equal(2), "the API server calls the webhook")
 }
 
-func answerMeddling(w http.ResponseWriter, r *http.Request) {
-	var review admissionv1.AdmissionReview
-	body, err := io.ReadAll(r.Body)
-	if err == nil {
-		err = json.Unmarshal(body, &review)
+// mutate registers a mutating webhook for this spec, which makes of an object
+// what the JSON patch says. The API server calls it a moment later.
+func mutate(ctx context.Context, name string, objects admissionregistrationv1.Rule, patch func(raw []byte) ([]byte, error)) {
+	GinkgoHelper()
+	server := httptest.NewTLSServer(answering(patch))
+	DeferCleanup(server.Close)
+	configuration := &admissionregistrationv1.MutatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Webhooks: []admissionregistrationv1.MutatingWebhook{{
+			Name: name + ".example.com", SideEffects: ptr.To(admissionregistrationv1.SideEffectClassNone),
+			AdmissionReviewVersions: []string{"v1"},
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{
+				URL:      ptr.To(server.URL),
+				CABundle: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+			},
+			Rules: []admissionregistrationv1.RuleWithOperations{{
+				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
+				Rule:       objects,
+			}},
+		}},
 	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	Expect(admin.Create(ctx, configuration)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, configuration)).To(Succeed()) })
+}
+
+func answering(patchFor func(raw []byte) ([]byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var review admissionv1.AdmissionReview
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = json.Unmarshal(body, &review)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		patch, err := patchFor(review.Request.Object.Raw)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		review.Response = &admissionv1.AdmissionResponse{
+			UID: review.Request.UID, Allowed: true, Patch: patch, PatchType: ptr.To(admissionv1.PatchTypeJSONPatch),
+		}
+		_ = json.NewEncoder(w).Encode(review)
 	}
-	patch, err := meddledWith(review.Request.Object.Raw)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	review.Response = &admissionv1.AdmissionResponse{
-		UID: review.Request.UID, Allowed: true, Patch: patch, PatchType: ptr.To(admissionv1.PatchTypeJSONPatch),
-	}
-	_ = json.NewEncoder(w).Encode(review)
 }
 
 // meddledWith is the JSON patch for an object with a pod template.

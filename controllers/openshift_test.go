@@ -8,23 +8,27 @@ package controllers_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	securityv1 "github.com/openshift/api/security/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -35,10 +39,13 @@ import (
 // A plain API server with OpenShift's own definition of SCCs. What they allow is
 // judged by OpenShift's code, in test/scc.
 var _ = Describe("OpenShift", func() {
-	var o *operator
+	var (
+		o   *operator
+		crd *unstructured.Unstructured
+	)
 
 	BeforeEach(func(ctx SpecContext) {
-		serveSCCs(ctx)
+		crd = serveSCCs(ctx)
 		o = startOperatorOn(mesh.Platform{OpenShift: true}, &requests{writesLeft: -1})
 	})
 
@@ -71,30 +78,46 @@ var _ = Describe("OpenShift", func() {
 	})
 
 	It("is left alone when there is nothing to do", func(ctx SpecContext) {
-		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{OpenShift: &nsmv1beta1.OpenShiftSpec{
-			ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": "quiet"}},
-		}})
-		clients := labelledNamespace(ctx, "quiet")
-		Eventually(func() []string { return bindings(ctx, nsm) }).Should(ContainElement(HavePrefix(clients + "/")))
+		reconcileOften(ctx, o, newMeshOfAllSCCs(ctx, o))
+	})
+
+	It("is left alone when OpenShift leaves out what is empty, too", func(ctx SpecContext) {
+		defaultSCCs(ctx)
+		nsm := newMeshOfAllSCCs(ctx, o)
+		_, isSaid := getSCC(ctx, sccName(nsm, "nsmgr")).Object["allowedUnsafeSysctls"]
+		Expect(isSaid).To(BeFalse(), "the webhook does what OpenShift's API server does")
+		reconcileOften(ctx, o, nsm)
+
+		By("and what somebody fills in is still put right")
+		change(ctx, getSCC(ctx, sccName(nsm, "nsmgr")), func(scc *unstructured.Unstructured) {
+			scc.Object["allowedUnsafeSysctls"] = []any{"*"}
+		})
+		Eventually(func() any { return getSCC(ctx, sccName(nsm, "nsmgr")).Object["allowedUnsafeSysctls"] }).Should(BeNil())
 		settle(o)
 		reconcileOften(ctx, o, nsm)
 	})
 
-	It("has what somebody changes put right", func(ctx SpecContext) {
-		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
-		scc := newSCC()
-		scc.SetName(sccName(nsm, "nsmgr"))
-		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(scc), scc) }).Should(Succeed())
-		settle(o)
-		wide := scc.DeepCopy()
-		wide.Object["users"] = []any{"system:serviceaccount:default:default"}
-		wide.Object["allowPrivilegedContainer"] = true
-		Expect(admin.Update(ctx, wide)).To(Succeed())
-		Eventually(func(g Gomega) {
-			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(scc), scc)).To(Succeed())
-			g.Expect(scc.Object["users"]).To(BeEmpty())
-			g.Expect(scc.Object["allowPrivilegedContainer"]).To(BeFalse())
-		}).WithTimeout(time.Second).Should(Succeed())
+	It("has what somebody changes put right, whichever field it is", func(ctx SpecContext) {
+		// As often as one object is put right at once.
+		for fields := range slices.Chunk(fieldsOf(crd), 3) {
+			nsm := newMeshOfAllSCCs(ctx, o)
+			for _, class := range []string{"forwarder", "nsmgr", "spire-socket", "client"} {
+				for _, field := range fields {
+					putsRight(ctx, sccName(nsm, class), field)
+				}
+			}
+			Expect(admin.Delete(ctx, nsm)).To(Succeed())
+		}
+	})
+
+	It("has SCCs where OpenShift knows no user namespaces", func(ctx SpecContext) {
+		change(ctx, crd, func(crd *unstructured.Unstructured) { delete(schemaOf(crd), "userNamespaceLevel") })
+		Eventually(func() error {
+			probe := probeSCC()
+			probe.Object["userNamespaceLevel"] = "AllowHostLevel"
+			return admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(probe), client.DryRunAll, client.FieldOwner("probe"))
+		}).Should(MatchError(ContainSubstring("field not declared in schema")), "why the operator does not say it")
+		newMeshOfAllSCCs(ctx, o)
 	})
 
 	It("lets clients in as their namespaces' labels come and go", func(ctx SpecContext) {
@@ -270,8 +293,185 @@ func bindingsOfClients(ctx context.Context, nsm *nsmv1beta1.NSM) []string {
 	return slices.DeleteFunc(bindings(ctx, nsm), func(name string) bool { return strings.HasPrefix(name, nsm.Namespace+"/") })
 }
 
-// serveSCCs until the end of the spec.
-func serveSCCs(ctx context.Context) {
+// newMeshOfAllSCCs makes an NSM that has an SCC of every class, and waits until
+// the loop has nothing to do any more.
+func newMeshOfAllSCCs(ctx context.Context, o *operator) *nsmv1beta1.NSM {
+	GinkgoHelper()
+	nsm := newNSM(ctx, nsmv1beta1.NSMSpec{
+		Forwarders: []nsmv1beta1.ForwarderSpec{{Type: nsmv1beta1.ForwarderTypeVPP}, {Type: nsmv1beta1.ForwarderTypeSRIOV}},
+		CSIDriver:  &nsmv1beta1.CSIDriverSpec{},
+		OpenShift: &nsmv1beta1.OpenShiftSpec{
+			ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": "all"}},
+		},
+	})
+	clients := labelledNamespace(ctx, "all")
+	Eventually(func() []string { return bindings(ctx, nsm) }).Should(ContainElement(HavePrefix(clients + "/")))
+	Eventually(func() []string { return sccs(ctx, nsm) }).Should(HaveLen(6))
+	settle(o)
+	return nsm
+}
+
+// putsRight expects that a change of a field of an SCC does not last. A field
+// that is not said does not count, where its not being said is meant.
+func putsRight(ctx context.Context, name string, field sccField) {
+	GinkgoHelper()
+	scc := getSCC(ctx, name)
+	if field.isLeftOut(scc) {
+		return
+	}
+	content := func(scc *unstructured.Unstructured) map[string]any {
+		content := runtime.DeepCopyJSON(scc.Object)
+		delete(content, "metadata")
+		return content
+	}
+	before := content(scc)
+	change(ctx, scc, func(scc *unstructured.Unstructured) {
+		old, _, err := unstructured.NestedFieldCopy(scc.Object, field.path...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(unstructured.SetNestedField(scc.Object, field.otherThan(old), field.path...)).To(Succeed())
+	})
+	Expect(content(scc)).NotTo(Equal(before), "%s has another %s", name, field)
+	Eventually(func() map[string]any { return content(getSCC(ctx, name)) }).Should(Equal(before), "%s of %s is put right", field, name)
+}
+
+// sccField is a field of OpenShift's definition of SCCs.
+type sccField struct {
+	path   []string
+	schema map[string]any
+}
+
+// String is the path of the field.
+func (f sccField) String() string { return strings.Join(f.path, ".") }
+
+// isLeftOut tells whether a field is not said on purpose; the reasons are beside
+// mesh's emptySCC. The uid has a meaning with one strategy only.
+func (f sccField) isLeftOut(scc *unstructured.Unstructured) bool {
+	switch f.String() {
+	case "userNamespaceLevel", "runAsUser.uidRangeMin", "runAsUser.uidRangeMax":
+		return true
+	case "runAsUser.uid":
+		strategy, _, _ := unstructured.NestedString(scc.Object, "runAsUser", "type")
+		return strategy != "MustRunAs"
+	default:
+		return false
+	}
+}
+
+// otherThan is another value that the schema allows: the widest where there is
+// one.
+func (f sccField) otherThan(old any) any {
+	switch kind := f.schema["type"]; {
+	case kind == "boolean":
+		return old != true
+	case kind == "integer":
+		return int64(20)
+	case kind == "array":
+		items, _ := f.schema["items"].(map[string]any)
+		return []any{sccField{schema: items}.otherThan(nil)}
+	case kind == "object":
+		content := map[string]any{}
+		properties, _ := f.schema["properties"].(map[string]any)
+		for name := range properties {
+			schema, _ := properties[name].(map[string]any)
+			content[name] = sccField{schema: schema}.otherThan(nil)
+		}
+		return content
+	case len(f.path) == 0: // in a list
+		return "*"
+	case old == "RunAsAny":
+		return "MustRunAs"
+	default:
+		return "RunAsAny"
+	}
+}
+
+// fieldsOf SCCs that are no objects themselves, in their order.
+func fieldsOf(crd *unstructured.Unstructured) []sccField {
+	var all []sccField
+	var add func(path []string, properties map[string]any)
+	add = func(path []string, properties map[string]any) {
+		for _, name := range slices.Sorted(maps.Keys(properties)) {
+			path := append(slices.Clone(path), name)
+			schema, _ := properties[name].(map[string]any)
+			if inner, isObject := schema["properties"].(map[string]any); isObject {
+				add(path, inner)
+				continue
+			}
+			all = append(all, sccField{path, schema})
+		}
+	}
+	properties := maps.Clone(schemaOf(crd))
+	for _, ofAllKinds := range []string{"apiVersion", "kind", "metadata"} {
+		delete(properties, ofAllKinds)
+	}
+	add(nil, properties)
+	return all
+}
+
+// schemaOf the fields in the definition of SCCs, to read and to change.
+func schemaOf(crd *unstructured.Unstructured) map[string]any {
+	GinkgoHelper()
+	versions, _, err := unstructured.NestedFieldNoCopy(crd.Object, "spec", "versions")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(versions).To(HaveLen(1))
+	version, _ := versions.([]any)[0].(map[string]any)
+	properties, _, err := unstructured.NestedFieldNoCopy(version, "schema", "openAPIV3Schema", "properties")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(properties).To(HaveKey("volumes"))
+	return properties.(map[string]any)
+}
+
+// defaultSCCs does to SCCs what OpenShift's API server does before it keeps them:
+// it reads and writes them as its own type, which leaves out what is empty.
+func defaultSCCs(ctx context.Context) {
+	GinkgoHelper()
+	mutate(ctx, "default-sccs", admissionregistrationv1.Rule{
+		APIGroups: []string{securityv1.GroupName}, APIVersions: []string{"v1"}, Resources: []string{"securitycontextconstraints"},
+	}, asOpenShiftWrites)
+	Eventually(func(g Gomega) {
+		probe := probeSCC()
+		probe.Object["seccompProfiles"] = []any{}
+		g.Expect(admin.Create(ctx, probe, client.DryRunAll)).To(Succeed())
+		g.Expect(probe.Object).NotTo(HaveKey("seccompProfiles"), "the API server calls the webhook")
+	}).Should(Succeed())
+}
+
+// asOpenShiftWrites is the JSON patch that makes of an SCC what OpenShift's type
+// writes.
+func asOpenShiftWrites(raw []byte) ([]byte, error) {
+	var before, after map[string]any
+	var scc securityv1.SecurityContextConstraints
+	if err := errors.Join(json.Unmarshal(raw, &before), json.Unmarshal(raw, &scc)); err != nil {
+		return nil, err
+	}
+	after, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&scc)
+	if err != nil {
+		return nil, err
+	}
+	patch := []map[string]any{}
+	for field := range before {
+		if value, isKept := after[field]; !isKept {
+			patch = append(patch, map[string]any{"op": "remove", "path": "/" + field})
+		} else if field != "metadata" {
+			patch = append(patch, map[string]any{"op": "replace", "path": "/" + field, "value": value})
+		}
+	}
+	return json.Marshal(patch)
+}
+
+// probeSCC is one that the API server takes, and that allows nothing.
+func probeSCC() *unstructured.Unstructured {
+	GinkgoHelper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&securityv1.SecurityContextConstraints{})
+	Expect(err).NotTo(HaveOccurred())
+	scc := &unstructured.Unstructured{Object: content}
+	scc.SetGroupVersionKind(mesh.SecurityContextConstraintsKind)
+	scc.SetName("probe")
+	return scc
+}
+
+// serveSCCs until the end of the spec, and return their definition.
+func serveSCCs(ctx context.Context) *unstructured.Unstructured {
 	GinkgoHelper()
 	directory, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/openshift/api").Output()
 	Expect(err).NotTo(HaveOccurred())
@@ -286,6 +486,14 @@ func serveSCCs(ctx context.Context) {
 		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
 	})
 	Eventually(func() error { return admin.List(ctx, newSCCList()) }).Should(Succeed())
+	return crd
+}
+
+func getSCC(ctx context.Context, name string) *unstructured.Unstructured {
+	GinkgoHelper()
+	scc := newSCC()
+	Expect(admin.Get(ctx, client.ObjectKey{Name: name}, scc)).To(Succeed())
+	return scc
 }
 
 func newSCC() *unstructured.Unstructured {

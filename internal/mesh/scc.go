@@ -206,19 +206,26 @@ func (in Input) sccPart(class sccClass) part {
 
 // emptySCC allows a pod nothing but to run, as a user and with groups of its
 // namespace's ranges. Nobody is named in it: roles grant it.
+//
+// Two things are not said, and so are not put right when somebody fills them in.
+// runAsUser.uidRangeMin and -Max have no value that means the range of the pod's
+// namespace. userNamespaceLevel has the widest one by default, and to say it,
+// OpenShift has to know it: by 4.20, before which it refuses to apply the field.
 func (in Input) emptySCC(class sccClass) *securityv1.SecurityContextConstraints {
 	return &securityv1.SecurityContextConstraints{
 		TypeMeta:                 metav1.TypeMeta{APIVersion: securityv1.GroupVersion.String(), Kind: SecurityContextConstraintsKind.Kind},
 		ObjectMeta:               metav1.ObjectMeta{Name: in.sccName(class), Labels: in.sccPart(class).labels()},
 		AllowPrivilegeEscalation: ptr.To(false),
 		RequiredDropCapabilities: []corev1.Capability{"ALL"},
-		RunAsUser:                securityv1.RunAsUserStrategyOptions{Type: securityv1.RunAsUserStrategyMustRunAsRange},
-		SELinuxContext:           securityv1.SELinuxContextStrategyOptions{Type: securityv1.SELinuxStrategyMustRunAs},
-		FSGroup:                  securityv1.FSGroupStrategyOptions{Type: securityv1.FSGroupStrategyMustRunAs},
-		SupplementalGroups:       securityv1.SupplementalGroupsStrategyOptions{Type: securityv1.SupplementalGroupsStrategyMustRunAs},
-		SeccompProfiles:          []string{seccompRuntimeDefault},
-		Users:                    []string{},
-		Groups:                   []string{},
+		// For containers that do not say; privileged ones are exempt.
+		DefaultAllowPrivilegeEscalation: ptr.To(false),
+		RunAsUser:                       securityv1.RunAsUserStrategyOptions{Type: securityv1.RunAsUserStrategyMustRunAsRange},
+		SELinuxContext:                  securityv1.SELinuxContextStrategyOptions{Type: securityv1.SELinuxStrategyMustRunAs},
+		FSGroup:                         securityv1.FSGroupStrategyOptions{Type: securityv1.FSGroupStrategyMustRunAs},
+		SupplementalGroups:              securityv1.SupplementalGroupsStrategyOptions{Type: securityv1.SupplementalGroupsStrategyMustRunAs},
+		SeccompProfiles:                 []string{seccompRuntimeDefault},
+		Users:                           []string{},
+		Groups:                          []string{},
 	}
 }
 
@@ -278,13 +285,41 @@ func volumeType(volume corev1.Volume) securityv1.FSType {
 	}
 }
 
+// unsaid are the fields that OpenShift's type leaves out of its JSON when they
+// are empty. They are said nevertheless: only fields that are applied are put
+// right when somebody fills them in.
+var unsaid = map[string]any{
+	"allowedFlexVolumes":   []any{},
+	"allowedUnsafeSysctls": []any{},
+	"forbiddenSysctls":     []any{},
+	"fsGroup":              map[string]any{"ranges": []any{}},
+	"seccompProfiles":      []any{},
+	"seLinuxContext":       map[string]any{"seLinuxOptions": map[string]any{"level": "", "role": "", "user": ""}},
+	"supplementalGroups":   map[string]any{"ranges": []any{}},
+}
+
 // sccObject gives an SCC the form of all kinds that are not Kubernetes' own.
 func (in Input) sccObject(scc *securityv1.SecurityContextConstraints) Object {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(scc)
 	if err != nil {
 		panic(err) // a type of OpenShift's that has no JSON form
 	}
+	addMissing(content, unsaid)
 	return &unstructured.Unstructured{Object: content}
+}
+
+// addMissing puts into an object the fields of another one that it lacks.
+func addMissing(content, fields map[string]any) {
+	for name, value := range fields {
+		inner, isObject := value.(map[string]any)
+		outer, isThere := content[name].(map[string]any)
+		switch {
+		case isObject && isThere:
+			addMissing(outer, inner)
+		case content[name] == nil:
+			content[name] = runtime.DeepCopyJSONValue(value)
+		}
+	}
 }
 
 // sccRole may use the SCC of a class.
@@ -384,6 +419,8 @@ func (in Input) clientSCC() *securityv1.SecurityContextConstraints {
 	scc.AllowHostDirVolumePlugin = true
 	scc.AllowedCapabilities = []corev1.Capability{"NET_BIND_SERVICE"}
 	scc.SELinuxContext.SELinuxOptions = &corev1.SELinuxOptions{Type: hostSELinux().Type}
+	// As in restricted-v2, since a client that shares a storage with others joins
+	// the group of its files. It is the only RunAsAny in our SCCs.
 	scc.SupplementalGroups.Type = securityv1.SupplementalGroupsStrategyRunAsAny
 	scc.Volumes = []securityv1.FSType{
 		securityv1.FSTypeConfigMap, securityv1.FSTypeCSI, securityv1.FSTypeDownwardAPI, securityv1.FSTypeEmptyDir,

@@ -8,6 +8,7 @@ package mesh_test
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -253,6 +254,51 @@ func leaves(path string, value map[string]any) map[string]any {
 			continue
 		}
 		all[path+"."+name] = field
+	}
+	return all
+}
+
+// A field that is not said is not put right when somebody fills it in.
+func TestSCCsSayAllThatThereIs(t *testing.T) {
+	// Why these are not said is written beside emptySCC.
+	unsaid := []string{".runAsUser.uidRangeMax", ".runAsUser.uidRangeMin", ".userNamespaceLevel"}
+	in := openShiftEverything().input(t)
+	for _, object := range mesh.Constraints(in, mesh.Components(in)) {
+		scc, ok := object.(*unstructured.Unstructured)
+		if !ok {
+			continue
+		}
+		said := leaves("", scc.Object)
+		for _, field := range fieldsOf("", reflect.TypeFor[securityv1.SecurityContextConstraints]()) {
+			// OpenShift reads the uid with this strategy only.
+			if field == ".runAsUser.uid" && said[".runAsUser.type"] != "MustRunAs" {
+				continue
+			}
+			if _, isSaid := said[field]; !isSaid && !slices.Contains(unsaid, field) {
+				t.Errorf("%s does not say %s", scc.GetName(), field)
+			}
+		}
+	}
+}
+
+// fieldsOf are the fields of a type in its JSON, by path, without those that all
+// kinds have.
+func fieldsOf(path string, object reflect.Type) []string {
+	var all []string
+	for field := range object.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || name == "metadata" {
+			continue
+		}
+		inner := field.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct {
+			all = append(all, fieldsOf(path+"."+name, inner)...)
+			continue
+		}
+		all = append(all, path+"."+name)
 	}
 	return all
 }
