@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
@@ -45,6 +48,7 @@ const (
 var namespaces informers.SharedInformerFactory
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)     // memory for time
 	capabilities.Setup(true, 0) // as --allow-privileged, which OpenShift's API server has
 	ctx, cancel := context.WithCancel(context.Background())
 	client := fake.NewClientset(namespace(meshNamespace, 26), namespace(selectedNamespace, 27), namespace(otherNamespace, 28))
@@ -159,9 +163,14 @@ func (c cluster) admit(t *testing.T, pod *corev1.Pod) (*core.Pod, string, error)
 }
 
 // creator of the pods of workloads, who may use no SCC but that of everybody.
-var creator = &user.DefaultInfo{
-	Name:   "system:serviceaccount:kube-system:daemon-set-controller",
-	Groups: []string{"system:serviceaccounts", "system:serviceaccounts:kube-system", user.AllAuthenticated},
+var creator = serviceAccount("kube-system", "daemon-set-controller")
+
+// serviceAccount as the API server knows it.
+func serviceAccount(namespace, name string) *user.DefaultInfo {
+	return &user.DefaultInfo{
+		Name:   serviceaccount.MakeUsername(namespace, name),
+		Groups: append(serviceaccount.MakeGroupNames(namespace), user.AllAuthenticated),
+	}
 }
 
 // spoilt tells of changes by the admission that let a pod in and keep it from
@@ -172,10 +181,7 @@ func spoilt(asked, judged *core.Pod) error {
 		return fmt.Errorf("admission chose a SELinux domain that may not use the node's directories: %v", domain)
 	}
 	for i := range asked.Spec.Containers {
-		before, after := &core.SecurityContext{}, judged.Spec.Containers[i].SecurityContext
-		if asked.Spec.Containers[i].SecurityContext != nil {
-			before = asked.Spec.Containers[i].SecurityContext
-		}
+		before, after := contextOf(asked.Spec.Containers[i]), contextOf(judged.Spec.Containers[i])
 		name := asked.Spec.Containers[i].Name
 		if isTrue(after.ReadOnlyRootFilesystem) && !isTrue(before.ReadOnlyRootFilesystem) {
 			return fmt.Errorf("container %s: admission took the right to write to its root file system", name)
@@ -185,6 +191,13 @@ func spoilt(asked, judged *core.Pod) error {
 		}
 	}
 	return nil
+}
+
+func contextOf(container core.Container) *core.SecurityContext {
+	if container.SecurityContext == nil {
+		return &core.SecurityContext{}
+	}
+	return container.SecurityContext
 }
 
 func isTrue(value *bool) bool { return value != nil && *value }
@@ -203,12 +216,30 @@ func (c cluster) plugin() plugin {
 	}
 	p.SetSecurityInformers(sccInformer{indexer})
 	p.SetExternalKubeInformerFactory(namespaces)
-	_, roles := rbacvalidation.NewTestRuleResolver(nil, c.roleBindings, c.clusterRoles, c.clusterRoleBindings)
-	p.SetAuthorizer(rbac.New(roles, roles, roles, roles))
+	p.SetAuthorizer(c.authorizer())
 	if err := p.ValidateInitialization(); err != nil {
 		panic(err)
 	}
 	return p
+}
+
+// authorizer is RBAC.
+func (c cluster) authorizer() authorizer.Authorizer {
+	_, roles := rbacvalidation.NewTestRuleResolver(nil, c.roleBindings, c.clusterRoles, c.clusterRoleBindings)
+	return rbac.New(roles, roles, roles, roles)
+}
+
+// mayUse tells whether somebody may use an SCC in a namespace.
+func (c cluster) mayUse(t *testing.T, who user.Info, scc, namespace string) bool {
+	t.Helper()
+	decision, _, err := c.authorizer().Authorize(t.Context(), authorizer.AttributesRecord{
+		User: who, Verb: "use", APIGroup: securityv1.GroupName, Resource: "securitycontextconstraints", Name: scc, Namespace: namespace,
+		ResourceRequest: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decision == authorizer.DecisionAllow
 }
 
 type plugin interface {

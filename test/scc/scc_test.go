@@ -18,6 +18,7 @@ import (
 	"github.com/openshift/apiserver-library-go/pkg/securitycontextconstraints/sccdefaults"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 const restricted = "restricted-v2"
@@ -28,38 +29,58 @@ type meshCase struct {
 	spec map[string]any
 }
 
+// releases are those from which on the pods have another shape, with
+// exclude-prefixes, the node's processes, the CSI driver and the operator's
+// certificate (internal/release/facts.go), the last one before the CSI driver,
+// and the newest one.
+var releases = []string{"v1.0.0", "v1.1.1", "v1.3.0", "v1.9.0", "v1.10.0", "v1.12.0", "v1.18.0"}
+
 // meshes are all corners: releases, mounts of SPIRE's socket, registries,
-// forwarders alone and together, and where their configuration comes from. Each
-// has everything else that a mesh can have.
+// forwarders alone and together, where their configuration comes from, and what
+// a mesh can have or not.
 func meshes() []meshCase {
 	forwarders := map[string][]string{
 		"vpp": {"vpp"}, "ovs": {"ovs"}, "sriov": {"sriov"}, "all": {"vpp", "ovs", "sriov"},
 	}
 	var all []meshCase
-	for _, version := range []string{"v1.0.0", "v1.9.0", "v1.12.0", "v1.18.0"} {
+	add := func(version, mount, registry, forwarder, files string, parts ...string) {
+		spec := map[string]any{
+			"version": version, "spire": map[string]any{"mount": mount}, "registry": map[string]any{"type": registry},
+			"forwarders": forwardersOf(forwarders[forwarder], files),
+			"openshift":  map[string]any{"clientNamespaces": map[string]any{"matchLabels": map[string]any{"nsm": "true"}}},
+		}
+		for _, part := range parts {
+			spec[part] = map[string]any{}
+		}
+		if slices.Contains(parts, interdomain) {
+			spec[interdomain] = map[string]any{"clusterName": "one"}
+		}
+		name := strings.Join([]string{version, mount, registry, forwarder, files, strings.Join(parts, "+")}, "/")
+		all = append(all, meshCase{name, spec})
+	}
+	for _, version := range releases {
 		for _, mount := range []string{"HostPath", "CSI"} {
-			for _, registry := range []string{"k8s", "memory"} {
-				for _, forwarder := range []string{"vpp", "ovs", "sriov", "all"} {
-					for _, files := range []string{"none", "configMap", "hostPath"} {
-						if files == "hostPath" && registry == "memory" {
-							continue // says nothing new
-						}
-						all = append(all, meshCase{
-							name: strings.Join([]string{version, mount, registry, forwarder, files}, "/"),
-							spec: map[string]any{
-								"version": version, "spire": map[string]any{"mount": mount}, "registry": map[string]any{"type": registry},
-								"forwarders": forwardersOf(forwarders[forwarder], files),
-								"csiDriver":  map[string]any{}, "interdomain": map[string]any{"clusterName": "one"},
-								"openshift": map[string]any{"clientNamespaces": map[string]any{"matchLabels": map[string]any{"nsm": "true"}}},
-							},
-						})
-					}
+			for _, forwarder := range []string{"vpp", "ovs", "sriov", "all"} {
+				// The registry says nothing new of the forwarders' files.
+				add(version, mount, "memory", forwarder, "none", csiDriver, interdomain)
+				for _, files := range []string{"none", "configMap", "hostPath"} {
+					add(version, mount, "k8s", forwarder, files, csiDriver, interdomain)
 				}
 			}
+			add(version, mount, "k8s", "vpp", "none")
+			add(version, mount, "memory", "vpp", "none")
+			add(version, mount, "k8s", "vpp", "none", csiDriver)
+			add(version, mount, "k8s", "vpp", "none", interdomain)
 		}
 	}
 	return all
 }
+
+// The parts that a mesh can have or not, as its spec calls them.
+const (
+	csiDriver   = "csiDriver"
+	interdomain = "interdomain"
+)
 
 func forwardersOf(types []string, files string) []any {
 	var all []any
@@ -124,6 +145,13 @@ func unpinned(pod *corev1.Pod) *corev1.Pod {
 	return pod
 }
 
+// pinned is a pod that asks for an SCC by name.
+func pinned(pod *corev1.Pod, scc string) *corev1.Pod {
+	pod = pod.DeepCopy()
+	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, securityv1.RequiredSCCAnnotation, scc)
+	return pod
+}
+
 // Every pod runs under the SCC meant for it, and asks for it by name.
 func TestPodsAreAdmitted(t *testing.T) {
 	counts := map[string]int{}
@@ -179,6 +207,38 @@ func TestSCCsAreForTheirPodsAlone(t *testing.T) {
 	t.Logf("refused to others: %d", count)
 }
 
+// The right to use an SCC is that of the same ServiceAccounts, and the clients'
+// that of all ServiceAccounts of a selected namespace, there.
+func TestRightsToUseSCCs(t *testing.T) {
+	forEachMesh(t, func(t *testing.T, mesh rendered) {
+		meant := map[string]bool{}
+		accounts := map[string]bool{"default": true}
+		for _, pod := range mesh.pods {
+			meant[pod.Spec.ServiceAccountName+" "+meantFor(pod)] = true
+			accounts[pod.Spec.ServiceAccountName] = true
+		}
+		for _, scc := range mesh.ours() {
+			for account := range accounts {
+				mesh.checkRights(t, scc.Name, account, meant[account+" "+scc.Name])
+			}
+		}
+	})
+}
+
+// checkRights of the ServiceAccounts of all namespaces that have one name, to use
+// an SCC in any of them and in none.
+func (m rendered) checkRights(t *testing.T, scc, account string, isMeant bool) {
+	t.Helper()
+	for _, home := range []string{meshNamespace, selectedNamespace, otherNamespace} {
+		for _, namespace := range []string{meshNamespace, selectedNamespace, otherNamespace, ""} {
+			want := home == namespace && (home == meshNamespace && isMeant || home == selectedNamespace && scc == clientSCC)
+			if got := m.mayUse(t, serviceAccount(home, account), scc, namespace); got != want {
+				t.Errorf("%s of %s may use %s in the namespace %q: %t", account, home, scc, namespace, got)
+			}
+		}
+	}
+}
+
 // Where every SCC of OpenShift could be used as well, OpenShift itself finds the
 // pod's own the narrowest of those that fit. Each of OpenShift's is also tried
 // alone: those that would do have at least the permissions of ours.
@@ -186,6 +246,7 @@ func TestNoStockSCCIsNarrower(t *testing.T) {
 	counts := map[string]int{}
 	var stock []*securityv1.SecurityContextConstraints
 	for _, scc := range stockCluster(t).sccs {
+		scc = scc.DeepCopy()
 		scc.Priority = nil // which would come before the comparison
 		stock = append(stock, scc)
 	}
@@ -199,10 +260,10 @@ func TestNoStockSCCIsNarrower(t *testing.T) {
 			}
 			ours := mesh.scc(t, meantFor(pod))
 			for _, scc := range stock {
-				if _, _, err := mesh.without(ours.Name).allowing(scc.Name).admit(t, unpinned(pod)); err != nil {
+				if _, _, err := mesh.allowing(scc.Name).admit(t, pinned(pod, scc.Name)); err != nil {
 					continue
 				}
-				counts[strings.TrimPrefix(ours.Name, "nsm-"+meshNamespace+"-")+" by "+scc.Name]++
+				counts[class(ours)+" by "+scc.Name]++
 				if lacks := lacking(scc, ours); len(lacks) > 0 {
 					t.Errorf("%s: %s would do, and lacks what %s allows: %v", pod.Name, scc.Name, ours.Name, lacks)
 				}
@@ -236,124 +297,6 @@ func names(sccs []*securityv1.SecurityContextConstraints) []string {
 	return all
 }
 
-// Every permission of an SCC is one that some pod of the same mesh cannot do
-// without.
-func TestEveryPermissionIsNeeded(t *testing.T) {
-	needed := map[string]int{}
-	forEachMesh(t, func(t *testing.T, mesh rendered) {
-		pods := mesh.allPods(t)
-		for _, scc := range mesh.ours() {
-			for _, p := range permissions(scc) {
-				if mesh.whoNeeds(t, p, pods) == "" {
-					t.Errorf("%s: no pod needs %s", scc.Name, p.name)
-				}
-				needed[strings.TrimPrefix(scc.Name, "nsm-"+meshNamespace+"-")+": "+p.name]++
-			}
-		}
-	})
-	for _, name := range sortedKeys(needed) {
-		t.Logf("needed in %d meshes by %s", needed[name], name)
-	}
-}
-
-// ours are the SCCs that the operator makes.
-func (m rendered) ours() []*securityv1.SecurityContextConstraints {
-	return slices.DeleteFunc(slices.Clone(m.sccs), func(scc *securityv1.SecurityContextConstraints) bool { return scc.Labels == nil })
-}
-
-// whoNeeds names one of the pods that cannot do without a permission.
-func (m rendered) whoNeeds(t *testing.T, p permission, pods []*corev1.Pod) string {
-	t.Helper()
-	cluster := m.with(p.without)
-	for _, pod := range pods {
-		if _, _, err := cluster.admit(t, pod); err != nil {
-			return pod.Name
-		}
-	}
-	return ""
-}
-
-// allPods are those of the mesh and those of its clients, all of which run.
-func (m rendered) allPods(t *testing.T) []*corev1.Pod {
-	t.Helper()
-	pods := slices.Clone(m.pods)
-	if !m.clientsUseCSI(t) {
-		pods = append(pods, in(selectedNamespace, client(t, "host-path")), in(selectedNamespace, client(t, "wide")))
-	}
-	for _, pod := range pods {
-		if _, _, err := m.admit(t, pod); err != nil {
-			t.Fatalf("%s does not run with all permissions either: %v", pod.Name, err)
-		}
-	}
-	return pods
-}
-
-// The test above would find a permission that nobody needs.
-func TestIdlePermissionIsFound(t *testing.T) {
-	mesh := render(t, map[string]any{"version": "v1.18.0"})
-	give := map[string]func(*securityv1.SecurityContextConstraints){
-		"hostIPC":          func(s *securityv1.SecurityContextConstraints) { s.AllowHostIPC = true },
-		"hostPID":          func(s *securityv1.SecurityContextConstraints) { s.AllowHostPID = true },
-		"volume nfs":       func(s *securityv1.SecurityContextConstraints) { s.Volumes = append(s.Volumes, securityv1.FSTypeNFS) },
-		"capability CHOWN": func(s *securityv1.SecurityContextConstraints) { s.AllowedCapabilities = []corev1.Capability{"CHOWN"} },
-	}
-	for name, give := range give {
-		wide := mesh.scc(t, "nsm-"+meshNamespace+"-nsmgr").DeepCopy()
-		give(wide)
-		i := slices.IndexFunc(permissions(wide), func(p permission) bool { return p.name == name })
-		if i < 0 {
-			t.Errorf("%s is not seen at all", name)
-			continue
-		}
-		if pod := mesh.whoNeeds(t, permissions(wide)[i], mesh.pods); pod != "" {
-			t.Errorf("%s is taken for needed by %s", name, pod)
-		}
-	}
-}
-
-// A client with host paths runs in a selected namespace and in no other; with
-// CSI it runs anywhere, as restricted-v2.
-func TestClients(t *testing.T) {
-	clientSCC := "nsm-" + meshNamespace + "-client"
-	forEachMesh(t, func(t *testing.T, mesh rendered) {
-		hasSCC := slices.Contains(names(mesh.sccs), clientSCC)
-		for _, name := range []string{"host-path", "wide"} {
-			pod := client(t, name)
-			_, scc, err := mesh.admit(t, in(selectedNamespace, pod))
-			if hasSCC && (err != nil || scc != clientSCC) {
-				t.Errorf("%s is admitted under %q, want %q: %v", name, scc, clientSCC, err)
-			}
-			if !hasSCC && err == nil {
-				t.Errorf("%s is admitted under %s, although clients use CSI", name, scc)
-			}
-			for _, namespace := range []string{otherNamespace, meshNamespace} {
-				if _, scc, err := mesh.admit(t, in(namespace, pod)); err == nil {
-					t.Errorf("%s is admitted in %s under %s", name, namespace, scc)
-				}
-			}
-		}
-		for _, namespace := range []string{selectedNamespace, otherNamespace} {
-			if _, scc, err := mesh.admit(t, in(namespace, client(t, "csi"))); err != nil || scc != restricted {
-				t.Errorf("a client with CSI in %s is admitted under %q, want %q: %v", namespace, scc, restricted, err)
-			}
-		}
-		if hasSCC == (mesh.clientsUseCSI(t)) {
-			t.Errorf("a client SCC is there: %t", hasSCC)
-		}
-	})
-}
-
-// clientsUseCSI tells whether the mesh offers both of its sockets by CSI.
-func (m rendered) clientsUseCSI(t *testing.T) bool {
-	t.Helper()
-	hasDriver, spireByCSI := false, false
-	for _, pod := range m.pods {
-		hasDriver = hasDriver || pod.Name == "nsm-csi"
-		spireByCSI = spireByCSI || pod.Name == "nsmgr" && slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.CSI != nil })
-	}
-	return hasDriver && spireByCSI
-}
-
 // OpenShift fills in defaults and sorts; what it would make of an SCC is what the
 // operator writes, so that the two never argue.
 func TestSCCsAreAsOpenShiftKeepsThem(t *testing.T) {
@@ -369,24 +312,6 @@ func TestSCCsAreAsOpenShiftKeepsThem(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Other pods of a selected namespace stay as confined as they were.
-func TestOtherPodsStayRestricted(t *testing.T) {
-	mesh := render(t, meshes()[0].spec)
-	pod := in(selectedNamespace, client(t, "csi"))
-	pod.Spec.Volumes = nil
-	for i := range pod.Spec.Containers {
-		pod.Spec.Containers[i].VolumeMounts = nil
-	}
-	pod.Spec.InitContainers = nil
-	admitted, scc, err := mesh.admit(t, pod)
-	if err != nil || scc != restricted {
-		t.Fatalf("admitted under %q, want %q: %v", scc, restricted, err)
-	}
-	if options := admitted.Spec.SecurityContext.SELinuxOptions; options.Type != "" {
-		t.Errorf("runs in the SELinux domain %s", options.Type)
-	}
 }
 
 // By the SCC's name on a pod the policy on clients knows whom to look at: nobody
