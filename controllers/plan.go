@@ -52,12 +52,18 @@ func (p plan) isStaged() bool {
 	return isStaged(p.input.NSM) || len(p.orphans) > 0
 }
 
-// withoutWorkloads are the objects that make no pods, and let no clients in.
+// withoutWorkloads are the objects that make no pods, and let no clients in. In
+// stages, a Service goes with its workload: before, it would find no pods.
 func (p plan) withoutWorkloads() []client.Object {
 	workloads := workloadsOf(p.components)
 	return slices.DeleteFunc(slices.Clone(p.objects), func(o client.Object) bool {
-		return slices.Contains(workloads, o) || p.isOfClients(o)
+		return slices.Contains(workloads, o) || p.isOfClients(o) || p.isStaged() && isService(o)
 	})
+}
+
+func isService(object client.Object) bool {
+	_, isService := object.(*corev1.Service)
+	return isService
 }
 
 // run plans and applies the mesh and looks at what came of it.

@@ -67,7 +67,7 @@ func (r *NSMReconciler) applyStaged(ctx context.Context, components []mesh.Compo
 	var changes []apply.Change
 	staged := inOrder(components)
 	for i, component := range staged {
-		applied, err := r.applier.Apply(ctx, []client.Object{component.Workload})
+		applied, err := r.applier.Apply(ctx, stageOf(component))
 		changes = append(changes, applied...)
 		if err != nil {
 			return changes, nil, err
@@ -81,6 +81,20 @@ func (r *NSMReconciler) applyStaged(ctx context.Context, components []mesh.Compo
 		}
 	}
 	return changes, nil, nil
+}
+
+// stageOf a component are its workload, and the Services that lead to the
+// workload's pods: what an earlier operator has made of those finds pods by other
+// labels, which must not be left alone before their turn. Least of all those of
+// the admission webhook, without which no pod could be made.
+func stageOf(component mesh.Component) []client.Object {
+	stage := []client.Object{component.Workload}
+	for _, object := range component.Others {
+		if isService(object) {
+			stage = append(stage, object)
+		}
+	}
+	return stage
 }
 
 // inOrder sorts components into stages; those of one role keep their order, and

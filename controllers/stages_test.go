@@ -175,4 +175,32 @@ var _ = Describe("What an earlier operator made for an NSM", func() {
 			}).Should(BeTrue(), left.GetName())
 		}
 	})
+
+	It("is found by its Services until it is their turn", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.9.0", AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
+		service := &corev1.Service{ObjectMeta: orphan(nsm, mesh.WebhookService), Spec: corev1.ServiceSpec{
+			Selector: map[string]string{"app": mesh.WebhookName}, Ports: []corev1.ServicePort{{Port: 443}},
+		}}
+		old := &appsv1.Deployment{ObjectMeta: orphan(nsm, mesh.WebhookName), Spec: appsv1.DeploymentSpec{
+			Selector: selector(mesh.WebhookName), Template: template(mesh.WebhookName),
+		}}
+		Expect(admin.Create(ctx, service)).To(Succeed())
+		Expect(admin.Create(ctx, old)).To(Succeed())
+		finds := func() map[string]string {
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(service), service)).To(Succeed())
+			return service.Spec.Selector
+		}
+		o := startOperator()
+		Eventually(releases(ctx, nsm)).Should(HaveKey("nsm-registry"))
+		settle(o)
+		Expect(finds()).To(Equal(map[string]string{"app": mesh.WebhookName}), "no pod can be made while nobody answers for it")
+
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		Eventually(releases(ctx, nsm)).Should(HaveKey("nsmgr"))
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		Eventually(releases(ctx, nsm)).Should(HaveKey("forwarder-vpp"))
+		setDaemonSet(ctx, nsm, "forwarder-vpp", threeUp)
+		Eventually(releases(ctx, nsm)).Should(HaveKey(mesh.WebhookName))
+		Eventually(finds).Should(HaveKeyWithValue(mesh.LabelName, mesh.WebhookName))
+	})
 })
