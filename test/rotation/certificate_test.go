@@ -295,12 +295,11 @@ func startHammer(kept *nsmv1beta1.NSM) *hammer {
 // create an NSM. The webhook's cache may know its predecessor for a moment, which
 // is no fault.
 func create(ctx context.Context, c client.Client, nsm *nsmv1beta1.NSM) error {
-	for {
-		err := c.Create(ctx, nsm.DeepCopy())
-		if !apierrors.IsInvalid(err) {
-			return err
-		}
+	err := c.Create(ctx, nsm.DeepCopy())
+	for tries := 1; apierrors.IsInvalid(err) && tries < 1000; tries++ {
+		err = c.Create(ctx, nsm.DeepCopy())
 	}
+	return err
 }
 
 func (h *hammer) counting(next http.RoundTripper) http.RoundTripper {

@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -153,7 +154,9 @@ func nsmIn(namespace string) *nsmv1beta1.NSM {
 	return &nsmv1beta1.NSM{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mesh"},
 		Spec: nsmv1beta1.NSMSpec{
-			Nsmgr: &nsmv1beta1.NsmgrSpec{ComponentSpec: nsmv1beta1.ComponentSpec{NodeSelector: nodes}},
+			// Of the meshes of a cluster one may have it.
+			AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{Enabled: ptr.To(false)},
+			Nsmgr:            &nsmv1beta1.NsmgrSpec{ComponentSpec: nsmv1beta1.ComponentSpec{NodeSelector: nodes}},
 			Forwarders: []nsmv1beta1.ForwarderSpec{{
 				Type: nsmv1beta1.ForwarderTypeVPP, ComponentSpec: nsmv1beta1.ComponentSpec{NodeSelector: nodes},
 			}},
