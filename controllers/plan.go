@@ -253,12 +253,19 @@ func isBinding(object client.Object) bool {
 // tell logs changes, and tells them as events: what was made for the first time
 // in one, everything else in one an object.
 func (r *NSMReconciler) tell(ctx context.Context, nsm *nsmv1beta1.NSM, changes []apply.Change) {
-	var created []string
+	var (
+		created []string
+		// first of what was made: two such events of a pass shall not become one.
+		first *metav1.PartialObjectMetadata
+	)
 	for _, change := range changes {
 		log.FromContext(ctx).Info(string(change.Action), "object", change.String())
 		switch change.Action {
 		case apply.Created:
 			created = append(created, change.String())
+			if first == nil {
+				first = objectOf(change)
+			}
 			continue
 		case apply.Repaired:
 			driftRepaired.WithLabelValues(change.Kind).Inc()
@@ -267,7 +274,7 @@ func (r *NSMReconciler) tell(ctx context.Context, nsm *nsmv1beta1.NSM, changes [
 		r.recorder.Eventf(nsm, objectOf(change), corev1.EventTypeNormal, string(change.Action), "Apply", "%s %s", change.Action, change)
 	}
 	if len(created) > 0 {
-		r.recorder.Eventf(nsm, nil, corev1.EventTypeNormal, string(apply.Created), "Apply",
+		r.recorder.Eventf(nsm, first, corev1.EventTypeNormal, string(apply.Created), "Apply",
 			"%s", limit("Created "+strings.Join(created, ", ")))
 	}
 }
