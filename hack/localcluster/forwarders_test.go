@@ -272,9 +272,7 @@ func startCluster(t *testing.T) *operatorRun {
 	if c.assets == "" {
 		c.assets = filepath.Join("..", "..", "bin", "k8s")
 	}
-	if err := c.checkAssets(); err != nil {
-		t.Skip(err)
-	}
+	must(t, c.checkAssets())
 	must(t, c.prepare())
 	t.Cleanup(func() {
 		c.down()
