@@ -98,15 +98,12 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.client, r.direct, r.recorder = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)
 	r.applier, r.now = apply.New(r.client), time.Now
 	r.adoption = &adoption{direct: r.direct, started: r.now()}
+	// An annotation keeps what conversion does not understand.
+	wanted := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 	b := ctrl.NewControllerManagedBy(mgr).
 		WithOptions(controller.Options{ReconciliationTimeout: passTimeout}).
-		For(&nsmv1beta1.NSM{}, builder.WithPredicates(
-			// An annotation keeps what conversion does not understand.
-			predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
-		Watches(&nsmv1beta1.NSM{}, handler.EnqueueRequestsFromMapFunc(r.rivals),
-			builder.WithPredicates(
-				// An annotation keeps what conversion does not understand.
-				predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})))
+		For(&nsmv1beta1.NSM{}, wanted).
+		Watches(&nsmv1beta1.NSM{}, handler.EnqueueRequestsFromMapFunc(r.rivals), wanted)
 	for _, kind := range mesh.Kinds() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(ownerOf))
 	}

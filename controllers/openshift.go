@@ -104,11 +104,15 @@ func (r *NSMReconciler) letClientsIn(ctx context.Context, plan plan) error {
 // made them refuse may go without a sign. One that goes itself is no failure; the
 // cache has not heard of it yet.
 func (r *NSMReconciler) seeClients(ctx context.Context, seen *observation, failure error) {
-	var joined interface{ Unwrap() []error }
-	if !errors.As(failure, &joined) {
+	if failure == nil {
 		return
 	}
-	for _, err := range joined.Unwrap() {
+	failures := []error{failure}
+	var joined interface{ Unwrap() []error }
+	if errors.As(failure, &joined) {
+		failures = joined.Unwrap()
+	}
+	for _, err := range failures {
 		if isNamespaceGone(err) {
 			seen.wake(r.now().Add(time.Second))
 			continue
