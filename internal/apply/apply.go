@@ -40,6 +40,8 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"github.com/networkservicemesh/nsm-operator/internal/brake"
 )
 
 const (
@@ -86,7 +88,7 @@ func (c Change) String() string {
 type Applier struct {
 	client    client.Client
 	converter managedfields.TypeConverter
-	brake     *brake
+	brake     *brake.Brake[identity]
 	// inPlace holds, by identity, the objects that were seen or written: one of
 	// them that is missing was deleted by somebody. The value is the comparison
 	// that last found nothing to do, so that it need not be made again.
@@ -104,7 +106,7 @@ func New(c client.Client) *Applier {
 	return &Applier{
 		client:    c,
 		converter: applyconfigurations.NewTypeConverter(c.Scheme()),
-		brake:     newBrake(clock.RealClock{}),
+		brake:     brake.New[identity](clock.RealClock{}),
 	}
 }
 
@@ -162,7 +164,7 @@ func (a *Applier) Contested(objects []client.Object) (names []string, again time
 		if err != nil {
 			continue // Apply has told about it
 		}
-		contested, next := a.brake.contested(id)
+		contested, next := a.brake.Contested(id)
 		if !contested {
 			continue
 		}
@@ -216,7 +218,7 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object) (*Change, 
 	} else if _, wasInPlace := a.inPlace.Load(want.identity()); wasInPlace {
 		change.Action = Repaired
 	}
-	if change.Action == "" || a.brake.holds(want.identity(), want.hash) {
+	if change.Action == "" || a.brake.Holds(want.identity(), want.hash) {
 		return nil, nil
 	}
 	if err := a.write(ctx, want); err != nil {
@@ -224,7 +226,7 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object) (*Change, 
 			return nil, err
 		}
 	}
-	a.brake.wrote(want.identity(), want.hash)
+	a.brake.Wrote(want.identity(), want.hash)
 	a.inPlace.Store(want.identity(), comparison{})
 	return &change, nil
 }

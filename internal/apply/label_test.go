@@ -21,6 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/networkservicemesh/nsm-operator/internal/brake"
 )
 
 var _ = Describe("The labels of an object that is not ours", func() {
@@ -36,7 +38,7 @@ var _ = Describe("The labels of an object that is not ours", func() {
 			ObjectMeta: metav1.ObjectMeta{Name: "nsm", Labels: map[string]string{"theirs": "1", "ours": "theirs"}},
 		}).Build()
 		applier, now = New(api), clocktesting.NewFakePassiveClock(time.Now())
-		applier.brake = newBrake(now)
+		applier.brake = brake.New[identity](now)
 		object = &metav1.PartialObjectMetadata{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 			ObjectMeta: metav1.ObjectMeta{Name: "nsm", Labels: map[string]string{"ours": "1"}},
@@ -92,7 +94,7 @@ var _ = Describe("The labels of an object that is not ours", func() {
 		})
 		before := map[string]string{"ours": "theirs"}
 		Expect(label(ctx, before)).To(ConsistOf(updated))
-		for range 2 * freeRepeats {
+		for range 2 * brake.FreeRepeats {
 			Expect(label(ctx, before)).To(BeEmpty())
 		}
 		names, _ := applier.Contested([]client.Object{object})
@@ -100,7 +102,7 @@ var _ = Describe("The labels of an object that is not ours", func() {
 	})
 
 	It("are no cause for a fight", func(ctx SpecContext) {
-		for range freeRepeats + 1 {
+		for range brake.FreeRepeats + 1 {
 			Expect(label(ctx, live(ctx))).To(HaveLen(1))
 			meddle(ctx)
 		}

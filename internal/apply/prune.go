@@ -86,7 +86,7 @@ func (a *Applier) pruneOne(ctx context.Context, object client.Object) (*Change, 
 	if err := a.delete(ctx, object); err != nil {
 		return nil, fmt.Errorf("deleting %s: %w", change, err)
 	}
-	a.brake.forget(id)
+	a.brake.Forget(id)
 	a.inPlace.Delete(id)
 	return &change, nil
 }

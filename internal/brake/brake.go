@@ -4,7 +4,10 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package apply
+// Package brake keeps the operator from fighting: what it writes and somebody
+// else keeps changing is written at once a few times, and then with growing
+// pauses.
+package brake
 
 import (
 	"sync"
@@ -14,8 +17,8 @@ import (
 )
 
 const (
-	// freeRepeats is how often in a row an object is put right at once.
-	freeRepeats = 3
+	// FreeRepeats is how often in a row an object is put right at once.
+	FreeRepeats = 3
 	// firstPause comes before the repeat after those; each further one is twice
 	// as long.
 	firstPause = time.Second
@@ -26,15 +29,15 @@ const (
 	calm = time.Minute
 )
 
-// brake slows down the writing of objects that somebody else keeps changing, so
+// Brake slows down the writing of objects that somebody else keeps changing, so
 // that two controllers with different ideas do not keep the API server, and the
 // pods between them, busy for ever. Only the same intent once more counts: what
-// the user changes goes out at once.
-type brake struct {
+// the user changes goes out at once. Objects are told apart by keys of type K.
+type Brake[K comparable] struct {
 	clock clock.PassiveClock
 
 	mu        sync.Mutex
-	histories map[identity]history
+	histories map[K]history
 }
 
 // history is what is remembered of the writing of one object.
@@ -47,20 +50,21 @@ type history struct {
 	repeats int
 }
 
-func newBrake(c clock.PassiveClock) *brake {
-	return &brake{clock: c, histories: map[identity]history{}}
+// New makes a Brake.
+func New[K comparable](c clock.PassiveClock) *Brake[K] {
+	return &Brake[K]{clock: c, histories: map[K]history{}}
 }
 
-// holds tells whether the intent must wait before it is written again.
-func (b *brake) holds(id identity, intent string) bool {
+// Holds tells whether the intent must wait before it is written again.
+func (b *Brake[K]) Holds(id K, intent string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	past, known := b.histories[id]
 	return known && past.intent == intent && b.clock.Now().Before(past.last.Add(past.pause()))
 }
 
-// wrote notes that an intent was written.
-func (b *brake) wrote(id identity, intent string) {
+// Wrote notes that an intent was written.
+func (b *Brake[K]) Wrote(id K, intent string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock.Now()
@@ -79,21 +83,21 @@ func (b *brake) wrote(id identity, intent string) {
 	b.histories[id] = past
 }
 
-// forget an object that was deleted on purpose.
-func (b *brake) forget(id identity) {
+// Forget an object that was deleted on purpose.
+func (b *Brake[K]) Forget(id K) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.histories, id)
 }
 
-// contested tells whether somebody else keeps changing an object, and if so,
+// Contested tells whether somebody else keeps changing an object, and if so,
 // after what time there is something new to do or to say about it.
-func (b *brake) contested(id identity) (yes bool, again time.Duration) {
+func (b *Brake[K]) Contested(id K) (yes bool, again time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	past, known := b.histories[id]
 	now := b.clock.Now()
-	if !known || past.repeats < freeRepeats || !now.Before(past.calmAt()) {
+	if !known || past.repeats < FreeRepeats || !now.Before(past.calmAt()) {
 		return false, 0
 	}
 	if next := past.last.Add(past.pause()); now.Before(next) {
@@ -104,11 +108,11 @@ func (b *brake) contested(id identity) (yes bool, again time.Duration) {
 
 // pause before the intent may be written again.
 func (h history) pause() time.Duration {
-	if h.repeats < freeRepeats {
+	if h.repeats < FreeRepeats {
 		return 0
 	}
 	// No shift beyond what fits: the limit is reached long before.
-	return min(firstPause<<min(h.repeats-freeRepeats, 16), longestPause)
+	return min(firstPause<<min(h.repeats-FreeRepeats, 16), longestPause)
 }
 
 // calmAt is when the object has been left alone for long enough.

@@ -4,9 +4,10 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package apply
+package brake
 
 import (
+	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -14,25 +15,29 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 )
 
+func TestBrake(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Brake")
+}
+
 var _ = Describe("The brake", func() {
 	var (
 		clock *clocktesting.FakeClock
-		b     *brake
+		b     *Brake[string]
 	)
-	nsmgr := identity{kind: "DaemonSet", namespace: "nsm", name: "nsmgr"}
-	other := identity{kind: "DaemonSet", namespace: "nsm", name: "vpp"}
+	const nsmgr, other = "nsmgr", "vpp"
 
 	BeforeEach(func() {
 		clock = clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-		b = newBrake(clock)
+		b = New[string](clock)
 	})
 
 	// fight writes an object whenever it may, for a while, and counts the writes.
 	fight := func(lasting time.Duration) int {
 		writes := 0
 		for end := clock.Now().Add(lasting); clock.Now().Before(end); clock.Step(100 * time.Millisecond) {
-			if !b.holds(nsmgr, "intent") {
-				b.wrote(nsmgr, "intent")
+			if !b.Holds(nsmgr, "intent") {
+				b.Wrote(nsmgr, "intent")
 				writes++
 			}
 		}
@@ -40,12 +45,12 @@ var _ = Describe("The brake", func() {
 	}
 
 	It("lets the first repairs through at once", func() {
-		b.wrote(nsmgr, "intent")
-		for range freeRepeats {
-			Expect(b.holds(nsmgr, "intent")).To(BeFalse())
-			b.wrote(nsmgr, "intent")
+		b.Wrote(nsmgr, "intent")
+		for range FreeRepeats {
+			Expect(b.Holds(nsmgr, "intent")).To(BeFalse())
+			b.Wrote(nsmgr, "intent")
 		}
-		Expect(b.holds(nsmgr, "intent")).To(BeTrue())
+		Expect(b.Holds(nsmgr, "intent")).To(BeTrue())
 	})
 
 	It("bounds the writes of a fight, however long it lasts", func() {
@@ -56,48 +61,48 @@ var _ = Describe("The brake", func() {
 
 	It("never holds back another intent, nor another object", func() {
 		fight(time.Minute)
-		Expect(b.holds(nsmgr, "another intent")).To(BeFalse())
-		Expect(b.holds(other, "intent")).To(BeFalse())
-		b.wrote(nsmgr, "another intent")
-		Expect(b.holds(nsmgr, "another intent")).To(BeFalse())
-		contested, _ := b.contested(nsmgr)
+		Expect(b.Holds(nsmgr, "another intent")).To(BeFalse())
+		Expect(b.Holds(other, "intent")).To(BeFalse())
+		b.Wrote(nsmgr, "another intent")
+		Expect(b.Holds(nsmgr, "another intent")).To(BeFalse())
+		contested, _ := b.Contested(nsmgr)
 		Expect(contested).To(BeFalse(), "it begins anew")
 	})
 
 	It("tells of a fight, and when to look again: at the end of the pause, and when it is calm", func() {
-		b.wrote(nsmgr, "intent")
-		contested, _ := b.contested(nsmgr)
+		b.Wrote(nsmgr, "intent")
+		contested, _ := b.Contested(nsmgr)
 		Expect(contested).To(BeFalse())
-		for range freeRepeats {
-			b.wrote(nsmgr, "intent")
+		for range FreeRepeats {
+			b.Wrote(nsmgr, "intent")
 		}
-		contested, again := b.contested(nsmgr)
+		contested, again := b.Contested(nsmgr)
 		Expect(contested).To(BeTrue())
 		Expect(again).To(Equal(firstPause))
-		Expect(b.contested(other)).To(BeFalse())
+		Expect(b.Contested(other)).To(BeFalse())
 
 		clock.Step(again)
-		Expect(b.holds(nsmgr, "intent")).To(BeFalse())
-		contested, again = b.contested(nsmgr)
+		Expect(b.Holds(nsmgr, "intent")).To(BeFalse())
+		contested, again = b.Contested(nsmgr)
 		Expect(contested).To(BeTrue())
 		Expect(again).To(Equal(calm - firstPause))
 
 		clock.Step(again)
-		contested, _ = b.contested(nsmgr)
+		contested, _ = b.Contested(nsmgr)
 		Expect(contested).To(BeFalse())
 	})
 
 	It("forgets what was left alone, so that the next repair does not wait", func() {
 		fight(time.Minute)
 		clock.Step(longestPause)
-		b.wrote(other, "intent")
+		b.Wrote(other, "intent")
 		Expect(b.histories).NotTo(HaveKey(nsmgr), "and takes no memory for it")
-		Expect(b.holds(nsmgr, "intent")).To(BeFalse())
+		Expect(b.Holds(nsmgr, "intent")).To(BeFalse())
 	})
 
 	It("forgets what was deleted on purpose", func() {
 		fight(time.Minute)
-		b.forget(nsmgr)
-		Expect(b.holds(nsmgr, "intent")).To(BeFalse())
+		b.Forget(nsmgr)
+		Expect(b.Holds(nsmgr, "intent")).To(BeFalse())
 	})
 })
