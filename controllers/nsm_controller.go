@@ -183,7 +183,9 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		return ctrl.Result{}, err
 	}
 	if nsm.DeletionTimestamp != nil {
-		return ctrl.Result{}, r.finalize(ctx, nsm)
+		err := r.finalize(ctx, nsm)
+		r.platform.doubt(err)
+		return ctrl.Result{}, err
 	}
 	// The client's copy is the cache's: it is never changed in place.
 	nsm = nsm.DeepCopy()
@@ -192,6 +194,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		return ctrl.Result{}, r.report(ctx, nsm, result, err)
 	}
 	seen, err := r.run(ctx, nsm)
+	r.platform.doubt(err)
 	if isNamespaceTerminating(err) {
 		// The NSM goes with its namespace; its own deletion wakes the loop.
 		return ctrl.Result{}, nil

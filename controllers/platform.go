@@ -8,9 +8,12 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
@@ -36,6 +39,8 @@ type platformWatch struct {
 	cache      cache.Cache
 	controller controller.Controller
 	wake       chan event.TypedGenericEvent[*nsmv1beta1.NSM]
+	// doubts ask for another look at what the cluster offers.
+	doubts chan struct{}
 
 	// namespaces guards watchesNamespaces.
 	namespaces        sync.Mutex
@@ -46,7 +51,7 @@ type platformWatch struct {
 func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Platform) (*platformWatch, error) {
 	w := &platformWatch{
 		cache: mgr.GetCache(), controller: c,
-		wake: make(chan event.TypedGenericEvent[*nsmv1beta1.NSM]),
+		wake: make(chan event.TypedGenericEvent[*nsmv1beta1.NSM]), doubts: make(chan struct{}, 1),
 	}
 	w.current.Store(&found)
 	for _, kind := range mesh.PlatformKinds(found) {
@@ -59,12 +64,29 @@ func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Plat
 	}
 	client := discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig())
 	return w, mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return platform.Watch(ctx, client, found, func(now mesh.Platform) error { return w.change(ctx, now) })
+		return platform.Watch(ctx, client, found, w.doubts, func(now mesh.Platform) error { return w.change(ctx, now) })
 	}))
 }
 
+// watch a kind, whose definition may go at any moment: nobody waits at the start
+// for a cache of it, which then would never fill and end the process.
 func (w *platformWatch) watch(kind client.Object) error {
-	return w.controller.Watch(source.Kind(w.cache, kind, handler.EnqueueRequestsFromMapFunc(ownerOf)))
+	kinds := source.Kind(w.cache, kind, handler.EnqueueRequestsFromMapFunc(ownerOf))
+	return w.controller.Watch(source.Func(kinds.Start))
+}
+
+// doubt has the platform looked at again now, where an error may come from a kind
+// that is not served any more.
+func (w *platformWatch) doubt(err error) {
+	var noKind *meta.NoKindMatchError
+	if !errors.As(err, &noKind) && !apierrors.IsNotFound(err) {
+		return
+	}
+	select {
+	case w.doubts <- struct{}{}:
+	default:
+		// It will be looked at anyway.
+	}
 }
 
 // change takes over what the cluster offers now. What it no longer offers is no

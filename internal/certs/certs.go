@@ -27,6 +27,8 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/brake"
 )
 
 // Why this package and not github.com/open-policy-agent/cert-controller, which
@@ -83,6 +85,10 @@ type Issuer struct {
 
 	client client.WithWatch
 	names  []string
+	// brake keeps it from fighting about an object, by its name.
+	brake *brake.Brake[string]
+	// intents are what was written into the objects last, by their names.
+	intents map[string]string
 	// last is what this replica knows of the Secret, settling since when.
 	last    state
 	version string
@@ -133,6 +139,9 @@ func (i *Issuer) complete() error {
 	if i.Clock == nil {
 		i.Clock = clock.RealClock{}
 	}
+	if i.brake == nil {
+		i.brake, i.intents = brake.New[string](i.Clock), map[string]string{}
+	}
 	var err error
 	if i.names, err = i.serverNames(); err != nil || i.client != nil {
 		return err
@@ -170,7 +179,7 @@ func (i *Issuer) pass(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("secret %s/%s: %w", i.Namespace, secretName, err)
 	}
 	// First the API server trusts, then the certificate is served.
-	told, err := i.inject(ctx, current.serving.CA)
+	told, again, err := i.inject(ctx, current.serving.CA)
 	if told || version != i.version {
 		i.since = i.Clock.Now()
 	}
@@ -183,7 +192,7 @@ func (i *Issuer) pass(ctx context.Context) (time.Time, error) {
 	}
 	i.serving.Store(certificate)
 	i.last, i.version = current, version
-	return i.wakeAt(), nil
+	return earlier(i.wakeAt(), again), nil
 }
 
 // agree reads the state from the Secret, and takes the step that is due.

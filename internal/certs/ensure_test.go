@@ -20,8 +20,11 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/networkservicemesh/nsm-operator/internal/brake"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
 )
 
@@ -143,6 +146,30 @@ var _ = Describe("Ensure", func() {
 		Expect(err).NotTo(HaveOccurred(), "what is served is trusted")
 	})
 
+	It("does not fight whoever keeps overwriting what it has told", func() {
+		now := clocktesting.NewFakeClock(time.Now())
+		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace, Clock: now}).Ensure(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		before, right := repaired(), told(ctx)[0]
+		overwrite := func() {
+			kubectl(ctx, "patch", "crd", crdName, "--type=json", "-p", `[{"op":"remove","path":"/spec/conversion/webhook/clientConfig/caBundle"}]`)
+		}
+		conversion := func() calls { return told(ctx)[0] }
+		for range brake.FreeRepeats {
+			overwrite()
+			Eventually(conversion).Should(Equal(right))
+		}
+		// By now it is a fight: each pause is twice as long as the one before.
+		for pause := time.Second; pause < 5*time.Second; pause *= 2 {
+			overwrite()
+			now.Step(pause - time.Millisecond)
+			Consistently(conversion).WithTimeout(500 * time.Millisecond).ShouldNot(Equal(right))
+			now.Step(time.Millisecond)
+			Eventually(conversion).Should(Equal(right))
+		}
+		Expect(repaired() - before).To(BeEquivalentTo(brake.FreeRepeats + 3))
+	})
+
 	It("tells the API server another address for an operator outside the cluster", func() {
 		_, err := certs.Ensure(ctx, operatorConfig, namespace, "https://127.0.0.1:9443")
 		Expect(err).NotTo(HaveOccurred())
@@ -171,6 +198,21 @@ var _ = Describe("IsMounted", func() {
 		Expect(certs.IsMounted(directory)).To(BeTrue())
 	})
 })
+
+// repaired is the metric of what was put right of the CRD.
+func repaired() float64 {
+	GinkgoHelper()
+	families, err := metrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == "nsm_operator_webhooks_repaired_total" && metric.GetLabel()[0].GetValue() == "CustomResourceDefinition" {
+				return metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
 
 func other(names []string, now time.Time) *certs.Pair {
 	GinkgoHelper()

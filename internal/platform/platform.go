@@ -8,8 +8,10 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,9 +20,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
@@ -29,57 +31,95 @@ import (
 const interval = 30 * time.Second
 
 var (
-	// openShift is served by OpenShift and by nothing else.
-	openShift = schema.GroupVersion{Group: "security.openshift.io", Version: "v1"}
+	// constraints are served by OpenShift and by nothing else.
+	constraints = schema.GroupVersionResource{Group: "security.openshift.io", Version: "v1", Resource: "securitycontextconstraints"}
+	// spiffeIDs are served by SPIRE's controller manager.
+	spiffeIDs = mesh.ClusterSPIFFEIDKind.GroupVersion().WithResource("clusterspiffeids")
+	// properties are of the about API.
+	properties = mesh.ClusterPropertyKind.GroupVersion().WithResource("clusterproperties")
 	// openShiftConfig is where OpenShift keeps what its cluster is like.
 	openShiftConfig = schema.GroupVersion{Group: "config.openshift.io", Version: "v1"}
 )
 
 // +kubebuilder:rbac:groups=config.openshift.io,resources=networks,resourceNames=cluster,verbs=get
 
-// Detect asks the API server which APIs it serves and, on OpenShift, which
+// Detect asks the API server which resources it serves and, on OpenShift, which
 // networks the cluster uses.
 func Detect(ctx context.Context, client discovery.DiscoveryInterface) (mesh.Platform, error) {
+	return detect(ctx, client, mesh.Platform{})
+}
+
+// detect asks again, and keeps what is known of a question that gets no answer:
+// the error then tells of it. What was OpenShift once stays so, with its
+// networks: nothing takes that away from a cluster, and a moment in which its own
+// API servers do not answer must not change a single pod.
+func detect(ctx context.Context, client discovery.DiscoveryInterface, known mesh.Platform) (mesh.Platform, error) {
 	groups, err := client.ServerGroups()
 	if err != nil {
-		return mesh.Platform{}, fmt.Errorf("asking the API server for its API groups: %w", err)
+		return known, fmt.Errorf("asking the API server for its API groups: %w", err)
 	}
-	found := platformOf(groups)
-	if !serves(groups, openShiftConfig) {
-		return found, nil
+	found := known
+	var errs []error
+	ask := func(answer *bool, wanted schema.GroupVersionResource) {
+		is, err := serves(client, groups, wanted)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("asking the API server for %s: %w", wanted.GroupResource(), err))
+			return
+		}
+		*answer = is
 	}
-	if found.Networks, err = networks(ctx, client.RESTClient()); err != nil {
-		return mesh.Platform{}, fmt.Errorf("asking OpenShift for its networks: %w", err)
+	ask(&found.ClusterSPIFFEIDs, spiffeIDs)
+	ask(&found.ClusterProperties, properties)
+	ask(&found.OpenShift, constraints)
+	found.OpenShift = found.OpenShift || known.OpenShift
+	if !hasVersion(groups, openShiftConfig) {
+		return found, errors.Join(errs...)
 	}
+	prefixes, err := networks(ctx, client.RESTClient())
+	if err != nil {
+		errs = append(errs, fmt.Errorf("asking OpenShift for its networks: %w", err))
+	}
+	found.Networks = cmp.Or(prefixes, known.Networks)
 	// Others of the group are served by an API server of their own: while that one
 	// is down, discovery leaves out the group, and SCCs are served all the same.
 	if !found.OpenShift {
 		if found.OpenShift, err = servesConstraints(ctx, client.RESTClient()); err != nil {
-			return mesh.Platform{}, fmt.Errorf("asking OpenShift for its security context constraints: %w", err)
+			errs = append(errs, fmt.Errorf("asking OpenShift for its security context constraints: %w", err))
 		}
 	}
-	return found, nil
+	return found, errors.Join(errs...)
 }
 
-// Watch asks again and again until the context ends, and calls changed when the
-// answer is another one. APIs come and go with what a cluster's admin installs.
-func Watch(ctx context.Context, client discovery.DiscoveryInterface, known mesh.Platform, changed func(mesh.Platform) error) error {
-	return wait.PollUntilContextCancel(ctx, interval, false, func(ctx context.Context) (bool, error) {
-		found, err := Detect(ctx, client)
-		if err != nil || found == known {
+// Watch asks again and again until the context ends, and at once for each hint,
+// and calls changed when the answer is another one. APIs come and go with what a
+// cluster's admin installs.
+func Watch(ctx context.Context, client discovery.DiscoveryInterface, known mesh.Platform, hints <-chan struct{}, changed func(mesh.Platform) error) error {
+	unanswered := ""
+	for {
+		timer := time.NewTimer(interval)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-hints:
+			timer.Stop()
+		case <-timer.C:
+		}
+		found, err := detect(ctx, client, known)
+		if err != nil && err.Error() != unanswered && ctx.Err() == nil {
 			// An API server that does not answer now will be asked again.
-			return false, nil //nolint:nilerr // see above
+			log.FromContext(ctx).Info("Some of what the cluster offers is not known at the moment; what was known stays", "why", err.Error())
+		}
+		if unanswered = ""; err != nil {
+			unanswered = err.Error()
+		}
+		if found == known {
+			continue
+		}
+		if err := changed(found); err != nil {
+			return err
 		}
 		known = found
-		return false, changed(found)
-	})
-}
-
-func platformOf(groups *metav1.APIGroupList) mesh.Platform {
-	return mesh.Platform{
-		OpenShift:         serves(groups, openShift),
-		ClusterSPIFFEIDs:  serves(groups, mesh.ClusterSPIFFEIDKind.GroupVersion()),
-		ClusterProperties: serves(groups, mesh.ClusterPropertyKind.GroupVersion()),
 	}
 }
 
@@ -117,7 +157,7 @@ func networks(ctx context.Context, client rest.Interface) (string, error) {
 // servesConstraints asks for SCCs themselves. Who may not read them hears of it
 // only where they are.
 func servesConstraints(ctx context.Context, client rest.Interface) (bool, error) {
-	err := client.Get().AbsPath("/apis/"+openShift.String()+"/securitycontextconstraints").Param("limit", "1").Do(ctx).Error()
+	err := client.Get().AbsPath("/apis/"+constraints.GroupVersion().String()+"/"+constraints.Resource).Param("limit", "1").Do(ctx).Error()
 	switch {
 	case apierrors.IsNotFound(err):
 		return false, nil
@@ -128,7 +168,24 @@ func servesConstraints(ctx context.Context, client rest.Interface) (bool, error)
 	}
 }
 
-func serves(groups *metav1.APIGroupList, wanted schema.GroupVersion) bool {
+// serves tells whether a resource is served. A group alone says nothing: others
+// may have put one resource of it there, and not the one that matters.
+func serves(client discovery.DiscoveryInterface, groups *metav1.APIGroupList, wanted schema.GroupVersionResource) (bool, error) {
+	if !hasVersion(groups, wanted.GroupVersion()) {
+		return false, nil
+	}
+	list, err := client.ServerResourcesForGroupVersion(wanted.GroupVersion().String())
+	if apierrors.IsNotFound(err) {
+		// It went between the two questions.
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(list.APIResources, func(served metav1.APIResource) bool { return served.Name == wanted.Resource }), nil
+}
+
+func hasVersion(groups *metav1.APIGroupList, wanted schema.GroupVersion) bool {
 	return slices.ContainsFunc(groups.Groups, func(group metav1.APIGroup) bool {
 		return group.Name == wanted.Group && slices.ContainsFunc(group.Versions, func(version metav1.GroupVersionForDiscovery) bool {
 			return version.Version == wanted.Version
