@@ -58,7 +58,7 @@ func main() {
 	flag.StringVar(&o.webhookCertDir, "webhook-cert-dir", "/tmp/k8s-webhook-server/serving-certs", "directory of a mounted tls.crt and tls.key; without them the operator issues its own")
 	flag.StringVar(&o.webhookURL, "webhook-url", "", "how the API server reaches the webhooks of an operator outside the cluster: https://host:port")
 	flag.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator itself (default: $POD_NAMESPACE)")
-	flag.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces to look for NSMs in, with commas between them (default: all)")
+	flag.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces whose NSMs are acted on, with commas between them (default: all)")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine) // --zap-log-level, --zap-encoder, ...
 	flag.Parse()
@@ -74,6 +74,10 @@ func main() {
 func run(ctx context.Context, o options) error {
 	if o.namespace == "" {
 		return errors.New("--namespace: must be the namespace of the operator (or set POD_NAMESPACE)")
+	}
+	watched, err := controllers.ParseNamespaces(o.watchNamespaces)
+	if err != nil {
+		return fmt.Errorf("--watch-namespaces: %w", err)
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
@@ -102,7 +106,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if err := (&controllers.NSMReconciler{
-		Platform: found, Namespace: o.namespace, RelatedImages: mesh.RelatedImages(os.Environ()),
+		Platform: found, Namespace: o.namespace, WatchNamespaces: watched, RelatedImages: mesh.RelatedImages(os.Environ()),
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
@@ -124,7 +128,6 @@ func newScheme() *runtime.Scheme {
 }
 
 func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server) ctrl.Options {
-	cached := controllers.CacheOptions(o.watchNamespaces)
 	return ctrl.Options{
 		Scheme: scheme,
 		Metrics: metricsserver.Options{
@@ -136,7 +139,7 @@ func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server) ct
 		LeaderElectionID:              "nsm-operator",
 		LeaderElectionNamespace:       o.namespace,
 		LeaderElectionReleaseOnCancel: true,
-		Cache:                         cached,
-		Client:                        controllers.ClientOptions(cached),
+		Cache:                         controllers.CacheOptions(),
+		Client:                        controllers.ClientOptions(),
 	}
 }

@@ -9,14 +9,16 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -29,9 +31,10 @@ import (
 )
 
 // CacheOptions limit the cache to NSMs and to objects with our label, so that
-// memory does not grow with the cluster. The namespaces to look at have commas between them;
-// none means all.
-func CacheOptions(namespaces string) cache.Options {
+// memory does not grow with the cluster. It is of all namespaces, also where the
+// loop acts on NSMs of some only: whether two meshes conflict depends on all, and
+// the client reads its own writes from such a cache only.
+func CacheOptions() cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{mesh.LabelManagedBy: mesh.ManagedBy})
 	options := cache.Options{
 		DefaultTransform:     cache.TransformStripManagedFields(),
@@ -45,26 +48,35 @@ func CacheOptions(namespaces string) cache.Options {
 		Label: ours, Field: fields.OneTermEqualSelector("metadata.name", mesh.WebhookSecret),
 	}
 	options.ByObject[&corev1.Namespace{}] = namespaceCache()
-	// Clients have theirs in namespaces that no NSM is looked for in.
-	options.ByObject[&rbacv1.RoleBinding{}] = cache.ByObject{
-		Label: ours, Namespaces: map[string]cache.Config{cache.AllNamespaces: {LabelSelector: ours}},
-	}
-	if namespaces != "" {
-		options.DefaultNamespaces = map[string]cache.Config{}
-		for namespace := range strings.SplitSeq(namespaces, ",") {
-			options.DefaultNamespaces[strings.TrimSpace(namespace)] = cache.Config{}
-		}
-	}
 	return options
 }
 
 // ClientOptions let the loop see all that it wrote, so that it never writes a
-// thing twice. The client cannot do that over several namespaces.
-func ClientOptions(cached cache.Options) client.Options {
+// thing twice.
+func ClientOptions() client.Options {
 	return client.Options{Cache: &client.CacheOptions{
 		Unstructured:                    true, // the kinds of others' CRDs
-		EnableReadYourWritesConsistency: ptr.To(len(cached.DefaultNamespaces) < 2),
+		EnableReadYourWritesConsistency: ptr.To(true),
 	}}
+}
+
+// ParseNamespaces reads the names of namespaces with commas between them; none
+// means all.
+func ParseNamespaces(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	namespaces := strings.Split(text, ",")
+	for i, namespace := range namespaces {
+		if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
+			return nil, fmt.Errorf("%q: entry %d, %q, is not the name of a namespace: %s; write names with commas between them, and no spaces",
+				text, i+1, namespace, strings.Join(problems, "; "))
+		}
+		if slices.Contains(namespaces[:i], namespace) {
+			return nil, fmt.Errorf("%q: %q is there twice", text, namespace)
+		}
+	}
+	return namespaces, nil
 }
 
 // AddProbes makes the operator healthy when it runs, and ready when its webhooks

@@ -11,6 +11,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,6 +52,8 @@ type NSMReconciler struct {
 	Platform mesh.Platform
 	// Namespace of the operator itself.
 	Namespace string
+	// WatchNamespaces are the namespaces whose NSMs it acts on; none means all.
+	WatchNamespaces []string
 	// RelatedImages as mesh.Input has them.
 	RelatedImages map[string]string
 
@@ -102,16 +105,16 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	wanted := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 	b := ctrl.NewControllerManagedBy(mgr).
 		WithOptions(controller.Options{ReconciliationTimeout: passTimeout}).
-		For(&nsmv1beta1.NSM{}, wanted).
-		Watches(&nsmv1beta1.NSM{}, handler.EnqueueRequestsFromMapFunc(r.rivals), wanted)
+		For(&nsmv1beta1.NSM{}, wanted, builder.WithPredicates(predicate.NewPredicateFuncs(r.isWatched))).
+		Watches(&nsmv1beta1.NSM{}, r.wakes(r.rivals), wanted)
 	for _, kind := range mesh.Kinds() {
-		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(ownerOf))
+		b = b.Watches(kind, r.wakes(ownerOf))
 	}
 	c, err := b.Build(r)
 	if err != nil {
 		return err
 	}
-	if r.platform, err = newPlatformWatch(mgr, c, r.Platform); err != nil {
+	if r.platform, err = newPlatformWatch(mgr, c, r.Platform, r.wakes); err != nil {
 		return err
 	}
 	r.follower, err = newFollower(mgr, r.platform.wakeOne)
@@ -152,6 +155,20 @@ func ownerOf(_ context.Context, object client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
 }
 
+// isWatched tells whether the loop acts on the NSM of an object's namespace.
+func (r *NSMReconciler) isWatched(object client.Object) bool { return r.watches(object.GetNamespace()) }
+
+func (r *NSMReconciler) watches(namespace string) bool {
+	return len(r.WatchNamespaces) == 0 || slices.Contains(r.WatchNamespaces, namespace)
+}
+
+// wakes has the loop look at those of the NSMs of an object that it acts on.
+func (r *NSMReconciler) wakes(nsmsOf handler.MapFunc) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		return slices.DeleteFunc(nsmsOf(ctx, object), func(request reconcile.Request) bool { return !r.watches(request.Namespace) })
+	})
+}
+
 // rivals are the NSMs that were refused for the sake of another, which may have
 // changed or gone.
 func (r *NSMReconciler) rivals(ctx context.Context, object client.Object) []reconcile.Request {
@@ -173,6 +190,10 @@ func (r *NSMReconciler) rivals(ctx context.Context, object client.Object) []reco
 
 // Reconcile makes one mesh what its NSM says.
 func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if !r.watches(request.Namespace) {
+		// Whoever acts on it may be another operator.
+		return ctrl.Result{}, nil
+	}
 	nsm := &nsmv1beta1.NSM{}
 	if err := r.client.Get(ctx, request.NamespacedName, nsm); err != nil {
 		if apierrors.IsNotFound(err) {

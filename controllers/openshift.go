@@ -21,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -141,7 +140,7 @@ func (w *platformWatch) watchNamespaces() error {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	err := w.controller.Watch(source.Kind[client.Object](w.cache, namespace,
-		handler.EnqueueRequestsFromMapFunc(w.meshesWithClients), predicate.LabelChangedPredicate{}))
+		w.wakes(w.meshesWithClients), predicate.LabelChangedPredicate{}))
 	w.watchesNamespaces = err == nil
 	return err
 }

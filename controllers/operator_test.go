@@ -58,18 +58,23 @@ func startMortalOperator(writes int, loseAnswer bool) *operator {
 
 func startOperatorOn(platform mesh.Platform, asked *requests) *operator {
 	GinkgoHelper()
+	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace}, asked)
+}
+
+func startOperatorWith(loop *controllers.NSMReconciler, asked *requests) *operator {
+	GinkgoHelper()
 	o := &operator{requests: asked}
 	config := rest.CopyConfig(operatorConfig)
 	config.Wrap(o.requests.wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Cache:      controllers.CacheOptions(""),
-		Client:     controllers.ClientOptions(controllers.CacheOptions("")),
+		Cache:      controllers.CacheOptions(),
+		Client:     controllers.ClientOptions(),
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect((&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace}).SetupWithManager(mgr)).To(Succeed())
+	Expect(loop.SetupWithManager(mgr)).To(Succeed())
 	o.stop = run(mgr)
 	Eventually(mgr.Elected()).Should(BeClosed())
 	return o

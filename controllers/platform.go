@@ -38,7 +38,9 @@ type platformWatch struct {
 	current    atomic.Pointer[mesh.Platform]
 	cache      cache.Cache
 	controller controller.Controller
-	wake       chan event.TypedGenericEvent[*nsmv1beta1.NSM]
+	// wakes makes a handler that wakes the loop for NSMs of an object.
+	wakes func(handler.MapFunc) handler.EventHandler
+	wake  chan event.TypedGenericEvent[*nsmv1beta1.NSM]
 	// doubts ask for another look at what the cluster offers.
 	doubts chan struct{}
 
@@ -48,9 +50,9 @@ type platformWatch struct {
 }
 
 // newPlatformWatch starts from what is served now.
-func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Platform) (*platformWatch, error) {
+func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Platform, wakes func(handler.MapFunc) handler.EventHandler) (*platformWatch, error) {
 	w := &platformWatch{
-		cache: mgr.GetCache(), controller: c,
+		cache: mgr.GetCache(), controller: c, wakes: wakes,
 		wake: make(chan event.TypedGenericEvent[*nsmv1beta1.NSM]), doubts: make(chan struct{}, 1),
 	}
 	w.current.Store(&found)
@@ -71,7 +73,7 @@ func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Plat
 // watch a kind, whose definition may go at any moment: nobody waits at the start
 // for a cache of it, which then would never fill and end the process.
 func (w *platformWatch) watch(kind client.Object) error {
-	kinds := source.Kind(w.cache, kind, handler.EnqueueRequestsFromMapFunc(ownerOf))
+	kinds := source.Kind(w.cache, kind, w.wakes(ownerOf))
 	return w.controller.Watch(source.Func(kinds.Start))
 }
 

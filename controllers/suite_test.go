@@ -88,7 +88,7 @@ func serveWebhooks(ctx context.Context) {
 	mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
 		Scheme:  scheme,
 		Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:   controllers.CacheOptions(""),
+		Cache:   controllers.CacheOptions(),
 		WebhookServer: webhook.NewServer(webhook.Options{
 			Host: "127.0.0.1", Port: port, TLSOpts: []func(*tls.Config){issued},
 		}),

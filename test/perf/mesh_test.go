@@ -239,7 +239,7 @@ func (c *cluster) measurePass(b *testing.B) (each time.Duration, allocated uint6
 	b.Helper()
 	mgr, err := ctrl.NewManager(c.config, ctrl.Options{
 		Scheme: c.client.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache: controllers.CacheOptions(""), Client: controllers.ClientOptions(controllers.CacheOptions("")),
+		Cache: controllers.CacheOptions(), Client: controllers.ClientOptions(),
 	})
 	must(b, err)
 	reconciler := &controllers.NSMReconciler{}

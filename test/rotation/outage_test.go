@@ -158,8 +158,8 @@ func startLoop() {
 	mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Cache:      controllers.CacheOptions(""),
-		Client:     controllers.ClientOptions(controllers.CacheOptions("")),
+		Cache:      controllers.CacheOptions(),
+		Client:     controllers.ClientOptions(),
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())

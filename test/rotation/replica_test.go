@@ -63,8 +63,8 @@ func startProcess(url string, terms certs.Terms, setup func(ctrl.Manager) error,
 	all := ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Cache:      controllers.CacheOptions(""),
-		Client:     controllers.ClientOptions(controllers.CacheOptions("")),
+		Cache:      controllers.CacheOptions(),
+		Client:     controllers.ClientOptions(),
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 		WebhookServer: webhook.NewServer(webhook.Options{
 			Host: "127.0.0.1", Port: port, TLSOpts: []func(*tls.Config){issued},
