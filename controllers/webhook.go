@@ -25,7 +25,7 @@ import (
 // The Secret is found by its name alone, so that no other can be read.
 //
 // +kubebuilder:rbac:groups="",resources=secrets,resourceNames=admission-webhook-tls,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingwebhookconfigurations,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingwebhookconfigurations,verbs=get;list;watch;create;patch;delete
 
 // prepareWebhook adds to the input what the admission webhook needs of the
 // cluster: its certificate, the one that it has as long as that will do, and

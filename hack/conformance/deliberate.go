@@ -239,8 +239,32 @@ var deliberate = []conformance.Deviation{
 	},
 	{
 		Path: "ClusterRole.rules[networkservicemesh.io/networkservice*s]", Components: []string{"registry-k8s"},
-		Ours: "create delete get list patch update watch", Theirs: "*",
-		Why: "the verbs that there are, by name: whoever grants a wildcard needs one himself",
+		Ours: "create delete get list update watch", Theirs: "*",
+		Why: "the verbs that it uses, by name: whoever grants a wildcard needs one himself",
+	},
+	{
+		Path: "ClusterRole.rules[configmaps]", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "get watch", Theirs: "get list patch watch",
+		Why: "it writes to a file: whoever patches any ConfigMap takes over the cluster",
+	},
+	{
+		Path: "ClusterRole.rules[nodes]", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "watch", Theirs: "get list watch",
+		Why: "it only watches",
+	},
+	{
+		Path: "ClusterRole.rules[services]", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "watch", Theirs: "get list watch",
+		Why: "it only watches",
+	},
+	{
+		Path: "ClusterRole.rules[namespaces]", Components: []string{"nsmgr"}, From: "v1.1.1", Until: "v1.3.1", Ours: "list", Theirs: "get list watch",
+		Why: "it only lists",
+	},
+	{
+		Path: "ClusterRole.rules[namespaces]", Components: []string{"nsmgr"}, From: "v1.4.0", Ours: absent, Theirs: "get list watch",
+		Why: "it watches Services of all namespaces at once, and needs no namespaces any more",
+	},
+	{
+		Path: "ClusterRole.rules[nodes]", Components: []string{"nsmgr-proxy"}, Ours: "list watch", Theirs: "get list watch",
+		Why: "map-ip lists and watches",
 	},
 
 	// Diagnosis.
@@ -477,8 +501,8 @@ var deliberate = []conformance.Deviation{
 	},
 	{
 		Path: "ClusterRole.rules[admissionregistration.k8s.io/mutatingwebhookconfigurations]", Components: []string{"admission-webhook-k8s"}, Until: "v1.11.2",
-		Ours: "create delete get list patch update watch", Theirs: "*",
-		Why: "the verbs that there are, by name: whoever grants a wildcard needs one himself",
+		Ours: "create delete get", Theirs: "*",
+		Why: "the verbs that it uses, by name: whoever grants a wildcard needs one himself",
 	},
 	{
 		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].ports[443].containerPort", Components: []string{"admission-webhook-k8s"}, Ours: "443", Theirs: absent,

@@ -79,7 +79,7 @@ func nsmgrProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	}
 	serviceType := cmp.Or(spec.ServiceType, corev1.ServiceTypeLoadBalancer)
 	others := append([]Object{p.serviceAccount(), p.service(nsmgrProxyPort, serviceType)}, p.clusterRole(rbacv1.PolicyRule{
-		APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "watch", "list"},
+		APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"list", "watch"}, // map-ip's, main.go
 	})...)
 	return Component{Role: p.role, Workload: p.deployment(template), Others: others}
 }
@@ -181,8 +181,7 @@ func clusterInfo(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	})
 	others := []Object{p.serviceAccount(), p.clusterProperty(spec.ClusterName), p.clusterInfoConfigMap()}
 	others = append(others, p.clusterRole(rbacv1.PolicyRule{
-		APIGroups: []string{ClusterPropertyKind.Group}, Resources: []string{"clusterproperties"},
-		Verbs: []string{"get", "list", "watch"},
+		APIGroups: []string{ClusterPropertyKind.Group}, Resources: []string{"clusterproperties"}, Verbs: []string{"list"},
 	})...)
 	others = append(others, p.namespacedRole(rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{clusterInfoName},

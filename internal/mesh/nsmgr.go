@@ -44,7 +44,7 @@ func nsmgr(in Input) []Component {
 		volumes = append(volumes, corev1.Volume{Name: excludePrefixesVolume, VolumeSource: corev1.VolumeSource{
 			EmptyDir: &corev1.EmptyDirVolumeSource{},
 		}})
-		others = append(others, p.clusterRole(excludePrefixesRules()...)...)
+		others = append(others, p.clusterRole(excludePrefixesRules(facts)...)...)
 	}
 	template := p.podTemplate(spec.ComponentSpec, corev1.PodSpec{
 		AutomountServiceAccountToken: ptr.To(facts.ExcludePrefixes.Exists()),
@@ -54,13 +54,20 @@ func nsmgr(in Input) []Component {
 	return []Component{{Role: p.role, Workload: p.daemonSet(template), Others: others}}
 }
 
-// excludePrefixesRules are what the sidecar reads; nsmgr itself asks the API
-// server nothing.
-func excludePrefixesRules() []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"patch", "get", "list", "watch"}},
-		{APIGroups: []string{""}, Resources: []string{"nodes", "services", "namespaces"}, Verbs: []string{"get", "list", "watch"}},
+// excludePrefixesRules are what the sidecar reads (cmd-exclude-prefixes-k8s,
+// internal/prefixcollector/prefixsource): kubeadm-config and its own input, for
+// which it watches all ConfigMaps of two namespaces without naming them, and the
+// networks of nodes and Services. It writes to a file, so it may write nothing
+// here. nsmgr itself asks the API server nothing.
+func excludePrefixesRules(facts release.Facts) []rbacv1.PolicyRule {
+	rules := []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{"nodes", "services"}, Verbs: []string{"watch"}},
 	}
+	if facts.ExcludePrefixesListsNamespaces {
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list"}})
+	}
+	return rules
 }
 
 func (p part) nsmgrContainer(spec nsmv1beta1.NsmgrSpec, facts release.Facts) corev1.Container {

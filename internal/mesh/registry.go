@@ -46,12 +46,13 @@ func isK8s(spec nsmv1beta1.RegistrySpec) bool {
 	return cmp.Or(spec.Type, nsmv1beta1.RegistryTypeK8s) == nsmv1beta1.RegistryTypeK8s
 }
 
-// registryRules name the verbs of NSM's "*" on its own two kinds.
+// registryRules name those verbs of NSM's "*" on its own two kinds that the
+// registry uses (sdk-k8s, pkg/registry/etcd).
 func registryRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{{
 		APIGroups: []string{"networkservicemesh.io"},
 		Resources: []string{"networkservices", "networkserviceendpoints"},
-		Verbs:     []string{"get", "list", "watch", "create", "update", "patch", "delete"},
+		Verbs:     []string{"get", "list", "watch", "create", "update", "delete"},
 	}}
 }
 

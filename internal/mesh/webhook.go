@@ -139,7 +139,9 @@ func webhookRules(facts release.Facts) []rbacv1.PolicyRule {
 		rules = append(rules, rbacv1.PolicyRule{
 			APIGroups: []string{admissionregistrationv1.GroupName},
 			Resources: []string{"mutatingwebhookconfigurations"},
-			Verbs:     []string{"get", "list", "watch", "create", "update", "patch", "delete"},
+			// What its pods do for themselves (cmd-admission-webhook-k8s,
+			// internal/k8s), under names that nobody knows before.
+			Verbs: []string{"get", "create", "delete"},
 		})
 	}
 	if facts.WebhookReadsNamespaces {

@@ -22,6 +22,10 @@ type Facts struct {
 	RegistryProxy   Container
 	ClusterInfo     Container
 
+	// ExcludePrefixesListsNamespaces: the sidecar watches the Services of one
+	// namespace after the other.
+	ExcludePrefixesListsNamespaces bool
+
 	// The next registry in line, by the kind of registry.
 	RegistryK8sProxyURL    string
 	RegistryMemoryProxyURL string
@@ -129,6 +133,7 @@ var rows = []row{
 	{"v1.1.1", "nsmgr: exclude-prefixes sidecar", func(f *Facts) {
 		f.ExcludePrefixes = Container{EnvPrefix: "NSM_", LogLevel: true, Limits: Resources{CPU: "75m", Memory: "40Mi"}}
 	}},
+	{"v1.1.1", "cmd-exclude-prefixes-k8s, pod_monitor_server.go: lists namespaces", func(f *Facts) { f.ExcludePrefixesListsNamespaces = true }},
 	{"v1.1.1", "nsmgr: resources", func(f *Facts) {
 		f.Nsmgr.Requests = Resources{CPU: "200m", Memory: "100Mi"}
 		f.Nsmgr.Limits = Resources{CPU: "400m", Memory: "200Mi"}
@@ -178,6 +183,7 @@ var rows = []row{
 	{"v1.3.0", "forwarder-vpp: hostPID", func(f *Facts) { f.VPPHostPID = true }},
 	{"v1.3.0", "forwarder-vpp: /var/run/vpp", func(f *Facts) { f.VPPExternalMount = true }},
 	{"v1.3.1", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Limits.CPU = "525m" }},
+	{"v1.4.0", "cmd-exclude-prefixes-k8s, pod_monitor_server.go: watches all Services at once", func(f *Facts) { f.ExcludePrefixesListsNamespaces = false }},
 	{"v1.4.0", "forwarder-ovs: resources", func(f *Facts) { f.OVS.Limits.CPU = "" }},
 	{"v1.6.0", "admission-webhook-k8s: role", func(f *Facts) { f.WebhookReadsNamespaces = true }},
 	{"v1.6.0", "cluster-info: first release (deployments-k8s, pull request 7552); its log level from main.go", func(f *Facts) {

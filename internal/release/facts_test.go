@@ -72,6 +72,8 @@ var edges = []edge{
 	{"v1.1.1", "forwarder-sriov log level", func(f Facts) any { return f.SRIOV.LogLevel }, false, true},
 	{"v1.1.1", "exclude-prefixes", func(f Facts) any { return f.ExcludePrefixes.Exists() }, false, true},
 	{"v1.1.1", "exclude-prefixes limits", func(f Facts) any { return f.ExcludePrefixes.Limits }, Resources{}, Resources{CPU: "75m", Memory: "40Mi"}},
+	{"v1.1.1", "exclude-prefixes and namespaces", func(f Facts) any { return f.ExcludePrefixesListsNamespaces }, false, true},
+	{"v1.4.0", "exclude-prefixes and namespaces no more", func(f Facts) any { return f.ExcludePrefixesListsNamespaces }, true, false},
 	{"v1.1.1", "nsmgr requests", func(f Facts) any { return f.Nsmgr.Requests }, Resources{}, Resources{CPU: "200m", Memory: "100Mi"}},
 	{"v1.1.1", "nsmgr limits", func(f Facts) any { return f.Nsmgr.Limits }, Resources{CPU: "200m", Memory: "60Mi"}, Resources{CPU: "400m", Memory: "200Mi"}},
 	{"v1.1.1", "registry-k8s requests", func(f Facts) any { return f.RegistryK8s.Requests }, Resources{}, Resources{CPU: "100m"}},
