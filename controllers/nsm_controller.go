@@ -237,11 +237,15 @@ func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*obse
 		return &observation{refusal: refusal{reason: "Unreadable", message: problem +
 			"; write that anew in v1beta1, and remove the annotation " + conversion.Annotation + ", which keeps it"}}, nil
 	}
-	if _, err := release.Parse(versionOf(nsm)); err != nil {
+	wanted, err := release.Parse(versionOf(nsm))
+	if err != nil {
 		return &observation{refusal: refusal{
 			reason:  "InvalidVersion",
 			message: fmt.Sprintf("spec.version: %q: %s", nsm.Spec.Version, err),
 		}}, nil
+	}
+	if problem := mesh.Invalid(mesh.Input{NSM: nsm, Release: wanted, Platform: *r.platform.current.Load()}); problem != "" {
+		return &observation{refusal: refusal{reason: "InvalidSpec", message: problem}}, nil
 	}
 	var all nsmv1beta1.NSMList
 	if err := r.client.List(ctx, &all); err != nil {
