@@ -89,7 +89,7 @@ type ImagesSpec struct {
 	// images lie. Default: "networkservicemesh".
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]+([._/-]+[a-z0-9]+)*$')",message="must be the path within the image registry, such as networkservicemesh"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]+((\\\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\\\.|_|__|-+)[a-z0-9]+)*)*$')",message="must be the path within the image registry: names of lower case letters, digits and single dots, dashes or underscores, with slashes between them, such as networkservicemesh"
 	Repository string `json:"repository,omitempty"`
 
 	// pullPolicy of all containers: Always, IfNotPresent or Never.
@@ -113,6 +113,7 @@ type PullSecret struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower case letters, digits, dashes and dots"
 	Name string `json:"name,omitempty"`
 }
 
@@ -163,6 +164,7 @@ type SpireSpec struct {
 	// looks only at one class. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9]([-a-zA-Z0-9_.]*[a-zA-Z0-9])?$')",message="must be the class name of a SPIRE controller manager: letters, digits, dashes, dots and underscores"
 	ClassName string `json:"className,omitempty"`
 }
 
@@ -179,7 +181,7 @@ const (
 )
 
 // RegistrySpec describes the NSM registry.
-// +kubebuilder:validation:XValidation:rule="!has(self.replicas) || self.replicas <= 1 || (has(self.type) ? self.type : 'k8s') == 'k8s'",fieldPath=".replicas",message="is more than 1, and a memory registry keeps its entries in one process: must be 1, or spec.registry.type must be k8s"
+// +kubebuilder:validation:XValidation:rule="!has(self.replicas) || self.replicas <= 1 || (has(self.type) ? self.type : 'k8s') == 'k8s'",fieldPath=".replicas",message="must be 1 with spec.registry.type memory, since such a registry keeps its entries in one process; with type k8s there can be more"
 type RegistrySpec struct {
 	ComponentSpec `json:",inline"`
 
@@ -247,7 +249,7 @@ const (
 )
 
 // FileSource is a configuration file: a key of a ConfigMap, or a file on the node.
-// +kubebuilder:validation:XValidation:rule="has(self.configMap) != has(self.hostPath)",message="give exactly one of configMap and hostPath"
+// +kubebuilder:validation:XValidation:rule="has(self.configMap) != has(self.hostPath)",message="must have exactly one of configMap and hostPath"
 type FileSource struct {
 	// configMap names a ConfigMap in the namespace of the NSM and one of its keys.
 	// +optional
@@ -266,12 +268,14 @@ type ConfigMapKey struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a ConfigMap: lower case letters, digits, dashes and dots"
 	Name string `json:"name,omitempty"`
 
 	// key within the ConfigMap.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a ConfigMap: letters, digits, dashes, dots and underscores, such as sriov.config"
 	Key string `json:"key,omitempty"`
 }
 
@@ -293,22 +297,21 @@ type OVSSpec struct {
 	// bridge is the name of the Open vSwitch bridge. Default: "br-nsm".
 	// +optional
 	// +kubebuilder:validation:MaxLength=15
-	// +kubebuilder:validation:Pattern=`^[^\s/]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s/]+$')",message="must be the name of a bridge, without spaces and slashes, such as br-nsm"
 	Bridge string `json:"bridge,omitempty"`
 }
 
 // ForwarderSpec describes one forwarder, run on every node.
-// +kubebuilder:validation:XValidation:rule="!has(self.vpp) || self.type == 'vpp'",fieldPath=".vpp",messageExpression="'is for a forwarder of type vpp only, and the type of this one is ' + self.type",message="is for a forwarder of type vpp only"
-// +kubebuilder:validation:XValidation:rule="!has(self.ovs) || self.type == 'ovs'",fieldPath=".ovs",messageExpression="'is for a forwarder of type ovs only, and the type of this one is ' + self.type",message="is for a forwarder of type ovs only"
-// +kubebuilder:validation:XValidation:rule="!has(self.deviceSelector) || self.type != 'sriov'",fieldPath=".deviceSelector",message="is for a forwarder of type vpp or ovs only, and the type of this one is sriov"
+// +kubebuilder:validation:XValidation:rule="!has(self.vpp) || self.type == 'vpp'",fieldPath=".vpp",reason="FieldValueForbidden",messageExpression="'is for a forwarder of type vpp only, and the type of this one is ' + self.type",message="is for a forwarder of type vpp only"
+// +kubebuilder:validation:XValidation:rule="!has(self.ovs) || self.type == 'ovs'",fieldPath=".ovs",reason="FieldValueForbidden",messageExpression="'is for a forwarder of type ovs only, and the type of this one is ' + self.type",message="is for a forwarder of type ovs only"
+// +kubebuilder:validation:XValidation:rule="!has(self.deviceSelector) || self.type != 'sriov'",fieldPath=".deviceSelector",reason="FieldValueForbidden",message="is for a forwarder of type vpp or ovs only, and the type of this one is sriov"
 // +kubebuilder:validation:XValidation:rule="!has(self.tunnelIP) || self.tunnelIP != 'Auto' || self.type != 'ovs'",fieldPath=".tunnelIP",message="must be Node: a forwarder of type ovs does not choose an address, and does not start without one"
 type ForwarderSpec struct {
 	ComponentSpec `json:",inline"`
 
-	// name of the forwarder and of its DaemonSet, unique in the mesh. Where it
-	// is absent the operator writes "forwarder-<type>"; server-side apply needs
-	// it given.
-	// +required
+	// name of the forwarder and of its DaemonSet, unique in the mesh. Default:
+	// "forwarder-<type>", written by the operator.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=52
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and dashes, such as forwarder-vpp"
@@ -343,7 +346,7 @@ type ForwarderSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=32
-	// +kubebuilder:validation:items:Pattern=`^[A-Z][A-Z0-9_-]*$`
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[A-Z][A-Z0-9_-]*$')",message="must be the name of a mechanism in capitals, such as VXLAN or WIREGUARD"
 	MechanismPriority []string `json:"mechanismPriority,omitzero"`
 
 	// vpp holds what only a forwarder of type vpp knows.
@@ -393,13 +396,13 @@ type InjectedEnvVar struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[^=,\s]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^=,\\\\s]+$')",message="must be the name of a variable, without spaces, = and commas, such as NSM_LOG_LEVEL"
 	Name string `json:"name,omitempty"`
 
 	// value of the variable. Default: empty.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:Pattern=`^[^=,]*$`
+	// +kubebuilder:validation:XValidation:rule="!self.contains('=') && !self.contains(',')",message="must not contain = or commas: NSM's webhook takes those for the end of the value"
 	Value string `json:"value,omitempty"`
 }
 
@@ -471,7 +474,7 @@ type InterdomainSpec struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=255
-	// +kubebuilder:validation:items:Pattern=`^[a-z0-9._-]+$`
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9._-]+$')",message="must be a SPIFFE trust domain: lower case letters, digits, dots, dashes and underscores, such as nsm.cluster2"
 	FederatesWith []string `json:"federatesWith,omitzero"`
 }
 

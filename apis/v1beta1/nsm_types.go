@@ -18,7 +18,7 @@ type LogLevel string
 
 // NSMSpec describes a Network Service Mesh. Every field is optional: an empty
 // spec is a working mesh of the newest release that the operator knows.
-// +kubebuilder:validation:XValidation:rule="!has(self.forwarders) || self.forwarders.size() > 0",fieldPath=".forwarders",message="is an empty list: must hold at least one forwarder; leave the field out for one of type vpp"
+// +kubebuilder:validation:XValidation:rule="!has(self.forwarders) || self.forwarders.size() > 0",fieldPath=".forwarders",reason="FieldValueRequired",message="must hold at least one forwarder; leave the field out for one of type vpp"
 type NSMSpec struct {
 	// version is the NSM release to run, such as "v1.18.0", from v1.0.0 up.
 	// Default: the newest release that the operator knows, written at creation,
@@ -50,10 +50,11 @@ type NSMSpec struct {
 	Nsmgr *NsmgrSpec `json:"nsmgr,omitempty"`
 
 	// forwarders of the mesh, each run on every node. Default: one of type vpp.
+	// For server-side apply the list is one value: who applies it applies all of it.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.map(f, has(f.name) ? f.name : 'forwarder-' + f.type).all(n, self.exists_one(f, (has(f.name) ? f.name : 'forwarder-' + f.type) == n))",messageExpression="self.map(f, has(f.name) ? f.name : 'forwarder-' + f.type).filter(n, !self.exists_one(f, (has(f.name) ? f.name : 'forwarder-' + f.type) == n))[0] + ' is the name of more than one forwarder: each needs a name of its own'",message="more than one forwarder has the same name: each needs a name of its own"
 	Forwarders []ForwarderSpec `json:"forwarders,omitzero"`
 
 	// admissionWebhook describes the webhook that makes clients of annotated

@@ -8,6 +8,10 @@
 // CustomResourceDefinition, in place. Our own fields keep theirs, for kubectl
 // explain; without the others the definition stays small enough for a plain
 // kubectl apply, whose annotation holds at most 256 KiB.
+//
+// It also removes the anyOf of fields that take an integer or a string:
+// x-kubernetes-int-or-string says the same, and the API server's message for it
+// names both types, where that for anyOf says nothing.
 package main
 
 import (
@@ -58,6 +62,9 @@ func trim(node any, inside bool) {
 	case map[string]any:
 		if _, isText := node["description"].(string); isText && inside {
 			delete(node, "description")
+		}
+		if node["x-kubernetes-int-or-string"] == true {
+			delete(node, "anyOf")
 		}
 		for key, value := range node {
 			if properties, ok := value.(map[string]any); ok && key == "properties" {
