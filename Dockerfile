@@ -10,6 +10,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY main.go ./
 COPY apis/ apis/
+COPY config/crd/ config/crd/
 COPY controllers/ controllers/
 COPY internal/ internal/
 COPY webhooks/ webhooks/

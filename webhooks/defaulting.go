@@ -25,10 +25,10 @@ import (
 // the names of forwarders. It works on JSON: it is called before the API server
 // checks the schema. At creation it refuses a value of the wrong type, of which
 // the API server would say little more than that.
-type defaulter struct{}
+type defaulter struct{ checker }
 
 // Handle implements admission.Handler.
-func (defaulter) Handle(_ context.Context, request admission.Request) admission.Response {
+func (d defaulter) Handle(ctx context.Context, request admission.Request) admission.Response {
 	if request.Operation == admissionv1.Update {
 		return defaultUpdate(request)
 	}
@@ -41,7 +41,7 @@ func (defaulter) Handle(_ context.Context, request admission.Request) admission.
 		return admission.Errored(http.StatusBadRequest, err)
 	}
 	if len(validateCarried(&typed)) > 0 {
-		return refuse(request, &typed)
+		return d.refuse(ctx, request, &typed)
 	}
 	setDefaults(nsm.fields, release.Newest().String())
 	return differing(request, nsm)
@@ -73,13 +73,17 @@ func differing(request admission.Request, nsm document) admission.Response {
 }
 
 // refuse tells all mistakes at once: nobody else gets to see the object.
-func refuse(request admission.Request, nsm *nsmv1beta1.NSM) admission.Response {
-	errs := mistakes(nsm)
-	var warned admission.Warnings
-	if isV1alpha1(request) {
-		warned = inV1alpha1(nsm, errs, nil)
+func (d defaulter) refuse(ctx context.Context, request admission.Request, nsm *nsmv1beta1.NSM) admission.Response {
+	ctx = admission.NewContextWithRequest(ctx, request)
+	found, err := d.check(ctx, nsm)
+	if err != nil {
+		return admission.Errored(http.StatusInternalServerError, err)
 	}
-	status := apierrors.NewInvalid(groupKind, request.Name, errs).Status()
+	var warned admission.Warnings
+	if isV1alpha1(ctx) {
+		warned = inV1alpha1(nsm, found.found, nil)
+	}
+	status := apierrors.NewInvalid(groupKind, request.Name, found.all()).Status()
 	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status, Warnings: warned}}
 }
 

@@ -41,11 +41,12 @@ func Setup(mgr ctrl.Manager, reader client.Reader) error {
 	if err != nil {
 		return err
 	}
+	checker := newChecker()
 	server := mgr.GetWebhookServer()
 	server.Register(ConversionPath, handler)
-	server.Register(defaultingPath, &admission.Webhook{Handler: defaulter{}})
+	server.Register(defaultingPath, &admission.Webhook{Handler: defaulter{checker}})
 	return ctrl.NewWebhookManagedBy(mgr, &nsmv1beta1.NSM{}).
-		WithValidator(&validator{reader: reader}).
+		WithValidator(&validator{checker: checker, reader: reader}).
 		Complete()
 }
 

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,6 +21,7 @@ import (
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/apischema"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
@@ -32,16 +34,17 @@ const interdomainNamespace = "nsm-system"
 // validator refuses what the schema cannot. Nothing of an NSM is immutable, so
 // there is nothing that an update may not change.
 type validator struct {
+	checker
 	reader client.Reader
 }
 
 // ValidateCreate implements admission.Validator.
 func (v *validator) ValidateCreate(ctx context.Context, nsm *nsmv1beta1.NSM) (admission.Warnings, error) {
-	errs, err := v.validate(ctx, nsm)
+	found, err := v.validate(ctx, nsm)
 	if err != nil {
 		return nil, err
 	}
-	return v.answer(ctx, nsm, errs, warnings(nsm))
+	return answer(ctx, nsm, found, warnings(nsm))
 }
 
 // ValidateUpdate implements admission.Validator. An object on its way out may
@@ -51,24 +54,24 @@ func (v *validator) ValidateUpdate(ctx context.Context, before, nsm *nsmv1beta1.
 	if nsm.DeletionTimestamp != nil {
 		return nil, nil
 	}
-	errs, err := v.validate(ctx, nsm)
+	found, err := v.validate(ctx, nsm)
 	if err != nil {
 		return nil, err
 	}
 	warned := warnings(nsm)
-	if len(errs) > 0 {
+	if !found.none() {
 		old, err := v.validate(ctx, before)
 		if err != nil {
 			return nil, err
 		}
 		var known field.ErrorList
-		errs, known = news(errs, old)
+		found, known = found.since(old)
 		for _, err := range known {
 			warned = append(warned, err.Error())
 		}
 	}
 	warned = append(warned, upgradeWarnings(before, nsm)...)
-	return v.answer(ctx, nsm, errs, warned)
+	return answer(ctx, nsm, found, warned)
 }
 
 // ValidateDelete implements admission.Validator; it is not registered for it.
@@ -77,15 +80,15 @@ func (v *validator) ValidateDelete(context.Context, *nsmv1beta1.NSM) (admission.
 }
 
 // answer gives mistakes and warnings the form that the API server passes on.
-func (v *validator) answer(ctx context.Context, nsm *nsmv1beta1.NSM, errs field.ErrorList, warned admission.Warnings) (admission.Warnings, error) {
-	if request, err := admission.RequestFromContext(ctx); err == nil && isV1alpha1(request) {
-		errs = append(errs, validateRoom(nsm)...)
-		warned = inV1alpha1(nsm, errs, warned)
+func answer(ctx context.Context, nsm *nsmv1beta1.NSM, found mistakes, warned admission.Warnings) (admission.Warnings, error) {
+	if isV1alpha1(ctx) {
+		found.found = append(found.found, validateRoom(nsm)...)
+		warned = inV1alpha1(nsm, found.found, warned)
 	}
-	if len(errs) == 0 {
+	if found.none() {
 		return warned, nil
 	}
-	return warned, apierrors.NewInvalid(groupKind, nsm.Name, errs)
+	return warned, apierrors.NewInvalid(groupKind, nsm.Name, found.all())
 }
 
 // inV1alpha1 tells whoever wrote v1alpha1 all in its own words.
@@ -103,9 +106,31 @@ func inV1alpha1(nsm *nsmv1beta1.NSM, errs field.ErrorList, warned admission.Warn
 
 // isV1alpha1 tells whether somebody wrote v1alpha1: the API server converts it
 // before it asks.
-func isV1alpha1(request admission.Request) bool {
-	return request.RequestKind != nil && request.RequestKind.Version == nsmv1alpha1.GroupVersion.Version &&
+func isV1alpha1(ctx context.Context) bool {
+	request, err := admission.RequestFromContext(ctx)
+	return err == nil && request.RequestKind != nil && request.RequestKind.Version == nsmv1alpha1.GroupVersion.Version &&
 		request.Operation != admissionv1.Delete
+}
+
+// mistakes of an NSM.
+type mistakes struct {
+	// carried are those of what conversion carries along, in the words of the
+	// version that was written.
+	carried field.ErrorList
+	// found are all others, in the words of v1beta1.
+	found field.ErrorList
+}
+
+func (m mistakes) none() bool { return len(m.carried)+len(m.found) == 0 }
+
+func (m mistakes) all() field.ErrorList { return slices.Concat(m.carried, m.found) }
+
+// since separates mistakes into those that are new and those that were there.
+func (m mistakes) since(before mistakes) (added mistakes, known field.ErrorList) {
+	var knownToo field.ErrorList
+	added.carried, known = news(m.carried, before.carried)
+	added.found, knownToo = news(m.found, before.found)
+	return added, append(known, knownToo...)
 }
 
 // news separates mistakes into those that are new and those that were there.
@@ -122,22 +147,58 @@ func news(errs, before field.ErrorList) (added, known field.ErrorList) {
 
 // validate finds all mistakes at once. The error is for what could not be
 // checked.
-func (v *validator) validate(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
+func (v *validator) validate(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes, error) {
 	conflict, err := v.validateAlone(ctx, nsm)
 	if err != nil {
-		return nil, apierrors.NewInternalError(err)
+		return mistakes{}, apierrors.NewInternalError(err)
 	}
-	return append(mistakes(nsm), conflict...), nil
+	found, err := v.check(ctx, nsm)
+	if err != nil {
+		return mistakes{}, apierrors.NewInternalError(err)
+	}
+	found.found = append(found.found, conflict...)
+	return found, nil
 }
 
-// mistakes are those that can be seen on the NSM itself.
-func mistakes(nsm *nsmv1beta1.NSM) field.ErrorList {
+// checker finds the mistakes that can be seen on the NSM itself.
+type checker struct {
+	// schema of v1beta1. It takes some megabytes, so it is compiled when somebody
+	// first writes v1alpha1.
+	schema func() (*apischema.Schema, error)
+}
+
+func newChecker() checker {
+	return checker{schema: sync.OnceValues(apischema.New)}
+}
+
+// check finds all mistakes that can be seen on the NSM itself.
+func (c checker) check(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes, error) {
+	bySchema, err := c.checkSchema(ctx, nsm)
+	if err != nil {
+		return mistakes{}, err
+	}
 	spec := field.NewPath("spec")
-	errs := validateCarried(nsm)
-	errs = append(errs, validateVersion(&nsm.Spec, spec)...)
-	errs = append(errs, validateAsSchema(nsm, spec)...)
+	errs := validateVersion(&nsm.Spec, spec)
 	errs = append(errs, validateContainers(&nsm.Spec, spec)...)
-	return append(errs, validateInterdomain(nsm, spec)...)
+	errs = append(errs, validateInterdomain(nsm, spec)...)
+	// One mistake is told once.
+	errs = slices.DeleteFunc(errs, func(err *field.Error) bool {
+		return slices.ContainsFunc(bySchema, func(known *field.Error) bool { return known.Field == err.Field })
+	})
+	return mistakes{carried: validateCarried(nsm), found: append(bySchema, errs...)}, nil
+}
+
+// checkSchema checks what was written in v1alpha1 by the schema of v1beta1, as
+// the API server does for what is written in v1beta1.
+func (c checker) checkSchema(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
+	if !isV1alpha1(ctx) {
+		return nil, nil
+	}
+	schema, err := c.schema()
+	if err != nil {
+		return nil, err
+	}
+	return schema.Check(ctx, nsm)
 }
 
 // validateCarried refuses what conversion carries along without understanding it.

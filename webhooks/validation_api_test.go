@@ -33,9 +33,11 @@ type mistake struct{ what, version, spec, message string }
 // schemaMistakes are those that the schema finds, without any webhook.
 var schemaMistakes = []mistake{
 	{"no forwarders", v1beta1, `{forwarders: []}`,
-		`spec.forwarders: Invalid value: is an empty list: must hold at least one forwarder; leave the field out for one of type vpp`},
+		`spec.forwarders: Required value: must hold at least one forwarder; leave the field out for one of type vpp`},
 	{"two forwarders with one name", v1beta1, `{forwarders: [{name: a, type: vpp}, {name: a, type: ovs}]}`,
-		`spec.forwarders[1]: Duplicate value: {"name":"a"}`},
+		`spec.forwarders: Invalid value: a is the name of more than one forwarder: each needs a name of its own`},
+	{"a forwarder with the name that another one gets", v1beta1, `{forwarders: [{type: vpp}, {name: forwarder-vpp, type: ovs}]}`,
+		`spec.forwarders: Invalid value: forwarder-vpp is the name of more than one forwarder: each needs a name of its own`},
 	{"an unknown forwarder type", v1beta1, `{forwarders: [{name: a, type: dpdk}]}`,
 		`[spec.forwarders[0].type: Unsupported value: "dpdk": supported values: "vpp", "ovs", "sriov", ` + incomplete + `]`},
 	{"a release before the first", v1beta1, `{version: v0.9.0}`,
@@ -47,7 +49,7 @@ var schemaMistakes = []mistake{
 	{"a negative replica count", v1beta1, `{registry: {replicas: -1}}`,
 		`spec.registry.replicas: Invalid value: -1: spec.registry.replicas in body should be greater than or equal to 1`},
 	{"a memory registry with three replicas", v1beta1, `{registry: {type: memory, replicas: 3}}`,
-		`spec.registry.replicas: Invalid value: is more than 1, and a memory registry keeps its entries in one process: must be 1, or spec.registry.type must be k8s`},
+		`spec.registry.replicas: Invalid value: must be 1 with spec.registry.type memory, since such a registry keeps its entries in one process; with type k8s there can be more`},
 	{"an env entry twice", v1beta1, `{nsmgr: {env: [{name: A, value: "1"}, {name: A, value: "2"}]}}`,
 		`spec.nsmgr.env[1]: Duplicate value: {"name":"A"}`},
 	{"a wrong log level", v1beta1, `{logLevel: loud}`,
@@ -59,13 +61,34 @@ var schemaMistakes = []mistake{
 	{"a duration of zero", v1beta1, `{telemetry: {openTelemetry: {exportInterval: 0s}}}`,
 		`spec.telemetry.openTelemetry.exportInterval: Invalid value: "0s": must be a duration longer than zero, such as 10s or 1m30s`},
 	{"a device selector for sriov", v1beta1, `{forwarders: [{name: s, type: sriov, deviceSelector: {hostPath: /a}}]}`,
-		`spec.forwarders[0].deviceSelector: Invalid value: is for a forwarder of type vpp or ovs only, and the type of this one is sriov`},
+		`spec.forwarders[0].deviceSelector: Forbidden: is for a forwarder of type vpp or ovs only, and the type of this one is sriov`},
 	{"VPP's settings for ovs", v1beta1, `{forwarders: [{name: o, type: ovs, vpp: {init: NONE}}]}`,
-		`spec.forwarders[0].vpp: Invalid value: is for a forwarder of type vpp only, and the type of this one is ovs`},
+		`spec.forwarders[0].vpp: Forbidden: is for a forwarder of type vpp only, and the type of this one is ovs`},
 	{"an address that ovs shall choose", v1beta1, `{forwarders: [{name: v, type: vpp, tunnelIP: Auto}, {name: o, type: ovs, tunnelIP: Auto}]}`,
 		`spec.forwarders[1].tunnelIP: Invalid value: must be Node: a forwarder of type ovs does not choose an address, and does not start without one`},
 	{"a file from nowhere", v1beta1, `{forwarders: [{name: s, type: sriov, sriovConfig: {}}]}`,
-		`spec.forwarders[0].sriovConfig: Invalid value: give exactly one of configMap and hostPath`},
+		`spec.forwarders[0].sriovConfig: Invalid value: must have exactly one of configMap and hostPath`},
+	{"a path that goes up", v1beta1, `{images: {repository: a/../b}}`,
+		`spec.images.repository: Invalid value: "a/../b": must be the path within the image registry: names of lower case letters, digits and single dots, dashes or underscores, with slashes between them, such as networkservicemesh`},
+	{"a Secret that cannot be", v1beta1, `{images: {pullSecrets: [{name: "a b"}]}}`,
+		`spec.images.pullSecrets[0].name: Invalid value: "a b": must be the name of a Secret: lower case letters, digits, dashes and dots`},
+	{"a class with a space", v1beta1, `{spire: {className: "a b"}}`,
+		`spec.spire.className: Invalid value: "a b": must be the class name of a SPIRE controller manager: letters, digits, dashes, dots and underscores`},
+	{"a ConfigMap and a key that cannot be", v1beta1, `{forwarders: [{type: sriov, sriovConfig: {configMap: {name: "A", key: "a/b"}}}]}`,
+		`[spec.forwarders[0].sriovConfig.configMap.key: Invalid value: "a/b": must be a key of a ConfigMap: letters, digits, dashes, dots and underscores, such as sriov.config, ` +
+			`spec.forwarders[0].sriovConfig.configMap.name: Invalid value: "A": must be the name of a ConfigMap: lower case letters, digits, dashes and dots]`},
+	{"a mechanism in small letters", v1beta1, `{forwarders: [{type: vpp, mechanismPriority: [vxlan]}]}`,
+		`spec.forwarders[0].mechanismPriority[0]: Invalid value: "vxlan": must be the name of a mechanism in capitals, such as VXLAN or WIREGUARD`},
+	{"a bridge with a slash", v1beta1, `{forwarders: [{type: ovs, ovs: {bridge: "a/b"}}]}`,
+		`spec.forwarders[0].ovs.bridge: Invalid value: "a/b": must be the name of a bridge, without spaces and slashes, such as br-nsm`},
+	{"a client's variable with a space", v1beta1, `{admissionWebhook: {client: {env: [{name: "A B"}]}}}`,
+		`spec.admissionWebhook.client.env[0].name: Invalid value: "A B": must be the name of a variable, without spaces, = and commas, such as NSM_LOG_LEVEL`},
+	{"a client's value with a comma", v1beta1, `{admissionWebhook: {client: {env: [{name: A, value: "1,2"}]}}}`,
+		`spec.admissionWebhook.client.env[0].value: Invalid value: "1,2": must not contain = or commas: NSM's webhook takes those for the end of the value`},
+	{"a trust domain in capitals", v1beta1, `{interdomain: {federatesWith: [NSM]}}`,
+		`spec.interdomain.federatesWith[0]: Invalid value: "NSM": must be a SPIFFE trust domain: lower case letters, digits, dots, dashes and underscores, such as nsm.cluster2`},
+	{"a quantity that is neither a whole number nor text", v1beta1, `{nsmgr: {resources: {limits: {cpu: 1.5}}}}`,
+		`[spec.nsmgr.resources.limits.cpu: Invalid value: "number": spec.nsmgr.resources.limits.cpu in body must be of type integer,string: "number", ` + incomplete + `]`},
 	{"a forwarder's name too long", v1beta1, `{forwarders: [{name: ` + strings.Repeat("a", 53) + `, type: vpp}]}`,
 		`[spec.forwarders[0].name: Too long: may not be more than 52 bytes, ` + incomplete + `]`},
 	{"a forwarder's name with capitals", v1beta1, `{forwarders: [{name: Bad_Name, type: vpp}]}`,
@@ -125,30 +148,39 @@ var _ = Describe("Validation", func() {
 		Entry("v1alpha1: a release that YAML takes for a number, and more", v1alpha1, `{version: 1.18, registry: 5, nsmLogLevel: loud}`, byDefaults+
 			`[spec.registry: Invalid value: 5: must be a string (the image registry's host) or an object (the NSM registry), `+
 			`spec.version: Invalid value: 1.18: must be a string, which YAML needs in quotes where it looks like a number, `+
-			`spec.nsmLogLevel: Invalid value: "loud": must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL]`),
+			`spec.nsmLogLevel: Unsupported value: "loud": supported values: "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]`),
 		Entry("v1alpha1: a replica count in quotes", v1alpha1, `{registry: {type: k8s, replicaCount: "3"}}`, byDefaults+
 			`spec.registry.replicaCount: Invalid value: "3": must be a whole number`),
 		Entry("v1alpha1: an unknown field where no schema looks", v1alpha1, `{registry: {type: k8s, size: 2}}`, byDefaults+
 			`spec.registry.size: Forbidden: v1alpha1 has no such field; an NSM registry has type, replicaCount, image and envVars`),
+		Entry("v1alpha1: an unknown field that v1beta1 has", v1alpha1, `{registry: {tpye: memory, replicas: 2}}`, byDefaults+
+			`[spec.registry.replicas: Forbidden: v1alpha1 has no such field; an NSM registry has type, replicaCount, image and envVars, `+
+			`spec.registry.tpye: Forbidden: v1alpha1 has no such field; an NSM registry has type, replicaCount, image and envVars]`),
 		Entry("v1alpha1: no forwarders", v1alpha1, `{forwarders: []}`, byWebhook+
-			`spec.forwarders: Invalid value: is an empty list: must hold at least one forwarder; leave the field out for one of type vpp`),
+			`spec.forwarders: Required value: must hold at least one forwarder; leave the field out for one of type vpp`),
 		Entry("v1alpha1: the flat shape", v1alpha1, `{tag: v0.9.0, registry: "https://x", organization: "A B", nsmgrImage: "a b/c", forwardingPlaneName: X_Y, forwardingPlaneImage: "b c/d"}`, byWebhook+
-			`[spec.tag: Invalid value: "v0.9.0": must be an NSM release from v1.0.0 up, `+
-			`spec.registry: Invalid value: "https://x": must be the host of an image registry, and its port if it has one, such as ghcr.io, `+
-			`spec.organization: Invalid value: "A B": must be the path within the image registry, such as networkservicemesh, `+
+			`[spec.forwardingPlaneImage: Invalid value: "b c/d": must be an image reference without spaces, such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0, `+
 			`spec.forwardingPlaneName: Invalid value: "X_Y": must be lower case letters, digits and dashes, such as forwarder-vpp, `+
-			`spec.nsmgrImage: Invalid value: "a b/c": must be an image reference such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0: invalid reference format, `+
-			`spec.forwardingPlaneImage: Invalid value: "b c/d": must be an image reference such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0: invalid reference format]`),
+			`spec.registry: Invalid value: "https://x": must be the host of an image registry, and its port if it has one, such as ghcr.io, `+
+			`spec.organization: Invalid value: "A B": must be the path within the image registry: names of lower case letters, digits and single dots, dashes or underscores, with slashes between them, such as networkservicemesh, `+
+			`spec.nsmgrImage: Invalid value: "a b/c": must be an image reference without spaces, such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0, `+
+			`spec.tag: Invalid value: "v0.9.0": must be an NSM release from v1.0.0 up, written in full, such as v1.18.0]`),
 		Entry("v1alpha1: the nested shape", v1alpha1, `{version: v1.8.0, registry: {type: memory, replicaCount: 3, envVars: [{name: A}, {name: A}]}, spireAgentSocket: x, forwarders: [{Name: Bad_Name}, {name: x}, {name: x}]}`, byWebhook+
-			`[spec.spireAgentSocket: Invalid value: "x": must be the URL of a unix socket in a directory, such as unix:///run/spire/sockets/agent.sock, `+
-			`spec.registry.replicaCount: Invalid value: 3: is more than 1, and a memory registry keeps its entries in one process: must be 1, or spec.registry.type must be k8s, `+
+			`[spec.forwarders: Invalid value: x is the name of more than one forwarder: each needs a name of its own, `+
 			`spec.forwarders[0].Name: Invalid value: "Bad_Name": must be lower case letters, digits and dashes, such as forwarder-vpp, `+
-			`spec.forwarders[2].name: Invalid value: "x": is the name of another forwarder of this mesh: each needs a name of its own, `+
-			`spec.registry.envVars[1].name: Invalid value: "A": is given twice: give each variable once]`),
+			`spec.registry.envVars[1]: Duplicate value: {"name":"A"}, `+
+			`spec.registry.replicaCount: Invalid value: must be 1 with spec.registry.type memory, since such a registry keeps its entries in one process; with type k8s there can be more, `+
+			`spec.spireAgentSocket: Invalid value: "x": must be the URL of a unix socket in a directory, such as unix:///run/spire/sockets/agent.sock]`),
 		Entry("v1alpha1: a negative replica count", v1alpha1, `{registry: {type: k8s, replicaCount: -1}}`, byWebhook+
-			`spec.registry.replicaCount: Invalid value: -1: must be a number from 1 to 100`),
+			`spec.registry.replicaCount: Invalid value: -1: should be greater than or equal to 1`),
 		Entry("v1alpha1: an unknown registry", v1alpha1, `{registry: {type: etcd}}`, byWebhook+
-			`spec.registry.type: Invalid value: "etcd": must be one of k8s, memory`),
+			`spec.registry.type: Unsupported value: "etcd": supported values: "k8s", "memory"`),
+		Entry("v1alpha1: a forwarder with the name of another part", v1alpha1, `{forwarders: [{type: vpp, name: nsmgr}]}`, byWebhook+
+			`spec.forwarders[0].name: Invalid value: "nsmgr": is the name of another part of the mesh; choose a name such as forwarder-vpp`),
+		Entry("v1alpha1: a forwarder with the name of everybody's ServiceAccount", v1alpha1, `{forwardingPlaneName: default}`, byWebhook+
+			`spec.forwardingPlaneName: Invalid value: "default": is the name of another part of the mesh; choose a name such as forwarder-vpp`),
+		Entry("v1alpha1: a forwarder's name too long", v1alpha1, `{forwarders: [{type: vpp, name: `+strings.Repeat("a", 53)+`}]}`, byWebhook+
+			`spec.forwarders[0].name: Too long: may not be more than 52 bytes`),
 	)
 
 	DescribeTable("of an NSM's name", func(ctx SpecContext, version string, length int, message string) {
@@ -164,7 +196,7 @@ var _ = Describe("Validation", func() {
 		Entry("v1beta1, too long", v1beta1, 64,
 			`NSM.nsm.networkservicemesh.io "NAME" is invalid: <nil>: Invalid value: metadata.name must be at most 63 characters long: it becomes the value of a label`),
 		Entry("v1alpha1, too long", v1alpha1, 64,
-			`admission webhook "validation.nsm.networkservicemesh.io" denied the request: NSM.nsm.networkservicemesh.io "NAME" is invalid: metadata.name: Invalid value: "NAME": must be at most 63 characters long: it becomes the value of a label`),
+			`admission webhook "validation.nsm.networkservicemesh.io" denied the request: NSM.nsm.networkservicemesh.io "NAME" is invalid: metadata: Invalid value: metadata.name must be at most 63 characters long: it becomes the value of a label`),
 	)
 
 	It("refuses unknown fields where the client asks for it, as kubectl does", func(ctx SpecContext) {
@@ -272,10 +304,10 @@ var _ = Describe("Validation", func() {
 
 			Expect(patch(ctx, v1alpha1, `{"version":"v1.9.0"}`)).To(Succeed())
 			Expect(warned.take()).To(ContainElements(
-				`spec.nsmLogLevel: Invalid value: "loud": must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL`,
+				`spec.nsmLogLevel: Unsupported value: "loud": supported values: "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"`,
 				`spec.registry: Invalid value: 5: must be a string (the image registry's host) or an object (the NSM registry)`))
 			Expect(patch(ctx, v1alpha1, `{"nsmLogLevel":"louder"}`)).To(MatchError(byWebhook +
-				`spec.nsmLogLevel: Invalid value: "louder": must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL`))
+				`spec.nsmLogLevel: Unsupported value: "louder": supported values: "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"`))
 		})
 
 		It("lets an NSM that is being deleted lose its finalizer, whatever its spec", func(ctx SpecContext) {
@@ -328,6 +360,21 @@ var _ = Describe("Defaulting", func() {
 		Expect(spec(in(ctx, v1beta1, nsm(v1beta1, `{}`)))).To(Equal(spec(nsm(v1beta1,
 			`{version: v1.18.0, forwarders: [{type: vpp, name: forwarder-vpp}, {type: ovs, name: forwarder-ovs}]}`))))
 	})
+	DescribeTable("lets the same file be applied again by server-side apply", func(ctx SpecContext, version, spec, more string) {
+		file := nsm(version, spec)
+		apply := func(file *unstructured.Unstructured) *unstructured.Unstructured {
+			Expect(admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(file.DeepCopy()), client.FieldOwner("flux"))).To(Succeed())
+			return in(ctx, v1beta1, file)
+		}
+		first := apply(file)
+		Expect(apply(file).GetResourceVersion()).To(Equal(first.GetResourceVersion()))
+		forwarders, _, err := unstructured.NestedSlice(apply(nsm(version, more)).Object, "spec", "forwarders")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(forwarders).To(ConsistOf(HaveKeyWithValue("name", "forwarder-ovs"), HaveKeyWithValue("name", "forwarder-sriov")))
+	},
+		Entry("in v1beta1", v1beta1, `{forwarders: [{type: vpp}, {type: ovs}]}`, `{forwarders: [{type: ovs}, {type: sriov}]}`),
+		Entry("in v1alpha1", v1alpha1, `{forwarders: [{type: vpp}, {type: ovs}]}`, `{forwarders: [{type: ovs}, {type: sriov}]}`),
+	)
 	DescribeTable("does not move the release of an NSM that exists", func(ctx SpecContext, version string) {
 		object := nsm(v1beta1, `{version: v1.17.0}`)
 		Expect(admin.Create(ctx, object)).To(Succeed())
@@ -348,7 +395,7 @@ var _ = Describe("Defaulting", func() {
 			`{"forwarders":[7]}`:                             `spec.forwarders[0]: Invalid value: "integer"`,
 			`{"forwarders":[{"name":"a"}]}`:                  "spec.forwarders[0].type: Required value",
 			`{"version":1.18}`:                               `spec.version: Invalid value: "number"`,
-			`{"forwarders":[{"type":"vpp"},{"type":"vpp"}]}`: `spec.forwarders[1]: Duplicate value: {"name":"forwarder-vpp"}`,
+			`{"forwarders":[{"type":"vpp"},{"type":"vpp"}]}`: `spec.forwarders: Invalid value: forwarder-vpp is the name of more than one forwarder`,
 		} {
 			Expect(patch(ctx, v1beta1, changed)).To(MatchError(ContainSubstring(message)), changed)
 		}
