@@ -39,6 +39,10 @@ const defaultProgressDeadline = 10 * time.Minute
 // did not come up and which runs the one before.
 const reasonRolledBack = "RolledBack"
 
+// reasonOverdue marks, in the condition Degraded, an NSM that takes longer to come
+// up than it may.
+const reasonOverdue = "ProgressDeadlineExceeded"
+
 // isStaged tells whether the mesh runs another release than it should.
 func isStaged(nsm *nsmv1beta1.NSM) bool {
 	return nsm.Status.Version != "" && nsm.Status.Version != targetOf(nsm)

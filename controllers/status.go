@@ -29,6 +29,10 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
+// reportTimeout is how long the status of a pass that has run out of time may
+// take to be written.
+const reportTimeout = 10 * time.Second
+
 // observation is what a pass of the loop saw.
 type observation struct {
 	release   release.Release
@@ -253,17 +257,34 @@ var concerns = []struct {
 }
 
 // report writes what was seen, or the error, into the status, when it differs.
+// That somebody else wrote at the same moment is not worth a word: the next pass
+// comes at once.
 func (r *NSMReconciler) report(ctx context.Context, nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
+	if apierrors.IsConflict(failure) {
+		return failure
+	}
 	before := nsm.DeepCopy()
 	nsm.Status = statusOf(nsm, seen, failure)
 	if equality.Semantic.DeepEqual(before.Status, nsm.Status) {
 		return failure
 	}
+	ctx, cancel := timeToReport(ctx)
+	defer cancel()
 	if err := r.client.Status().Patch(ctx, nsm, client.MergeFrom(before)); err != nil {
 		return errors.Join(failure, client.IgnoreNotFound(err))
 	}
 	r.tellAvailability(before, nsm)
+	r.tellDegradation(before, nsm)
 	return failure
+}
+
+// timeToReport is a pass' own time, or a little more where that has run out: what
+// took so long has to be told.
+func timeToReport(ctx context.Context) (context.Context, context.CancelFunc) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+	}
+	return ctx, func() {}
 }
 
 // tellAvailability tells, as an event, that a mesh came up or went down.
@@ -278,10 +299,33 @@ func (r *NSMReconciler) tellAvailability(before, after *nsmv1beta1.NSM) {
 	}
 }
 
+// tellDegradation tells, as an event, that something went wrong, or something
+// else did, or that nothing is wrong any more.
+func (r *NSMReconciler) tellDegradation(before, after *nsmv1beta1.NSM) {
+	was := degradation(&before.Status)
+	is := degradation(&after.Status)
+	switch {
+	case is != nil && (was == nil || was.Reason != is.Reason):
+		r.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, "Observe", "%s", limit(is.Message))
+	case is == nil && was != nil:
+		r.recorder.Eventf(after, nil, corev1.EventTypeNormal, "Recovered", "Observe", "%s is over", was.Reason)
+	}
+}
+
+// degradation is what Degraded says is wrong; nil for nothing.
+func degradation(status *nsmv1beta1.NSMStatus) *metav1.Condition {
+	degraded := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionDegraded)
+	if degraded == nil || degraded.Status != metav1.ConditionTrue {
+		return nil
+	}
+	return degraded
+}
+
 // statusOf derives the new status from the old one and what was seen. It is
 // pure but for the transition times of conditions.
 func statusOf(nsm *nsmv1beta1.NSM, seen *observation, failure error) nsmv1beta1.NSMStatus {
 	s := status{NSMStatus: *nsm.Status.DeepCopy(), generation: nsm.Generation}
+	s.begin()
 	switch {
 	case failure != nil:
 		s.setFailed(failureMessage(failure), seen)
@@ -290,6 +334,8 @@ func statusOf(nsm *nsmv1beta1.NSM, seen *observation, failure error) nsmv1beta1.
 	default:
 		s.setSeen(seen)
 	}
+	s.setStalled()
+	s.setReady()
 	return s.NSMStatus
 }
 
@@ -297,6 +343,20 @@ func statusOf(nsm *nsmv1beta1.NSM, seen *observation, failure error) nsmv1beta1.
 type status struct {
 	nsmv1beta1.NSMStatus
 	generation int64
+	// wasProgressing: the mesh was being changed when it was seen last.
+	wasProgressing bool
+	// refused: the NSM is not acted on.
+	refused bool
+}
+
+// begin notes that this generation has been seen, whatever will be said of it.
+func (s *status) begin() {
+	s.wasProgressing = !meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing)
+	if s.ObservedGeneration != s.generation {
+		// Progressing counts from the change of the spec on.
+		meta.RemoveStatusCondition(&s.Conditions, nsmv1beta1.ConditionProgressing)
+	}
+	s.ObservedGeneration = s.generation
 }
 
 func (s *status) set(conditionType string, value bool, reason, message string) {
@@ -323,7 +383,7 @@ func (s *status) setFailed(message string, seen *observation) {
 	} else if !meta.IsStatusConditionTrue(s.Conditions, nsmv1beta1.ConditionAvailable) {
 		s.set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
 	}
-	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses")
+	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses of a minute at most")
 	// That a release was taken back is remembered here and nowhere else.
 	if !isRolledBack(&s.NSMStatus, s.generation) {
 		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
@@ -332,7 +392,7 @@ func (s *status) setFailed(message string, seen *observation) {
 
 // setRefused reports an NSM that is not acted on.
 func (s *status) setRefused(why refusal) {
-	s.ObservedGeneration = s.generation
+	s.refused = true
 	s.set(nsmv1beta1.ConditionAvailable, false, why.reason, why.message)
 	s.set(nsmv1beta1.ConditionProgressing, false, why.reason, "nothing is done until that is mended")
 	s.set(nsmv1beta1.ConditionDegraded, true, why.reason, why.message)
@@ -341,12 +401,6 @@ func (s *status) setRefused(why refusal) {
 // setSeen reports the workloads. A mesh that was all there and whose pods went,
 // as in a node's reboot, is not progressing: nobody changes it.
 func (s *status) setSeen(seen *observation) {
-	wasProgressing := !meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing)
-	if s.ObservedGeneration != s.generation {
-		// Progressing counts from the change of the spec on.
-		meta.RemoveStatusCondition(&s.Conditions, nsmv1beta1.ConditionProgressing)
-	}
-	s.ObservedGeneration = s.generation
 	s.setParts(seen)
 	message := seen.summary()
 	switch {
@@ -354,7 +408,7 @@ func (s *status) setSeen(seen *observation) {
 		s.Version = seen.release.String()
 		s.set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+s.Version+" is ready"+seen.release.Caveat())
 		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
-	case wasProgressing || seen.isChanging():
+	case s.wasProgressing || seen.isChanging():
 		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
 		s.set(nsmv1beta1.ConditionProgressing, true, "RollingOut", "waiting for "+strings.Join(seen.waitingFor(), ", "))
 	default:
@@ -373,7 +427,7 @@ func (s *status) setDegraded(seen *observation) {
 	case seen.rolledBack:
 		// It stays as it was told.
 	case seen.overdue != "":
-		s.set(nsmv1beta1.ConditionDegraded, true, "ProgressDeadlineExceeded", "waiting "+seen.overdue)
+		s.set(nsmv1beta1.ConditionDegraded, true, reasonOverdue, "waiting "+seen.overdue)
 	case seen.refusedPods != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, "PodSecurity", seen.refusedPods)
 	case len(seen.refusedByClients) > 0:
@@ -385,6 +439,41 @@ func (s *status) setDegraded(seen *observation) {
 		s.set(nsmv1beta1.ConditionDegraded, true, "UnknownFields", "nothing acts on "+strings.Join(seen.unknown, ", ")+": remove what is not meant")
 	default:
 		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+	}
+}
+
+// setStalled reports that no waiting helps: nothing is done, or all that could be
+// was, and in vain. What the operator tries again by itself never counts.
+func (s *status) setStalled() {
+	wrong := degradation(&s.NSMStatus)
+	if wrong != nil && (s.refused || wrong.Reason == reasonRolledBack || wrong.Reason == reasonOverdue) {
+		s.set(nsmv1beta1.ConditionStalled, true, wrong.Reason, wrong.Message)
+		return
+	}
+	s.set(nsmv1beta1.ConditionStalled, false, "AsExpected", "the operator goes on by itself")
+}
+
+// setReady reports whether the mesh has come up as this generation describes it.
+// Once it has, that stays so until somebody changes the mesh: pods that are lost,
+// as in a node's reboot, are Available's to tell.
+func (s *status) setReady() {
+	stalled := meta.FindStatusCondition(s.Conditions, nsmv1beta1.ConditionStalled)
+	available := meta.FindStatusCondition(s.Conditions, nsmv1beta1.ConditionAvailable)
+	ready := meta.FindStatusCondition(s.Conditions, nsmv1beta1.ConditionReady)
+	switch {
+	case stalled.Status == metav1.ConditionTrue:
+		s.set(nsmv1beta1.ConditionReady, false, stalled.Reason, stalled.Message)
+	case available.Status == metav1.ConditionTrue && available.ObservedGeneration == s.generation:
+		s.set(nsmv1beta1.ConditionReady, true, "RolledOut", "the mesh has come up as the spec describes it")
+	case available.Status == metav1.ConditionTrue:
+		// The generation before is up, and this one could not be written.
+		wrong := degradation(&s.NSMStatus)
+		s.set(nsmv1beta1.ConditionReady, false, wrong.Reason, wrong.Message)
+	case ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == s.generation &&
+		meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing):
+		// It stays as it is.
+	default:
+		s.set(nsmv1beta1.ConditionReady, false, available.Reason, available.Message)
 	}
 }
 
@@ -414,10 +503,6 @@ func (s *status) setParts(seen *observation) {
 // failureMessage is the text of an error without what moves in it: the lines of
 // a joined error in their order, each once.
 func failureMessage(failure error) string {
-	var status apierrors.APIStatus
-	if errors.As(failure, &status) && apierrors.IsConflict(failure) {
-		return "somebody else wrote at the same moment"
-	}
 	return strings.ReplaceAll(failure.Error(), "\n", "; ")
 }
 

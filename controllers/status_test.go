@@ -12,15 +12,20 @@ import (
 	"sync"
 	"time"
 
+	fluxstatus "github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
+	kptstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
@@ -137,6 +142,64 @@ var _ = Describe("Guarantee 7: Available is never true while any part is not", f
 		Expect(condition(ctx, nsm, available)()).To(Equal("False"))
 	})
 })
+
+var _ = Describe("Tools that wait for a mesh", func() {
+	It("see in both versions that it is new, coming up, there, changed, and going", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.18.0"})
+		Expect(verdictsOn(ctx, nsm)()).To(HaveEach("InProgress"), "nobody has seen it yet")
+		o := startOperator()
+		Eventually(condition(ctx, nsm, available)).Should(Equal("False"))
+		Expect(verdictsOn(ctx, nsm)()).To(HaveEach("InProgress"))
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+		setAllReady(ctx, nsm)
+		Eventually(verdictsOn(ctx, nsm)).Should(HaveEach("Current"))
+
+		By("not after the reboot of a node")
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		Eventually(condition(ctx, nsm, available)).Should(Equal("False"))
+		Expect(verdictsOn(ctx, nsm)()).To(HaveEach("Current"))
+		setDaemonSet(ctx, nsm, "nsmgr", allReady)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+
+		settle(o)
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{LogLevel: "DEBUG", Version: nsm.Spec.Version})
+		Expect(verdictsOn(ctx, nsm)()).To(HaveEach("InProgress"))
+		Eventually(condition(ctx, nsm, progressing)).Should(Equal("True"))
+		setAllReady(ctx, nsm)
+		Eventually(verdictsOn(ctx, nsm)).Should(HaveEach("Current"))
+
+		hold := reread(ctx, nsm)
+		change(ctx, hold, func(nsm *nsmv1beta1.NSM) { nsm.Finalizers = append(nsm.Finalizers, "test.example.com/hold") })
+		Expect(admin.Delete(ctx, hold)).To(Succeed())
+		Expect(verdictsOn(ctx, nsm)()).To(HaveEach("Terminating"))
+	})
+
+	It("see that one is refused", func(ctx SpecContext) {
+		startOperator()
+		nsm := newUncheckedNSM(ctx, nsmv1beta1.NSMSpec{Version: "v99999999999999999999.0.0"})
+		Eventually(verdictsOn(ctx, nsm)).Should(HaveEach("Failed"))
+	})
+})
+
+// verdictsOn returns what both libraries by which tools wait say of an NSM, as
+// each of the versions has it.
+func verdictsOn(ctx context.Context, nsm *nsmv1beta1.NSM) func() []string {
+	return func() []string {
+		GinkgoHelper()
+		var verdicts []string
+		for _, version := range []schema.GroupVersion{nsmv1beta1.GroupVersion, nsmv1alpha1.GroupVersion} {
+			object := &unstructured.Unstructured{}
+			object.SetGroupVersionKind(version.WithKind("NSM"))
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), object)).To(Succeed())
+			flux, err := fluxstatus.Compute(object)
+			Expect(err).NotTo(HaveOccurred())
+			kpt, err := kptstatus.Compute(object)
+			Expect(err).NotTo(HaveOccurred())
+			verdicts = append(verdicts, flux.Status.String(), kpt.Status.String())
+		}
+		return verdicts
+	}
+}
 
 var _ = Describe("An NSM that came past the webhook and cannot be run", func() {
 	var o *operator

@@ -269,7 +269,8 @@ type NSMStatus struct {
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that the status tells about.
+	// observedGeneration is the generation of the spec that the status tells about;
+	// -1 until the operator has seen the object.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
@@ -310,6 +311,7 @@ type NSM struct {
 
 	// status is what the operator saw of the mesh.
 	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
 	Status NSMStatus `json:"status,omitzero"`
 }
 

@@ -92,8 +92,17 @@ type NSMSpec struct {
 }
 
 // Types of the conditions of an NSM. Each is True when all is well, but for
-// Progressing and Degraded.
+// Progressing, Degraded and Stalled.
+//
+// Ready and Stalled are what kstatus goes by, and with it Helm, Flux and kpt. It
+// reads a condition Reconciling, too: there must never be one.
 const (
+	// ConditionReady: the mesh has come up as this generation of the NSM describes
+	// it. Pods that are lost later do not turn it; they turn Available.
+	ConditionReady = "Ready"
+	// ConditionStalled: this generation will not come up, however long one waits:
+	// somebody has to change something first.
+	ConditionStalled = "Stalled"
 	// ConditionAvailable: every part of the mesh is up.
 	ConditionAvailable = "Available"
 	// ConditionProgressing: the operator is changing the mesh, or waits for a
@@ -161,7 +170,8 @@ type ComponentStatus struct {
 
 // NSMStatus is what the operator saw of a mesh.
 type NSMStatus struct {
-	// conditions of the mesh: Available, Progressing, Degraded, and one a concern.
+	// conditions of the mesh: Ready, Available, Progressing, Degraded, Stalled, and
+	// one a concern.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -169,9 +179,9 @@ type NSMStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the generation of the spec that the rest of the
-	// status tells about.
+	// status tells about; -1 until the operator has seen the object.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// version is the NSM release that has been rolled out completely.
@@ -226,8 +236,11 @@ type NSM struct {
 	// +optional
 	Spec NSMSpec `json:"spec,omitzero"`
 
-	// status is what the operator saw of the mesh.
+	// status is what the operator saw of the mesh. The default tells those who wait
+	// for a mesh that the operator has not seen it yet: without a status they take
+	// it as done.
 	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
 	Status NSMStatus `json:"status,omitzero"`
 }
 
