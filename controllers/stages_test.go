@@ -100,6 +100,8 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Eventually(releases(ctx, nsm)).WithTimeout(20 * time.Second).Should(HaveKeyWithValue("nsm-registry", newState))
 		Eventually(releases(ctx, nsm)).WithTimeout(20 * time.Second).Should(HaveKeyWithValue("nsm-registry", oldState))
 		Expect(messageOf(ctx, nsm, degraded)()).To(And(ContainSubstring(newState), ContainSubstring(oldState+" runs again")))
+		Eventually(eventsOf(ctx, nsm)).Should(ContainElement(And(HavePrefix("RolledBack: "), ContainSubstring(oldState+" runs again"))))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionStalled)()).To(Equal("True"))
 		setDeployment(ctx, nsm, "nsm-registry", oneUp)
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 	}

@@ -221,6 +221,7 @@ var _ = Describe("An NSM that came past the webhook and cannot be run", func() {
 		Expect(admin.Delete(ctx, first.DeepCopy())).To(Succeed())
 		expectNothingLeft(ctx, first)
 		Eventually(func() []string { return names(ctx, second) }).Should(ConsistOf(wholeMesh))
+		Eventually(eventsOf(ctx, second)).Should(ContainElements(HavePrefix("Conflict: "), Equal("Recovered: Conflict is over")))
 	})
 
 	It("for its admission webhook, until it does without", func(ctx SpecContext) {
