@@ -8,6 +8,7 @@ package mesh
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -102,10 +103,13 @@ func vppMounts(facts release.Facts) []hostMount {
 }
 
 // Forwarders are the forwarders that a mesh has: those of its spec, or one of
-// type vpp.
+// type vpp. One of a type that the schema does not have is left out.
 func Forwarders(spec *nsmv1beta1.NSMSpec) []nsmv1beta1.ForwarderSpec {
 	if len(spec.Forwarders) > 0 {
-		return spec.Forwarders
+		return slices.DeleteFunc(slices.Clone(spec.Forwarders), func(forwarder nsmv1beta1.ForwarderSpec) bool {
+			_, known := forwarderKinds[forwarder.Type]
+			return !known
+		})
 	}
 	return []nsmv1beta1.ForwarderSpec{{
 		Name: nsmv1beta1.DefaultForwarderName(nsmv1beta1.ForwarderTypeVPP), Type: nsmv1beta1.ForwarderTypeVPP,
