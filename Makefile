@@ -116,7 +116,7 @@ FUZZTIME ?= 5s
 # The minimizer is kept short: it would take all of the time.
 .PHONY: fuzz
 fuzz: ## Fuzz conversion, each target for FUZZTIME.
-	@for target in FuzzV1alpha1 FuzzV1beta1 FuzzReview; do \
+	@for target in FuzzV1alpha1 FuzzV1beta1 FuzzReview FuzzAnnotation; do \
 	  $(GO) test ./webhooks -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; \
 	done
 

@@ -20,17 +20,25 @@ import (
 // of v1beta1 only. So:
 //
 // An object of v1beta1 carries, in the annotation, the v1alpha1 form that it was
-// written in. While nobody has edited it in v1beta1 (a hash tells) that form is
-// given back as it was; else the edits are written into it, each into the field
-// of it that says the same (putSpec).
+// written in. That form is given back as it was while it still says of the object
+// all that v1alpha1 can say; else what has changed is written into it, each
+// change into the field of it that says the same (putSpec).
 //
 // An object of v1alpha1 carries the differences between what it says itself and
 // its v1beta1 form. They are applied again on the way back, but where the object
 // has come to say something else: then it wins.
+//
+// Anybody who may write an object's metadata may write the annotation. So what it
+// holds is never believed, only compared: an original counts where it says what
+// the object says, differences where the object that they lead to is one that
+// the schema allows and that v1alpha1 shows as the one at hand. Whatever comes
+// of a forged annotation could have been written honestly.
+//
+// The status is never carried: each version can say the other's.
 
 // ConvertToV1beta1 makes dst say all that src says.
 func ConvertToV1beta1(_ context.Context, src *v1alpha1Document, dst *v1beta1Document) error {
-	fields, err := toV1beta1(src.fields)
+	fields, err := toV1beta1(src.fields, misfitsOf)
 	dst.fields = fields
 	return err
 }
@@ -42,96 +50,127 @@ func ConvertFromV1beta1(_ context.Context, src *v1beta1Document, dst *v1alpha1Do
 	return err
 }
 
-func toV1beta1(in object) (object, error) {
+func toV1beta1(in object, misfits misfits) (object, error) {
 	out, data := start(in, nsmv1beta1.GroupVersion.String())
-	said := saidOf(specUp(get(in, "spec")), statusUp(get(in, "status")))
-	said = child(object{"": applyDifferences(said, data.V1beta1)}, "")
-	set(out, "spec", get(said, "spec"))
-	set(out, "status", get(said, "status"))
+	written := get(in, "spec")
+	spec := specUpAs(written, data.V1beta1, misfits)
+	set(out, "spec", spec)
+	set(out, "status", statusUp(get(in, "status")))
 
-	original, err := originalOf(in, out)
+	if same(putSpec(nothing, spec), written) {
+		return out, keepData(out, conversion.Data{})
+	}
+	original, err := verbatim(written)
 	if err != nil {
 		return out, err
 	}
-	return out, keepData(out, conversion.Data{V1alpha1: original})
-}
-
-// originalOf is what of the v1alpha1 form of an object does not come back by
-// itself.
-func originalOf(in, out object) (*conversion.Original, error) {
-	var original conversion.Original
-	var err error
-	if spec := get(in, "spec"); !same(putSpec(nothing, get(out, "spec")), spec) {
-		if original.Of, err = hash(get(out, "spec")); err != nil {
-			return nil, err
-		}
-		if original.Spec, err = verbatim(spec); err != nil {
-			return nil, err
-		}
-	}
-	if status := get(in, "status"); !same(statusDown(out), status) {
-		if original.StatusOf, err = statusHash(out); err != nil {
-			return nil, err
-		}
-		if original.Status, err = verbatim(status); err != nil {
-			return nil, err
-		}
-	}
-	if original.Of == "" && original.StatusOf == "" {
-		return nil, nil
-	}
-	return &original, nil
+	return out, keepData(out, conversion.Data{V1alpha1: &conversion.Original{Spec: original}})
 }
 
 func toV1alpha1(in object) (object, error) {
 	out, data := start(in, nsmv1alpha1.GroupVersion.String())
-	original := conversion.Original{}
-	if data.V1alpha1 != nil {
-		original = *data.V1alpha1
-	}
-	spec, err := specDown(in, original)
-	if err != nil {
-		return out, err
-	}
+	spec := specDown(get(in, "spec"), data.V1alpha1)
 	set(out, "spec", spec)
-	status, err := statusDownAs(in, original)
-	if err != nil {
-		return out, err
-	}
-	set(out, "status", status)
-
-	said := saidOf(specUp(spec), statusUp(status))
+	set(out, "status", statusDown(in))
 	return out, keepData(out, conversion.Data{
-		V1beta1: differences(said, saidOf(get(in, "spec"), get(in, "status"))),
+		V1beta1: differences(inSpec(specUp(spec)), inSpec(get(in, "spec"))),
 	})
 }
 
 // specDown gives back the v1alpha1 spec that an object was written in, with the
 // edits made in v1beta1 since.
-func specDown(in object, original conversion.Original) (any, error) {
-	spec := get(in, "spec")
-	if original.Of == "" {
-		return putSpec(nothing, spec), nil
+func specDown(spec any, original *conversion.Original) any {
+	if original == nil || len(original.Spec) == 0 {
+		return putSpec(nothing, spec)
 	}
 	written, ok := read(original.Spec)
 	if !ok {
-		return putSpec(nothing, spec), nil
+		return putSpec(nothing, spec)
 	}
-	now, err := hash(spec)
-	if err != nil || now == original.Of {
-		return written, err
+	if saysAll(written, spec) {
+		return written
 	}
-	return putSpec(written, spec), nil
+	if shown := putSpec(written, spec); saysAll(shown, spec) {
+		return shown
+	}
+	// It would not come back as it is.
+	return putSpec(nothing, spec)
 }
 
-func statusDownAs(in object, original conversion.Original) (any, error) {
-	now, err := statusHash(in)
-	if err == nil && now == original.StatusOf {
-		if written, ok := read(original.Status); ok {
-			return written, nil
+// saysAll tells whether a v1alpha1 spec says of a v1beta1 spec all that v1alpha1
+// has words for, and nothing else.
+func saysAll(written, spec any) bool {
+	return same(wouldSay(written, spec), specUp(written))
+}
+
+// wouldSay is what a v1alpha1 spec would mean after a v1beta1 spec had been
+// written into it. That the images come from elsewhere may be left unsaid: a
+// field added to a nested spec can make it a flat one, which has a word for it.
+func wouldSay(written, spec any) any {
+	shown, _ := putSpec(written, spec).(object)
+	before, _ := written.(object)
+	if text(shown, "registry") != "" && text(before, "registry") == "" {
+		set(shown, "registry", get(before, "registry"))
+	}
+	if shown == nil {
+		return nothing
+	}
+	return specUp(shown)
+}
+
+// specUpAs is what a v1alpha1 spec says, with the differences to the v1beta1
+// spec that it comes from.
+func specUpAs(written any, carried []conversion.Difference, misfits misfits) any {
+	said := specUp(written)
+	if len(carried) == 0 {
+		return said
+	}
+	changed, _ := applyDifferences(inSpec(clone(said)), carried).(object)
+	spec := get(changed, "spec")
+	before, isObject := said.(object)
+	after, becomesObject := spec.(object)
+	switch {
+	case isObject != becomesObject:
+		return said
+	case !isObject && len(misfits(spec)) > 0:
+		return said
+	case !isObject:
+		return spec
+	}
+	return agreed(written, before, after, misfits)
+}
+
+// agreed is a v1beta1 spec without what does not fit the schema, and without what
+// the v1alpha1 spec that is written contradicts, which said is the plain meaning of.
+func agreed(written any, said, spec object, misfits misfits) object {
+	if odd := misfits(spec); len(odd) > 0 {
+		for _, name := range odd {
+			set(spec, name, clone(get(said, name)))
 		}
 	}
-	return statusDown(in), err
+	shown := wouldSay(written, spec)
+	if same(shown, said) {
+		return spec
+	}
+	// What v1alpha1 has words for is as it says. That is all that was wrong, as a rule.
+	changed, isObject := applyDifferences(clone(spec), differences(shown, said)).(object)
+	if isObject && saysAll(written, changed) && len(misfits(changed)) == 0 {
+		return changed
+	}
+	plain, _ := clone(said).(object)
+	for _, name := range wordless {
+		set(plain, name, get(spec, name))
+	}
+	return plain
+}
+
+// wordless are the members of a v1beta1 spec of which v1alpha1 says nothing.
+var wordless = []string{"csiDriver", "interdomain", "telemetry", "openshift", "upgrade"}
+
+func inSpec(spec any) object {
+	wrapped := object{}
+	set(wrapped, "spec", spec)
+	return wrapped
 }
 
 // start copies all of an object but spec and status, and takes the annotation out.
@@ -149,13 +188,6 @@ func start(in object, apiVersion string) (object, conversion.Data) {
 	return out, data
 }
 
-func saidOf(spec, status any) object {
-	said := object{}
-	set(said, "spec", clone(spec))
-	set(said, "status", clone(status))
-	return said
-}
-
 func annotations(of object) object {
 	return child(child(of, "metadata"), "annotations")
 }
@@ -171,7 +203,7 @@ func removeAnnotation(from object) {
 // for it. An annotation that somebody else wrote, and that says nothing, stays
 // where nothing has to be written.
 func keepData(into object, data conversion.Data) error {
-	if data.V1alpha1 == nil && len(data.V1beta1) == 0 {
+	if data.IsEmpty() {
 		return nil
 	}
 	metadata, ok := into["metadata"].(object)

@@ -225,13 +225,13 @@ type wantedForwarders struct {
 func (w *wantedForwarders) names() []string {
 	var names []string
 	for _, forwarder := range w.all {
-		names = append(names, text(forwarder, "name"))
+		names = append(names, forwarderName(forwarder))
 	}
 	return names
 }
 
 func (w *wantedForwarders) find(name string) int {
-	return slices.IndexFunc(w.all, func(forwarder object) bool { return text(forwarder, "name") == name })
+	return slices.IndexFunc(w.all, func(forwarder object) bool { return forwarderName(forwarder) == name })
 }
 
 // take gives the first one of a name its place; nil where there is none. Two of
@@ -270,7 +270,7 @@ func putPlane(out object, wanted *wantedForwarders) {
 	}
 	putText(out, "forwardingPlaneImage", text(changed, "image"))
 	putText(out, "forwardingPlaneName", text(changed, "name"))
-	wanted.take(text(wanted.all[i], "name"))
+	wanted.all = slices.Delete(wanted.all, i, i+1)
 }
 
 func putForwarderList(out object, key string, wanted *wantedForwarders) {
@@ -343,9 +343,9 @@ func changeForwarder(spec, forwarder, wanted object) object {
 		putForwarderImage(spec, out, text(wanted, "image"))
 	}
 	putEnv(out, wanted)
-	if forwarderName(out) != text(wanted, "name") {
+	if name := forwarderName(wanted); forwarderName(out) != name {
 		// The name was the type's.
-		out["name"] = text(wanted, "name")
+		out["name"] = name
 	}
 	return out
 }

@@ -82,7 +82,11 @@ func FuzzV1alpha1(f *testing.F) {
 		if toJSON(t, in) != before {
 			t.Fatal("the source has been changed")
 		}
-		expectRoundTrip(t, in, down(t, parse(t, toJSON(t, &hub))), v1alpha1Version)
+		converted := parse(t, toJSON(t, &hub))
+		if carried(converted) == conversion.TooLarge {
+			return
+		}
+		expectRoundTrip(t, withStatusOf(in, converted), down(t, converted), v1alpha1Version)
 	})
 }
 
@@ -93,6 +97,7 @@ func FuzzV1beta1(f *testing.F) {
 		if !ok || carried(in) == conversion.TooLarge {
 			return
 		}
+		in = stored(in)
 		before := toJSON(t, in)
 		var spoke v1alpha1Document
 		if err := ConvertFromV1beta1(context.Background(), &v1beta1Document{document{fields: in}}, &spoke); err != nil {
@@ -101,7 +106,11 @@ func FuzzV1beta1(f *testing.F) {
 		if toJSON(t, in) != before {
 			t.Fatal("the source has been changed")
 		}
-		expectRoundTrip(t, in, up(t, parse(t, toJSON(t, &spoke))), v1beta1Version)
+		converted := parse(t, toJSON(t, &spoke))
+		if carried(converted) == conversion.TooLarge {
+			return
+		}
+		expectRoundTrip(t, in, up(t, converted), v1beta1Version)
 	})
 }
 

@@ -30,8 +30,9 @@ func TestMutatedObjectsRoundTrip(t *testing.T) {
 		in["apiVersion"] = v1alpha1Version
 		hub := up(t, in)
 		expectReadable(t, hub)
-		expectRoundTrip(t, in, down(t, hub), v1alpha1Version)
+		expectRoundTrip(t, withStatusOf(in, hub), down(t, hub), v1alpha1Version)
 
+		in = stored(in)
 		in["apiVersion"] = v1beta1Version
 		expectRoundTrip(t, in, up(t, down(t, in)), v1beta1Version)
 	}

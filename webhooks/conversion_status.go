@@ -15,7 +15,9 @@ import (
 )
 
 // The status of v1alpha1 is that of v1beta1 and the phase that v1alpha1 always
-// had, which sums it up.
+// had, which sums it up. So each follows from the other, and nothing of it is
+// carried: an annotation could then write a status that only the operator may
+// write. What else an older operator left in a status is gone.
 
 const phase = "phase"
 
@@ -32,31 +34,24 @@ func statusUp(status any) any {
 	for name := range typed.Unreadable {
 		delete(rest, name)
 	}
-	if len(rest) == 0 {
+	if len(rest) == 0 && len(fields) > 0 {
 		return nothing
 	}
 	return rest
 }
 
 func statusDown(in object) any {
-	status, _ := clone(get(in, "status")).(object)
-	if len(status) == 0 && !isDeleting(in) {
+	status, isObject := clone(get(in, "status")).(object)
+	switch {
+	case isObject && len(status) == 0:
+		return status
+	case !isObject && !isDeleting(in):
 		return nothing
-	}
-	if status == nil {
+	case !isObject:
 		status = object{}
 	}
 	status[phase] = string(phaseOf(in))
 	return status
-}
-
-// statusHash tells whether a status, and so the phase, has changed.
-func statusHash(of object) (string, error) {
-	sum, err := hash(get(of, "status"))
-	if isDeleting(of) {
-		sum += "-deleting"
-	}
-	return sum, err
 }
 
 func isDeleting(nsm object) bool {

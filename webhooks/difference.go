@@ -20,6 +20,10 @@ const (
 	intoName = "#"
 )
 
+// maxNamed is the length up to which lists are compared element by element.
+// Those in the schema hold at most 128.
+const maxNamed = 256
+
 // differences lists the places in which two JSON values differ, so that applied
 // to the first they give the second. Each holds what was there, so that applied
 // to a third value they change only what has not changed there.
@@ -30,6 +34,9 @@ func differences(was, is any) []conversion.Difference {
 func appendDifferences(all []conversion.Difference, path []string, was, is any) []conversion.Difference {
 	if same(was, is) {
 		return all
+	}
+	if len(path) == conversion.MaxPath {
+		return append(all, leaf(path, was, is))
 	}
 	wasObject, wasIsObject := asObject(was)
 	isObject, isIsObject := asObject(is)
@@ -140,6 +147,9 @@ func applyAt(value any, path []string, difference conversion.Difference) any {
 		return applyInObject(value, key, path[1:], difference)
 	}
 	list, _ := value.([]any)
+	if len(list) > maxNamed {
+		return value
+	}
 	name := strings.TrimPrefix(path[0], intoName)
 	i := slices.IndexFunc(list, func(item any) bool {
 		element, _ := item.(object)

@@ -8,8 +8,6 @@ package webhooks
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -152,8 +150,11 @@ func same(one, other any) bool {
 }
 
 // names lists the names of the elements of a list; ok where each has one, and
-// each another.
+// each another, and there are not too many.
 func names(list []any) ([]string, bool) {
+	if len(list) > maxNamed {
+		return nil, false
+	}
 	found := make([]string, 0, len(list))
 	for _, item := range list {
 		element, _ := item.(object)
@@ -164,19 +165,6 @@ func names(list []any) ([]string, bool) {
 		found = append(found, name)
 	}
 	return found, true
-}
-
-// hash of a value: equal values have equal hashes.
-func hash(value any) (string, error) {
-	if value == nothing {
-		return "absent", nil
-	}
-	data, err := json.Marshal(value)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:8]), nil
 }
 
 // without is an object without some of its members.

@@ -14,7 +14,9 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -37,9 +39,31 @@ const (
 	TooLarge = "too large"
 
 	compressed = "gzip:"
-	// maxUnpacked bounds what a compressed annotation, which anybody can write,
-	// may grow to.
-	maxUnpacked = 16 << 20
+	// padding stands behind compressed data that would grow by more than maxRatio.
+	padding = "."
+)
+
+// The annotation can be written by whoever may write the object's metadata, and
+// is read whenever the object is: by conversion for every reader, and by the
+// operator in every pass. So reading it must cost no more than an object of its
+// size may. What is beyond these limits is not read, and not written.
+const (
+	// MaxUnpacked is the size in bytes of the JSON. An object that says as much in
+	// the other version comes close to what etcd takes, 1.5 MiB.
+	MaxUnpacked = 1 << 20
+	// maxRatio is how much longer than the annotation its JSON may be.
+	maxRatio = 8
+	// maxDepth is how deep objects and lists may lie in each other. The deepest
+	// place in the schema, in an affinity, is at 15.
+	maxDepth = 100
+	// maxValues is the number of values and keys in the JSON, which is what makes
+	// it large in memory.
+	maxValues = 1 << 16
+	// maxDifferences is their number. An object with every map and list of
+	// v1beta1 as full as the schema allows has some 4,000.
+	maxDifferences = 1 << 13
+	// MaxPath is the number of steps in the path of a difference.
+	MaxPath = 16
 )
 
 // Data is the content of the annotation.
@@ -52,15 +76,8 @@ type Data struct {
 
 // Original is an object as it was written in the other version.
 type Original struct {
-	// Spec as it was written, verbatim; nothing where there was no spec.
+	// Spec as it was written, verbatim.
 	Spec json.RawMessage `json:"spec,omitempty"`
-	// Of is the hash of the spec, in this version, that says the same. With any
-	// other hash the object has been edited in this version since. Without a
-	// hash, Spec says nothing.
-	Of string `json:"of,omitempty"`
-	// Status and StatusOf are the same for the status.
-	Status   json.RawMessage `json:"status,omitempty"`
-	StatusOf string          `json:"statusOf,omitempty"`
 }
 
 // Difference is one place in which two documents differ. A side without an
@@ -77,32 +94,51 @@ type Difference struct {
 	IsOrder  []string `json:"isOrder,omitempty"`
 }
 
-// Decode reads the value of the annotation. What cannot be read says nothing.
+// IsEmpty tells whether there is nothing to keep.
+func (d Data) IsEmpty() bool {
+	return (d.V1alpha1 == nil || len(d.V1alpha1.Spec) == 0) && len(d.V1beta1) == 0
+}
+
+// Decode reads the value of the annotation. What cannot be read, or is beyond
+// what an honest object needs, says nothing.
 func Decode(value string) (Data, bool) {
-	text := []byte(value)
-	if packed, ok := strings.CutPrefix(value, compressed); ok {
-		var err error
-		if text, err = unpack(packed); err != nil {
-			return Data{}, false
-		}
+	text, err := textOf(value)
+	if err != nil || !isModest(text) {
+		return Data{}, false
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	// Numbers stay as they were written.
 	decoder.UseNumber()
 	var data Data
-	if err := decoder.Decode(&data); err != nil {
+	if err := decoder.Decode(&data); err != nil || !data.isModest() {
 		return Data{}, false
 	}
-	return data, data.V1alpha1 != nil || len(data.V1beta1) > 0
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Data{}, false
+	}
+	return data, !data.IsEmpty()
 }
 
-// Encode writes the value of the annotation. The same data always gives the
-// same value.
+// Encode writes the value of the annotation. The same data always gives the same
+// value. Data that Decode would not read gives TooLarge.
 func (d Data) Encode() (string, error) {
 	text, err := json.Marshal(d)
-	if err != nil || len(text) <= MaxPlain {
-		return string(text), err
+	switch {
+	case err != nil:
+		return "", err
+	case len(text) > MaxUnpacked || !d.isModest() || !isModest(text):
+		return TooLarge, nil
+	case len(text) <= MaxPlain:
+		return string(text), nil
 	}
+	value, err := pack(text)
+	if missing := len(text) - maxRatio*len(value); missing > 0 {
+		value += strings.Repeat(padding, missing/maxRatio+1)
+	}
+	return value, err
+}
+
+func pack(text []byte) (string, error) {
 	var packed bytes.Buffer
 	writer, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
@@ -117,10 +153,58 @@ func (d Data) Encode() (string, error) {
 	return compressed + base64.StdEncoding.EncodeToString(packed.Bytes()), nil
 }
 
-func unpack(packed string) ([]byte, error) {
+var errTooLarge = errors.New("is larger than any that conversion writes")
+
+// textOf is the JSON in a value of the annotation.
+func textOf(value string) ([]byte, error) {
+	if len(value) > MaxTotal {
+		return nil, errTooLarge
+	}
+	packed, ok := strings.CutPrefix(value, compressed)
+	if !ok {
+		return []byte(value), nil
+	}
+	packed = strings.TrimRight(packed, padding)
 	reader, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(packed)))
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(reader, maxUnpacked))
+	most := min(MaxUnpacked, maxRatio*len(value))
+	text, err := io.ReadAll(io.LimitReader(reader, int64(most)+1))
+	if len(text) > most {
+		return nil, errTooLarge
+	}
+	return text, err
+}
+
+func (d Data) isModest() bool {
+	return len(d.V1beta1) <= maxDifferences && !slices.ContainsFunc(d.V1beta1, func(difference Difference) bool {
+		return len(difference.Path) > MaxPath
+	})
+}
+
+// isModest tells, before JSON is decoded, that it is neither too deep nor too
+// large in memory.
+func isModest(text []byte) bool {
+	depth, values, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			values++
+		case c == '}' || c == ']':
+			depth--
+		case c == ',' || c == ':':
+			values++
+		}
+		if depth > maxDepth || values > maxValues {
+			return false
+		}
+	}
+	return true
 }

@@ -67,7 +67,7 @@ func Problems(nsm *nsmv1beta1.NSM) []Problem {
 // carries it.
 func OriginalSpec(nsm *nsmv1beta1.NSM) (json.RawMessage, bool) {
 	data, ok := Decode(nsm.Annotations[Annotation])
-	if !ok || data.V1alpha1 == nil || data.V1alpha1.Of == "" {
+	if !ok || data.V1alpha1 == nil || len(data.V1alpha1.Spec) == 0 {
 		return nil, false
 	}
 	return data.V1alpha1.Spec, true
