@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
@@ -172,5 +173,31 @@ func TestHonestSizes(t *testing.T) {
 	data := conversion.Data{V1alpha1: &conversion.Original{Spec: json.RawMessage(`"` + strings.Repeat("x", conversion.MaxUnpacked) + `"`)}}
 	if text, err := data.Encode(); err != nil || text != conversion.TooLarge {
 		t.Errorf("%v %.20s", err, text)
+	}
+}
+
+// TestWhatIsToldFitsIntoACondition: however much is wrong.
+func TestWhatIsToldFitsIntoACondition(t *testing.T) {
+	var variables, fields []string
+	for i := range 5000 {
+		variables = append(variables, `{"name":7}`)
+		fields = append(fields, fmt.Sprintf(`"%s-%d":1`, strings.Repeat("long", 100), i))
+	}
+	for _, original := range []string{
+		`{"nsmgr":{"envVars":[` + strings.Join(variables, ",") + `]}}`,
+		`{"registry":{"type":"k8s",` + strings.Join(fields[:500], ",") + `}}`,
+		`{` + strings.Join(fields[:500], ",") + `}`,
+	} {
+		data := conversion.Data{V1alpha1: &conversion.Original{Spec: json.RawMessage(original)}}
+		value, err := data.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		nsm := &nsmv1beta1.NSM{}
+		nsm.Annotations = map[string]string{conversion.Annotation: value}
+		unreadable, unknown := conversion.Unreadable(nsm), strings.Join(conversion.Unknown(nsm), ", ")
+		if unreadable+unknown == "" || len(unreadable)+len(unknown) > 10<<10 {
+			t.Errorf("%d and %d bytes about %.60s", len(unreadable), len(unknown), original)
+		}
 	}
 }

@@ -8,6 +8,7 @@ package conversion
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/lru"
 	kjson "sigs.k8s.io/json"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
@@ -46,7 +48,8 @@ func Unreadable(nsm *nsmv1beta1.NSM) string {
 	return strings.Join(sentences, "; ")
 }
 
-// Problems are the values of an NSM that nobody can understand, in either version.
+// Problems are the values of an NSM that nobody can understand, in either
+// version; the first few of them, where there are many.
 func Problems(nsm *nsmv1beta1.NSM) []Problem {
 	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(nsm.Spec.Unreadable)) {
@@ -57,10 +60,39 @@ func Problems(nsm *nsmv1beta1.NSM) []Problem {
 		}
 		problems = append(problems, problemsOf(fieldsOf(reflect.TypeFor[nsmv1beta1.NSMSpec]())[name], "spec."+name, value)...)
 	}
-	if original, ok := OriginalSpec(nsm); ok && len(original) > 0 {
-		problems = append(problems, problemsOf(reflect.TypeFor[nsmv1alpha1.NSMSpec](), "spec", original)...)
+	problems = append(problems, findingsOf(nsm).problems...)
+	return problems[:min(len(problems), mostTold)]
+}
+
+// mostTold is how much is told at once: it has to fit into a condition.
+const mostTold = 10
+
+// findings are what there is to tell about the v1alpha1 form that an NSM carries.
+type findings struct {
+	problems []Problem
+	unknown  []string
+}
+
+// known holds the findings about annotations that have been looked at, by their
+// hashes: the operator asks in every pass.
+var known = lru.New(1024)
+
+func findingsOf(nsm *nsmv1beta1.NSM) findings {
+	value, ok := nsm.Annotations[Annotation]
+	if !ok {
+		return findings{}
 	}
-	return problems
+	hash := sha256.Sum256([]byte(value))
+	if found, ok := known.Get(hash); ok {
+		return found.(findings) //nolint:forcetypeassert // nothing else is put into it
+	}
+	var found findings
+	if original, ok := OriginalSpec(nsm); ok {
+		found.problems = problemsOf(reflect.TypeFor[nsmv1alpha1.NSMSpec](), "spec", original)
+		found.unknown = unknownOf(original)
+	}
+	known.Add(hash, found)
+	return found
 }
 
 // OriginalSpec is the spec that an NSM was written in through v1alpha1, where it
@@ -74,12 +106,11 @@ func OriginalSpec(nsm *nsmv1beta1.NSM) (json.RawMessage, bool) {
 }
 
 // Unknown lists the fields that an NSM was given in v1alpha1 and that v1alpha1
-// does not have: "spec.registry.size". They are carried along and have no effect.
-func Unknown(nsm *nsmv1beta1.NSM) []string {
-	original, ok := OriginalSpec(nsm)
-	if !ok || len(original) == 0 {
-		return nil
-	}
+// does not have: "spec.registry.size". They are carried along and have no
+// effect. Where there are many, it lists the first few.
+func Unknown(nsm *nsmv1beta1.NSM) []string { return findingsOf(nsm).unknown }
+
+func unknownOf(original json.RawMessage) []string {
 	var spec nsmv1alpha1.NSMSpec
 	unknown, err := kjson.UnmarshalStrict(original, &spec)
 	if err != nil {
@@ -93,6 +124,10 @@ func Unknown(nsm *nsmv1beta1.NSM) []string {
 	}
 	if spec.Registry != nil {
 		fields = append(fields, unknownOfRegistry(original)...)
+	}
+	fields = fields[:min(len(fields), mostTold)]
+	for i := range fields {
+		fields[i] = cut(fields[i])
 	}
 	return fields
 }
@@ -146,17 +181,20 @@ func problemsOf(goType reflect.Type, path string, value json.RawMessage) []Probl
 		}
 	case goType.Kind() == reflect.Slice && json.Unmarshal(value, &elements) == nil:
 		for i := range elements {
+			if len(found) >= mostTold {
+				break
+			}
 			found = append(found, problemsOf(goType.Elem(), fmt.Sprintf("%s[%d]", path, i), elements[i])...)
 		}
 	}
 	if len(found) == 0 {
 		return []Problem{problem(path, value, wanted(goType))}
 	}
-	return found
+	return found[:min(len(found), mostTold)]
 }
 
 func problem(path string, value json.RawMessage, wanted string) Problem {
-	return Problem{Path: path, Value: shorten(value), Detail: "must be " + wanted}
+	return Problem{Path: cut(path), Value: shorten(value), Detail: "must be " + wanted}
 }
 
 // selfReading says what those types are read from that read themselves.
@@ -186,15 +224,24 @@ func wanted(goType reflect.Type) string {
 
 // shorten keeps a value within what fits into a sentence.
 func shorten(value json.RawMessage) json.RawMessage {
-	const most = 64
 	var compact bytes.Buffer
 	if json.Compact(&compact, value) == nil {
 		value = compact.Bytes()
 	}
+	const most = 64
 	if len(value) > most {
 		return json.RawMessage(strings.ToValidUTF8(string(value[:most]), "") + "…")
 	}
 	return value
+}
+
+// cut keeps a path within what fits into a sentence.
+func cut(path string) string {
+	const most = 256
+	if len(path) > most {
+		return strings.ToValidUTF8(path[:most], "") + "…"
+	}
+	return path
 }
 
 // fieldsOf lists the fields of a struct by their JSON names.
