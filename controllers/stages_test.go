@@ -25,6 +25,7 @@ import (
 // How a workload stands, and the releases that it goes from and to.
 var (
 	oneUp    = pods{current: 1, updated: 1, ready: 1}
+	twoUp    = pods{current: 2, updated: 2, ready: 2}
 	threeUp  = pods{desired: 3, current: 3, updated: 3, ready: 3}
 	oneDown  = pods{desired: 3, current: 3, updated: 1, ready: 2}
 	oldState = "v1.17.0"

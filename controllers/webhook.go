@@ -25,6 +25,7 @@ import (
 // The Secret is found by its name alone, so that no other can be read.
 //
 // +kubebuilder:rbac:groups="",resources=secrets,resourceNames=admission-webhook-tls,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingwebhookconfigurations,verbs=get;list;watch;create;patch;delete
 
 // prepareWebhook adds to the input what the admission webhook needs of the

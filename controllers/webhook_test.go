@@ -78,7 +78,7 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 
 		By("another certificate")
 		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.AdmissionWebhook.NodeSelector = nil })
-		setDeployment(ctx, nsm, mesh.WebhookName, oneUp)
+		setDeployment(ctx, nsm, mesh.WebhookName, twoUp)
 		settle(o)
 		before := configurationOf(ctx, nsm).Webhooks[0].ClientConfig.CABundle
 		expireCertificate(ctx, nsm)
@@ -94,9 +94,9 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 		Expect(admin.Delete(ctx, configurationOf(ctx, nsm))).To(Succeed())
 		Eventually(messageOf(ctx, nsm, webhookReady)).Should(HaveSuffix(withoutSidecars))
 		Expect(messageOf(ctx, nsm, available)()).To(HaveSuffix(withoutSidecars))
-		setDeployment(ctx, nsm, mesh.WebhookName, oneUp)
+		setDeployment(ctx, nsm, mesh.WebhookName, twoUp)
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
-		Expect(configurationOf(ctx, nsm).Webhooks).To(HaveLen(1))
+		Expect(configurationOf(ctx, nsm).Webhooks).To(HaveLen(2))
 	})
 
 	It("goes with the webhook", func(ctx SpecContext) {
@@ -218,11 +218,11 @@ var _ = Describe("What pods of an admission webhook before v1.12.0 have register
 		By("also where the operator has been away")
 		o.stop()
 		Expect(admin.Delete(ctx, get(ctx, nsm, webhookPod, &corev1.Pod{}), client.GracePeriodSeconds(0))).To(Succeed())
-		setDeployment(ctx, nsm, mesh.WebhookName, oneUp)
+		setDeployment(ctx, nsm, mesh.WebhookName, twoUp)
 		o = startOperator()
 		Eventually(isRegistered(ctx, webhookPod)).Should(BeFalse())
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
-		Expect(configurationOf(ctx, nsm).Webhooks).To(HaveLen(1))
+		Expect(configurationOf(ctx, nsm).Webhooks).To(HaveLen(2))
 		settle(o)
 		reconcileOften(ctx, o, nsm)
 	})

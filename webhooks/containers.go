@@ -91,16 +91,19 @@ func containers(spec *nsmv1beta1.NSMSpec, path *field.Path) []containerAt {
 		forwarder := &spec.Forwarders[i]
 		published := map[nsmv1beta1.ForwarderType]release.Container{
 			nsmv1beta1.ForwarderTypeVPP:   facts.VPP,
-			nsmv1beta1.ForwarderTypeOVS:   facts.OVS,
+			nsmv1beta1.ForwarderTypeOVS:   mesh.Defaults("cmd-forwarder-ovs", facts.OVS),
 			nsmv1beta1.ForwarderTypeSRIOV: facts.SRIOV,
 		}[forwarder.Type]
 		add(path.Child("forwarders").Index(i), &forwarder.ContainerSpec, published)
 	}
 	if spec.AdmissionWebhook != nil {
-		add(path.Child("admissionWebhook"), &spec.AdmissionWebhook.ContainerSpec, release.Container{})
+		add(path.Child("admissionWebhook"), &spec.AdmissionWebhook.ContainerSpec, mesh.Defaults("cmd-admission-webhook-k8s", facts.Webhook))
 	}
 	if spec.CSIDriver != nil {
-		add(path.Child("csiDriver"), &spec.CSIDriver.ContainerSpec, release.Container{})
+		add(path.Child("csiDriver"), &spec.CSIDriver.ContainerSpec, mesh.Defaults("cmd-csi-driver", release.Container{}))
+		if spec.CSIDriver.Registrar != nil {
+			add(path.Child("csiDriver", "registrar"), spec.CSIDriver.Registrar, mesh.Defaults("csi-node-driver-registrar", release.Container{}))
+		}
 	}
 	if spec.Interdomain != nil {
 		all = append(all, interdomainContainers(spec.Interdomain, path.Child("interdomain"))...)

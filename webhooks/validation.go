@@ -284,6 +284,7 @@ func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
 		return nil
 	}
 	warned := append(ineffective(&nsm.Spec, wanted), misplaced(nsm.Spec.Forwarders)...)
+	warned = append(warned, overridden(&nsm.Spec)...)
 	if !wanted.IsKnown() {
 		warned = append(warned, fmt.Sprintf(
 			"spec.version: %s is no release that this operator knows (the newest is %s); it is run like the last one before it",
@@ -321,6 +322,8 @@ func ineffective(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.War
 			warned = append(warned, fmt.Sprintf("%s: has no effect with NSM %s: it is from %s on", path, wanted, from))
 		}
 	}
+	webhook := ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})
+	warn(ptr.Deref(webhook.Replicas, 1) > 1 && !facts.WebhookCertificate, "spec.admissionWebhook.replicas", "v1.12.0")
 	warn(spec.CSIDriver != nil && !facts.CSIDriver, "spec.csiDriver", "v1.10.0")
 	warn(interdomain.ClusterName != "" && !facts.ClusterInfo.Exists(), "spec.interdomain.clusterName", "v1.6.0")
 	warn(interdomain.ClusterInfo != nil && !facts.ClusterInfo.Exists(), "spec.interdomain.clusterInfo", "v1.6.0")

@@ -32,7 +32,8 @@ type ContainerSpec struct {
 	Env []corev1.EnvVar `json:"env,omitzero"`
 
 	// resources replaces, name by name, the requests and limits that NSM
-	// publishes for the container. Default: NSM's own.
+	// publishes for the container. Default: NSM's own, or the operator's where NSM
+	// has none.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
@@ -42,10 +43,11 @@ type ContainerSpec struct {
 type ComponentSpec struct {
 	ContainerSpec `json:",inline"`
 
-	// nodeSelector limits the nodes on which the component's pods run.
-	// Default: every node that the pods tolerate.
+	// nodeSelector limits the nodes on which the component's pods run. They run on
+	// Linux only, whatever it says. Default: every Linux node that the pods tolerate.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="!('kubernetes.io/os' in self) || self['kubernetes.io/os'] == 'linux'",messageExpression="'selects kubernetes.io/os: ' + self['kubernetes.io/os'] + ', which must be linux: NSM runs on no other system'",message="selects kubernetes.io/os, which must be linux: NSM runs on no other system"
 	NodeSelector map[string]string `json:"nodeSelector,omitzero"`
 
 	// tolerations of the component's pods. Default: none beyond those that
@@ -59,18 +61,35 @@ type ComponentSpec struct {
 	// +optional
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
 
-	// priorityClassName of the component's pods. Default: the cluster's default.
+	// priorityClassName of the component's pods, or None for the cluster's default.
+	// Default: system-node-critical for nsmgr, the forwarders and the CSI driver,
+	// system-cluster-critical for all else.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 
-	// podLabels are added to the component's pods. The labels that the operator
-	// sets cannot be changed. Default: none.
+	// labels are added to the component's own objects: its workload, Service,
+	// ServiceAccount, roles and the like, and not its pods. They win over
+	// spec.labels. The labels that the operator sets cannot be changed.
+	// Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Labels map[string]string `json:"labels,omitzero"`
+
+	// annotations are added to the same objects, and win over spec.annotations.
+	// Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Annotations map[string]string `json:"annotations,omitzero"`
+
+	// podLabels are added to the component's pods, and win over spec.podLabels.
+	// The labels that the operator sets cannot be changed. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	PodLabels map[string]string `json:"podLabels,omitzero"`
 
-	// podAnnotations are added to the component's pods. Default: none.
+	// podAnnotations are added to the component's pods, and win over
+	// spec.podAnnotations. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	PodAnnotations map[string]string `json:"podAnnotations,omitzero"`
@@ -203,6 +222,12 @@ type RegistrySpec struct {
 	// +optional
 	// +kubebuilder:validation:Enum=ClusterIP;NodePort;LoadBalancer
 	ServiceType corev1.ServiceType `json:"serviceType,omitempty"`
+
+	// serviceAnnotations are added to the Service "registry" alone, such as those
+	// that a cloud's load balancer reads. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	ServiceAnnotations map[string]string `json:"serviceAnnotations,omitzero"`
 }
 
 // NsmgrSpec describes the network service managers, one a node.
@@ -406,8 +431,8 @@ type InjectedEnvVar struct {
 	Value string `json:"value,omitempty"`
 }
 
-// FailurePolicy says what happens to a pod when the admission webhook cannot
-// be reached.
+// FailurePolicy says what happens to an object that asks for NSM when the
+// admission webhook cannot be reached.
 // +kubebuilder:validation:Enum=Fail;Ignore
 type FailurePolicy string
 
@@ -421,8 +446,19 @@ type AdmissionWebhookSpec struct {
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"` //nolint:kubeapilinter // a switch, as users of Helm charts and other operators know it
 
-	// failurePolicy says what happens to a pod when the webhook cannot be
-	// reached: Fail refuses it, Ignore lets it in without a client. Default: Fail.
+	// replicas is the number of webhook pods (from NSM v1.12.0 on; before, each pod
+	// would add a client of its own, so there is one). More than one are spread
+	// over the nodes, and a drain takes one at a time. Default: 2.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// failurePolicy says what happens to a pod or a workload with the annotation
+	// networkservicemesh.io when the webhook cannot be reached: Fail refuses it,
+	// Ignore lets it in without a client. Pods without the annotation are always
+	// let in, without a client where their namespace has it (from NSM v1.12.0 on).
+	// Default: Fail.
 	// +optional
 	FailurePolicy FailurePolicy `json:"failurePolicy,omitempty"`
 
@@ -434,6 +470,11 @@ type AdmissionWebhookSpec struct {
 // CSIDriverSpec describes NSM's CSI driver.
 type CSIDriverSpec struct {
 	ComponentSpec `json:",inline"`
+
+	// registrar changes the sidecar that tells the kubelet of the driver
+	// (Kubernetes' csi-node-driver-registrar).
+	// +optional
+	Registrar *ContainerSpec `json:"registrar,omitempty"`
 }
 
 // InterdomainSpec describes how the mesh reaches other domains.
@@ -467,6 +508,12 @@ type InterdomainSpec struct {
 	// +optional
 	// +kubebuilder:validation:Enum=ClusterIP;NodePort;LoadBalancer
 	ServiceType corev1.ServiceType `json:"serviceType,omitempty"`
+
+	// serviceAnnotations are added to the Service "nsmgr-proxy" alone, such as
+	// those that a cloud's load balancer reads. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	ServiceAnnotations map[string]string `json:"serviceAnnotations,omitzero"`
 
 	// federatesWith lists the SPIFFE trust domains of the other domains.
 	// Default: none.

@@ -37,6 +37,31 @@ type NSMSpec struct {
 	// +optional
 	LogLevel LogLevel `json:"logLevel,omitempty"`
 
+	// labels are added to every object that the operator makes for the mesh, and
+	// not to the pods: podLabels are for those. The labels that the operator sets
+	// cannot be changed. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Labels map[string]string `json:"labels,omitzero"`
+
+	// annotations are added to every object that the operator makes for the mesh,
+	// and not to the pods. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Annotations map[string]string `json:"annotations,omitzero"`
+
+	// podLabels are added to all pods of the mesh. A change replaces the pods.
+	// Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	PodLabels map[string]string `json:"podLabels,omitzero"`
+
+	// podAnnotations are added to all pods of the mesh. A change replaces the
+	// pods. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	PodAnnotations map[string]string `json:"podAnnotations,omitzero"`
+
 	// spire describes the SPIRE that gives the mesh its identities.
 	// +optional
 	Spire *SpireSpec `json:"spire,omitempty"`

@@ -53,9 +53,34 @@ var (
 		"Binding.metadata.name": "nsm:nsm-system:{workload}",
 		"Binding.roleRef.name":  "nsm:nsm-system:{workload}",
 	}
+	// notOfAMesh selects what no mesh is made of.
+	notOfAMesh = map[string]string{
+		".key": "app.kubernetes.io/managed-by", ".operator": "NotIn", ".values": `["nsm-operator"]`,
+	}
+	// secondEntry of the webhook's configuration is the first one, but for what does
+	// not ask for NSM.
+	secondEntry = map[string]string{
+		".name": "namespaces.nsm-mutating-webhook.networkservicemesh.io", ".failurePolicy": "Ignore", ".timeoutSeconds": "2",
+		".matchConditions[0].name": "does-not-ask-for-nsm", ".matchConditions[0].expression": "!(" + asksForNSM + ")",
+		".sideEffects": "None", ".admissionReviewVersions": `["v1"]`, ".clientConfig.caBundle": "Y2E=",
+		".clientConfig.service.name": "admission-webhook-svc", ".clientConfig.service.namespace": "nsm-system", ".clientConfig.service.path": "/mutate",
+		".rules[0].apiGroups": `[""]`, ".rules[0].apiVersions": `["v1"]`, ".rules[0].operations": `["CREATE"]`, ".rules[0].scope": "Namespaced",
+		".rules[0].resources": `["pods"]`,
+		".rules[1].apiGroups": `["apps"]`, ".rules[1].apiVersions": `["v1"]`, ".rules[1].operations": `["CREATE"]`, ".rules[1].scope": "Namespaced",
+		".rules[1].resources":                             `["daemonsets","deployments","replicasets","statefulsets"]`,
+		".objectSelector.matchExpressions[0].key":         "app.kubernetes.io/managed-by",
+		".objectSelector.matchExpressions[0].operator":    "NotIn",
+		".objectSelector.matchExpressions[0].values":      `["nsm-operator"]`,
+		".namespaceSelector.matchExpressions[0].key":      "kubernetes.io/metadata.name",
+		".namespaceSelector.matchExpressions[0].operator": "NotIn",
+		".namespaceSelector.matchExpressions[0].values":   `["kube-system","nsm-system","spire","spire-mgmt","spire-server","spire-system","zero-trust-workload-identity-manager"]`,
+	}
 	// nonRoot is the user of pods that need no root.
 	nonRoot = map[string]string{".runAsNonRoot": "true", ".runAsUser": "1000", ".runAsGroup": "1000"}
 )
+
+// asksForNSM tells which objects have NSM's annotation.
+const asksForNSM = `object.metadata.?annotations[?"networkservicemesh.io"].orValue('') != '' || object.?spec.?template.?metadata.?annotations[?"networkservicemesh.io"].orValue('') != ''`
 
 // openPort is the probe of a server whose image has no program to ask it.
 func openPort(port string) map[string]string {
@@ -400,6 +425,29 @@ var deliberate = []conformance.Deviation{
 		Why: "one name for one volume in all components; nobody but the pod itself sees it",
 	},
 
+	{
+		Path: "{kind}.spec.template.spec.nodeSelector[kubernetes.io/os]", Ours: "linux", Theirs: absent,
+		Why: "NSM's images are for Linux: a node with Windows would get pods that cannot run",
+	},
+	{
+		Path: "DaemonSet.spec.template.spec.priorityClassName", Components: []string{"nsmgr", "forwarder-*"}, Ours: "system-node-critical", Theirs: absent,
+		Why: "the connections of all clients on a node depend on it: it goes last when the node runs out of resources",
+	},
+	{
+		Path:       "Deployment.spec.template.spec.priorityClassName",
+		Components: []string{"registry-*", "nsmgr-proxy", "admission-webhook-k8s"}, Ours: "system-cluster-critical", Theirs: absent,
+		Why: "the whole mesh depends on it, and the creation of clients' pods",
+	},
+	{
+		Path: "DaemonSet.spec.template.spec.containers[forwarder-ovs].resources.limits.cpu", Components: []string{"forwarder-ovs"}, From: "v1.4.0", Ours: "2", Theirs: absent,
+		Why: "a quota may ask for a limit; this is NSM's own before v1.4.0",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].resources", Components: []string{"admission-webhook-k8s"},
+		Fields: map[string]string{".requests.cpu": "50m", ".requests.memory": "64Mi", ".limits.cpu": "500m", ".limits.memory": "128Mi"}, Theirs: absent,
+		Why: "NSM publishes none, and a quota may ask for them",
+	},
+
 	// Log levels: INFO unless logLevel says otherwise, as NSM itself has it since.
 	{
 		Path: "{kind}.spec.template.spec.containers[{container}].env[*LOG_LEVEL].value", Components: []string{"nsmgr", "registry-*", "forwarder-*", "nsmgr-proxy"},
@@ -489,10 +537,57 @@ var deliberate = []conformance.Deviation{
 		Why: "the webhook lets every update pass as it is",
 	},
 	{
+		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].rules[*].scope", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Ours: "Namespaced",
+		Why:  "all that it is asked about has a namespace",
+	},
+	{
 		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].rules[1].resources", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
 		Ours:   `["daemonsets","deployments","replicasets","statefulsets"]`,
 		Theirs: `["daemonsets","deployments","namespaces","replicasets","statefulsets"]`,
 		Why:    "there are no namespaces in the group apps",
+	},
+	{
+		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].matchConditions[0]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Fields: map[string]string{".name": "asks-for-nsm", ".expression": asksForNSM}, Theirs: absent,
+		Why: "what does not ask for NSM does not depend on the webhook",
+	},
+	{
+		Path: "MutatingWebhookConfiguration.webhooks[nsm-mutating-webhook.networkservicemesh.io].objectSelector.matchExpressions[0]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Fields: notOfAMesh, Theirs: absent,
+		Why: "the pods of a mesh, this one or another, come up without the webhook",
+	},
+	{
+		Path: "MutatingWebhookConfiguration.webhooks[namespaces.nsm-mutating-webhook.networkservicemesh.io]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Fields: secondEntry, Theirs: absent,
+		Why: "the namespace of what does not ask for NSM may do so; while the webhook is down such an object is let in",
+	},
+	{
+		Path: "MutatingWebhookConfiguration.metadata.labels[admissions.enforcer/disabled]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Ours: "true", Theirs: absent,
+		Why: "AKS would add terms to the namespace selector again and again, which leaves kube-system out already",
+	},
+	{
+		Path: "Deployment.spec.replicas", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Ours: "2", Theirs: "1",
+		Why: "while a pod moves to another node the other one answers; before v1.12.0 each would inject once more",
+	},
+	{
+		Path: "PodDisruptionBudget[admission-webhook-k8s]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0", Ours: present, Theirs: absent,
+		Why: "a drain takes one of them at a time",
+	},
+	{
+		Path: "Deployment.spec.template.spec.topologySpreadConstraints[0]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Fields: map[string]string{
+			".maxSkew": "1", ".topologyKey": "kubernetes.io/hostname", ".whenUnsatisfiable": "ScheduleAnyway", ".matchLabelKeys": `["pod-template-hash"]`,
+			".labelSelector.matchLabels[app.kubernetes.io/name]":      "admission-webhook-k8s",
+			".labelSelector.matchLabels[app.kubernetes.io/component]": "admission-webhook",
+		}, Theirs: absent,
+		Why: "one node that fails does not take both",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[admission-webhook-k8s].lifecycle.preStop.sleep.seconds", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",
+		Ours: "5", Theirs: absent,
+		Why: "it answers until no API server asks it any more",
 	},
 	{
 		Path: "ClusterRole.rules[admissionregistration.k8s.io/mutatingwebhookconfigurations]", Components: []string{"admission-webhook-k8s"}, From: "v1.12.0",

@@ -27,7 +27,7 @@ import (
 // and over whatever the user has put there. The volumes of a pod never change, so
 // its creation is all there is to look at.
 func (in Input) clientPolicy() []Object {
-	meta := metav1.ObjectMeta{Name: in.sccName(classClient), Labels: in.sccPart(classClient).labels()}
+	meta := in.sccPart(classClient).clusterMetaNamed(in.sccName(classClient))
 	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
 		TypeMeta:   admissionType("ValidatingAdmissionPolicy"),
 		ObjectMeta: meta,

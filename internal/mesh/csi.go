@@ -7,6 +7,8 @@
 package mesh
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +22,8 @@ const (
 	csiName       = "nsm-csi"
 	csiDriverName = "csi.networkservicemesh.io"
 	// csiRegistrar is Kubernetes' own sidecar, in the version of NSM's manifest.
-	csiRegistrar = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0"
+	csiRegistrarName = "csi-node-driver-registrar"
+	csiRegistrar     = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0"
 
 	kubeletPlugin  = "/var/lib/kubelet/plugins/" + csiDriverName
 	kubeletPods    = "/var/lib/kubelet/pods"
@@ -34,11 +37,11 @@ func csiDriver(in Input) []Component {
 	if in.NSM.Spec.CSIDriver == nil || !facts.CSIDriver {
 		return nil
 	}
-	p := part{Input: in, role: RoleCSI, name: csiName, app: csiName}
-	spec := in.NSM.Spec.CSIDriver.ComponentSpec
-	template := p.podTemplate(spec, corev1.PodSpec{
+	spec := *in.NSM.Spec.CSIDriver
+	p := part{Input: in, role: RoleCSI, name: csiName, app: csiName, spec: spec.ComponentSpec}
+	template := p.podTemplate(corev1.PodSpec{
 		AutomountServiceAccountToken: ptr.To(false),
-		Containers:                   []corev1.Container{p.csiContainer(spec), p.csiRegistrarContainer()},
+		Containers:                   []corev1.Container{p.csiContainer(), p.csiRegistrarContainer(spec)},
 		Volumes: []corev1.Volume{
 			hostPath(nsmVolume, nsmDirectory, corev1.HostPathDirectoryOrCreate),
 			hostPath("nsm-csi-socket-dir", kubeletPlugin, corev1.HostPathDirectoryOrCreate),
@@ -70,14 +73,14 @@ func (p part) csiDriverObject() *storagev1.CSIDriver {
 	}
 }
 
-func (p part) csiContainer(spec nsmv1beta1.ComponentSpec) corev1.Container {
-	container := p.container("nsm-csi-driver", "cmd-csi-driver", spec.ContainerSpec, release.Container{})
+func (p part) csiContainer() corev1.Container {
+	container := p.container("nsm-csi-driver", "cmd-csi-driver", p.spec.ContainerSpec, release.Container{})
 	container.Env = mergeEnv([]corev1.EnvVar{
 		fieldEnv("NSM_NODE_NAME", "spec.nodeName"),
 		{Name: "NSM_SOCKET_DIR", Value: "/nsm-socket"},
 		{Name: "NSM_CSI_SOCKET_PATH", Value: "/nsm-csi/csi.sock"},
 		{Name: "NSM_VERSION", Value: "cmd-csi-driver:" + p.Release.String()},
-	}, spec.Env)
+	}, p.spec.Env)
 	container.VolumeMounts = []corev1.VolumeMount{
 		{Name: nsmVolume, MountPath: "/nsm-socket", ReadOnly: true},
 		{Name: "nsm-csi-socket-dir", MountPath: "/nsm-csi"},
@@ -88,15 +91,18 @@ func (p part) csiContainer(spec nsmv1beta1.ComponentSpec) corev1.Container {
 	return container
 }
 
-func (p part) csiRegistrarContainer() corev1.Container {
+func (p part) csiRegistrarContainer(spec nsmv1beta1.CSIDriverSpec) corev1.Container {
+	user := ptr.Deref(spec.Registrar, nsmv1beta1.ContainerSpec{})
 	return corev1.Container{
 		Name:            "node-driver-registrar",
-		Image:           p.relatedImage("csi-node-driver-registrar", csiRegistrar),
+		Image:           cmp.Or(user.Image, p.relatedImage(csiRegistrarName, csiRegistrar)),
 		ImagePullPolicy: p.pullPolicy(),
 		Args: []string{
 			"-csi-address", "/nsm-csi/csi.sock",
 			"-kubelet-registration-path", kubeletPlugin + "/csi.sock",
 		},
+		Env:       mergeEnv(nil, user.Env),
+		Resources: Resources(Defaults(csiRegistrarName, release.Container{}), user.Resources),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "nsm-csi-socket-dir", MountPath: "/nsm-csi"},
 			{Name: "kubelet-plugin-registration-dir", MountPath: "/registration"},

@@ -148,7 +148,7 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: mount.name, MountPath: mount.container})
 	}
 	pod.Containers = []corev1.Container{container}
-	template := p.podTemplate(spec.ComponentSpec, pod)
+	template := p.podTemplate(pod)
 	p.addFiles(&template, forwarderFiles(kind, spec))
 	return Component{
 		Role:      p.role,
@@ -160,7 +160,7 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 
 func forwarderPart(in Input, spec nsmv1beta1.ForwarderSpec) part {
 	name := forwarderName(spec)
-	return part{Input: in, role: RoleForwarder, name: name, app: name}
+	return part{Input: in, role: RoleForwarder, name: name, app: name, spec: spec.ComponentSpec}
 }
 
 func forwarderName(spec nsmv1beta1.ForwarderSpec) string {

@@ -87,6 +87,8 @@ func (g generator) spec(version string) nsmv1beta1.NSMSpec {
 		Version:          version,
 		Images:           sometimes(g, g.images),
 		LogLevel:         oneOf[nsmv1beta1.LogLevel](g, "", "TRACE", "WARN"),
+		Labels:           sometimes(g, func() map[string]string { return map[string]string{"cost-centre": "1", "app.kubernetes.io/name": "x"} }),
+		PodLabels:        sometimes(g, func() map[string]string { return map[string]string{"cost-centre": "1", "app": "x"} }),
 		Spire:            sometimes(g, g.spire),
 		Registry:         sometimes(g, g.registry),
 		Nsmgr:            sometimes(g, g.nsmgr),
@@ -181,6 +183,7 @@ func (g generator) admissionWebhook() *nsmv1beta1.AdmissionWebhookSpec {
 	return &nsmv1beta1.AdmissionWebhookSpec{
 		ComponentSpec: g.component(),
 		Enabled:       oneOf(g, nil, ptr.To(true), ptr.To(false)),
+		Replicas:      oneOf(g, nil, ptr.To(int32(1)), ptr.To(int32(3))),
 		FailurePolicy: oneOf[nsmv1beta1.FailurePolicy](g, "", "Fail", "Ignore"),
 		Client: sometimes(g, func() *nsmv1beta1.InjectedClientSpec {
 			return &nsmv1beta1.InjectedClientSpec{Env: []nsmv1beta1.InjectedEnvVar{{Name: "NSM_LOG_LEVEL", Value: "WARN"}, {Name: "A", Value: "b"}}}
@@ -224,7 +227,7 @@ func (g generator) component() nsmv1beta1.ComponentSpec {
 			return []corev1.Toleration{{Key: "pool", Operator: corev1.TolerationOpExists}}
 		}),
 		Affinity:          sometimes(g, func() *corev1.Affinity { return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{}} }),
-		PriorityClassName: oneOf(g, "", "system-node-critical"),
+		PriorityClassName: oneOf(g, "", "system-node-critical", mesh.NoPriorityClass),
 		// Some of these are ours, and the names of others.
 		PodLabels: sometimes(g, func() map[string]string {
 			return map[string]string{
@@ -232,6 +235,10 @@ func (g generator) component() nsmv1beta1.ComponentSpec {
 				"spiffe.io/spiffe-id": "false",
 			}
 		}),
+		Labels: sometimes(g, func() map[string]string {
+			return map[string]string{"cost-centre": "42", "app.kubernetes.io/instance": "other", "app.kubernetes.io/managed-by": "other"}
+		}),
+		Annotations:    sometimes(g, func() map[string]string { return map[string]string{"note": "x"} }),
 		PodAnnotations: sometimes(g, func() map[string]string { return map[string]string{"note": "x", "other": "y"} }),
 	}
 }

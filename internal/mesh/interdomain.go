@@ -64,10 +64,10 @@ func (in Input) NamesCluster() bool {
 }
 
 func nsmgrProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
-	p := part{Input: in, role: RoleInterdomain, name: nsmgrProxyName, app: nsmgrProxyName}
 	component := ptr.Deref(spec.NsmgrProxy, nsmv1beta1.ComponentSpec{})
+	p := part{Input: in, role: RoleInterdomain, name: nsmgrProxyName, app: nsmgrProxyName, spec: component}
 	facts := in.Release.Facts()
-	template := p.podTemplate(component, corev1.PodSpec{
+	template := p.podTemplate(corev1.PodSpec{
 		SecurityContext: p.nonRootUser(),
 		Containers:      []corev1.Container{p.nsmgrProxyContainer(component, facts), p.mapIPContainer(spec, facts)},
 		Volumes: []corev1.Volume{p.spireVolume(), {Name: mapIPVolume, VolumeSource: corev1.VolumeSource{
@@ -77,8 +77,9 @@ func nsmgrProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	if in.NamesCluster() {
 		mountClusterInfo(&template.Spec)
 	}
-	serviceType := cmp.Or(spec.ServiceType, corev1.ServiceTypeLoadBalancer)
-	others := append([]Object{p.serviceAccount(), p.service(nsmgrProxyPort, serviceType)}, p.clusterRole(rbacv1.PolicyRule{
+	service := p.service(nsmgrProxyPort, cmp.Or(spec.ServiceType, corev1.ServiceTypeLoadBalancer))
+	service.Annotations = mergeMaps(service.Annotations, users(spec.ServiceAnnotations))
+	others := append([]Object{p.serviceAccount(), service}, p.clusterRole(rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"list", "watch"}, // map-ip's, main.go
 	})...)
 	return Component{Role: p.role, Workload: p.deployment(template), Others: others}
@@ -134,8 +135,8 @@ func (p part) mapIPContainer(spec nsmv1beta1.InterdomainSpec, facts release.Fact
 }
 
 func registryProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
-	p := part{Input: in, role: RoleInterdomain, name: registryProxyName, app: registryProxyName}
 	component := ptr.Deref(spec.RegistryProxy, nsmv1beta1.ComponentSpec{})
+	p := part{Input: in, role: RoleInterdomain, name: registryProxyName, app: registryProxyName, spec: component}
 	facts := in.Release.Facts()
 
 	container := p.container("registry", "cmd-registry-proxy-dns", component.ContainerSpec, facts.RegistryProxy)
@@ -148,7 +149,7 @@ func registryProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	container.VolumeMounts = []corev1.VolumeMount{p.spireMount()}
 	container.SecurityContext = confined()
 	container.ReadinessProbe = openPort(registryProxyPort)
-	template := p.podTemplate(component, corev1.PodSpec{
+	template := p.podTemplate(corev1.PodSpec{
 		AutomountServiceAccountToken: ptr.To(false),
 		SecurityContext:              p.nonRootUser(),
 		Containers:                   []corev1.Container{container},
@@ -163,8 +164,8 @@ func registryProxy(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 // clusterInfo publishes the domain's name, which it reads from a ClusterProperty,
 // in a ConfigMap.
 func clusterInfo(in Input, spec nsmv1beta1.InterdomainSpec) Component {
-	p := part{Input: in, role: RoleInterdomain, name: clusterInfoName, app: clusterInfoName}
 	component := ptr.Deref(spec.ClusterInfo, nsmv1beta1.ComponentSpec{})
+	p := part{Input: in, role: RoleInterdomain, name: clusterInfoName, app: clusterInfoName, spec: component}
 	facts := in.Release.Facts()
 	container := p.container(clusterInfoName, "cmd-cluster-info-k8s", component.ContainerSpec, facts.ClusterInfo)
 	env := []corev1.EnvVar{fieldEnv("NSM_NAMESPACE", "metadata.namespace")}
@@ -174,7 +175,7 @@ func clusterInfo(in Input, spec nsmv1beta1.InterdomainSpec) Component {
 	container.Env = mergeEnv(env, component.Env)
 	container.VolumeMounts = []corev1.VolumeMount{p.spireMount()}
 	container.SecurityContext = confined()
-	template := p.podTemplate(component, corev1.PodSpec{
+	template := p.podTemplate(corev1.PodSpec{
 		SecurityContext: p.nonRootUser(),
 		Containers:      []corev1.Container{container},
 		Volumes:         []corev1.Volume{p.spireVolume()},
@@ -204,6 +205,7 @@ func (p part) clusterProperty(clusterName string) *unstructured.Unstructured {
 	// The name that the about API gives to the property (id.k8s.io).
 	property.SetName("id.k8s.io")
 	property.SetLabels(p.labels())
+	property.SetAnnotations(p.annotations())
 	return property
 }
 
@@ -220,6 +222,7 @@ func (p part) service(port int32, serviceType corev1.ServiceType) *corev1.Servic
 }
 
 func (p part) deployment(template corev1.PodTemplateSpec) *appsv1.Deployment {
+	template.Spec.PriorityClassName = p.priorityClass(clusterCritical)
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment"},
 		ObjectMeta: p.meta(p.name),

@@ -37,6 +37,7 @@ func TestConflict(t *testing.T) {
 		"the same namespace":            {"one", onNodes("a", off), onNodes("b", off), sameNames},
 		"the same nodes":                {"two", onNodes("a", off), onNodes("a", off), sameNodes},
 		"any nodes":                     {"two", onNodes("a", off), nsmv1beta1.NSMSpec{AdmissionWebhook: off}, sameNodes},
+		"nodes of the only system":      {"two", onNodesOf(map[string]string{"kubernetes.io/os": "linux"}, off), onNodes("a", off), sameNodes},
 		"other nodes":                   {"two", onNodes("a", off), onNodes("b", off), ""},
 		"one webhook":                   {"two", onNodes("a", on), onNodes("b", off), ""},
 		"one webhook, the other one":    {"two", onNodes("a", off), onNodes("b", nil), ""},
@@ -64,7 +65,11 @@ func TestConflict(t *testing.T) {
 
 // onNodes is a mesh on the nodes of a pool.
 func onNodes(pool string, webhook *nsmv1beta1.AdmissionWebhookSpec) nsmv1beta1.NSMSpec {
-	component := nsmv1beta1.ComponentSpec{NodeSelector: map[string]string{"pool": pool}}
+	return onNodesOf(map[string]string{"pool": pool}, webhook)
+}
+
+func onNodesOf(selector map[string]string, webhook *nsmv1beta1.AdmissionWebhookSpec) nsmv1beta1.NSMSpec {
+	component := nsmv1beta1.ComponentSpec{NodeSelector: selector}
 	return nsmv1beta1.NSMSpec{
 		Nsmgr:            &nsmv1beta1.NsmgrSpec{ComponentSpec: component},
 		Forwarders:       []nsmv1beta1.ForwarderSpec{{Name: "vpp", Type: nsmv1beta1.ForwarderTypeVPP, ComponentSpec: component}},

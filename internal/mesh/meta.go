@@ -7,6 +7,9 @@
 package mesh
 
 import (
+	"maps"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -29,6 +32,9 @@ const (
 	ManagedBy = "nsm-operator"
 	// PartOf is the value of LabelPartOf.
 	PartOf = "network-service-mesh"
+
+	// ownDomain begins the keys that are the operator's own.
+	ownDomain = "nsm.networkservicemesh.io/"
 
 	// labelApp is the label by which NSM's own documentation finds pods.
 	labelApp = "app"
@@ -56,10 +62,22 @@ type part struct {
 	name string
 	// app is NSM's own label for the pods.
 	app string
+	// spec is what the NSM says of the component.
+	spec nsmv1beta1.ComponentSpec
 }
 
-// labels of the component's objects.
+// labels of the component's objects: ours over the user's.
 func (p part) labels() map[string]string {
+	return mergeMaps(users(p.NSM.Spec.Labels, p.spec.Labels), p.ownLabels())
+}
+
+// annotations of the component's objects; nil for none.
+func (p part) annotations() map[string]string {
+	return users(p.NSM.Spec.Annotations, p.spec.Annotations)
+}
+
+// ownLabels of the component's objects and pods.
+func (p part) ownLabels() map[string]string {
 	labels := OwnerLabels(p.NSM)
 	labels[LabelName] = p.name
 	labels[LabelComponent] = string(p.role)
@@ -68,6 +86,37 @@ func (p part) labels() map[string]string {
 	return labels
 }
 
+// users are labels or annotations that the NSM asks for, the later ones over those
+// before. Keys of the operator's own domain are the operator's alone: what it
+// finds under them it acts on.
+func users(all ...map[string]string) map[string]string {
+	var merged map[string]string
+	for _, one := range all {
+		merged = mergeMaps(merged, one)
+	}
+	maps.DeleteFunc(merged, func(key, _ string) bool { return strings.HasPrefix(key, ownDomain) })
+	return merged
+}
+
+// IsOwnLabel tells whether the operator sets a label of objects itself, whatever
+// the NSM says.
+func IsOwnLabel(key string) bool {
+	switch key {
+	case LabelName, LabelInstance, LabelComponent, LabelPartOf, LabelManagedBy, LabelVersion:
+		return true
+	default:
+		return IsOwnAnnotation(key)
+	}
+}
+
+// IsOwnPodLabel tells the same of a label of pods.
+func IsOwnPodLabel(key string) bool {
+	return IsOwnLabel(key) || key == labelApp || key == labelSpiffeID
+}
+
+// IsOwnAnnotation tells whether an annotation is the operator's alone.
+func IsOwnAnnotation(key string) bool { return strings.HasPrefix(key, ownDomain) }
+
 // selector finds the pods of the component's workload, and of no other one: a
 // name is unique among the workloads of a namespace.
 func (p part) selector() map[string]string {
@@ -75,8 +124,8 @@ func (p part) selector() map[string]string {
 }
 
 // podLabels puts ours over the user's.
-func (p part) podLabels(user map[string]string) map[string]string {
-	labels := mergeMaps(user, p.labels())
+func (p part) podLabels() map[string]string {
+	labels := mergeMaps(users(p.NSM.Spec.PodLabels, p.spec.PodLabels), p.ownLabels())
 	labels[labelApp] = p.app
 	labels[labelSpiffeID] = "true"
 	return labels
@@ -85,9 +134,10 @@ func (p part) podLabels(user map[string]string) map[string]string {
 // meta of a namespaced object of the component.
 func (p part) meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
-		Name:      name,
-		Namespace: p.NSM.Namespace,
-		Labels:    p.labels(),
+		Name:        name,
+		Namespace:   p.NSM.Namespace,
+		Labels:      p.labels(),
+		Annotations: p.annotations(),
 		OwnerReferences: []metav1.OwnerReference{
 			*metav1.NewControllerRef(p.NSM, nsmv1beta1.GroupVersion.WithKind("NSM")),
 		},
@@ -96,8 +146,10 @@ func (p part) meta(name string) metav1.ObjectMeta {
 
 // clusterMeta of a cluster-scoped object of the component. It has no owner
 // reference, since its owner has a namespace: the finalizer removes it.
-func (p part) clusterMeta() metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: p.clusterName(), Labels: p.labels()}
+func (p part) clusterMeta() metav1.ObjectMeta { return p.clusterMetaNamed(p.clusterName()) }
+
+func (p part) clusterMetaNamed(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Labels: p.labels(), Annotations: p.annotations()}
 }
 
 // clusterName is unique in the cluster.

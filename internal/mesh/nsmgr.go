@@ -29,8 +29,8 @@ const (
 
 // nsmgr renders the network service managers (apps/nsmgr).
 func nsmgr(in Input) []Component {
-	p := part{Input: in, role: RoleManager, name: NsmgrName, app: NsmgrName}
 	spec := ptr.Deref(in.NSM.Spec.Nsmgr, nsmv1beta1.NsmgrSpec{})
+	p := part{Input: in, role: RoleManager, name: NsmgrName, app: NsmgrName, spec: spec.ComponentSpec}
 	facts := in.Release.Facts()
 
 	containers := []corev1.Container{p.nsmgrContainer(spec, facts)}
@@ -46,7 +46,7 @@ func nsmgr(in Input) []Component {
 		}})
 		others = append(others, p.clusterRole(excludePrefixesRules(facts)...)...)
 	}
-	template := p.podTemplate(spec.ComponentSpec, corev1.PodSpec{
+	template := p.podTemplate(corev1.PodSpec{
 		AutomountServiceAccountToken: ptr.To(facts.ExcludePrefixes.Exists()),
 		Containers:                   containers,
 		Volumes:                      volumes,

@@ -13,7 +13,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -83,29 +82,33 @@ func (in Input) container(name, image string, spec nsmv1beta1.ContainerSpec, fac
 		Name:            name,
 		Image:           in.image(spec, image),
 		ImagePullPolicy: in.pullPolicy(),
-		Resources:       Resources(facts, spec.Resources),
+		Resources:       Resources(Defaults(image, facts), spec.Resources),
 	}
 }
 
 // podTemplate with what all pods have.
-func (p part) podTemplate(spec nsmv1beta1.ComponentSpec, pod corev1.PodSpec) corev1.PodTemplateSpec {
+func (p part) podTemplate(pod corev1.PodSpec) corev1.PodTemplateSpec {
 	pod.ServiceAccountName = p.name
 	pod.ImagePullSecrets = p.pullSecrets()
-	pod.NodeSelector = spec.NodeSelector
-	pod.Tolerations = spec.Tolerations
-	pod.Affinity = spec.Affinity
-	pod.PriorityClassName = spec.PriorityClassName
+	// Else a node with Windows would get a pod that it cannot run.
+	pod.NodeSelector = mergeMaps(p.spec.NodeSelector, map[string]string{corev1.LabelOSStable: string(corev1.Linux)})
+	pod.Tolerations = p.spec.Tolerations
+	pod.Affinity = p.spec.Affinity
 	for i := range pod.Containers {
 		// NSM's programs write to their log alone: so a crash leaves its last words.
 		pod.Containers[i].TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
 	}
 	return corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: p.podLabels(spec.PodLabels), Annotations: spec.PodAnnotations},
-		Spec:       pod,
+		ObjectMeta: metav1.ObjectMeta{
+			Labels:      p.podLabels(),
+			Annotations: users(p.NSM.Spec.PodAnnotations, p.spec.PodAnnotations),
+		},
+		Spec: pod,
 	}
 }
 
 func (p part) daemonSet(template corev1.PodTemplateSpec) *appsv1.DaemonSet {
+	template.Spec.PriorityClassName = p.priorityClass(nodeCritical)
 	daemonSet := &appsv1.DaemonSet{
 		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "DaemonSet"},
 		ObjectMeta: p.meta(p.name),
@@ -149,44 +152,6 @@ func fieldEnv(name, fieldPath string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
 		FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: fieldPath},
 	}}
-}
-
-// Resources replaces, name by name, what NSM publishes with what the user wants.
-func Resources(published release.Container, user *corev1.ResourceRequirements) corev1.ResourceRequirements {
-	merged := corev1.ResourceRequirements{
-		Requests: resourceList(published.Requests),
-		Limits:   resourceList(published.Limits),
-	}
-	if user == nil {
-		return merged
-	}
-	for name, quantity := range user.Requests {
-		merged.Requests = setResource(merged.Requests, name, quantity)
-	}
-	for name, quantity := range user.Limits {
-		merged.Limits = setResource(merged.Limits, name, quantity)
-	}
-	merged.Claims = user.Claims
-	return merged
-}
-
-func resourceList(published release.Resources) corev1.ResourceList {
-	var list corev1.ResourceList
-	if published.CPU != "" {
-		list = setResource(list, corev1.ResourceCPU, resource.MustParse(published.CPU))
-	}
-	if published.Memory != "" {
-		list = setResource(list, corev1.ResourceMemory, resource.MustParse(published.Memory))
-	}
-	return list
-}
-
-func setResource(list corev1.ResourceList, name corev1.ResourceName, quantity resource.Quantity) corev1.ResourceList {
-	if list == nil {
-		list = corev1.ResourceList{}
-	}
-	list[name] = quantity
-	return list
 }
 
 func hostPath(name, path string, pathType corev1.HostPathType) corev1.Volume {

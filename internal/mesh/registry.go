@@ -33,12 +33,13 @@ const (
 // registry renders the registry of either kind (apps/registry-k8s,
 // apps/registry-memory).
 func registry(in Input) []Component {
-	p := part{Input: in, role: RoleRegistry, name: RegistryName, app: "registry"}
 	spec := ptr.Deref(in.NSM.Spec.Registry, nsmv1beta1.RegistrySpec{})
+	p := part{Input: in, role: RoleRegistry, name: RegistryName, app: "registry", spec: spec.ComponentSpec}
 	others := []Object{p.serviceAccount(), p.registryService(spec)}
 	if isK8s(spec) {
 		others = append(others, p.clusterRole(registryRules()...)...)
 	}
+	others = append(others, p.disruptionBudget(spec.Replicas)...)
 	return []Component{{Role: p.role, Workload: p.registryDeployment(spec), Others: others}}
 }
 
@@ -71,6 +72,7 @@ func (p part) registryService(spec nsmv1beta1.RegistrySpec) *corev1.Service {
 			}},
 		},
 	}
+	service.Annotations = mergeMaps(service.Annotations, users(spec.ServiceAnnotations))
 	if ptr.Deref(spec.Replicas, 1) > 1 {
 		// Endpoints flap when a client meets another registry at each refresh
 		// (deployments-k8s#6779).
@@ -80,21 +82,15 @@ func (p part) registryService(spec nsmv1beta1.RegistrySpec) *corev1.Service {
 }
 
 func (p part) registryDeployment(spec nsmv1beta1.RegistrySpec) *appsv1.Deployment {
-	return &appsv1.Deployment{
-		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment"},
-		ObjectMeta: p.meta(p.name),
-		Spec: appsv1.DeploymentSpec{
-			Replicas: spec.Replicas,
-			Selector: &metav1.LabelSelector{MatchLabels: p.selector()},
-			Strategy: registryStrategy(spec),
-			Template: p.podTemplate(spec.ComponentSpec, corev1.PodSpec{
-				AutomountServiceAccountToken: ptr.To(isK8s(spec)),
-				SecurityContext:              p.nonRootUser(),
-				Containers:                   []corev1.Container{p.registryContainer(spec)},
-				Volumes:                      []corev1.Volume{p.spireVolume()},
-			}),
-		},
-	}
+	deployment := p.deployment(p.podTemplate(corev1.PodSpec{
+		AutomountServiceAccountToken: ptr.To(isK8s(spec)),
+		SecurityContext:              p.nonRootUser(),
+		Containers:                   []corev1.Container{p.registryContainer(spec)},
+		Volumes:                      []corev1.Volume{p.spireVolume()},
+	}))
+	deployment.Spec.Strategy = registryStrategy(spec)
+	p.replicate(deployment, spec.Replicas)
+	return deployment
 }
 
 // registryStrategy never lets two memory registries live side by side, and

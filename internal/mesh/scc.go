@@ -133,7 +133,10 @@ func constrained(in Input, components []Component) []Component {
 			name = in.sccName(class)
 			askFor(&template.Spec, sccClasses[class])
 			p := part{Input: in, role: component.Role, name: component.Workload.GetName()}
-			component.Others = append(component.Others, p.sccRoleBinding(class))
+			binding := p.sccRoleBinding(class)
+			// Those that the NSM gives the component included.
+			binding.Labels, binding.Annotations = maps.Clone(component.Workload.GetLabels()), maps.Clone(component.Workload.GetAnnotations())
+			component.Others = append(component.Others, binding)
 		}
 		template.Annotations = mergeMaps(template.Annotations, map[string]string{securityv1.RequiredSCCAnnotation: name})
 	}
@@ -214,7 +217,7 @@ func (in Input) sccPart(class sccClass) part {
 func (in Input) emptySCC(class sccClass) *securityv1.SecurityContextConstraints {
 	return &securityv1.SecurityContextConstraints{
 		TypeMeta:                 metav1.TypeMeta{APIVersion: securityv1.GroupVersion.String(), Kind: SecurityContextConstraintsKind.Kind},
-		ObjectMeta:               metav1.ObjectMeta{Name: in.sccName(class), Labels: in.sccPart(class).labels()},
+		ObjectMeta:               in.sccPart(class).clusterMetaNamed(in.sccName(class)),
 		AllowPrivilegeEscalation: ptr.To(false),
 		RequiredDropCapabilities: []corev1.Capability{"ALL"},
 		// For containers that do not say; privileged ones are exempt.
@@ -326,7 +329,7 @@ func addMissing(content, fields map[string]any) {
 func (in Input) sccRole(class sccClass) *rbacv1.ClusterRole {
 	return &rbacv1.ClusterRole{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
-		ObjectMeta: metav1.ObjectMeta{Name: in.sccRoleName(class), Labels: in.sccPart(class).labels()},
+		ObjectMeta: in.sccPart(class).clusterMetaNamed(in.sccRoleName(class)),
 		Rules: []rbacv1.PolicyRule{{
 			APIGroups:     []string{securityv1.GroupName},
 			Resources:     []string{"securitycontextconstraints"},
@@ -393,9 +396,8 @@ func (in Input) clientConstraints() []Object {
 	objects = append(objects, in.clientPolicy()...)
 	for _, namespace := range in.clients() {
 		// No owner reference: its owner is in another namespace.
-		meta := metav1.ObjectMeta{
-			Name: "nsm:" + in.NSM.Namespace + ":client", Namespace: namespace, Labels: in.sccPart(classClient).labels(),
-		}
+		meta := in.sccPart(classClient).clusterMetaNamed("nsm:" + in.NSM.Namespace + ":client")
+		meta.Namespace = namespace
 		objects = append(objects, in.roleBinding(meta, classClient, rbacv1.Subject{
 			APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:serviceaccounts:" + namespace,
 		}))

@@ -89,5 +89,6 @@ func Identities(in Input) []Object {
 	// No colon: the name has to be a DNS subdomain.
 	identity.SetName("nsm-" + in.NSM.Namespace + "-workloads")
 	identity.SetLabels(p.labels())
+	identity.SetAnnotations(p.annotations())
 	return []Object{identity}
 }

@@ -7,7 +7,6 @@
 package mesh
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
@@ -35,7 +34,10 @@ const (
 	// WebhookSecret holds the serving certificate that the operator issues for it.
 	WebhookSecret = "admission-webhook-tls"
 
-	webhookPort           = 443
+	webhookPort = 443
+	// webhookGrace is how many seconds a pod serves on when it is to end.
+	webhookGrace = 5
+
 	webhookCertificateDir = "/etc/nsm/tls"
 	webhookCertVolume     = "tls"
 	certificateAnnotation = "nsm.networkservicemesh.io/certificate"
@@ -115,12 +117,13 @@ func admissionWebhook(in Input) []Component {
 	if !WebhookEnabled(&in.NSM.Spec) {
 		return nil
 	}
-	p := part{Input: in, role: RoleWebhook, name: WebhookName, app: WebhookName}
 	spec := ptr.Deref(in.NSM.Spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})
+	p := part{Input: in, role: RoleWebhook, name: WebhookName, app: WebhookName, spec: spec.ComponentSpec}
 	facts := in.Release.Facts()
 
 	others := []Object{p.serviceAccount(), p.webhookService()}
 	others = append(others, p.clusterRole(webhookRules(facts)...)...)
+	others = append(others, p.disruptionBudget(webhookReplicas(spec, facts))...)
 	if facts.WebhookCertificate || in.WebhookLeaving {
 		others = append(others, p.webhookSecret())
 		if in.WebhookServing {
@@ -131,6 +134,16 @@ func admissionWebhook(in Input) []Component {
 		Role: p.role, Workload: p.webhookDeployment(spec, facts), Others: others,
 		RegistersItself: registersItself(spec, facts),
 	}}
+}
+
+// webhookReplicas is how many pods the webhook has. Before v1.12.0 each of them
+// registers itself, so that a second one would be asked, too, and add the same
+// containers once more: the API server refuses such a pod.
+func webhookReplicas(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) *int32 {
+	if !facts.WebhookCertificate {
+		return ptr.To(int32(1))
+	}
+	return ptr.To(ptr.Deref(spec.Replicas, 2))
 }
 
 func webhookRules(facts release.Facts) []rbacv1.PolicyRule {
@@ -172,85 +185,6 @@ func (p part) webhookSecret() *corev1.Secret {
 // CABundleKey is the key of the CAs in a Secret with a certificate.
 const CABundleKey = "ca.crt"
 
-// webhookConfiguration is NSM's own, but for our CA and without what the
-// webhook does nothing about: it acts on creation alone.
-func (p part) webhookConfiguration(spec nsmv1beta1.AdmissionWebhookSpec) *admissionregistrationv1.MutatingWebhookConfiguration {
-	meta := p.clusterMeta()
-	meta.Name = WebhookConfigurationName(p.NSM.Namespace)
-	rule := func(group string, resources ...string) admissionregistrationv1.RuleWithOperations {
-		return admissionregistrationv1.RuleWithOperations{
-			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
-			Rule: admissionregistrationv1.Rule{
-				APIGroups: []string{group}, APIVersions: []string{"v1"}, Resources: resources,
-				Scope: ptr.To(admissionregistrationv1.AllScopes),
-			},
-		}
-	}
-	return &admissionregistrationv1.MutatingWebhookConfiguration{
-		TypeMeta:   metav1.TypeMeta{APIVersion: admissionregistrationv1.SchemeGroupVersion.String(), Kind: "MutatingWebhookConfiguration"},
-		ObjectMeta: meta,
-		Webhooks: []admissionregistrationv1.MutatingWebhook{{
-			Name: "nsm-mutating-webhook.networkservicemesh.io",
-			ClientConfig: admissionregistrationv1.WebhookClientConfig{
-				Service: &admissionregistrationv1.ServiceReference{
-					Name: WebhookService, Namespace: p.NSM.Namespace, Path: ptr.To("/mutate"), Port: ptr.To(int32(webhookPort)),
-				},
-				CABundle: p.WebhookCertificate.CABundle,
-			},
-			Rules: []admissionregistrationv1.RuleWithOperations{
-				rule("", "pods"),
-				rule("apps", "deployments", "statefulsets", "daemonsets", "replicasets"),
-			},
-			FailurePolicy:           ptr.To(admissionregistrationv1.FailurePolicyType(cmp.Or(spec.FailurePolicy, "Fail"))),
-			MatchPolicy:             ptr.To(admissionregistrationv1.Equivalent),
-			NamespaceSelector:       p.clientNamespaces(),
-			SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
-			TimeoutSeconds:          ptr.To(int32(10)),
-			AdmissionReviewVersions: []string{"v1"},
-			ReinvocationPolicy:      ptr.To(admissionregistrationv1.NeverReinvocationPolicy),
-		}},
-	}
-}
-
-// spireNamespaces are those that SPIRE is known to run in: without it no mesh
-// comes up.
-var spireNamespaces = []string{
-	// NSM's own examples.
-	"spire",
-	// SPIRE's Helm charts.
-	"spire-server", "spire-system", "spire-mgmt",
-	// Red Hat's operator.
-	"zero-trust-workload-identity-manager",
-}
-
-// The labels of OpenShift's own namespaces, which must come up before any webhook
-// can answer: those of its core, and those that its own monitoring looks after.
-const (
-	platformLabel   = "openshift.io/run-level"
-	monitoringLabel = "openshift.io/cluster-monitoring"
-)
-
-// clientNamespaces leaves out the namespaces whose pods must come up without
-// the webhook: the mesh's own, the cluster's, the operator's and SPIRE's.
-func (p part) clientNamespaces() *metav1.LabelSelector {
-	never := append([]string{"kube-system"}, spireNamespaces...)
-	for _, namespace := range []string{p.NSM.Namespace, p.OperatorNamespace} {
-		if namespace != "" {
-			never = append(never, namespace)
-		}
-	}
-	expressions := []metav1.LabelSelectorRequirement{{
-		Key: corev1.LabelMetadataName, Operator: metav1.LabelSelectorOpNotIn, Values: never,
-	}}
-	if p.Platform.OpenShift {
-		// Names cannot be selected by their beginning, openshift-.
-		expressions = append(expressions,
-			metav1.LabelSelectorRequirement{Key: platformLabel, Operator: metav1.LabelSelectorOpDoesNotExist},
-			metav1.LabelSelectorRequirement{Key: monitoringLabel, Operator: metav1.LabelSelectorOpNotIn, Values: []string{"true"}})
-	}
-	return &metav1.LabelSelector{MatchExpressions: expressions}
-}
-
 func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) Object {
 	pod := corev1.PodSpec{Containers: []corev1.Container{p.webhookContainer(spec, facts)}}
 	annotations := map[string]string{}
@@ -263,11 +197,13 @@ func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts rele
 		annotations[certificateAnnotation] = fingerprint(p.WebhookCertificate.CertificateChain)
 	}
 	pod.SecurityContext = withUnprivilegedPorts(pod.SecurityContext)
-	template := p.podTemplate(spec.ComponentSpec, pod)
+	template := p.podTemplate(pod)
 	template.Annotations = mergeMaps(template.Annotations, annotations)
 	// It is no workload of the mesh, so it takes no identity in it.
 	delete(template.Labels, labelSpiffeID)
-	return p.deployment(template)
+	deployment := p.deployment(template)
+	p.replicate(deployment, webhookReplicas(spec, facts))
+	return deployment
 }
 
 // withUnprivilegedPorts lets a user that is not root listen on port 443: not
@@ -290,6 +226,9 @@ func (p part) webhookContainer(spec nsmv1beta1.AdmissionWebhookSpec, facts relea
 	container.SecurityContext = confined()
 	container.SecurityContext.Capabilities.Add = []corev1.Capability{"NET_BIND_SERVICE"}
 	if facts.WebhookCertificate {
+		// Until no API server sends it anything any more. (The ones before take
+		// themselves off when they end.)
+		container.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: webhookGrace}}}
 		container.VolumeMounts = []corev1.VolumeMount{{Name: webhookCertVolume, MountPath: webhookCertificateDir, ReadOnly: true}}
 	}
 	return container
@@ -302,7 +241,7 @@ func (p part) webhookEnv(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Fac
 		{Name: "NSM_SERVICE_NAME", Value: WebhookService},
 		fieldEnv("NSM_NAME", "metadata.name"),
 		fieldEnv("NSM_NAMESPACE", "metadata.namespace"),
-		{Name: "NSM_ANNOTATION", Value: "networkservicemesh.io"},
+		{Name: annotationEnv, Value: ClientAnnotation},
 		{Name: "NSM_CONTAINER_IMAGES", Value: p.image(nsmv1beta1.ContainerSpec{Image: client.Image}, "cmd-nsc")},
 		{Name: "NSM_INIT_CONTAINER_IMAGES", Value: p.image(nsmv1beta1.ContainerSpec{Image: client.InitImage}, "cmd-nsc-init")},
 	}
