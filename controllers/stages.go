@@ -21,6 +21,7 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
 // stageOrder is the order in which the parts of a mesh change to another
@@ -51,15 +52,24 @@ func isStaged(nsm *nsmv1beta1.NSM) bool {
 // targetOf is the release that the mesh should run: the one of its spec, or the
 // one before where that was taken back.
 func targetOf(nsm *nsmv1beta1.NSM) string {
-	if isRolledBack(&nsm.Status, nsm.Generation) {
+	if isRolledBack(nsm) {
 		return nsm.Status.Version
 	}
 	return versionOf(nsm)
 }
 
-// isRolledBack tells whether the spec of a generation has been tried and taken
-// back.
-func isRolledBack(status *nsmv1beta1.NSMStatus, generation int64) bool {
+// isRolledBack tells whether the mesh runs the release before that of its spec.
+// The status alone does not decide that: whoever may write it, and not the spec,
+// shall not choose what runs.
+func isRolledBack(nsm *nsmv1beta1.NSM) bool {
+	_, err := release.Parse(nsm.Status.Version)
+	return err == nil && ptr.Deref(nsm.Spec.Upgrade, nsmv1beta1.UpgradeSpec{}).OnFailure == nsmv1beta1.UpgradeFailureRollback &&
+		reportsRollback(&nsm.Status, nsm.Generation)
+}
+
+// reportsRollback tells whether a status says that the spec of a generation has
+// been tried and taken back.
+func reportsRollback(status *nsmv1beta1.NSMStatus, generation int64) bool {
 	degraded := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionDegraded)
 	return degraded != nil && degraded.Status == metav1.ConditionTrue &&
 		degraded.Reason == reasonRolledBack && degraded.ObservedGeneration == generation
@@ -137,7 +147,7 @@ func (o *observation) hold(names []string) {
 // checkDeadline notes in the observation what a change has been waiting for
 // longer than it may, or when that will be.
 func (r *NSMReconciler) checkDeadline(nsm *nsmv1beta1.NSM, seen *observation) {
-	seen.rolledBack = isRolledBack(&nsm.Status, nsm.Generation)
+	seen.rolledBack = isRolledBack(nsm)
 	progressing := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionProgressing)
 	if progressing == nil || progressing.Status != metav1.ConditionTrue || progressing.ObservedGeneration != nsm.Generation {
 		return

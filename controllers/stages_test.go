@@ -15,6 +15,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -124,6 +125,29 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring(oldState + " runs again"))
 		Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("nsm-registry", oldState))
 	})
+})
+
+var _ = Describe("A status that somebody else has written", func() {
+	DescribeTable("chooses no release", func(ctx SpecContext, version string) {
+		o := startOperator()
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{Version: newState})
+		settle(o)
+		before := releases(ctx, nsm)()
+		forged := reread(ctx, nsm)
+		forged.Status.Version = version
+		meta.SetStatusCondition(&forged.Status.Conditions, metav1.Condition{
+			Type: nsmv1beta1.ConditionDegraded, Status: metav1.ConditionTrue, Reason: "RolledBack", ObservedGeneration: forged.Generation,
+		})
+		Expect(admin.Status().Update(ctx, forged)).To(Succeed())
+		change(ctx, forged, func(nsm *nsmv1beta1.NSM) { nsm.Annotations = map[string]string{"example.com/wake": "up"} })
+		Eventually(func() string { return reread(ctx, nsm).Status.Version }).Should(Equal(newState))
+		Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
+		Expect(releases(ctx, nsm)()).To(Equal(before))
+	},
+		Entry("that there is", "v1.0.0"),
+		Entry("that there is not", "nonsense"),
+		Entry("that is too large a number", "v99999999999999999999.0.0"),
+	)
 })
 
 var _ = Describe("What an earlier operator made for an NSM", func() {

@@ -385,7 +385,7 @@ func (s *status) setFailed(message string, seen *observation) {
 	}
 	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses of a minute at most")
 	// That a release was taken back is remembered here and nowhere else.
-	if !isRolledBack(&s.NSMStatus, s.generation) {
+	if !reportsRollback(&s.NSMStatus, s.generation) {
 		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
 	}
 }
