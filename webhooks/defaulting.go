@@ -55,6 +55,10 @@ func defaultUpdate(request admission.Request) admission.Response {
 	if errors.Join(before.UnmarshalJSON(request.OldObject.Raw), nsm.UnmarshalJSON(request.Object.Raw)) != nil {
 		return admission.Allowed("")
 	}
+	if same(get(before.fields, "spec"), get(nsm.fields, "spec")) {
+		// Whoever changes a label changes nothing else.
+		return admission.Allowed("")
+	}
 	_, isObject := nsm.fields["spec"].(object)
 	if has(nsm.fields, "spec") && !isObject || text(child(nsm.fields, "metadata"), "deletionTimestamp") != "" {
 		return admission.Allowed("")

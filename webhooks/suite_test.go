@@ -73,16 +73,20 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		},
 	}
 	server = apiserver.Start(environment)
-	serveWebhooks(server.Config, environment.WebhookInstallOptions)
 	config := rest.CopyConfig(server.Config)
 	config.QPS = -1
 	config.WarningHandlerWithContext = warned
 	var err error
 	admin, err = client.NewWithWatch(config, client.Options{Scheme: newScheme()})
 	Expect(err).NotTo(HaveOccurred())
-	for _, name := range []string{namespace, otherNamespace, "nsm-system"} {
+	for _, name := range []string{namespace, otherNamespace, "nsm-system", apiserver.OperatorNamespace} {
 		Expect(admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
 	}
+	server.Kubectl(ctx, "apply", "--server-side", "-k", "../config/rbac")
+	// The webhooks run with the rights that the operator is shipped with.
+	operator := server.Operator()
+	operator.Wrap(asked.wrap)
+	serveWebhooks(operator, environment.WebhookInstallOptions)
 })
 
 func newScheme() *runtime.Scheme {

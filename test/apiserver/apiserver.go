@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -24,7 +25,8 @@ import (
 // OperatorNamespace is the operator's own.
 const OperatorNamespace = "nsm-operator-system"
 
-// Server is an API server with its etcd, and nothing else: no controller runs.
+// Server is an API server with its etcd, and nothing else: no controller runs
+// before StartControllers.
 type Server struct {
 	// Config is an admin's access.
 	Config *rest.Config
@@ -82,6 +84,20 @@ func (s *Server) Kubectl(ctx context.Context, args ...string) string {
 	output, err := command.CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(output))
 	return string(output)
+}
+
+// StartControllers runs some of Kubernetes' own controllers, until the end of the
+// spec or, in a BeforeAll or BeforeSuite, of what that is for.
+func (s *Server) StartControllers(ctx context.Context, names ...string) {
+	GinkgoHelper()
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	command := exec.CommandContext(running, filepath.Join(Assets(), "kube-controller-manager"),
+		"--kubeconfig", s.Kubeconfig, "--controllers", strings.Join(names, ","), "--leader-elect=false", "--secure-port=0")
+	Expect(command.Start()).To(Succeed())
+	DeferCleanup(func() {
+		cancel()
+		_ = command.Wait()
+	})
 }
 
 // Install applies what an operator beside the cluster needs within it.

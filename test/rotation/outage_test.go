@@ -10,8 +10,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -31,7 +29,6 @@ import (
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/controllers"
-	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
@@ -90,7 +87,7 @@ var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
 	}, NodeTimeout(time.Minute))
 
 	It("other kinds and whole namespaces, also that of a mesh, are deleted", func(ctx SpecContext) {
-		startControllerManager(ctx)
+		server.StartControllers(ctx, "namespace-controller", "garbage-collector-controller")
 		plain := newNamespace(ctx)
 		note := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: plain, Name: "note"}}
 		Expect(admin.Create(ctx, note)).To(Succeed())
@@ -191,18 +188,4 @@ func setReady(ctx context.Context, namespace string) {
 			g.Expect(admin.Status().Update(ctx, &sets.Items[i])).To(Succeed())
 		}
 	}).Should(Succeed())
-}
-
-// startControllerManager runs what empties namespaces, as a cluster does.
-func startControllerManager(ctx context.Context) {
-	GinkgoHelper()
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	command := exec.CommandContext(running, filepath.Join(apiserver.Assets(), "kube-controller-manager"),
-		"--kubeconfig", server.Kubeconfig, "--controllers", "namespace-controller,garbage-collector-controller",
-		"--leader-elect=false", "--secure-port=0")
-	Expect(command.Start()).To(Succeed())
-	DeferCleanup(func() {
-		cancel()
-		_ = command.Wait()
-	})
 }
