@@ -80,9 +80,9 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			}),
 		Entry("the label that says whose it is", "ClusterRole", "Repaired: Repaired ClusterRole nsm:NAMESPACE:nsmgr",
 			func(ctx context.Context, nsm *nsmv1beta1.NSM) {
-				change(ctx, getClusterRole(ctx, nsm), func(r *rbacv1.ClusterRole) { delete(r.Labels, mesh.LabelInstance) })
+				change(ctx, getClusterRole(ctx, nsm), func(r *rbacv1.ClusterRole) { delete(r.Labels, mesh.LabelNSM) })
 			}, func(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
-				return getClusterRole(ctx, nsm).Labels[mesh.LabelInstance] == nsm.Name
+				return getClusterRole(ctx, nsm).Labels[mesh.LabelNSM] == nsm.Name
 			}),
 		Entry("the owner", "ServiceAccount", "Repaired: Repaired ServiceAccount NAMESPACE/nsmgr",
 			func(ctx context.Context, nsm *nsmv1beta1.NSM) {
@@ -153,6 +153,25 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			settle(o)
 			reconcileOften(ctx, o, nsm)
 			Expect(get(ctx, nsm, "nsm-registry", &appsv1.Deployment{}).Spec.Replicas).To(HaveValue(Equal(int32(3))))
+		})
+
+		It("the label by which Argo CD tracks its applications", func(ctx SpecContext) {
+			nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+			const tracking = "app.kubernetes.io/instance"
+			for _, object := range owned(ctx, nsm) {
+				Expect(object.GetLabels()).NotTo(HaveKey(tracking), "Argo CD could take %s for its own", nameOf(object))
+			}
+			passes := reconciles()
+			change(ctx, getClusterRole(ctx, nsm), func(r *rbacv1.ClusterRole) { r.Labels[tracking] = "an-application" })
+			change(ctx, get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}), func(d *appsv1.DaemonSet) { d.Labels[tracking] = "an-application" })
+			Eventually(reconciles).Should(BeNumerically(">", passes))
+			settle(o)
+			reconcileOften(ctx, o, nsm)
+			Expect(getClusterRole(ctx, nsm).Labels).To(HaveKeyWithValue(tracking, "an-application"))
+
+			By("and the operator still finds what is its own")
+			Expect(admin.Delete(ctx, nsm)).To(Succeed())
+			Eventually(func() []string { return names(ctx, nsm) }).Should(BeEmpty())
 		})
 
 		It("a sidecar, a volume, labels and annotations that are not ours", func(ctx SpecContext) {
@@ -307,7 +326,7 @@ var _ = Describe("What stands where our objects should", func() {
 			namespace := newNamespace(ctx)
 			labels := map[string]string{}
 			if labelled {
-				labels = map[string]string{mesh.LabelManagedBy: mesh.ManagedBy, mesh.LabelInstance: "mesh", mesh.LabelNamespace: namespace}
+				labels = map[string]string{mesh.LabelManagedBy: mesh.ManagedBy, mesh.LabelNSM: "mesh", mesh.LabelNamespace: namespace}
 			}
 			before := foreign(namespace, labels, selector)
 			Expect(admin.Create(ctx, before)).To(Succeed())

@@ -149,7 +149,7 @@ func (r *NSMReconciler) clusterKinds() []client.Object {
 // that what a crash has left behind wakes the loop at the next start.
 func ownerOf(_ context.Context, object client.Object) []reconcile.Request {
 	labels := object.GetLabels()
-	name, namespace := labels[mesh.LabelInstance], labels[mesh.LabelNamespace]
+	name, namespace := labels[mesh.LabelNSM], labels[mesh.LabelNamespace]
 	if name == "" || namespace == "" {
 		return nil
 	}

@@ -70,7 +70,7 @@ var _ = Describe("An operator that is restricted to some namespaces", func() {
 		})
 		gone := newNamespace(ctx)
 		left := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "nsm:" + gone + ":nsmgr", Labels: map[string]string{
-			mesh.LabelManagedBy: mesh.ManagedBy, mesh.LabelInstance: "mesh", mesh.LabelNamespace: gone,
+			mesh.LabelManagedBy: mesh.ManagedBy, mesh.LabelNSM: "mesh", mesh.LabelNamespace: gone,
 		}}}
 		Expect(admin.Create(ctx, left)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, left)).To(Succeed()) })

@@ -35,9 +35,9 @@ var (
 	// ownLabels are on all that the operator makes.
 	ownLabels = map[string]string{
 		"[app.kubernetes.io/name]": "{workload}", "[app.kubernetes.io/component]": "{role}",
-		"[app.kubernetes.io/instance]": "nsm", "[app.kubernetes.io/part-of]": "network-service-mesh",
-		"[app.kubernetes.io/managed-by]": "nsm-operator", "[app.kubernetes.io/version]": "{release}",
-		"[nsm.networkservicemesh.io/namespace]": "nsm-system",
+		"[app.kubernetes.io/part-of]": "network-service-mesh", "[app.kubernetes.io/version]": "{release}",
+		"[app.kubernetes.io/managed-by]":   "nsm-operator",
+		"[nsm.networkservicemesh.io/name]": "nsm", "[nsm.networkservicemesh.io/namespace]": "nsm-system",
 	}
 	// ownSelector are those of them that do not change.
 	ownSelector = map[string]string{"[app.kubernetes.io/name]": "{workload}", "[app.kubernetes.io/component]": "{role}"}
@@ -198,6 +198,10 @@ var deliberate = []conformance.Deviation{
 	{
 		Path: "{kind}.spec.template.metadata.labels", Fields: ownLabels, Theirs: absent,
 		Why: "Kubernetes' recommended labels, and whose the pod is; by them the operator finds its own",
+	},
+	{
+		Path: "{kind}.spec.template.metadata.labels[app.kubernetes.io/instance]", Ours: "nsm", Theirs: absent,
+		Why: "Kubernetes' recommended label, for people and dashboards",
 	},
 	{
 		Path: "{kind}.metadata.labels", Fields: ownLabels, Theirs: absent,

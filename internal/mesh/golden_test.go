@@ -213,7 +213,7 @@ func everythingOf(pool string) nsmv1beta1.ComponentSpec {
 		}}},
 		PriorityClassName: "system-node-critical",
 		// The second one is ours, and stays as it is.
-		PodLabels:      map[string]string{"team": "net", "app.kubernetes.io/name": "hijacked"},
+		PodLabels:      map[string]string{"team": "net", "app.kubernetes.io/name": "hijacked", "app.kubernetes.io/instance": "theirs"},
 		PodAnnotations: map[string]string{"example.com/note": "kept"},
 	}
 }

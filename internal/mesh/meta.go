@@ -19,13 +19,14 @@ import (
 // Labels of every object that the operator makes.
 const (
 	LabelName      = "app.kubernetes.io/name"
-	LabelInstance  = "app.kubernetes.io/instance"
 	LabelComponent = "app.kubernetes.io/component"
 	LabelPartOf    = "app.kubernetes.io/part-of"
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	LabelVersion   = "app.kubernetes.io/version"
-	// LabelNamespace is the namespace of the NSM; together with LabelInstance it
-	// tells whose a cluster-scoped object is.
+	// LabelNSM and LabelNamespace are the name and the namespace of the NSM: they
+	// tell whose an object is. The keys are our own, since other tools write
+	// app.kubernetes.io/instance: Argo CD tracks applications by it.
+	LabelNSM       = "nsm.networkservicemesh.io/name"
 	LabelNamespace = "nsm.networkservicemesh.io/namespace"
 
 	// ManagedBy is the value of LabelManagedBy on all that the operator makes.
@@ -36,6 +37,10 @@ const (
 	// ownDomain begins the keys that are the operator's own.
 	ownDomain = "nsm.networkservicemesh.io/"
 
+	// labelInstance is on pods only, for people and dashboards. On any other object
+	// it could make Argo CD take the object for a part of an application of that
+	// name, and prune it.
+	labelInstance = "app.kubernetes.io/instance"
 	// labelApp is the label by which NSM's own documentation finds pods.
 	labelApp = "app"
 	// labelSpiffeID asks SPIRE for an identity (deployments-k8s,
@@ -49,7 +54,7 @@ const (
 func OwnerLabels(nsm *nsmv1beta1.NSM) map[string]string {
 	return map[string]string{
 		LabelManagedBy: ManagedBy,
-		LabelInstance:  nsm.Name,
+		LabelNSM:       nsm.Name,
 		LabelNamespace: nsm.Namespace,
 	}
 }
@@ -102,7 +107,7 @@ func users(all ...map[string]string) map[string]string {
 // the NSM says.
 func IsOwnLabel(key string) bool {
 	switch key {
-	case LabelName, LabelInstance, LabelComponent, LabelPartOf, LabelManagedBy, LabelVersion:
+	case LabelName, LabelComponent, LabelPartOf, LabelManagedBy, LabelVersion:
 		return true
 	default:
 		return IsOwnAnnotation(key)
@@ -123,9 +128,11 @@ func (p part) selector() map[string]string {
 	return map[string]string{LabelName: p.name, LabelComponent: string(p.role)}
 }
 
-// podLabels puts ours over the user's.
+// podLabels puts ours over the user's, but for labelInstance, which the user may
+// set.
 func (p part) podLabels() map[string]string {
-	labels := mergeMaps(users(p.NSM.Spec.PodLabels, p.spec.PodLabels), p.ownLabels())
+	labels := mergeMaps(map[string]string{labelInstance: p.NSM.Name}, users(p.NSM.Spec.PodLabels, p.spec.PodLabels))
+	labels = mergeMaps(labels, p.ownLabels())
 	labels[labelApp] = p.app
 	labels[labelSpiffeID] = "true"
 	return labels
