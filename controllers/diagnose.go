@@ -9,6 +9,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,9 +17,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -33,6 +37,12 @@ const (
 	// lookPause is the time for which what was found out of a workload is not asked
 	// again, however often the loop comes by.
 	lookPause = 5 * time.Second
+	// lookTimeout is how long all the looks of a pass may take: the pass has to be
+	// told of all the same.
+	lookTimeout = 10 * time.Second
+	// fairStart is how long a container may run until it is worth a word that it is
+	// not ready: SPIRE takes some seconds to give a new pod its identity.
+	fairStart = 30 * time.Second
 	// recently: a container that has run for longer crashes no more.
 	recently = 2 * time.Minute
 	// mostPods is how many pods of a workload are looked at.
@@ -48,76 +58,100 @@ const (
 //
 // +kubebuilder:rbac:groups="",resources=pods;events,verbs=list
 
-// diagnose finds out why workloads are down that have been for a while.
-func (r *NSMReconciler) diagnose(ctx context.Context, nsm *nsmv1beta1.NSM, seen *observation) error {
-	if len(seen.problems("")) == 0 {
-		return nil
-	}
-	downSince := r.now()
-	available := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionAvailable)
-	if available != nil && available.Status != "True" {
-		downSince = available.LastTransitionTime.Time
-	}
-	if wait := downSince.Add(patience).Sub(r.now()); wait > 0 {
-		seen.wake(r.now().Add(wait))
-		return nil
-	}
-	seen.wake(r.now().Add(askAgain))
+// diagnosis is what is known of a workload that may be down.
+type diagnosis struct {
+	// of is the definition that it is about.
+	of string
+	// downSince is when it was first seen down, or changed; zero while it is up.
+	downSince time.Time
+	// at is when its pods were looked at last; zero for not yet.
+	at     time.Time
+	causes []cause
+}
+
+// diagnose finds out why workloads are down that have been for a while. It is best
+// effort: what cannot be looked up keeps nothing else from being told.
+func (r *NSMReconciler) diagnose(ctx context.Context, plan plan, seen *observation) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	for i := range seen.workloads {
 		w := &seen.workloads[i]
-		if w.isReady() || !w.exists {
-			r.diagnoses.Delete(w.key())
+		if len(w.unseen) > 0 {
+			seen.wake(r.now().Add(askAgain))
+		}
+		if !w.exists || w.isReady() {
+			r.diagnoses.Store(w.key(), diagnosis{of: w.definition})
 			continue
 		}
-		if err := r.explain(ctx, w); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// diagnosis is what was found out of a workload at some time.
-type diagnosis struct {
-	at     time.Time
-	causes []string
-}
-
-// explain tells what is wrong with a workload: what has been found out lately, or
-// what its pods say now.
-func (r *NSMReconciler) explain(ctx context.Context, w *workload) error {
-	if found, ok := r.diagnoses.Load(w.key()); ok {
-		if known, ok := found.(diagnosis); ok && r.now().Before(known.at.Add(lookPause)) {
+		known := r.diagnosisOf(w, plan.input.NSM)
+		switch {
+		case r.now().Before(known.downSince.Add(patience)):
+			seen.wake(known.downSince.Add(patience))
+		case r.now().Before(known.at.Add(lookPause)):
 			w.causes = known.causes
-			return nil
+			seen.wake(r.now().Add(askAgain))
+		default:
+			found, err := r.causesOf(ctx, plan.input.Platform, w)
+			if err != nil {
+				log.FromContext(ctx).Error(err, "Looking for what is wrong with a workload", "workload", w.fullName())
+				w.unseen = append(w.unseen, "why ("+inShort(err)+")")
+			}
+			known.at, known.causes = r.now(), sameWords(known.causes, found)
+			w.causes = known.causes
+			seen.wake(r.now().Add(askAgain))
 		}
+		r.diagnoses.Store(w.key(), known)
 	}
-	causes, err := r.causesOf(ctx, w)
-	if err != nil {
-		return err
-	}
-	w.causes = causes
-	r.diagnoses.Store(w.key(), diagnosis{at: r.now(), causes: causes})
-	return nil
 }
 
-// causesOf reads the pods of a workload and tells what is wrong with them.
-func (r *NSMReconciler) causesOf(ctx context.Context, w *workload) ([]string, error) {
-	var pods corev1.PodList
-	err := r.direct.List(ctx, &pods, client.InNamespace(w.namespace), client.Limit(mostPods), w.podLabels())
+// diagnosisOf a workload that is down. What was found out of an older definition
+// is dropped. One that this process has not seen before is down since the mesh is.
+func (r *NSMReconciler) diagnosisOf(w *workload, nsm *nsmv1beta1.NSM) diagnosis {
+	found, _ := r.diagnoses.Load(w.key())
+	known, isKnown := found.(diagnosis)
+	if isKnown && known.of == w.definition && !known.downSince.IsZero() {
+		return known
+	}
+	since := r.now()
+	available := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionAvailable)
+	if !isKnown && available != nil && available.Status == metav1.ConditionFalse {
+		since = available.LastTransitionTime.Time
+	}
+	return diagnosis{of: w.definition, downSince: since}
+}
+
+// inShort tells what kept something from being read, without what moves.
+func inShort(err error) string {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && (apierrors.IsForbidden(err) || apierrors.IsNotFound(err)) {
+		return shorten(status.Status().Message)
+	}
+	return "the API server does not answer"
+}
+
+// causesOf reads the pods of a workload and tells what is wrong with them. With an
+// error it tells what it has found out nevertheless.
+func (r *NSMReconciler) causesOf(ctx context.Context, platform mesh.Platform, w *workload) ([]cause, error) {
+	var list corev1.PodList
+	err := r.direct.List(ctx, &list, client.InNamespace(w.namespace), client.Limit(mostPods), w.podLabels())
 	if err != nil {
 		return nil, fmt.Errorf("reading the pods of %s: %w", w.fullName(), err)
 	}
-	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int { return cmp.Compare(a.Spec.NodeName, b.Spec.NodeName) })
-	var causes []string
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		cause, err := r.podCause(ctx, w, pod)
-		if err != nil {
-			return nil, err
-		}
+	missing := len(list.Items) < int(w.desired)
+	pods := w.ofDefinition(list.Items)
+	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Spec.NodeName, b.Spec.NodeName) })
+	var causes []cause
+	var failure error
+	for i := range pods {
+		found, err := r.podCause(ctx, w, &pods[i])
+		failure = cmp.Or(failure, err)
 		// The first of those that differ in the node alone stands for all.
-		if cause != "" && !slices.ContainsFunc(causes, func(known string) bool { return strings.HasPrefix(known, cause) }) {
-			causes = append(causes, cause+onNode(pod))
+		isNew := found.what != "" && !slices.ContainsFunc(causes, func(known cause) bool {
+			return known.what == found.what && (known.detail == found.detail || found.detail == "")
+		})
+		if isNew {
+			found.node = pods[i].Spec.NodeName
+			causes = append(causes, found)
 		}
 		if len(causes) == mostCauses {
 			break
@@ -127,34 +161,58 @@ func (r *NSMReconciler) causesOf(ctx context.Context, w *workload) ([]string, er
 	case len(causes) > 0:
 		return causes, nil
 	case w.refused != "":
-		return []string{r.refusalOf(w, w.refused)}, nil
-	case len(pods.Items) < int(w.desired):
-		return r.creationFailures(ctx, w)
+		return []cause{refusalOf(w, w.refused, platform)}, nil
+	case missing:
+		refused, err := r.creationFailures(ctx, w, platform)
+		return refused, cmp.Or(failure, err)
 	default:
-		return nil, nil
+		return nil, failure
 	}
 }
 
-// podCause tells what is wrong with a pod, "" for nothing.
-func (r *NSMReconciler) podCause(ctx context.Context, w *workload, pod *corev1.Pod) (string, error) {
-	if cause := causeOf(pod, r.now()); cause != "" {
-		return cause, nil
+// templateGenerationLabel is what the DaemonSet controller labels pods with.
+const templateGenerationLabel = "pod-template-generation"
+
+// ofDefinition leaves out the pods of older definitions of the workload, as far as
+// they can be told: what is wrong with them may be mended already. A DaemonSet
+// numbers them; else it is the images, unless something changes those of all pods.
+func (w *workload) ofDefinition(pods []corev1.Pod) []corev1.Pod {
+	pods = slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
+		generation := pod.Labels[templateGenerationLabel]
+		return w.templateGeneration != "" && generation != "" && generation != w.templateGeneration
+	})
+	current := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool {
+		return slices.ContainsFunc(slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers), func(container corev1.Container) bool {
+			image, isOurs := w.images[container.Name]
+			return isOurs && image != container.Image
+		})
+	})
+	if len(current) == 0 {
+		return pods
+	}
+	return current
+}
+
+// podCause tells what is wrong with a pod, an empty cause for nothing.
+func (r *NSMReconciler) podCause(ctx context.Context, w *workload, pod *corev1.Pod) (cause, error) {
+	if found := causeOf(pod, r.now()); found.what != "" {
+		return found, nil
 	}
 	switch {
 	case w.registers && isReady(pod) && !w.isRegistered(pod.Name):
-		return unregisteredCause, nil
+		return cause{what: unregisteredCause}, nil
 	case isStarting(pod):
-		return r.kubeletSays(ctx, pod, "FailedMount", "a volume cannot be mounted: ")
-	case isUnready(pod):
-		return r.kubeletSays(ctx, pod, "Unhealthy", "it runs and is not ready (has it got an identity from SPIRE?): ")
+		return r.kubeletSays(ctx, pod, "FailedMount", "a volume cannot be mounted")
+	case isUnready(pod, r.now()):
+		return r.kubeletSays(ctx, pod, "Unhealthy", "it runs and is not ready (has it got an identity from SPIRE?)")
 	default:
-		return "", nil
+		return cause{}, nil
 	}
 }
 
 // creationFailures reads why the pods of a workload are not even created: only
 // events tell that admission, by pod security or an SCC, refuses them.
-func (r *NSMReconciler) creationFailures(ctx context.Context, w *workload) ([]string, error) {
+func (r *NSMReconciler) creationFailures(ctx context.Context, w *workload, platform mesh.Platform) ([]cause, error) {
 	var events corev1.EventList
 	err := r.direct.List(ctx, &events, client.InNamespace(w.namespace), client.Limit(mostPods), client.MatchingFieldsSelector{
 		Selector: fields.SelectorFromSet(fields.Set{"reason": "FailedCreate", "type": corev1.EventTypeWarning}),
@@ -163,7 +221,7 @@ func (r *NSMReconciler) creationFailures(ctx context.Context, w *workload) ([]st
 		return nil, fmt.Errorf("reading the events of %s: %w", w.fullName(), err)
 	}
 	if last := latest(events.Items, w.isCreator); last != nil {
-		return []string{r.refusalOf(w, last.Message)}, nil
+		return []cause{refusalOf(w, last.Message, platform)}, nil
 	}
 	return nil, nil
 }
@@ -200,13 +258,13 @@ func timeOf(event *corev1.Event) time.Time {
 
 // refusalOf tells that a workload's pods are refused, without the names that they
 // would have had, which are others each time.
-func (r *NSMReconciler) refusalOf(w *workload, message string) string {
+func refusalOf(w *workload, message string, platform mesh.Platform) cause {
 	names := regexp.MustCompile(regexp.QuoteMeta(w.name) + `-[-a-z0-9]*"`)
-	cause := "its pods are refused: " + shorten(names.ReplaceAllLiteralString(message, w.name+`-..."`))
+	refusal := cause{what: "its pods are refused", detail: shorten(names.ReplaceAllLiteralString(message, w.name+`-..."`))}
 	if strings.Contains(message, "violates PodSecurity") {
-		cause += "; the namespace must allow them: " + labelCommand(w.namespace, *r.platform.current.Load())
+		refusal.detail += "; the namespace must allow them: " + labelCommand(w.namespace, platform)
 	}
-	return cause
+	return refusal
 }
 
 // unregisteredCause is of a forwarder that is up and serves nobody.
@@ -219,101 +277,6 @@ func isReady(pod *corev1.Pod) bool {
 	})
 }
 
-func onNode(pod *corev1.Pod) string {
-	if pod.Spec.NodeName == "" {
-		return ""
-	}
-	return " (on node " + pod.Spec.NodeName + ")"
-}
-
-// causeOf tells what a pod's status says is wrong with it, "" for nothing.
-func causeOf(pod *corev1.Pod, now time.Time) string {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return "no node takes its pod: " + shorten(condition.Message)
-		}
-	}
-	for _, container := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if cause := containerCause(container, now); cause != "" {
-			return cause
-		}
-	}
-	return ""
-}
-
-// containerCause tells why a container does not run. One that crashes runs again
-// between two crashes: it is told to crash until it is ready, or has run for a
-// while.
-func containerCause(container corev1.ContainerStatus, now time.Time) string {
-	waiting := container.State.Waiting
-	if waiting == nil {
-		if !container.Ready && hasCrashed(container, now) {
-			return fmt.Sprintf("container %s crashes: %s", container.Name, lastWords(container))
-		}
-		return ""
-	}
-	switch waiting.Reason {
-	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
-		// The kubelet's message begins with what has just been said.
-		detail := strings.TrimPrefix(waiting.Message, fmt.Sprintf("Back-off pulling image %q", container.Image))
-		return strings.TrimSuffix(fmt.Sprintf("the image %s cannot be pulled (%s): %s",
-			container.Image, waiting.Reason, shorten(strings.TrimPrefix(detail, ": "))), ": ")
-	case "CrashLoopBackOff":
-		return fmt.Sprintf("container %s crashes: %s", container.Name, lastWords(container))
-	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		return fmt.Sprintf("container %s cannot be started (%s): %s", container.Name, waiting.Reason, shorten(waiting.Message))
-	default:
-		return ""
-	}
-}
-
-// hasCrashed tells whether a container has ended lately though it should not have:
-// an init container ends well.
-func hasCrashed(container corev1.ContainerStatus, now time.Time) bool {
-	if terminated := container.State.Terminated; terminated != nil {
-		return terminated.ExitCode != 0
-	}
-	running := container.State.Running
-	return running != nil && now.Before(running.StartedAt.Add(recently)) && container.LastTerminationState.Terminated != nil
-}
-
-// lastWords are what a container that crashed left behind.
-func lastWords(container corev1.ContainerStatus) string {
-	last := cmp.Or(container.State.Terminated, container.LastTerminationState.Terminated)
-	if last == nil {
-		return "it has left no message; see kubectl logs --previous"
-	}
-	words := fmt.Sprintf("exit code %d", last.ExitCode)
-	if last.Reason != "" {
-		words += ", " + last.Reason
-	}
-	if message := lastMessage(last.Message); message != "" {
-		words += ": " + shorten(message)
-	}
-	return words
-}
-
-var (
-	// decisive begin what a program says in a log before it gives up.
-	decisive = regexp.MustCompile(`panic:|fatal|FATA`)
-	// timeOfDay, with a date before it or not, is in every line of a log.
-	timeOfDay = regexp.MustCompile(`(\d{4}-\d{2}-\d{2}[T ])?\d{2}:\d{2}:\d{2}([.,]\d+)?(Z|[+-]\d{2}:?\d{2})?\s*`)
-)
-
-// lastMessage picks from the end of a log the line that tells why it ends, without
-// the time, which is another one after each crash.
-func lastMessage(log string) string {
-	lines := strings.FieldsFunc(log, func(r rune) bool { return r == '\n' })
-	if len(lines) == 0 {
-		return ""
-	}
-	line := lines[len(lines)-1]
-	if i := slices.IndexFunc(lines, decisive.MatchString); i >= 0 {
-		line = lines[i]
-	}
-	return timeOfDay.ReplaceAllLiteralString(line, "")
-}
-
 // isStarting tells whether a pod has a node and no container has been made yet.
 func isStarting(pod *corev1.Pod) bool {
 	return pod.Spec.NodeName != "" && slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
@@ -321,16 +284,18 @@ func isStarting(pod *corev1.Pod) bool {
 	})
 }
 
-// isUnready tells whether a pod runs, and a container of it is not ready.
-func isUnready(pod *corev1.Pod) bool {
+// isUnready tells whether a pod runs, and a container of it has not become ready
+// in a fair time.
+func isUnready(pod *corev1.Pod, now time.Time) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
-		return container.State.Running != nil && !container.Ready
+		running := container.State.Running
+		return running != nil && !container.Ready && !now.Before(running.StartedAt.Add(fairStart))
 	})
 }
 
 // kubeletSays reads what the kubelet warns of about a pod, for one reason: only
 // an event tells that a directory is missing on the node, or what a probe said.
-func (r *NSMReconciler) kubeletSays(ctx context.Context, pod *corev1.Pod, reason, words string) (string, error) {
+func (r *NSMReconciler) kubeletSays(ctx context.Context, pod *corev1.Pod, reason, words string) (cause, error) {
 	var events corev1.EventList
 	err := r.direct.List(ctx, &events, client.InNamespace(pod.Namespace), client.Limit(mostPods), client.MatchingFieldsSelector{
 		Selector: fields.SelectorFromSet(fields.Set{
@@ -338,19 +303,10 @@ func (r *NSMReconciler) kubeletSays(ctx context.Context, pod *corev1.Pod, reason
 		}),
 	})
 	if err != nil {
-		return "", fmt.Errorf("reading the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+		return cause{}, fmt.Errorf("reading the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	if last := latest(events.Items, func(corev1.Event) bool { return true }); last != nil {
-		return words + shorten(last.Message), nil
+		return cause{what: words, detail: shorten(last.Message)}, nil
 	}
-	return "", nil
-}
-
-// shorten keeps a text to one line of bearable length, and to whole characters.
-func shorten(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > mostCauseLength {
-		text = strings.ToValidUTF8(text[:mostCauseLength], "") + " …"
-	}
-	return text
+	return cause{}, nil
 }

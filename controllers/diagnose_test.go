@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -74,7 +75,7 @@ var _ = Describe("A part that stays down", func() {
 			newPod(ctx, nsm, "nsmgr-"+node, node, waiting("ImagePullBackOff", `Back-off pulling image "example.com/nsmgr:1"`))
 		}
 		Eventually(managers(ctx)).WithTimeout(patience).Should(Equal("DaemonSet " + nsm.Namespace +
-			"/nsmgr: the image example.com/nsmgr:1 cannot be pulled (ImagePullBackOff) (on node node-a)"))
+			"/nsmgr: the image example.com/nsmgr:1 cannot be pulled (on node node-a)"))
 	})
 
 	// crashed is a container that has ended with the last lines of a log.
@@ -82,7 +83,7 @@ var _ = Describe("A part that stays down", func() {
 		ExitCode: 2, Reason: "Error",
 		Message: "Nov 25 12:00:01.123 [INFO] phase 1\nNov 25 12:00:02.456 [FATA] [cmd:nsmgr] no identity\nNov 25 12:00:02.457 [INFO] bye\n",
 	}}
-	const lastWords = "container nsmgr crashes: exit code 2, Error: Nov 25 [FATA] [cmd:nsmgr] no identity"
+	const lastWords = "container nsmgr crashes: exit code 2, Error: [FATA] [cmd:nsmgr] no identity"
 
 	It("tells a crashing container's last words", func(ctx SpecContext) {
 		status := waiting("CrashLoopBackOff", "back-off 10s restarting")
@@ -101,7 +102,9 @@ var _ = Describe("A part that stays down", func() {
 
 	It("tells what the probe of a pod that runs says", func(ctx SpecContext) {
 		status := waiting("", "")
-		status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
+		status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{
+			StartedAt: metav1.NewTime(time.Now().Add(-time.Minute)),
+		}}
 		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", status)
 		warn(ctx, nsm, "Pod", pod.Name, pod.UID, "Unhealthy", "Readiness probe failed: no x509 source")
 		Eventually(managers(ctx)).WithTimeout(patience).Should(HaveSuffix(
@@ -149,5 +152,64 @@ var _ = Describe("A part that stays down", func() {
 		}
 		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring("reason 3"))
 		Expect(strings.Count(managers(ctx)(), "cannot be started")).To(Equal(3))
+	})
+
+	It("tells nothing of an older definition once there is a newer one", func(ctx SpecContext) {
+		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", waiting("ImagePullBackOff", `Back-off pulling image "example.com/nsmgr:1"`))
+		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring("the image example.com/nsmgr:1 cannot be pulled"))
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) {
+			nsm.Spec.Nsmgr = &nsmv1beta1.NsmgrSpec{}
+			nsm.Spec.Nsmgr.Image = "example.com/nsmgr:2"
+		})
+		Eventually(func() string { return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Spec.Containers[0].Image }).Should(Equal("example.com/nsmgr:2"))
+		Eventually(managers(ctx)).WithTimeout(2 * time.Second).Should(HaveSuffix("is rolling out"))
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed(), "the pod of the older definition is still there")
+	})
+})
+
+var _ = Describe("Reads that fail do not hide what is known:", func() {
+	It("pods and events that cannot be read are told in words beside the rest", func(ctx SpecContext) {
+		nsm := newAvailableNSM(ctx, startOperator(), nsmv1beta1.NSMSpec{})
+		forbid(ctx, "pods", "list")
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionManagersReady)).WithTimeout(30 * time.Second).Should(And(
+			HavePrefix("DaemonSet "+nsm.Namespace+"/nsmgr has pods that are not ready; this could not be looked up: why (pods is forbidden: "),
+			ContainSubstring(`cannot list resource "pods"`)))
+		status := reread(ctx, nsm).Status
+		Expect(status.Managers).To(Equal("2/3"))
+		Expect(status.Forwarders).To(Equal("3/3"))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionRegistryReady)()).To(Equal("True"))
+		Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
+		Expect(condition(ctx, nsm, progressing)()).To(Equal("False"))
+	})
+
+	It("registrations that a new process cannot read count as they were reported", func(ctx SpecContext) {
+		o := startOperator()
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		o.stop()
+		forbid(ctx, "networkserviceendpoints", "list", "watch")
+		passes := reconciles()
+		startOperator()
+		Eventually(reconciles).Should(BeNumerically(">", passes))
+		Consistently(condition(ctx, nsm, available)).Should(Equal("True"))
+
+		By("and a pod that is lost meanwhile is told, with what is not known")
+		setDaemonSetStatus(ctx, nsm, "forwarder-vpp", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionForwardersReady)).Should(And(
+			ContainSubstring("forwarder-vpp has pods that are not ready"), ContainSubstring("whether its pods are registered (")))
+		Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionManagersReady)()).To(Equal("True"))
+	})
+
+	It("what a mesh depends on and cannot be read leaves the state of its parts to be told", func(ctx SpecContext) {
+		o := startOperator()
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		o.stop()
+		forbid(ctx, "namespaces", "list", "watch")
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		startOperator()
+		Eventually(func() string { return reread(ctx, nsm).Status.Managers }).WithTimeout(20 * time.Second).Should(Equal("2/3"))
+		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("namespaces"))
+		Expect(messageOf(ctx, nsm, available)()).To(ContainSubstring("nsmgr has pods that are not ready"))
 	})
 })

@@ -105,7 +105,7 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	// An annotation keeps what conversion does not understand.
 	wanted := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 	b := ctrl.NewControllerManagedBy(mgr).
-		WithOptions(controller.Options{ReconciliationTimeout: passTimeout}).
+		WithOptions(loopOptions()).
 		For(&nsmv1beta1.NSM{}, wanted, builder.WithPredicates(predicate.NewPredicateFuncs(r.isWatched))).
 		Watches(&nsmv1beta1.NSM{}, r.wakes(r.rivals), wanted)
 	for _, kind := range mesh.Kinds() {
@@ -122,6 +122,12 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return err
 }
 
+// loopOptions are those of the loop: how long a pass may take, and when one that
+// has failed is tried again.
+func loopOptions() controller.Options {
+	return controller.Options{ReconciliationTimeout: passTimeout, RateLimiter: newBackoff()}
+}
+
 // newFollower watches with a client of its own: the manager's reads from the
 // cache, and what is followed is not there.
 func newFollower(mgr ctrl.Manager, changed func(context.Context, types.NamespacedName)) (*follow.Follower, error) {
@@ -135,14 +141,14 @@ func newFollower(mgr ctrl.Manager, changed func(context.Context, types.Namespace
 	return follower, mgr.Add(follower)
 }
 
-// kinds are the kinds of all objects that a mesh can be made of here.
-func (r *NSMReconciler) kinds() []client.Object {
-	return clientObjects(append(mesh.Kinds(), mesh.PlatformKinds(*r.platform.current.Load())...))
+// kindsOn are the kinds of all objects that a mesh can be made of on a platform.
+func kindsOn(platform mesh.Platform) []client.Object {
+	return clientObjects(append(mesh.Kinds(), mesh.PlatformKinds(platform)...))
 }
 
-// clusterKinds are those of kinds that no owner reference removes.
-func (r *NSMReconciler) clusterKinds() []client.Object {
-	return clientObjects(append(mesh.ClusterKinds(), mesh.PlatformKinds(*r.platform.current.Load())...))
+// clusterKindsOn are those of kindsOn that no owner reference removes.
+func clusterKindsOn(platform mesh.Platform) []client.Object {
+	return clientObjects(append(mesh.ClusterKinds(), mesh.PlatformKinds(platform)...))
 }
 
 // ownerOf finds the NSM of an object by its labels. They outlive an owner, so
@@ -200,7 +206,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		if apierrors.IsNotFound(err) {
 			nsm.Name, nsm.Namespace = request.Name, request.Namespace
 			r.follower.Follow(request.NamespacedName)
-			return ctrl.Result{}, r.clean(ctx, nsm, r.clusterKinds())
+			return ctrl.Result{}, r.clean(ctx, nsm, clusterKindsOn(r.platform.now()))
 		}
 		return ctrl.Result{}, err
 	}
@@ -301,10 +307,11 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 	if err := r.removeRegistrations(ctx, nsm); err != nil {
 		return err
 	}
-	if err := r.clean(ctx, nsm, r.kinds()); err != nil {
+	kinds := kindsOn(r.platform.now())
+	if err := r.clean(ctx, nsm, kinds); err != nil {
 		return err
 	}
-	remaining, err := r.applier.Remaining(ctx, r.kinds(), mesh.OwnerLabels(nsm))
+	remaining, err := r.applier.Remaining(ctx, kinds, mesh.OwnerLabels(nsm))
 	if err != nil || remaining > 0 {
 		// Their disappearance wakes the loop again.
 		return err

@@ -70,7 +70,7 @@ func isService(object client.Object) bool {
 func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	plan, err := r.plan(ctx, nsm)
 	if err != nil {
-		return nil, err
+		return r.lookAnyway(ctx, plan), err
 	}
 	r.shutClientsOut(ctx, plan)
 	notLabelled := r.labelNamespace(ctx, plan)
@@ -92,43 +92,55 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 	return seen, failure
 }
 
-// plan reads what the mesh depends on and renders it.
+// lookAnyway observes what there is of a mesh that could not be planned, as far as
+// that is known without a plan.
+func (r *NSMReconciler) lookAnyway(ctx context.Context, plan plan) *observation {
+	if plan.input.NSM == nil {
+		return nil
+	}
+	plan.components = mesh.Components(plan.input)
+	seen, err := r.look(ctx, plan, nil)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Looking at a mesh that could not be planned")
+		return nil
+	}
+	return seen
+}
+
+// plan reads what the mesh depends on and renders it. When it fails, what it
+// returns has the input alone, as far as that is known.
 func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, error) {
 	nsmRelease, err := release.Parse(targetOf(nsm))
 	if err != nil {
 		return plan{}, err
 	}
-	in := mesh.Input{
-		NSM: nsm, Release: nsmRelease, Platform: *r.platform.current.Load(),
+	p := plan{input: mesh.Input{
+		NSM: nsm, Release: nsmRelease, Platform: r.platform.now(),
 		OperatorNamespace: r.Namespace, RelatedImages: r.RelatedImages,
-	}
+	}}
+	in := &p.input
 	// Early, so that a new mesh waits for all answers at the same time.
-	r.follower.Follow(client.ObjectKeyFromObject(nsm), queriesOf(in)...)
-	renewAt, err := r.prepareWebhook(ctx, &in)
-	if err != nil {
-		return plan{}, err
+	r.follower.Follow(client.ObjectKeyFromObject(nsm), queriesOf(*in)...)
+	if p.renewAt, err = r.prepareWebhook(ctx, in); err != nil {
+		return p, err
 	}
-	if in.ClientNamespaces, err = r.clientNamespaces(ctx, in); err != nil {
-		return plan{}, err
+	if in.ClientNamespaces, err = r.clientNamespaces(ctx, *in); err != nil {
+		return p, err
 	}
 	if in.FileHashes, err = r.fileHashes(ctx, nsm); err != nil {
-		return plan{}, err
+		return p, err
 	}
-	orphans, err := r.adoption.orphans(ctx, nsm)
-	if err != nil {
-		return plan{}, err
+	if p.orphans, err = r.adoption.orphans(ctx, nsm); err != nil {
+		return p, err
 	}
-	podSecurity, err := r.podSecurity(ctx, nsm)
-	if err != nil {
-		return plan{}, err
+	if p.podSecurity, err = r.podSecurity(ctx, nsm, in.Platform); err != nil {
+		return p, err
 	}
-	components := mesh.Components(in)
-	constraints := mesh.Constraints(in, components)
-	return plan{
-		input: in, components: components, orphans: orphans, renewAt: renewAt, constrained: len(constraints) > 0,
-		podSecurity: podSecurity,
-		objects:     clientObjects(slices.Concat(mesh.Identities(in), constraints, mesh.Objects(components))),
-	}, nil
+	p.components = mesh.Components(*in)
+	constraints := mesh.Constraints(*in, p.components)
+	p.constrained = len(constraints) > 0
+	p.objects = clientObjects(slices.Concat(mesh.Identities(*in), constraints, mesh.Objects(p.components)))
+	return p, nil
 }
 
 // queriesOf are all that a mesh asks about objects that are not its own.
@@ -147,7 +159,7 @@ func queriesOf(in mesh.Input) []follow.Query {
 // look observes what has become of a plan; held are the workloads that wait.
 func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*observation, error) {
 	nsm := plan.input.NSM
-	seen, err := r.observe(ctx, plan.input.Release, plan.components)
+	seen, err := r.observe(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -157,9 +169,7 @@ func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*ob
 	if err := r.seeWebhook(ctx, plan, seen.webhook()); err != nil {
 		return nil, err
 	}
-	if err := r.diagnose(ctx, nsm, seen); err != nil {
-		return nil, err
-	}
+	r.diagnose(ctx, plan, seen)
 	r.checkDeadline(nsm, seen)
 	seen.unknown = conversion.Unknown(nsm)
 	seen.refusedPods = r.refusedPods(plan.podSecurity)
@@ -183,7 +193,7 @@ func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) 
 	if err := r.removeSelfRegistrations(ctx, nsm); err != nil {
 		return held, err
 	}
-	pruned, err := r.applier.Prune(ctx, r.kinds(), mesh.OwnerLabels(nsm), plan.objects)
+	pruned, err := r.applier.Prune(ctx, kindsOn(plan.input.Platform), mesh.OwnerLabels(nsm), plan.objects)
 	r.tell(ctx, nsm, pruned)
 	return held, err
 }
@@ -207,7 +217,7 @@ func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, [
 		changes, err := r.applier.Apply(ctx, workloadsOf(plan.components))
 		return append(before, changes...), nil, err
 	}
-	changes, held, err := r.applyStaged(ctx, plan.components)
+	changes, held, err := r.applyStaged(ctx, plan)
 	return append(before, changes...), held, err
 }
 

@@ -110,6 +110,10 @@ func (w *platformWatch) change(ctx context.Context, now mesh.Platform) error {
 	return w.wakeAll(ctx)
 }
 
+// now is what the cluster offers. A pass asks once, so that all of it is about the
+// same cluster.
+func (w *platformWatch) now() mesh.Platform { return *w.current.Load() }
+
 func (w *platformWatch) wakeAll(ctx context.Context) error {
 	var all nsmv1beta1.NSMList
 	if err := w.cache.List(ctx, &all); err != nil {

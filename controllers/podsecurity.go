@@ -52,8 +52,8 @@ type podSecurity struct {
 }
 
 // podSecurity of a mesh's namespace.
-func (r *NSMReconciler) podSecurity(ctx context.Context, nsm *nsmv1beta1.NSM) (podSecurity, error) {
-	p := podSecurity{namespace: nsm.Namespace, platform: *r.platform.current.Load()}
+func (r *NSMReconciler) podSecurity(ctx context.Context, nsm *nsmv1beta1.NSM, platform mesh.Platform) (podSecurity, error) {
+	p := podSecurity{namespace: nsm.Namespace, platform: platform}
 	owner := client.ObjectKeyFromObject(nsm)
 	bindings, err := r.follower.Ask(ctx, owner, podSecurityBindingQuery(nsm.Namespace))
 	if err != nil {
@@ -116,7 +116,7 @@ func (r *NSMReconciler) labelNamespace(ctx context.Context, plan plan) error {
 // unlabelNamespace takes off the labels that are the operator's alone. The NSM
 // goes all the same where that is not allowed any more.
 func (r *NSMReconciler) unlabelNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	p, err := r.podSecurity(ctx, nsm)
+	p, err := r.podSecurity(ctx, nsm, r.platform.now())
 	if err == nil && p.allowed && len(p.found) > 0 {
 		log.FromContext(ctx).Info("Taking the operator's labels off the namespace")
 		err = r.applier.Unlabel(ctx, p.object())

@@ -20,8 +20,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/follow"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
@@ -44,35 +47,56 @@ type registration struct {
 }
 
 // seeRegistration counts as ready, of a workload whose pods register themselves,
-// only those that are registered.
-func (r *NSMReconciler) seeRegistration(ctx context.Context, owner types.NamespacedName, w *workload) error {
+// only those that are registered. While that cannot be read, as many are as were
+// reported last.
+func (r *NSMReconciler) seeRegistration(ctx context.Context, owner types.NamespacedName, before nsmv1beta1.NSMStatus, w *workload) {
 	live, err := r.follower.Ask(ctx, owner, endpointQuery(w.namespace))
 	if meta.IsNoMatchError(err) {
 		w.unserved, w.ready = true, 0
-		return nil
+		return
 	}
 	if err != nil {
-		return fmt.Errorf("whether the pods of %s are registered: %w", w.fullName(), err)
+		w.notRead(ctx, err, registeredBefore(before, w.name))
+		return
 	}
 	w.endpoints = endpointsOf(live, w.name)
 	seen := registration{workload: w.seenAt, endpoints: strings.Join(w.endpoints, " ")}
 	seen.registered = min(w.ready, int32(len(w.endpoints))) //nolint:gosec // a count of nodes
 	if w.isReady() && seen.registered == w.ready {
 		// As many as it takes; but they may be of pods that have gone.
-		if seen.registered, err = r.countRegistered(ctx, w, seen); err != nil {
-			return err
+		registered, err := r.countRegistered(ctx, w, seen)
+		if err != nil {
+			w.notRead(ctx, err, registeredBefore(before, w.name))
+			return
 		}
+		seen.registered = registered
 	}
 	r.registrations.known.Store(w.key(), seen)
 	w.unlisted = seen.registered < w.ready
 	w.ready = seen.registered
-	return nil
+}
+
+// notRead counts as many as were reported to be registered.
+func (w *workload) notRead(ctx context.Context, err error, reported int32) {
+	log.FromContext(ctx).Error(err, "Looking for whether the pods of a workload are registered", "workload", w.fullName())
+	w.unseen = append(w.unseen, "whether its pods are registered ("+inShort(err)+")")
+	w.ready = min(w.ready, reported)
+}
+
+// registeredBefore is how many pods of a workload were reported ready last.
+func registeredBefore(before nsmv1beta1.NSMStatus, name string) int32 {
+	for _, component := range before.Components {
+		if component.Name == name && component.Kind == "DaemonSet" {
+			return ptr.Deref(component.Ready, 0)
+		}
+	}
+	return 0
 }
 
 // countRegistered counts the pods of a workload that are registered. One that is
 // all up when this process first sees it, with just as many endpoints, is taken
-// as it is: no pod of it has gone in the minute for which an endpoint outlives
-// its pod, or else the next change shows it.
+// as it is: no pod of it has gone in the time for which an endpoint outlives its
+// pod, or else the next change shows it.
 func (r *NSMReconciler) countRegistered(ctx context.Context, w *workload, seen registration) (int32, error) {
 	found, isKnown := r.registrations.known.Load(w.key())
 	if !isKnown && len(w.endpoints) == int(w.desired) {

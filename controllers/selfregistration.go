@@ -8,7 +8,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -59,7 +58,8 @@ func (r *NSMReconciler) seeWebhook(ctx context.Context, plan plan, w *workload) 
 	}
 	own, err := r.seeSelfRegistration(ctx, nsm, plan.input.Release, w)
 	if err != nil {
-		return fmt.Errorf("what pods of %s have registered: %w", w.fullName(), err)
+		log.FromContext(ctx).Error(err, "Looking for what pods of the admission webhook have registered")
+		w.unseen = append(w.unseen, "what its pods have registered ("+inShort(err)+")")
 	}
 	needsOurs := mesh.NeedsWebhookCertificate(&nsm.Spec, plan.input.Release)
 	// Nobody knows where the user's variables have it registered.
@@ -73,7 +73,7 @@ func (r *NSMReconciler) seeWebhook(ctx context.Context, plan plan, w *workload) 
 	return nil
 }
 
-// seeSelfRegistration tells whether a pod of the webhook has registered itself.
+// seeSelfRegistration tells, with an error as far as that is known, whether a pod of the webhook has registered itself.
 // One that is up, and has been reported so, when this process first sees it is
 // taken as it is: what is left of a pod that has gone would have kept the next
 // one from being created.
@@ -93,7 +93,8 @@ func (r *NSMReconciler) seeSelfRegistration(ctx context.Context, nsm *nsmv1beta1
 	if isKnown || !w.isReady() || !hasReportedWebhook(nsm) {
 		var err error
 		if now.registered, err = r.tidySelfRegistrations(ctx, nsm, w); err != nil {
-			return false, err
+			// As it was known to be, or was reported last.
+			return known.registered || !isKnown && hasReportedWebhook(nsm), err
 		}
 	}
 	now.over = w.rolledOut && !now.registered && !registerThemselves(target.String(), w.version)

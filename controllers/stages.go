@@ -77,16 +77,16 @@ func reportsRollback(status *nsmv1beta1.NSMStatus, generation int64) bool {
 
 // applyStaged applies the workloads one after the other, up to the first that is
 // not ready, and returns the names of those that have to wait for it.
-func (r *NSMReconciler) applyStaged(ctx context.Context, components []mesh.Component) ([]apply.Change, []string, error) {
+func (r *NSMReconciler) applyStaged(ctx context.Context, plan plan) ([]apply.Change, []string, error) {
 	var changes []apply.Change
-	staged := inOrder(components)
+	staged := inOrder(plan.components)
 	for i, component := range staged {
 		applied, err := r.applier.Apply(ctx, stageOf(component))
 		changes = append(changes, applied...)
 		if err != nil {
 			return changes, nil, err
 		}
-		observed, err := r.observeWorkload(ctx, component)
+		observed, err := r.observeWorkload(ctx, plan.input.NSM, component)
 		if err != nil {
 			return changes, nil, err
 		}

@@ -117,7 +117,7 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 
 	It("and does not forget that when a write fails", func(ctx SpecContext) {
 		takeBack(ctx)
-		forbid(ctx, "patch", "daemonsets")
+		forbid(ctx, "daemonsets", "patch")
 		change(ctx, get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}), func(daemonSet *appsv1.DaemonSet) {
 			daemonSet.Spec.Template.Spec.Containers[0].Image = "example.com/other:1"
 		})

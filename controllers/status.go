@@ -115,8 +115,16 @@ type workload struct {
 	// refused tells why new pods of it are not created, where the workload itself
 	// does.
 	refused string
+	// definition tells one definition of it from the next.
+	definition string
+	// templateGeneration is that of a DaemonSet's pods, "" for none; images are
+	// those of its containers.
+	templateGeneration string
+	images             map[string]string
 	// causes tell why it is not ready, where that has been found out.
-	causes []string
+	causes []cause
+	// unseen is what could not be looked up, and why.
+	unseen []string
 }
 
 func (w workload) isReady() bool {
@@ -134,6 +142,9 @@ func (w workload) message() string {
 	if message != "" && w.uninjected {
 		message += "; meanwhile pods are created without a client of NSM"
 	}
+	if message != "" && len(w.unseen) > 0 {
+		message += "; this could not be looked up: " + strings.Join(w.unseen, ", ")
+	}
 	return message
 }
 
@@ -148,7 +159,11 @@ func (w workload) waitsFor() string {
 	case w.unserved:
 		return name + ": nobody can register: install the CustomResourceDefinition networkserviceendpoints.networkservicemesh.io, which comes with the operator"
 	case len(w.causes) > 0:
-		return name + ": " + strings.Join(w.causes, "; ")
+		var causes []string
+		for _, cause := range w.causes {
+			causes = append(causes, cause.String())
+		}
+		return name + ": " + strings.Join(causes, "; ")
 	case w.changing:
 		return name + " is rolling out"
 	case w.desired == 0 && w.kind == "DaemonSet":
@@ -176,10 +191,10 @@ func (w workload) statusMessage(target string) string {
 }
 
 // observe looks, in the cache, at the workloads of the components.
-func (r *NSMReconciler) observe(ctx context.Context, nsmRelease release.Release, components []mesh.Component) (*observation, error) {
-	seen := &observation{release: nsmRelease}
-	for _, component := range components {
-		observed, err := r.observeWorkload(ctx, component)
+func (r *NSMReconciler) observe(ctx context.Context, plan plan) (*observation, error) {
+	seen := &observation{release: plan.input.Release}
+	for _, component := range plan.components {
+		observed, err := r.observeWorkload(ctx, plan.input.NSM, component)
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +203,7 @@ func (r *NSMReconciler) observe(ctx context.Context, nsmRelease release.Release,
 	return seen, nil
 }
 
-func (r *NSMReconciler) observeWorkload(ctx context.Context, component mesh.Component) (workload, error) {
+func (r *NSMReconciler) observeWorkload(ctx context.Context, nsm *nsmv1beta1.NSM, component mesh.Component) (workload, error) {
 	observed := workload{
 		role:      component.Role,
 		kind:      component.Workload.GetObjectKind().GroupVersionKind().Kind,
@@ -211,20 +226,26 @@ func (r *NSMReconciler) observeWorkload(ctx context.Context, component mesh.Comp
 		observed.seeDeployment(live)
 	}
 	observed.registersItself = component.RegistersItself
-	if observed.registers = component.Registers; !observed.registers {
-		return observed, nil
-	}
-	for _, owner := range ownerOf(ctx, component.Workload) {
-		if err := r.seeRegistration(ctx, owner.NamespacedName, &observed); err != nil {
-			return observed, err
-		}
+	if observed.registers = component.Registers; observed.registers {
+		r.seeRegistration(ctx, client.ObjectKeyFromObject(nsm), nsm.Status, &observed)
 	}
 	return observed, nil
 }
 
+// see what workloads of both kinds have.
+func (w *workload) see(live client.Object, template *corev1.PodTemplateSpec) {
+	w.exists, w.version, w.seenAt = true, live.GetLabels()[mesh.LabelVersion], live.GetResourceVersion()
+	w.definition = fmt.Sprintf("%s/%d", live.GetUID(), live.GetGeneration())
+	w.images = map[string]string{}
+	for _, container := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
+		w.images[container.Name] = container.Image
+	}
+}
+
 func (w *workload) seeDaemonSet(live *appsv1.DaemonSet) {
 	status := live.Status
-	w.exists, w.version, w.seenAt = true, live.Labels[mesh.LabelVersion], live.ResourceVersion
+	w.see(live, &live.Spec.Template)
+	w.templateGeneration = live.Annotations[appsv1.DeprecatedTemplateGeneration]
 	w.desired, w.updated, w.ready = status.DesiredNumberScheduled, status.UpdatedNumberScheduled, status.NumberReady
 	w.changing = status.ObservedGeneration < live.Generation || w.updated < status.CurrentNumberScheduled
 	w.rolledOut = !w.changing && w.updated >= w.desired
@@ -232,7 +253,7 @@ func (w *workload) seeDaemonSet(live *appsv1.DaemonSet) {
 
 func (w *workload) seeDeployment(live *appsv1.Deployment) {
 	status := live.Status
-	w.exists, w.version, w.seenAt = true, live.Labels[mesh.LabelVersion], live.ResourceVersion
+	w.see(live, &live.Spec.Template)
 	w.desired, w.updated, w.ready = ptr.Deref(live.Spec.Replicas, 1), status.UpdatedReplicas, status.ReadyReplicas
 	for _, condition := range status.Conditions {
 		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue ||
