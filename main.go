@@ -28,6 +28,7 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/controllers"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
+	"github.com/networkservicemesh/nsm-operator/internal/installation"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/migrate"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
@@ -38,7 +39,7 @@ import (
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 // +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=events,verbs=create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,verbs=create
-// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,resourceNames=nsm-operator,verbs=get;update
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,resourceNames=nsm-operator,verbs=update
 
 // options are the operator's flags.
 type options struct {
@@ -83,9 +84,15 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	scheme := newScheme()
+	us := &installation.Installation{
+		Member: installation.Member{Namespace: o.namespace, WatchNamespaces: watched}, Config: config, ProbeAddress: o.probeAddress,
+	}
+	place, err := us.Enter(ctx)
+	if err != nil {
+		return err
+	}
 	server := webhook.Options{Port: o.webhookPort, CertDir: o.webhookCertDir}
-	if !certs.IsMounted(o.webhookCertDir) {
+	if place.Serves && !certs.IsMounted(o.webhookCertDir) {
 		// The API server must be able to convert before anybody reads an NSM.
 		issued, err := certs.Ensure(ctx, config, o.namespace, o.webhookURL)
 		if err != nil {
@@ -93,30 +100,41 @@ func run(ctx context.Context, o options) error {
 		}
 		server.TLSOpts = append(server.TLSOpts, issued)
 	}
-	mgr, err := ctrl.NewManager(config, managerOptions(scheme, o, webhook.NewServer(server)))
+	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, webhook.NewServer(server)))
 	if err != nil {
 		return err
 	}
-	found, err := platform.Detect(ctx, discovery.NewDiscoveryClientForConfigOrDie(config))
+	if err := mgr.Add(controllers.EveryReplica(func(ctx context.Context) error { return us.Keep(ctx, place) })); err != nil {
+		return err
+	}
+	if err := setup(ctx, mgr, o.namespace, watched, place.Serves); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// setup registers the loop and, where this installation serves the cluster, the
+// webhooks.
+func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []string, serves bool) error {
+	found, err := platform.Detect(ctx, discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig()))
 	if err != nil {
 		return err
 	}
 	ctrl.Log.Info("Detected the platform", "offers", found)
-	if err := webhooks.Setup(mgr, mgr.GetCache()); err != nil {
-		return err
+	if serves {
+		if err := webhooks.Setup(mgr, mgr.GetCache()); err != nil {
+			return err
+		}
+		if err := mgr.Add(&migrate.Migration{Config: mgr.GetConfig()}); err != nil {
+			return err
+		}
 	}
 	if err := (&controllers.NSMReconciler{
-		Platform: found, Namespace: o.namespace, WatchNamespaces: watched, RelatedImages: mesh.RelatedImages(os.Environ()),
+		Platform: found, Namespace: namespace, WatchNamespaces: watched, RelatedImages: mesh.RelatedImages(os.Environ()),
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
-	if err := controllers.AddProbes(mgr); err != nil {
-		return err
-	}
-	if err := mgr.Add(&migrate.Migration{Config: config}); err != nil {
-		return err
-	}
-	return mgr.Start(ctx)
+	return controllers.AddProbes(mgr, serves)
 }
 
 func newScheme() *runtime.Scheme {

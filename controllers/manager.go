@@ -79,14 +79,18 @@ func ParseNamespaces(text string) ([]string, error) {
 	return namespaces, nil
 }
 
-// AddProbes makes the operator healthy when it runs, and ready when its webhooks
-// serve and its caches of what meshes are made of are filled. NSMs themselves are
-// left out: reading them may need the conversion that only a ready operator is
-// asked for.
-func AddProbes(mgr ctrl.Manager) error {
+// AddProbes makes the operator healthy when it runs, and ready when its webhooks,
+// if it has any, serve and its caches of what meshes are made of are filled. NSMs
+// themselves are left out: reading them may need the conversion that only a ready
+// operator is asked for.
+func AddProbes(mgr ctrl.Manager, servesWebhooks bool) error {
 	var filled atomic.Bool
-	return errors.Join(
-		mgr.Add(everyReplica(func(ctx context.Context) error {
+	var errs []error
+	if servesWebhooks {
+		errs = append(errs, mgr.AddReadyzCheck("webhooks", mgr.GetWebhookServer().StartedChecker()))
+	}
+	return errors.Join(append(errs,
+		mgr.Add(EveryReplica(func(ctx context.Context) error {
 			for _, kind := range mesh.Kinds() {
 				if _, err := mgr.GetCache().GetInformer(ctx, kind); err != nil {
 					return err
@@ -96,21 +100,20 @@ func AddProbes(mgr ctrl.Manager) error {
 			return nil
 		})),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
-		mgr.AddReadyzCheck("webhooks", mgr.GetWebhookServer().StartedChecker()),
 		mgr.AddReadyzCheck("caches", func(*http.Request) error {
 			if !filled.Load() {
 				return errors.New("the caches are not filled yet")
 			}
 			return nil
 		}),
-	)
+	)...)
 }
 
-// everyReplica runs in replicas that do not lead, too.
-type everyReplica manager.RunnableFunc
+// EveryReplica runs in replicas that do not lead, too.
+type EveryReplica manager.RunnableFunc
 
 // Start implements manager.Runnable.
-func (f everyReplica) Start(ctx context.Context) error { return f(ctx) }
+func (f EveryReplica) Start(ctx context.Context) error { return f(ctx) }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (everyReplica) NeedLeaderElection() bool { return false }
+func (EveryReplica) NeedLeaderElection() bool { return false }

@@ -1,0 +1,332 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package installation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+
+	"github.com/networkservicemesh/nsm-operator/internal/brake"
+)
+
+const (
+	// crdName is the definition of NSMs.
+	crdName = "nsms.nsm.networkservicemesh.io"
+	// name of the Lease of every installation's leader.
+	leaseName = "nsm-operator"
+	// serviceName is the Service of every installation's webhooks.
+	serviceName = "nsm-operator-service"
+	fieldOwner  = client.FieldOwner("nsm-operator")
+
+	// defaultPatience is how long another installation may show no sign of life
+	// before it counts as gone: longer than a restart and a change of the leader.
+	defaultPatience = time.Minute
+	// defaultInterval between two looks at another installation.
+	defaultInterval = 5 * time.Second
+)
+
+// The other installation may be in any namespace; its objects have these names.
+//
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;patch
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=nsm-operator,verbs=get
+// +kubebuilder:rbac:groups="",resources=services,resourceNames=nsm-operator-service,verbs=get
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+
+// Installation is this one. All of its replicas share one place.
+type Installation struct {
+	Member
+	// Config is the access to the API server.
+	Config *rest.Config
+	// ProbeAddress is where /healthz and /readyz are served while it stands by; ""
+	// or 0 for nowhere.
+	ProbeAddress string
+	// Patience with another installation that shows no sign of life. Without it: a
+	// minute.
+	Patience time.Duration
+	// Interval between two looks at another installation. Without it: 5 seconds.
+	Interval time.Duration
+
+	client client.WithWatch
+	clock  clock.PassiveClock
+	brake  *brake.Brake[string]
+	// signs of life of others, by their namespace.
+	signs map[string]sign
+	// version of the CRD that the place was found by.
+	version string
+	// behind is whom it stands by for.
+	behind atomic.Pointer[Member]
+}
+
+// sign of life: what changes while an installation lives, and since when it has not.
+type sign struct {
+	text  string
+	since time.Time
+}
+
+// Enter waits until the installation may work, and returns its place. Until then it
+// is healthy and not ready, and says which other one it has met.
+func (i *Installation) Enter(ctx context.Context) (Place, error) {
+	if err := i.complete(); err != nil {
+		return Place{}, err
+	}
+	place, err := i.look(ctx)
+	if err != nil || place.Behind == nil {
+		return place, err
+	}
+	stop, err := i.serveProbes(ctx)
+	if err != nil {
+		return Place{}, err
+	}
+	defer stop()
+	ticker := time.NewTicker(i.Interval)
+	defer ticker.Stop()
+	for {
+		i.standBy(place.Behind)
+		select {
+		case <-ctx.Done():
+			return Place{}, ctx.Err()
+		case <-ticker.C:
+		}
+		if place, err = i.look(ctx); err != nil {
+			ctrl.Log.WithName("installation").Error(err, "Cannot tell whether the other installation is still there")
+			place = Place{Behind: i.behind.Load()}
+			continue
+		}
+		if place.Behind == nil {
+			ctrl.Log.WithName("installation").Info("The other installation is gone; taking over", "other", i.behind.Load().Namespace)
+			return place, nil
+		}
+	}
+}
+
+// standBy notes, and says once, whom it stands by for.
+func (i *Installation) standBy(other *Member) {
+	if before := i.behind.Swap(other); before == nil || before.Namespace != other.Namespace {
+		ctrl.Log.WithName("installation").Info(standingBy(other))
+	}
+}
+
+func standingBy(other *Member) string {
+	return fmt.Sprintf("Another installation of the operator works in this cluster, in namespace %[1]s (Service %[1]s/%[2]s, Lease %[1]s/%[3]s); "+
+		"this one stands by until that one is gone. Remove one of the two, or restrict both to different namespaces with --watch-namespaces",
+		other.Namespace, serviceName, leaseName)
+}
+
+// Keep watches over the place until the context ends. It returns an error when the
+// place is another one: whoever runs the operator starts it anew then.
+func (i *Installation) Keep(ctx context.Context, place Place) error {
+	for {
+		now, err := i.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			ctrl.Log.WithName("installation").Error(err, "Cannot tell whether another installation has taken over")
+		case now.Behind != nil:
+			return errors.New(standingBy(now.Behind))
+		case now.Serves != place.Serves:
+			return errors.New("this installation has to serve the webhooks from now on: the one that did is gone")
+		}
+		i.wait(ctx, place)
+	}
+}
+
+// wait until the CRD changes; and no longer than the interval where the place
+// depends on another installation.
+func (i *Installation) wait(ctx context.Context, place Place) {
+	if !place.Serves {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, i.Interval)
+		defer cancel()
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	changes, err := i.client.Watch(ctx, list, client.MatchingFields{"metadata.name": crdName})
+	if err != nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(i.Interval):
+		}
+		return
+	}
+	defer changes.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event, isOpen := <-changes.ResultChan():
+			// The first is the CRD as it is, which may be as it was read.
+			if crd, isObject := event.Object.(client.Object); !isOpen || !isObject || crd.GetResourceVersion() != i.version {
+				return
+			}
+		}
+	}
+}
+
+// look finds the place, and notes in the CRD what has changed.
+func (i *Installation) look(ctx context.Context) (Place, error) {
+	var place Place
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := i.client.Get(ctx, client.ObjectKey{Name: crdName}, crd); err != nil {
+			return fmt.Errorf("%s: is the operator installed completely? %w", crdName, err)
+		}
+		members := membersOf(crd)
+		signs := i.read(ctx, members, serviceOf(crd))
+		var wanted []Member
+		place, wanted = placeOf(i.Member, members, func(m Member) bool { return i.isAlive(m, signs[m.Namespace]) })
+		return i.note(ctx, crd, wanted)
+	})
+	return place, err
+}
+
+// note writes the list into the CRD, where it differs.
+func (i *Installation) note(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, wanted []Member) error {
+	text, err := json.Marshal(wanted)
+	if err != nil {
+		return err
+	}
+	i.version = crd.ResourceVersion
+	before := crd.DeepCopy()
+	metav1.SetMetaDataAnnotation(&crd.ObjectMeta, Annotation, string(text))
+	if equality.Semantic.DeepEqual(before.Annotations, crd.Annotations) || i.brake.Holds(crdName, string(text)) {
+		return nil
+	}
+	if err := i.client.Patch(ctx, crd, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), fieldOwner); err != nil {
+		return err
+	}
+	i.brake.Wrote(crdName, string(text))
+	i.version = crd.ResourceVersion
+	return nil
+}
+
+// The signs of an installation that needs no patience, and of one of which nothing
+// can be told.
+const (
+	gone    = "gone"
+	unknown = "unknown"
+)
+
+// read the signs of life of all others.
+func (i *Installation) read(ctx context.Context, members []Member, serving *apiextensionsv1.ServiceReference) map[string]string {
+	signs := map[string]string{}
+	for _, member := range members {
+		if member.Namespace == i.Namespace {
+			continue
+		}
+		text, err := i.readOne(ctx, member.Namespace, serving)
+		if err != nil {
+			// Whoever cannot be seen is not taken for dead.
+			ctrl.Log.WithName("installation").Error(err, "Cannot see another installation", "namespace", member.Namespace)
+			text = unknown
+		}
+		signs[member.Namespace] = text
+	}
+	return signs
+}
+
+// readOne reads what changes while an installation lives: the renewals of its
+// leader's Lease, as long as its namespace, and the Service that it serves at, are
+// there.
+func (i *Installation) readOne(ctx context.Context, namespace string, serving *apiextensionsv1.ServiceReference) (string, error) {
+	of := &corev1.Namespace{}
+	if err := i.client.Get(ctx, client.ObjectKey{Name: namespace}, of); apierrors.IsNotFound(err) || err == nil && of.DeletionTimestamp != nil {
+		return gone, nil
+	} else if err != nil {
+		return "", err
+	}
+	if serving != nil && serving.Namespace == namespace {
+		service := &corev1.Service{}
+		if err := i.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: serviceName}, service); err != nil {
+			return "", client.IgnoreNotFound(err)
+		}
+	}
+	lease := &coordinationv1.Lease{}
+	if err := i.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: leaseName}, lease); err != nil {
+		return "", client.IgnoreNotFound(err)
+	}
+	return lease.ResourceVersion, nil
+}
+
+// isAlive tells whether an installation has shown a sign of life lately. Only what
+// changes counts, by this process' own clock.
+func (i *Installation) isAlive(other Member, text string) bool {
+	now := i.clock.Now()
+	last, isKnown := i.signs[other.Namespace]
+	if !isKnown || last.text != text || text == unknown {
+		last = sign{text: text, since: now}
+		i.signs[other.Namespace] = last
+	}
+	return text != gone && now.Sub(last.since) < i.Patience
+}
+
+func (i *Installation) complete() error {
+	if i.Patience == 0 {
+		i.Patience = defaultPatience
+	}
+	if i.Interval == 0 {
+		i.Interval = defaultInterval
+	}
+	if i.clock == nil {
+		i.clock = clock.RealClock{}
+	}
+	i.brake, i.signs = brake.New[string](i.clock), map[string]sign{}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		apiextensionsv1.AddToScheme, coordinationv1.AddToScheme, corev1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return err
+		}
+	}
+	var err error
+	i.client, err = client.NewWithWatch(i.Config, client.Options{Scheme: scheme})
+	return err
+}
+
+// serveProbes answers the kubelet while the operator stands by, and returns what
+// ends that.
+func (i *Installation) serveProbes(ctx context.Context) (stop func(), err error) {
+	if i.ProbeAddress == "" || i.ProbeAddress == "0" {
+		return func() {}, nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", i.ProbeAddress)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/healthz", healthz.CheckHandler{Checker: healthz.Ping})
+	mux.Handle("/readyz", healthz.CheckHandler{Checker: func(*http.Request) error {
+		if other := i.behind.Load(); other != nil {
+			return errors.New(standingBy(other))
+		}
+		return errors.New("it is not known yet whether another installation of the operator works in this cluster")
+	}})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: i.Interval}
+	go func() { _ = server.Serve(listener) }()
+	return func() { _ = server.Close() }, nil
+}
