@@ -41,6 +41,7 @@ const (
 // The reader tells what other meshes there are. It must be a cache, and never a
 // client that waits for its own writes: the API server calls validation while
 // the operator's own write of an NSM is still on its way.
+// What the mesh would be made of is tried with a client of validation's own.
 func Setup(mgr ctrl.Manager, reader client.Reader) error {
 	handler, err := NewConversionHandler()
 	if err != nil {
@@ -50,13 +51,17 @@ func Setup(mgr ctrl.Manager, reader client.Reader) error {
 	if err != nil {
 		return err
 	}
+	rehearsal, err := newRehearsal(mgr)
+	if err != nil {
+		return err
+	}
 	checker := newChecker()
 	server := mgr.GetWebhookServer()
 	server.Register(ConversionPath, handler)
 	server.Register(defaultingPath, &admission.Webhook{Handler: defaulter{checker}})
 	server.Register(validationPath, &admission.Webhook{Handler: authorizer{
 		reviews: authorization.SubjectAccessReviews(),
-		next:    admission.WithValidator(mgr.GetScheme(), &validator{checker: checker, reader: reader}).Handler,
+		next:    admission.WithValidator(mgr.GetScheme(), &validator{checker: checker, rehearsal: rehearsal, reader: reader}).Handler,
 	}})
 	return nil
 }

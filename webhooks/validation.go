@@ -35,7 +35,8 @@ const interdomainNamespace = "nsm-system"
 // there is nothing that an update may not change.
 type validator struct {
 	checker
-	reader client.Reader
+	rehearsal rehearsal
+	reader    client.Reader
 }
 
 // ValidateCreate implements admission.Validator.
@@ -43,6 +44,9 @@ func (v *validator) ValidateCreate(ctx context.Context, nsm *nsmv1beta1.NSM) (ad
 	found, err := v.validate(ctx, nsm)
 	if err != nil {
 		return nil, err
+	}
+	if found.none() {
+		found.found = v.rehearsal.refusals(ctx, nil, nsm)
 	}
 	return answer(ctx, nsm, found, warnings(nsm))
 }
@@ -59,19 +63,34 @@ func (v *validator) ValidateUpdate(ctx context.Context, before, nsm *nsmv1beta1.
 		return nil, err
 	}
 	warned := warnings(nsm)
+	var known field.ErrorList
 	if !found.none() {
 		old, err := v.validate(ctx, before)
 		if err != nil {
 			return nil, err
 		}
-		var known field.ErrorList
 		found, known = found.since(old)
-		for _, err := range known {
-			warned = append(warned, err.Error())
-		}
+	}
+	if found.none() {
+		var refusedBefore field.ErrorList
+		found.found, refusedBefore = v.rehearse(ctx, before, nsm)
+		known = append(known, refusedBefore...)
+	}
+	for _, err := range known {
+		warned = append(warned, err.Error())
 	}
 	warned = append(warned, upgradeWarnings(before, nsm)...)
 	return answer(ctx, nsm, found, warned)
+}
+
+// rehearse separates what the API server would refuse of a change into what is
+// new and what it would have refused before.
+func (v *validator) rehearse(ctx context.Context, before, nsm *nsmv1beta1.NSM) (added, known field.ErrorList) {
+	refused := v.rehearsal.refusals(ctx, before, nsm)
+	if len(refused) == 0 {
+		return nil, nil
+	}
+	return news(refused, v.rehearsal.refusals(ctx, nil, before))
 }
 
 // ValidateDelete implements admission.Validator; it is not registered for it.

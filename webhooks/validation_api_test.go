@@ -74,9 +74,10 @@ var schemaMistakes = []mistake{
 		`spec.images.pullSecrets[0].name: Invalid value: "a b": must be the name of a Secret: lower case letters, digits, dashes and dots`},
 	{"a class with a space", v1beta1, `{spire: {className: "a b"}}`,
 		`spec.spire.className: Invalid value: "a b": must be the class name of a SPIRE controller manager: letters, digits, dashes, dots and underscores`},
-	{"a ConfigMap and a key that cannot be", v1beta1, `{forwarders: [{type: sriov, sriovConfig: {configMap: {name: "A", key: "a/b"}}}]}`,
-		`[spec.forwarders[0].sriovConfig.configMap.key: Invalid value: "a/b": must be a key of a ConfigMap: letters, digits, dashes, dots and underscores, such as sriov.config, ` +
-			`spec.forwarders[0].sriovConfig.configMap.name: Invalid value: "A": must be the name of a ConfigMap: lower case letters, digits, dashes and dots]`},
+	{"a ConfigMap that cannot be", v1beta1, `{forwarders: [{type: sriov, sriovConfig: {configMap: {name: "A", key: a}}}]}`,
+		`spec.forwarders[0].sriovConfig.configMap.name: Invalid value: "A": must be the name of a ConfigMap: lower case letters, digits, dashes and dots`},
+	{"a key that cannot be", v1beta1, `{forwarders: [{type: sriov, sriovConfig: {configMap: {name: a, key: "a/b"}}}]}`,
+		`spec.forwarders[0].sriovConfig.configMap.key: Invalid value: "a/b": must be a key of a ConfigMap: letters, digits, dashes, dots and underscores, such as sriov.config`},
 	{"a mechanism in small letters", v1beta1, `{forwarders: [{type: vpp, mechanismPriority: [vxlan]}]}`,
 		`spec.forwarders[0].mechanismPriority[0]: Invalid value: "vxlan": must be the name of a mechanism in capitals, such as VXLAN or WIREGUARD`},
 	{"a bridge with a slash", v1beta1, `{forwarders: [{type: ovs, ovs: {bridge: "a/b"}}]}`,
@@ -96,7 +97,11 @@ var schemaMistakes = []mistake{
 	{"a forwarder with the name of another part", v1beta1, `{forwarders: [{name: nsmgr, type: vpp}]}`,
 		`spec.forwarders[0].name: Invalid value: "nsmgr": is the name of another part of the mesh; choose a name such as forwarder-vpp`},
 	{"a socket that is no URL", v1beta1, `{spire: {agentSocket: /run/spire}}`,
-		`spec.spire.agentSocket: Invalid value: "/run/spire": must be the URL of a unix socket in a directory, such as unix:///run/spire/sockets/agent.sock`},
+		`spec.spire.agentSocket: Invalid value: "/run/spire": must be the URL of a unix socket in a directory, without . and .. in its path, such as unix:///run/spire/sockets/agent.sock`},
+	{"a socket in a directory that goes up", v1beta1, `{spire: {agentSocket: "unix:///run/../agent.sock"}}`,
+		`spec.spire.agentSocket: Invalid value: "unix:///run/../agent.sock": must be the URL of a unix socket in a directory, without . and .. in its path, such as unix:///run/spire/sockets/agent.sock`},
+	{"a file that goes up", v1beta1, `{forwarders: [{type: vpp, sriovConfig: {hostPath: /etc/../x}}]}`,
+		`spec.forwarders[0].sriovConfig.hostPath: Invalid value: "/etc/../x": must be the absolute path of a file on each node, without . and .. in it`},
 	{"an image registry that is a URL", v1beta1, `{images: {registry: "https://ghcr.io"}}`,
 		`spec.images.registry: Invalid value: "https://ghcr.io": must be the host of an image registry, and its port if it has one, such as ghcr.io`},
 	{"nothing may be unavailable", v1beta1, `{upgrade: {maxUnavailable: 0}}`,
@@ -170,7 +175,7 @@ var _ = Describe("Validation", func() {
 			`spec.forwarders[0].Name: Invalid value: "Bad_Name": must be lower case letters, digits and dashes, such as forwarder-vpp, `+
 			`spec.registry.envVars[1]: Duplicate value: {"name":"A"}, `+
 			`spec.registry.replicaCount: Invalid value: must be 1 with spec.registry.type memory, since such a registry keeps its entries in one process; with type k8s there can be more, `+
-			`spec.spireAgentSocket: Invalid value: "x": must be the URL of a unix socket in a directory, such as unix:///run/spire/sockets/agent.sock]`),
+			`spec.spireAgentSocket: Invalid value: "x": must be the URL of a unix socket in a directory, without . and .. in its path, such as unix:///run/spire/sockets/agent.sock]`),
 		Entry("v1alpha1: a negative replica count", v1alpha1, `{registry: {type: k8s, replicaCount: -1}}`, byWebhook+
 			`spec.registry.replicaCount: Invalid value: -1: should be greater than or equal to 1`),
 		Entry("v1alpha1: an unknown registry", v1alpha1, `{registry: {type: etcd}}`, byWebhook+

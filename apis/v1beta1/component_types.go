@@ -166,7 +166,7 @@ type SpireSpec struct {
 	// Default: "unix:///run/spire/sockets/agent.sock".
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self.matches('^unix:///[^\\\\s/]+(/[^\\\\s/]+)+$')",message="must be the URL of a unix socket in a directory, such as unix:///run/spire/sockets/agent.sock"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^unix:///[^\\\\s/]+(/[^\\\\s/]+)+$') && !self.matches('/[.][.]?(/|$)')",message="must be the URL of a unix socket in a directory, without . and .. in its path, such as unix:///run/spire/sockets/agent.sock"
 	AgentSocket string `json:"agentSocket,omitempty"`
 
 	// mount is how the socket comes into the pods: HostPath or CSI.
@@ -283,7 +283,7 @@ type FileSource struct {
 	// hostPath is the absolute path of a file on each node.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self.matches('^/[^\\\\s]+$')",message="must be the absolute path of a file on each node"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/[^\\\\s]+$') && !self.matches('/[.][.]?(/|$)')",message="must be the absolute path of a file on each node, without . and .. in it"
 	HostPath string `json:"hostPath,omitempty"`
 }
 

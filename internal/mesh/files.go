@@ -15,8 +15,13 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
 
-// configDirectory holds the configuration files that come from ConfigMaps.
-const configDirectory = "/etc/nsm/config"
+const (
+	// configDirectory holds the configuration files that come from ConfigMaps.
+	configDirectory = "/etc/nsm/config"
+
+	sriovConfigVolume    = "sriov-config"
+	deviceSelectorVolume = "device-selector"
+)
 
 // ConfigFile is a configuration file of a forwarder that comes from a ConfigMap
 // in the mesh's namespace.
@@ -52,10 +57,10 @@ type configFile struct {
 func forwarderFiles(kind forwarderKind, spec nsmv1beta1.ForwarderSpec) []configFile {
 	var files []configFile
 	if spec.SRIOVConfig != nil {
-		files = append(files, configFile{"sriov-config", "NSM_SRIOV_CONFIG_FILE", *spec.SRIOVConfig})
+		files = append(files, configFile{sriovConfigVolume, "NSM_SRIOV_CONFIG_FILE", *spec.SRIOVConfig})
 	}
 	if spec.DeviceSelector != nil && kind.deviceSelectorEnv != "" {
-		files = append(files, configFile{"device-selector", kind.deviceSelectorEnv, *spec.DeviceSelector})
+		files = append(files, configFile{deviceSelectorVolume, kind.deviceSelectorEnv, *spec.DeviceSelector})
 	}
 	return files
 }

@@ -29,6 +29,7 @@ const (
 	registryProxyPort = 5005
 	clusterInfoName   = "cluster-info"
 
+	mapIPName      = "map-ip-k8s"
 	mapIPVolume    = "mapip-volume"
 	mapIPDirectory = "/etc/mapip"
 	mapIPFile      = mapIPDirectory + "/config.yaml"
@@ -122,7 +123,7 @@ func (p part) nsmgrProxyContainer(component nsmv1beta1.ComponentSpec, facts rele
 
 func (p part) mapIPContainer(spec nsmv1beta1.InterdomainSpec, facts release.Facts) corev1.Container {
 	user := ptr.Deref(spec.MapIP, nsmv1beta1.ContainerSpec{})
-	container := p.container("map-ip-k8s", "cmd-map-ip-k8s", user, facts.MapIP)
+	container := p.container(mapIPName, "cmd-map-ip-k8s", user, facts.MapIP)
 	env := []corev1.EnvVar{{Name: facts.MapIPOutputEnv, Value: mapIPFile}}
 	if facts.MapIPNodeNameEnv != "" {
 		env = append(env, fieldEnv(facts.MapIPNodeNameEnv, "spec.nodeName"))

@@ -22,6 +22,7 @@ const (
 	// NsmgrName is the name of the managers' DaemonSet.
 	NsmgrName = "nsmgr"
 
+	excludePrefixesName      = "exclude-prefixes"
 	excludePrefixesVolume    = "exclude-prefixes-volume"
 	excludePrefixesDirectory = nsmDirectory + "/config/"
 	nsmgrPort                = 5001
@@ -96,7 +97,7 @@ func (p part) nsmgrContainer(spec nsmv1beta1.NsmgrSpec, facts release.Facts) cor
 
 func (p part) excludePrefixesContainer(spec nsmv1beta1.NsmgrSpec, published release.Container) corev1.Container {
 	user := ptr.Deref(spec.ExcludePrefixes, nsmv1beta1.ContainerSpec{})
-	container := p.container("exclude-prefixes", "cmd-exclude-prefixes-k8s", user, published)
+	container := p.container(excludePrefixesName, "cmd-exclude-prefixes-k8s", user, published)
 	env := p.logLevelEnv(published)
 	prefixes := slices.Clone(spec.ExcludedPrefixes)
 	if p.Platform.Networks != "" {

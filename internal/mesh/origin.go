@@ -1,0 +1,233 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+// FieldOf finds the field of a spec that a field of a rendered workload comes
+// from: "spec.nsmgr.env[0].name" for "spec.template.spec.containers[0].env[7].name".
+// It takes the API server's paths of workloads, and its complaint, which tells
+// the entries of a map apart. "" is for a field that the operator itself fills.
+func FieldOf(spec *nsmv1beta1.NSMSpec, workload Object, field, complaint string) string {
+	origin := originOf(spec, workload)
+	// The API server leaves out a step of the path to labels and annotations.
+	field = strings.Replace(field, "spec.template.metadata.", "spec.template.", 1)
+	for _, mapping := range []struct {
+		rendered string
+		field    func(rest string) string
+	}{
+		{"spec.template.labels", func(string) string { return origin.entry("podLabels", origin.component.PodLabels, complaint) }},
+		{"spec.template.annotations", func(string) string {
+			return origin.entry("podAnnotations", origin.component.PodAnnotations, complaint)
+		}},
+		{"spec.template.spec.nodeSelector", func(string) string {
+			return origin.entry("nodeSelector", origin.component.NodeSelector, complaint)
+		}},
+		{"spec.template.spec.tolerations", origin.toleration},
+		{"spec.template.spec.affinity", origin.affinity},
+		{"spec.template.spec.priorityClassName", origin.priorityClass},
+		{"spec.template.spec.imagePullSecrets", origin.pullSecret},
+		{"spec.template.spec.volumes", origin.volume},
+		{"spec.template.spec.containers", origin.container},
+		{"spec.updateStrategy.rollingUpdate.maxUnavailable", func(string) string { return "spec.upgrade.maxUnavailable" }},
+		{"spec.replicas", func(string) string { return origin.path + ".replicas" }},
+	} {
+		if rest, ok := strings.CutPrefix(field, mapping.rendered); ok && (rest == "" || strings.ContainsAny(rest[:1], ".[")) {
+			return mapping.field(rest)
+		}
+	}
+	return ""
+}
+
+// origin is where in a spec a workload is described.
+type origin struct {
+	spec *nsmv1beta1.NSMSpec
+	pod  corev1.PodSpec
+	// path of the component, and what it holds.
+	path      string
+	component nsmv1beta1.ComponentSpec
+	// sidecars that have a place of their own, by the name of the container.
+	sidecars map[string]sidecar
+}
+
+type sidecar struct {
+	path string
+	spec nsmv1beta1.ContainerSpec
+}
+
+func originOf(spec *nsmv1beta1.NSMSpec, workload Object) origin {
+	o := origin{spec: spec, pod: podTemplateOf(workload).Spec}
+	interdomain := ptr.Deref(spec.Interdomain, nsmv1beta1.InterdomainSpec{})
+	switch workload.GetName() {
+	case RegistryName:
+		o.path, o.component = "spec.registry", ptr.Deref(spec.Registry, nsmv1beta1.RegistrySpec{}).ComponentSpec
+	case NsmgrName:
+		nsmgr := ptr.Deref(spec.Nsmgr, nsmv1beta1.NsmgrSpec{})
+		o.path, o.component = "spec.nsmgr", nsmgr.ComponentSpec
+		o.sidecars = map[string]sidecar{
+			excludePrefixesName: {"spec.nsmgr.excludePrefixes", ptr.Deref(nsmgr.ExcludePrefixes, nsmv1beta1.ContainerSpec{})},
+		}
+	case WebhookName:
+		o.path, o.component = "spec.admissionWebhook", ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).ComponentSpec
+	case csiName:
+		o.path, o.component = "spec.csiDriver", ptr.Deref(spec.CSIDriver, nsmv1beta1.CSIDriverSpec{}).ComponentSpec
+	case nsmgrProxyName:
+		o.path, o.component = "spec.interdomain.nsmgrProxy", ptr.Deref(interdomain.NsmgrProxy, nsmv1beta1.ComponentSpec{})
+		o.sidecars = map[string]sidecar{
+			mapIPName: {"spec.interdomain.mapIP", ptr.Deref(interdomain.MapIP, nsmv1beta1.ContainerSpec{})},
+		}
+	case registryProxyName:
+		o.path, o.component = "spec.interdomain.registryProxy", ptr.Deref(interdomain.RegistryProxy, nsmv1beta1.ComponentSpec{})
+	case clusterInfoName:
+		o.path, o.component = "spec.interdomain.clusterInfo", ptr.Deref(interdomain.ClusterInfo, nsmv1beta1.ComponentSpec{})
+	default:
+		for i := range spec.Forwarders {
+			if forwarderName(spec.Forwarders[i]) == workload.GetName() {
+				o.path, o.component = fmt.Sprintf("spec.forwarders[%d]", i), spec.Forwarders[i].ComponentSpec
+			}
+		}
+	}
+	return o
+}
+
+// entry is the entry of a map of the user's that a complaint quotes: the operator
+// puts entries of its own beside them. A complaint about the map as a whole quotes
+// none.
+func (o origin) entry(name string, users map[string]string, complaint string) string {
+	for _, key := range slices.Sorted(maps.Keys(users)) {
+		if strings.Contains(complaint, strconv.Quote(key)) || strings.Contains(complaint, strconv.Quote(users[key])) {
+			return o.path + "." + name + "[" + key + "]"
+		}
+	}
+	if len(users) > 0 && strings.HasPrefix(complaint, "may not be more than ") {
+		return o.path + "." + name
+	}
+	return ""
+}
+
+func (o origin) toleration(rest string) string {
+	i, rest, ok := index(rest, len(o.pod.Tolerations))
+	if !ok {
+		return ""
+	}
+	for j := range o.component.Tolerations {
+		if reflect.DeepEqual(o.component.Tolerations[j], o.pod.Tolerations[i]) {
+			return fmt.Sprintf("%s.tolerations[%d]%s", o.path, j, rest)
+		}
+	}
+	return ""
+}
+
+func (o origin) affinity(rest string) string {
+	if o.component.Affinity == nil {
+		return ""
+	}
+	return o.path + ".affinity" + rest
+}
+
+func (o origin) priorityClass(string) string {
+	if o.component.PriorityClassName == "" {
+		return ""
+	}
+	return o.path + ".priorityClassName"
+}
+
+func (o origin) pullSecret(rest string) string {
+	i, rest, ok := index(rest, len(o.pod.ImagePullSecrets))
+	if !ok {
+		return ""
+	}
+	for j, secret := range ptr.Deref(o.spec.Images, nsmv1beta1.ImagesSpec{}).PullSecrets {
+		if secret.Name == o.pod.ImagePullSecrets[i].Name {
+			return fmt.Sprintf("spec.images.pullSecrets[%d]%s", j, rest)
+		}
+	}
+	return ""
+}
+
+func (o origin) volume(rest string) string {
+	i, _, ok := index(rest, len(o.pod.Volumes))
+	if !ok {
+		return ""
+	}
+	switch o.pod.Volumes[i].Name {
+	case spireVolume:
+		return "spec.spire.agentSocket"
+	case sriovConfigVolume:
+		return o.path + ".sriovConfig"
+	case deviceSelectorVolume:
+		return o.path + ".deviceSelector"
+	}
+	return ""
+}
+
+func (o origin) container(rest string) string {
+	i, rest, ok := index(rest, len(o.pod.Containers))
+	if !ok {
+		return ""
+	}
+	container := o.pod.Containers[i]
+	path, spec := o.path, o.component.ContainerSpec
+	if i > 0 {
+		path, spec = o.sidecars[container.Name].path, o.sidecars[container.Name].spec
+	}
+	field, below := step(rest)
+	switch {
+	case field == "image" && spec.Image != "":
+		return path + ".image"
+	case field == "image":
+		return "spec.images"
+	case field == "resources" && spec.Resources != nil:
+		return path + rest
+	case field == "env":
+		return variable(path, spec.Env, container.Env, below)
+	}
+	return ""
+}
+
+// variable finds a variable among the user's by its name: the operator's own
+// come first.
+func variable(path string, users, rendered []corev1.EnvVar, rest string) string {
+	i, rest, ok := index(rest, len(rendered))
+	if !ok {
+		return ""
+	}
+	for j := range users {
+		if users[j].Name == rendered[i].Name {
+			return fmt.Sprintf("%s.env[%d]%s", path, j, rest)
+		}
+	}
+	return ""
+}
+
+// index reads "[2].name" as 2 and ".name", where 2 is one of so many.
+func index(path string, length int) (int, string, bool) {
+	number, rest, found := strings.Cut(strings.TrimPrefix(path, "["), "]")
+	i, err := strconv.Atoi(number)
+	return i, rest, found && err == nil && i >= 0 && i < length
+}
+
+// step reads ".env[2].name" as "env" and "[2].name".
+func step(path string) (field, rest string) {
+	path = strings.TrimPrefix(path, ".")
+	if end := strings.IndexAny(path, ".["); end >= 0 {
+		return path[:end], path[end:]
+	}
+	return path, ""
+}
