@@ -32,6 +32,11 @@ import (
 // endpointKind is what registry-k8s keeps its entries in.
 var endpointKind = schema.GroupVersionKind{Group: "networkservicemesh.io", Version: "v1", Kind: "NetworkServiceEndpoint"}
 
+// endpointLife is how long an entry of the registry counts after it was seen to be
+// renewed. It is good for a minute and is renewed every 40 seconds (sdk,
+// registry/common/expire and refresh), by clocks that may not be ours.
+const endpointLife = 90 * time.Second
+
 // registrations remember how many of a workload's ready pods are registered. Pods
 // are in no cache: those of a forwarder are listed when all of it is up, and
 // again when it, or what is registered, has changed.
@@ -151,7 +156,7 @@ func endpointsOf(live map[string]string, workload string) []string {
 // no labels on them.
 func endpointQuery(namespace string) follow.Query {
 	return follow.Query{
-		ID: "NetworkServiceEndpoints in " + namespace, Namespace: namespace,
+		ID: "NetworkServiceEndpoints in " + namespace, Namespace: namespace, Life: endpointLife,
 		List: func() client.ObjectList {
 			list := &unstructured.UnstructuredList{}
 			list.SetGroupVersionKind(endpointKind.GroupVersion().WithKind(endpointKind.Kind + "List"))

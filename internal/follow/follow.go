@@ -35,14 +35,19 @@ type Query struct {
 	Name string
 	// Keep turns an object into a fact; false where there is nothing to keep.
 	Keep func(client.Object) (Fact, bool)
+	// Life is how long a fact that ends holds at least after it was seen to be
+	// renewed.
+	Life time.Duration
 }
 
 // Fact is what is kept of an object.
 type Fact struct {
 	// Value is what there is to know.
 	Value string
-	// Ends is when it is true no longer, unless the object changes before; zero
-	// for never.
+	// Ends is when it is true no longer unless it is renewed before, by the clock of
+	// whoever writes the object; zero for never. That clock and ours may differ, so
+	// it is renewals that count: another end is one. Without any a fact holds for
+	// the query's Life, or twice the time by which it was renewed last.
 	Ends time.Time
 }
 

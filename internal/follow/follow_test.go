@@ -100,11 +100,14 @@ func follower() (*follow.Follower, *atomic.Int32) {
 	return f, calls
 }
 
+// life of a fact in these tests.
+const life = 500 * time.Millisecond
+
 // value follows ConfigMaps and keeps the value of the key "value", until the time
 // in the key "ends".
 func value(name string) follow.Query {
 	return follow.Query{
-		ID: "ConfigMap " + name, Namespace: "default", Name: name,
+		ID: "ConfigMap " + name, Namespace: "default", Name: name, Life: life,
 		List: func() client.ObjectList { return &corev1.ConfigMapList{} },
 		Keep: func(object client.Object) (follow.Fact, bool) {
 			configMap, ok := object.(*corev1.ConfigMap)
@@ -170,25 +173,50 @@ var _ = Describe("A follower", func() {
 		Eventually(ask).Should(Equal(map[string]string{"a": "1", "b": "2"}))
 	})
 
-	It("forgets a fact at its end, unless that is put off", func(ctx SpecContext) {
-		until := func(left time.Duration) map[string]string {
-			return map[string]string{"value": "1", "ends": time.Now().Add(left).Format(time.RFC3339Nano)}
-		}
-		configMap := newConfigMap(ctx, "short", until(time.Hour))
-		f, calls := follower()
-		ask := answer(ctx, f, value("short"))
-		Expect(ask()).To(HaveLen(1))
-		write(ctx, configMap, until(2*time.Hour))
-		Consistently(calls.Load).Should(BeZero(), "the value is the same")
+	// until is a fact that ends so long after now, by a clock that is ahead of ours.
+	until := func(left, ahead time.Duration) map[string]string {
+		return map[string]string{"value": "1", "ends": time.Now().Add(left + ahead).Format(time.RFC3339Nano)}
+	}
 
-		write(ctx, configMap, until(500*time.Millisecond))
-		Eventually(ask).Should(BeEmpty())
-		Expect(calls.Load()).To(Equal(int32(1)))
-		write(ctx, configMap, until(-time.Second))
-		Consistently(ask).Should(BeEmpty(), "it has ended already")
-		write(ctx, configMap, until(time.Hour))
-		Eventually(ask).Should(HaveLen(1))
-		Expect(calls.Load()).To(Equal(int32(2)))
+	for _, ahead := range []time.Duration{0, -time.Hour, time.Hour} {
+		It("keeps a fact as long as it is renewed, by a clock that is ahead by "+ahead.String(), func(ctx SpecContext) {
+			configMap := newConfigMap(ctx, "short", until(0, ahead))
+			f, calls := follower()
+			ask := answer(ctx, f, value("short"))
+			Expect(ask()).To(HaveLen(1), "whether it was renewed lately, nobody knows yet")
+			Consistently(func() map[string]string {
+				write(ctx, configMap, until(0, ahead))
+				return ask()
+			}).WithTimeout(3 * life).WithPolling(life / 4).Should(HaveLen(1))
+			Expect(calls.Load()).To(BeZero(), "the value is the same")
+			Eventually(ask).Should(BeEmpty(), "it is not renewed any more")
+			Expect(calls.Load()).To(Equal(int32(1)))
+
+			configMap.Data["something"] = "else"
+			write(ctx, configMap, configMap.Data)
+			Consistently(ask).Should(BeEmpty(), "a write that renews nothing changes nothing")
+			write(ctx, configMap, until(time.Millisecond, ahead))
+			Eventually(ask).Should(HaveLen(1))
+			Eventually(calls.Load).Should(Equal(int32(2)))
+		})
+	}
+
+	It("keeps a fact for longer where it is renewed more seldom", func(ctx SpecContext) {
+		configMap := newConfigMap(ctx, "slow", until(0, -time.Hour))
+		f, _ := follower()
+		ask := answer(ctx, f, value("slow"))
+		Expect(ask()).To(HaveLen(1))
+		write(ctx, configMap, until(time.Minute, -time.Hour))
+		Consistently(ask).WithTimeout(2 * life).Should(HaveLen(1))
+	})
+
+	It("waits for no fact that had ended long before the others when it was listed first", func(ctx SpecContext) {
+		newConfigMap(ctx, "dead", until(-10*time.Minute, -time.Hour))
+		newConfigMap(ctx, "alive", until(time.Minute, -time.Hour))
+		f, calls := follower()
+		Expect(answer(ctx, f, value(""))()).To(HaveLen(1))
+		Expect(answer(ctx, f, value(""))()).To(HaveKey("alive"))
+		Expect(calls.Load()).To(BeZero())
 	})
 
 	It("ends the watches that an owner needs no more, and those alone", func(ctx SpecContext) {

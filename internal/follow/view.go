@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +25,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
+
+// longDead: a fact that has ended by so much when it is first listed, compared with
+// the others or with our clock, is not waited for. A process that starts cannot
+// know when the others were renewed last.
+const longDead = 5 * time.Minute
 
 // errNotYet is told in the moment between a refusal and an answer.
 var errNotYet = errors.New("the API server has not answered yet")
@@ -38,8 +45,7 @@ type view struct {
 	filled chan struct{}
 
 	mu      sync.Mutex
-	facts   map[string]Fact
-	timers  map[string]*time.Timer
+	facts   map[string]*held
 	failure error
 	// refused is closed while the kind is not served.
 	refused chan struct{}
@@ -47,10 +53,20 @@ type view struct {
 	disappointed bool
 }
 
+// held is a fact, and how long it holds.
+type held struct {
+	Fact
+	// ended: it was not renewed. It is kept to know a renewal.
+	ended bool
+	// until is when it ends; zero for never. timer tells then.
+	until time.Time
+	timer *time.Timer
+}
+
 func newView(query Query, end context.CancelFunc, changed func()) *view {
 	return &view{
 		query: query, end: end, changed: changed, filled: make(chan struct{}), refused: make(chan struct{}),
-		facts: map[string]Fact{}, timers: map[string]*time.Timer{},
+		facts: map[string]*held{},
 	}
 }
 
@@ -62,7 +78,7 @@ func (v *view) watch(ctx context.Context, c client.WithWatch) {
 	}).RunWithContext(ctx)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for name := range v.timers {
+	for name := range v.facts {
 		v.forget(name)
 	}
 }
@@ -104,10 +120,8 @@ func (v *view) note(err error) error {
 // await waits for the first list. Without an answer the error tells what the API
 // server said last.
 func (v *view) await(ctx context.Context) error {
-	select {
-	case <-v.filled:
+	if v.isFilled() {
 		return nil
-	default:
 	}
 	select {
 	case <-v.filled:
@@ -133,9 +147,18 @@ func (v *view) values() map[string]string {
 	defer v.mu.Unlock()
 	values := make(map[string]string, len(v.facts))
 	for name, fact := range v.facts {
-		values[name] = fact.Value
+		if !fact.ended {
+			values[name] = fact.Value
+		}
 	}
 	return values
+}
+
+// names of all facts, those that have ended included.
+func (v *view) names() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Collect(maps.Keys(v.facts))
 }
 
 // Add implements toolscache.ReflectorStore.
@@ -163,28 +186,63 @@ func (v *view) Delete(item any) error {
 
 // Replace implements toolscache.ReflectorStore: this is what there is now.
 func (v *view) Replace(items []any, _ string) error {
+	objects := make([]client.Object, 0, len(items))
 	listed := map[string]bool{}
-	changed := false
 	for _, item := range items {
 		object, err := asObject(item)
 		if err != nil {
 			return err
 		}
+		objects = append(objects, object)
 		listed[object.GetName()] = true
+	}
+	isFirst := !v.isFilled()
+	changed := false
+	for _, object := range objects {
 		changed = v.set(object) || changed
 	}
-	for name := range v.values() {
+	for _, name := range v.names() {
 		if !listed[name] {
 			changed = v.drop(name) || changed
 		}
 	}
+	if isFirst {
+		v.buryTheDead()
+		changed = v.fill()
+	}
+	v.tell(changed)
+	return nil
+}
+
+// buryTheDead ends, of the facts that were listed first, those that ended long
+// ago: by our clock, or by the last of them where our clock is ahead of it.
+func (v *view) buryTheDead() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var last time.Time
+	for _, fact := range v.facts {
+		if fact.Ends.After(last) {
+			last = fact.Ends
+		}
+	}
+	now := time.Now()
+	if last.After(now) {
+		last = now
+	}
+	for _, fact := range v.facts {
+		if !fact.Ends.IsZero() && fact.Ends.Before(last.Add(-longDead)) {
+			fact.end()
+		}
+	}
+}
+
+func (v *view) isFilled() bool {
 	select {
 	case <-v.filled:
-		v.tell(changed)
+		return true
 	default:
-		v.tell(v.fill())
+		return false
 	}
-	return nil
 }
 
 // fill notes that the first list is in, and tells whether somebody has to be
@@ -211,47 +269,75 @@ func asObject(item any) (client.Object, error) {
 func (v *view) set(object client.Object) (changed bool) {
 	name := object.GetName()
 	fact, keep := v.query.Keep(object)
-	left := time.Until(fact.Ends)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !keep || !fact.Ends.IsZero() && left <= 0 {
+	if !keep {
 		return v.forget(name)
 	}
-	before, known := v.facts[name]
-	v.forget(name)
-	v.facts[name] = fact
-	if !fact.Ends.IsZero() {
-		v.timers[name] = time.AfterFunc(left, func() { v.tell(v.expire(name)) })
+	before := v.facts[name]
+	if before != nil && before.Ends.Equal(fact.Ends) {
+		// It was not renewed.
+		changed = !before.ended && before.Value != fact.Value
+		before.Value = fact.Value
+		return changed
 	}
-	return !known || before.Value != fact.Value
+	wasTrue := v.forget(name)
+	now := &held{Fact: fact}
+	v.facts[name] = now
+	if !fact.Ends.IsZero() {
+		life := max(v.query.Life, lifeOf(before, fact))
+		now.until = time.Now().Add(life)
+		now.timer = time.AfterFunc(life, func() { v.tell(v.expire(name)) })
+	}
+	return !wasTrue || before.Value != fact.Value
 }
 
-// drop forgets a fact and tells whether there was one.
-func (v *view) drop(name string) (changed bool) {
+// lifeOf is how long a fact that was renewed holds without the next renewal, as
+// the last one tells; of a new one nothing but its end is known.
+func lifeOf(before *held, fact Fact) time.Duration {
+	if before == nil {
+		return time.Until(fact.Ends)
+	}
+	return 2 * fact.Ends.Sub(before.Ends)
+}
+
+// drop forgets a fact and tells whether it was true.
+func (v *view) drop(name string) (wasTrue bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.forget(name)
 }
 
-// expire forgets a fact whose time is over, unless it has been renewed meanwhile.
+// expire ends a fact whose time is over, unless it has been renewed meanwhile.
 func (v *view) expire(name string) (changed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if fact := v.facts[name]; fact.Ends.IsZero() || time.Now().Before(fact.Ends) {
+	fact := v.facts[name]
+	if fact == nil || fact.ended || fact.until.IsZero() || time.Now().Before(fact.until) {
 		return false
 	}
-	return v.forget(name)
+	fact.end()
+	return true
 }
 
 // forget is drop for those who hold the lock.
-func (v *view) forget(name string) (known bool) {
-	_, known = v.facts[name]
-	delete(v.facts, name)
-	if timer := v.timers[name]; timer != nil {
-		timer.Stop()
+func (v *view) forget(name string) (wasTrue bool) {
+	fact := v.facts[name]
+	if fact == nil {
+		return false
 	}
-	delete(v.timers, name)
-	return known
+	delete(v.facts, name)
+	wasTrue = !fact.ended
+	fact.end()
+	return wasTrue
+}
+
+// end of a fact.
+func (f *held) end() {
+	f.ended = true
+	if f.timer != nil {
+		f.timer.Stop()
+	}
 }
 
 func (v *view) tell(changed bool) {
