@@ -70,6 +70,8 @@ type NSMReconciler struct {
 	follower          *follow.Follower
 	registrations     registrations
 	selfRegistrations selfRegistrations
+	// issued are certificates of admission webhooks that no Secret holds yet.
+	issued sync.Map // of types.NamespacedName, the NSM's: *certs.Pair
 	// diagnoses are what was found out lately of workloads that are down.
 	diagnoses sync.Map // of types.NamespacedName, the workload's: diagnosis
 	now       func() time.Time
@@ -206,6 +208,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		if apierrors.IsNotFound(err) {
 			nsm.Name, nsm.Namespace = request.Name, request.Namespace
 			r.follower.Follow(request.NamespacedName)
+			r.issued.Delete(request.NamespacedName)
 			return ctrl.Result{}, r.clean(ctx, nsm, clusterKindsOn(r.platform.now()))
 		}
 		return ctrl.Result{}, err

@@ -321,7 +321,11 @@ func newAvailableNSM(ctx context.Context, o *operator, spec nsmv1beta1.NSMSpec) 
 func newAvailableNSMIn(ctx context.Context, o *operator, namespace string, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {
 	GinkgoHelper()
 	nsm := newNSMIn(ctx, namespace, spec)
-	Eventually(func() []string { return names(ctx, nsm) }).Should(HaveLen(len(wholeMesh)))
+	objects := len(wholeMesh)
+	if ptr.Deref(ptr.Deref(spec.Registry, nsmv1beta1.RegistrySpec{}).Replicas, 1) > 1 {
+		objects++ // its disruption budget
+	}
+	Eventually(func() []string { return names(ctx, nsm) }).Should(HaveLen(objects))
 	setAllReady(ctx, nsm)
 	Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
 	settle(o)

@@ -61,6 +61,23 @@ func (p plan) withoutWorkloads() []client.Object {
 	})
 }
 
+// objectsLike are those of the plan's objects that one asks for.
+func (p plan) objectsLike(is func(client.Object) bool) []client.Object {
+	return slices.DeleteFunc(slices.Clone(p.objects), func(o client.Object) bool { return !is(o) })
+}
+
+// withoutWebhook leaves the admission webhook as it is, with its certificate and
+// what has it asked.
+func (p plan) withoutWebhook() plan {
+	isWebhook := func(c mesh.Component) bool { return c.Role == mesh.RoleWebhook }
+	webhook := workloadsOf(slices.DeleteFunc(slices.Clone(p.components), func(c mesh.Component) bool { return !isWebhook(c) }))
+	p.components = slices.DeleteFunc(slices.Clone(p.components), isWebhook)
+	p.objects = p.objectsLike(func(o client.Object) bool {
+		return !slices.Contains(webhook, o) && !isWebhookConfiguration(o) && !isSecret(o)
+	})
+	return p
+}
+
 func isService(object client.Object) bool {
 	_, isService := object.(*corev1.Service)
 	return isService
@@ -185,9 +202,10 @@ func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*ob
 // release.
 func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) {
 	nsm := plan.input.NSM
-	changes, held, err := r.apply(ctx, plan)
+	ready, notReady := r.prepareCertificate(ctx, plan)
+	changes, held, err := r.apply(ctx, ready)
 	r.tell(ctx, nsm, changes)
-	if err != nil {
+	if err := errors.Join(err, notReady); err != nil {
 		return held, err
 	}
 	if err := r.removeSelfRegistrations(ctx, nsm); err != nil {

@@ -52,10 +52,11 @@ func (r *NSMReconciler) seeWebhook(ctx context.Context, plan plan, w *workload) 
 		return nil
 	}
 	nsm := plan.input.NSM
-	ours, err := r.isWebhookTold(ctx, nsm)
+	told, err := r.toldWebhook(ctx, nsm)
 	if err != nil {
 		return err
 	}
+	ours := told != nil
 	own, err := r.seeSelfRegistration(ctx, nsm, plan.input.Release, w)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Looking for what pods of the admission webhook have registered")

@@ -7,6 +7,7 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -29,65 +30,135 @@ import (
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingwebhookconfigurations,verbs=get;list;watch;create;patch;delete
 
 // prepareWebhook adds to the input what the admission webhook needs of the
-// cluster: its certificate, the one that it has as long as that will do, and
-// whether it answers. It returns when the certificate has to be renewed, zero
-// for never.
+// cluster: its certificate, the one that it has as long as that will do, the CAs
+// to trust it by, and whether it answers. It returns when any of that changes by
+// itself, zero for never.
 func (r *NSMReconciler) prepareWebhook(ctx context.Context, in *mesh.Input) (time.Time, error) {
 	if !mesh.WebhookEnabled(&in.NSM.Spec) {
 		return time.Time{}, nil
 	}
-	isTold, deployment, err := r.webhookState(ctx, in.NSM)
+	told, deployment, err := r.webhookState(ctx, in.NSM)
 	if err != nil {
 		return time.Time{}, err
 	}
 	// Pods that may still serve our certificate are asked until they are gone, on
 	// the way back to a release that registers itself, too; and those of such a
 	// release never.
-	mayServe := isTold && (deployment == nil || mesh.MayServeCertificate(deployment))
+	mayServe := told != nil && (deployment == nil || mesh.MayServeCertificate(deployment))
 	isNeeded := mesh.NeedsWebhookCertificate(&in.NSM.Spec, in.Release)
 	in.WebhookLeaving = !isNeeded && mayServe && deployment != nil
 	if !isNeeded && !in.WebhookLeaving {
 		return time.Time{}, nil
 	}
-	in.WebhookServing = mayServe || deployment != nil && mesh.ServesCertificate(deployment)
-	pair, err := r.webhookPair(ctx, in.NSM)
+	kept, err := r.keptPair(ctx, in.NSM)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("the admission webhook's certificate: %w", err)
 	}
-	in.WebhookCertificate = mesh.Certificate{CertificateChain: pair.Certificate, Key: pair.Key, CABundle: pair.CA}
-	return pair.RenewAt()
+	pair, isKept, err := r.webhookPair(ctx, in.NSM, kept)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("the admission webhook's certificate: %w", err)
+	}
+	var servers certs.Servers
+	if deployment != nil && isKept {
+		servers.Alone, servers.Since = mesh.ServesAlone(deployment, pair.Certificate)
+	}
+	in.WebhookServing = mayServe || servers.Alone && deployment.Status.AvailableReplicas > 0
+	trusted, again := pair.Trusted(servers, r.now(), append([][]byte{kept.CA}, bundlesOf(told)...)...)
+	in.WebhookCertificate = mesh.Certificate{CertificateChain: pair.Certificate, Key: pair.Key, CABundle: trusted}
+	renewAt, err := pair.RenewAt()
+	if !again.IsZero() && again.Before(renewAt) {
+		return again, err
+	}
+	return renewAt, err
 }
 
-// webhookPair is the pair in the Secret, or its successor.
-func (r *NSMReconciler) webhookPair(ctx context.Context, nsm *nsmv1beta1.NSM) (*certs.Pair, error) {
+// keptPair is what is in the Secret, whatever that is.
+func (r *NSMReconciler) keptPair(ctx context.Context, nsm *nsmv1beta1.NSM) (*certs.Pair, error) {
 	var secret corev1.Secret
 	err := r.client.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookSecret}, &secret)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, err
-	}
-	names := mesh.WebhookServerNames(nsm.Namespace)
-	pair := &certs.Pair{
+	return &certs.Pair{
 		Certificate: secret.Data[corev1.TLSCertKey], Key: secret.Data[corev1.TLSPrivateKeyKey], CA: secret.Data[mesh.CABundleKey],
-	}
-	reason := pair.Usable(names, r.now())
-	if reason == nil {
-		return pair, nil
-	}
-	log.FromContext(ctx).Info("Issuing a certificate for the admission webhook", "names", names, "why", reason.Error())
-	return pair.Succeed(names, r.now())
+	}, client.IgnoreNotFound(err)
 }
 
-// webhookState is what there is of the admission webhook: whether the API server
-// is told to ask it, and its Deployment, nil for none.
-func (r *NSMReconciler) webhookState(ctx context.Context, nsm *nsmv1beta1.NSM) (isTold bool, deployment *appsv1.Deployment, err error) {
-	if isTold, err = r.isWebhookTold(ctx, nsm); err != nil {
-		return false, nil, err
+// webhookPair is the pair that is kept in the Secret, or else a new one, and whether
+// it is kept. A new one stays the same until it is: else every pass that cannot
+// write the Secret would make another one, and other pods for it.
+func (r *NSMReconciler) webhookPair(ctx context.Context, nsm *nsmv1beta1.NSM, kept *certs.Pair) (pair *certs.Pair, isKept bool, err error) {
+	owner, names := client.ObjectKeyFromObject(nsm), mesh.WebhookServerNames(nsm.Namespace)
+	reason := kept.Usable(names, r.now())
+	if reason == nil {
+		r.issued.Delete(owner)
+		return kept, true, nil
+	}
+	if found, ok := r.issued.Load(owner); ok {
+		if issued, ok := found.(*certs.Pair); ok && issued.Usable(names, r.now()) == nil {
+			return issued, false, nil
+		}
+	}
+	log.FromContext(ctx).Info("Issuing a certificate for the admission webhook", "names", names, "why", reason.Error())
+	if pair, err = certs.Issue(names, r.now()); err == nil {
+		r.issued.Store(owner, pair)
+	}
+	return pair, false, err
+}
+
+// prepareCertificate writes what has to be in place before a pod of the webhook
+// can serve another certificate: first the API server trusts it, where it asks the
+// webhook already, and then the Secret holds it. Where that fails the plan is
+// without the webhook, which stays as it is.
+func (r *NSMReconciler) prepareCertificate(ctx context.Context, plan plan) (plan, error) {
+	nsm, certificate := plan.input.NSM, plan.input.WebhookCertificate
+	if len(certificate.CertificateChain) == 0 {
+		return plan, nil
+	}
+	told, _, err := r.webhookState(ctx, nsm)
+	if err == nil && told != nil {
+		err = r.applyNow(ctx, nsm, plan.objectsLike(isWebhookConfiguration))
+	}
+	if err == nil {
+		err = r.applyNow(ctx, nsm, plan.objectsLike(isSecret))
+	}
+	if err != nil {
+		return plan.withoutWebhook(), err
+	}
+	kept, err := r.keptPair(ctx, nsm)
+	if err != nil || !bytes.Equal(kept.Certificate, certificate.CertificateChain) {
+		// The Secret wakes the loop when it is there.
+		return plan.withoutWebhook(), err
+	}
+	return plan, nil
+}
+
+func (r *NSMReconciler) applyNow(ctx context.Context, nsm *nsmv1beta1.NSM, objects []client.Object) error {
+	changes, err := r.applier.Apply(ctx, objects)
+	r.tell(ctx, nsm, changes)
+	return err
+}
+
+func isWebhookConfiguration(object client.Object) bool {
+	_, is := object.(*admissionregistrationv1.MutatingWebhookConfiguration)
+	return is
+}
+
+func isSecret(object client.Object) bool {
+	_, is := object.(*corev1.Secret)
+	return is
+}
+
+// webhookState is what there is of the admission webhook: what tells the API server
+// to ask it, and its Deployment; nil for none.
+func (r *NSMReconciler) webhookState(ctx context.Context, nsm *nsmv1beta1.NSM) (
+	told *admissionregistrationv1.MutatingWebhookConfiguration, deployment *appsv1.Deployment, err error,
+) {
+	if told, err = r.toldWebhook(ctx, nsm); err != nil {
+		return nil, nil, err
 	}
 	deployment = &appsv1.Deployment{}
 	if err := r.client.Get(ctx, webhookKey(nsm), deployment); err != nil {
-		return isTold, nil, client.IgnoreNotFound(err)
+		return told, nil, client.IgnoreNotFound(err)
 	}
-	return isTold, deployment, nil
+	return told, deployment, nil
 }
 
 // webhookKey finds the Deployment of the admission webhook.
@@ -95,10 +166,23 @@ func webhookKey(nsm *nsmv1beta1.NSM) client.ObjectKey {
 	return client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookName}
 }
 
-// isWebhookTold tells whether the operator has told the API server to ask the
-// admission webhook.
-func (r *NSMReconciler) isWebhookTold(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
-	key := client.ObjectKey{Name: mesh.WebhookConfigurationName(nsm.Namespace)}
-	err := r.client.Get(ctx, key, &admissionregistrationv1.MutatingWebhookConfiguration{})
-	return err == nil, client.IgnoreNotFound(err)
+// toldWebhook is what the operator has told the API server to ask the admission
+// webhook by; nil where it has not.
+func (r *NSMReconciler) toldWebhook(ctx context.Context, nsm *nsmv1beta1.NSM) (*admissionregistrationv1.MutatingWebhookConfiguration, error) {
+	told := &admissionregistrationv1.MutatingWebhookConfiguration{}
+	if err := r.client.Get(ctx, client.ObjectKey{Name: mesh.WebhookConfigurationName(nsm.Namespace)}, told); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return told, nil
+}
+
+// bundlesOf are the CAs that the API server trusts the webhook by.
+func bundlesOf(told *admissionregistrationv1.MutatingWebhookConfiguration) [][]byte {
+	var bundles [][]byte
+	if told != nil {
+		for i := range told.Webhooks {
+			bundles = append(bundles, told.Webhooks[i].ClientConfig.CABundle)
+		}
+	}
+	return bundles
 }

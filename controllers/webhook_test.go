@@ -91,6 +91,7 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 
 	It("comes back when somebody deletes it, and meanwhile people are told", func(ctx SpecContext) {
 		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 2, updated: 1, ready: 1})
+		Eventually(messageOf(ctx, nsm, webhookReady)).Should(ContainSubstring("is rolling out"))
 		Expect(admin.Delete(ctx, configurationOf(ctx, nsm))).To(Succeed())
 		Eventually(messageOf(ctx, nsm, webhookReady)).Should(HaveSuffix(withoutSidecars))
 		Expect(messageOf(ctx, nsm, available)()).To(HaveSuffix(withoutSidecars))

@@ -44,6 +44,17 @@ var _ = Describe("Labels, annotations and nodes of a mesh", func() {
 			`spec.nsmgr.nodeSelector: Invalid value: selects kubernetes.io/os: windows, which must be linux: NSM runs on no other system`))
 	})
 
+	DescribeTable("refuse what no object can have", func(ctx SpecContext, spec, message string) {
+		Expect(admin.Create(ctx, nsm(v1beta1, spec))).To(MatchError(ContainSubstring(message)))
+	},
+		Entry("of all objects", `{labels: {cost-centre: "forty two"}}`, `spec.labels[cost-centre]: Invalid value`),
+		Entry("of a component", `{nsmgr: {labels: {cost-centre: "forty two"}}}`, `spec.nsmgr.labels[cost-centre]: Invalid value`),
+		Entry("annotations of all objects", `{annotations: {"a b": c}}`, `spec.annotations[a b]: Invalid value`),
+		Entry("of all pods", `{podLabels: {"cost centre": x}}`, `spec.podLabels[cost centre]: Invalid value`),
+		Entry("of a Service", `{registry: {serviceAnnotations: {"a b": c}}}`, `spec.registry.serviceAnnotations: Invalid value: "a b"`),
+		Entry("the sidecar of the CSI driver", `{csiDriver: {registrar: {resources: {limits: {"a b": "1"}}}}}`, `spec.csiDriver.registrar.resources.limits`),
+	)
+
 	It("refuse requests above the operator's own limits", func(ctx SpecContext) {
 		Expect(admin.Create(ctx, nsm(v1beta1, `{admissionWebhook: {resources: {requests: {memory: 1Gi}}}}`))).To(MatchError(byWebhook +
 			`spec.admissionWebhook.resources.requests[memory]: Invalid value: "1Gi": must be at most the limit, which is 128Mi; spec.admissionWebhook.resources.limits[memory] raises it`))

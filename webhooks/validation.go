@@ -199,6 +199,7 @@ func (c checker) check(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes, erro
 	spec := field.NewPath("spec")
 	errs := validateVersion(&nsm.Spec, spec)
 	errs = append(errs, validateContainers(&nsm.Spec, spec)...)
+	errs = append(errs, validateServiceAnnotations(&nsm.Spec, spec)...)
 	errs = append(errs, validateInterdomain(nsm, spec)...)
 	// One mistake is told once.
 	errs = slices.DeleteFunc(errs, func(err *field.Error) bool {

@@ -123,21 +123,6 @@ func sign(template, parent *x509.Certificate, public crypto.PublicKey, signer cr
 	return x509.ParseCertificate(der)
 }
 
-// Succeed issues the pair that comes after p: those who trust it trust p, too,
-// which servers go on to use until they know the new one.
-func (p *Pair) Succeed(names []string, now time.Time) (*Pair, error) {
-	next, err := Issue(names, now)
-	if err != nil {
-		return nil, err
-	}
-	// One that is no certificate, or has ended, need not be trusted any more.
-	previous, err := cert.ParseCertsPEM(p.CA)
-	if err == nil && now.Before(previous[0].NotAfter) {
-		next.CA = append(next.CA, pemOf(previous[0])...)
-	}
-	return next, nil
-}
-
 // RenewAt is the time from which the pair should be succeeded.
 func (p *Pair) RenewAt() (time.Time, error) {
 	return DefaultTerms().renewAt(p)

@@ -22,8 +22,9 @@ const (
 	csiName       = "nsm-csi"
 	csiDriverName = "csi.networkservicemesh.io"
 	// csiRegistrar is Kubernetes' own sidecar, in the version of NSM's manifest.
-	csiRegistrarName = "csi-node-driver-registrar"
-	csiRegistrar     = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0"
+	csiRegistrarContainer = "node-driver-registrar"
+	csiRegistrarName      = "csi-node-driver-registrar"
+	csiRegistrar          = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0"
 
 	kubeletPlugin  = "/var/lib/kubelet/plugins/" + csiDriverName
 	kubeletPods    = "/var/lib/kubelet/pods"
@@ -94,7 +95,7 @@ func (p part) csiContainer() corev1.Container {
 func (p part) csiRegistrarContainer(spec nsmv1beta1.CSIDriverSpec) corev1.Container {
 	user := ptr.Deref(spec.Registrar, nsmv1beta1.ContainerSpec{})
 	return corev1.Container{
-		Name:            "node-driver-registrar",
+		Name:            csiRegistrarContainer,
 		Image:           cmp.Or(user.Image, p.relatedImage(csiRegistrarName, csiRegistrar)),
 		ImagePullPolicy: p.pullPolicy(),
 		Args: []string{

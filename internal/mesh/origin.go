@@ -7,6 +7,7 @@
 package mesh
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -32,9 +33,19 @@ func FieldOf(spec *nsmv1beta1.NSMSpec, workload Object, field, complaint string)
 		rendered string
 		field    func(rest string) string
 	}{
-		{"spec.template.labels", func(string) string { return origin.entry("podLabels", origin.component.PodLabels, complaint) }},
+		{"metadata.labels", func(string) string {
+			return cmp.Or(origin.entry("labels", origin.component.Labels, complaint), origin.mesh().entry("labels", spec.Labels, complaint))
+		}},
+		{"metadata.annotations", func(string) string {
+			return cmp.Or(origin.entry("annotations", origin.component.Annotations, complaint),
+				origin.mesh().entry("annotations", spec.Annotations, complaint))
+		}},
+		{"spec.template.labels", func(string) string {
+			return cmp.Or(origin.entry("podLabels", origin.component.PodLabels, complaint), origin.mesh().entry("podLabels", spec.PodLabels, complaint))
+		}},
 		{"spec.template.annotations", func(string) string {
-			return origin.entry("podAnnotations", origin.component.PodAnnotations, complaint)
+			return cmp.Or(origin.entry("podAnnotations", origin.component.PodAnnotations, complaint),
+				origin.mesh().entry("podAnnotations", spec.PodAnnotations, complaint))
 		}},
 		{"spec.template.spec.nodeSelector", func(string) string {
 			return origin.entry("nodeSelector", origin.component.NodeSelector, complaint)
@@ -86,7 +97,11 @@ func originOf(spec *nsmv1beta1.NSMSpec, workload Object) origin {
 	case WebhookName:
 		o.path, o.component = "spec.admissionWebhook", ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).ComponentSpec
 	case csiName:
-		o.path, o.component = "spec.csiDriver", ptr.Deref(spec.CSIDriver, nsmv1beta1.CSIDriverSpec{}).ComponentSpec
+		csiDriver := ptr.Deref(spec.CSIDriver, nsmv1beta1.CSIDriverSpec{})
+		o.path, o.component = "spec.csiDriver", csiDriver.ComponentSpec
+		o.sidecars = map[string]sidecar{
+			csiRegistrarContainer: {"spec.csiDriver.registrar", ptr.Deref(csiDriver.Registrar, nsmv1beta1.ContainerSpec{})},
+		}
 	case nsmgrProxyName:
 		o.path, o.component = "spec.interdomain.nsmgrProxy", ptr.Deref(interdomain.NsmgrProxy, nsmv1beta1.ComponentSpec{})
 		o.sidecars = map[string]sidecar{
@@ -119,6 +134,12 @@ func (o origin) entry(name string, users map[string]string, complaint string) st
 		return o.path + "." + name
 	}
 	return ""
+}
+
+// mesh is where the spec speaks of all components.
+func (o origin) mesh() origin {
+	o.path = "spec"
+	return o
 }
 
 func (o origin) toleration(rest string) string {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -67,14 +68,21 @@ func NeedsWebhookCertificate(spec *nsmv1beta1.NSMSpec, nsmRelease release.Releas
 	return WebhookEnabled(spec) && nsmRelease.Facts().WebhookCertificate
 }
 
-// ServesCertificate tells whether all pods of an admission webhook's Deployment
-// serve a certificate that the operator issued, and one is up. Those of older
-// releases have one of their own, which our configuration does not trust.
-func ServesCertificate(deployment *appsv1.Deployment) bool {
+// ServesAlone tells whether all pods of an admission webhook's Deployment serve a
+// certificate, and since when: zero where the Deployment does not say. Those of
+// older releases have one of their own, which our configuration does not trust.
+func ServesAlone(deployment *appsv1.Deployment, certificateChain []byte) (alone bool, since time.Time) {
 	status := deployment.Status
-	return deployment.Spec.Template.Annotations[certificateAnnotation] != "" &&
-		status.ObservedGeneration >= deployment.Generation &&
-		status.UpdatedReplicas == status.Replicas && status.AvailableReplicas > 0
+	if deployment.Spec.Template.Annotations[certificateAnnotation] != fingerprint(certificateChain) ||
+		status.ObservedGeneration < deployment.Generation || status.UpdatedReplicas < status.Replicas {
+		return false, time.Time{}
+	}
+	for _, condition := range status.Conditions {
+		if condition.Type == appsv1.DeploymentProgressing {
+			since = condition.LastUpdateTime.Time
+		}
+	}
+	return true, since
 }
 
 // MayServeCertificate tells whether pods of a Deployment that have served a

@@ -8,36 +8,54 @@ package mesh_test
 
 import (
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// TestServesCertificate: pods of a release that registers itself answer, too,
-// but not with what our configuration trusts.
-func TestServesCertificate(t *testing.T) {
-	ours := map[string]string{"nsm.networkservicemesh.io/certificate": "1"}
+// TestServesAlone: as long as a pod may serve another certificate, that is trusted,
+// too.
+func TestServesAlone(t *testing.T) {
+	rolledOut := appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}
+	lately := metav1.NewTime(time.Date(2030, time.March, 1, 12, 0, 0, 0, time.UTC))
+	told := rolledOut
+	told.Conditions = []appsv1.DeploymentCondition{
+		{Type: appsv1.DeploymentAvailable, LastUpdateTime: metav1.NewTime(lately.Add(time.Hour))},
+		{Type: appsv1.DeploymentProgressing, LastUpdateTime: lately},
+	}
 	for name, tc := range map[string]struct {
-		annotations map[string]string
-		status      appsv1.DeploymentStatus
-		want        bool
+		chain  string
+		status appsv1.DeploymentStatus
+		want   bool
+		since  time.Time
 	}{
-		"not there":            {},
-		"up, a release before": {status: appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}},
-		"up":                   {ours, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}, true},
-		"not up yet":           {ours, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1}, false},
-		"old pods still there": {ours, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 1, AvailableReplicas: 1}, false},
-		"not looked at yet":    {ours, appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}, false},
+		"up":                   {"new", rolledOut, true, time.Time{}},
+		"up since then":        {"new", told, true, lately.Time},
+		"no pods":              {"new", appsv1.DeploymentStatus{ObservedGeneration: 2}, true, time.Time{}},
+		"another certificate":  {"old", rolledOut, false, time.Time{}},
+		"a release before":     {"", rolledOut, false, time.Time{}},
+		"old pods still there": {"new", appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 2, AvailableReplicas: 2}, false, time.Time{}},
+		"not looked at yet":    {"new", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}, false, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			deployment := &appsv1.Deployment{Status: tc.status}
 			deployment.Generation = 2
-			deployment.Spec.Template.Annotations = tc.annotations
-			if got := mesh.ServesCertificate(deployment); got != tc.want {
-				t.Errorf("got %t, want %t", got, tc.want)
+			if tc.chain != "" {
+				in := testInput(t, nsmv1beta1.NSMSpec{Version: "v1.18.0"}, mesh.Platform{})
+				in.WebhookCertificate.CertificateChain = []byte(tc.chain)
+				for _, workload := range workloads(t, mesh.Components(in)) {
+					if workload.name == mesh.WebhookName {
+						deployment.Spec.Template = workload.template
+					}
+				}
+			}
+			if got, since := mesh.ServesAlone(deployment, []byte("new")); got != tc.want || !since.Equal(tc.since) {
+				t.Errorf("got %t since %s, want %t since %s", got, since, tc.want, tc.since)
 			}
 		})
 	}
