@@ -39,6 +39,13 @@ func (c cause) String() string {
 	return text
 }
 
+// ofIdentity is in what programs and the kubelet say where an identity is missing,
+// or SPIRE itself: its agent's directory, or its CSI driver.
+var ofIdentity = regexp.MustCompile(`(?i)x509 ?source|svid|workload ?api|no identity|csi\.spiffe\.io|/spire/`)
+
+// isOfIdentity tells whether the pod waits for an identity from SPIRE.
+func (c cause) isOfIdentity() bool { return ofIdentity.MatchString(c.detail) }
+
 // numbers are what moves in messages that mean the same: addresses, ports,
 // durations, process IDs.
 var numbers = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)

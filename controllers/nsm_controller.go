@@ -74,7 +74,9 @@ type NSMReconciler struct {
 	issued sync.Map // of types.NamespacedName, the NSM's: *certs.Pair
 	// diagnoses are what was found out lately of workloads that are down.
 	diagnoses sync.Map // of types.NamespacedName, the workload's: diagnosis
-	now       func() time.Time
+	// identityTroubles are what is wrong with the identities of meshes.
+	identityTroubles identityTroubles
+	now              func() time.Time
 }
 
 // The operator's own permissions: what it reads and writes, and what it hands

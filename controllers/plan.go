@@ -181,12 +181,13 @@ func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*ob
 		return nil, err
 	}
 	seen.wakeAt = plan.renewAt
-	seen.spire, seen.missing = spireCondition(plan.input), missingParts(plan.input)
+	seen.missing = missingParts(plan.input)
 	seen.hold(held)
 	if err := r.seeWebhook(ctx, plan, seen.webhook()); err != nil {
 		return nil, err
 	}
 	r.diagnose(ctx, plan, seen)
+	r.seeIdentities(ctx, plan, seen)
 	r.checkDeadline(nsm, seen)
 	seen.unknown = conversion.Unknown(nsm)
 	seen.refusedPods = r.refusedPods(plan.podSecurity)

@@ -73,7 +73,7 @@ func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Plat
 // watch a kind, whose definition may go at any moment: nobody waits at the start
 // for a cache of it, which then would never fill and end the process.
 func (w *platformWatch) watch(kind client.Object) error {
-	kinds := source.Kind(w.cache, kind, w.wakes(ownerOf))
+	kinds := source.Kind(w.cache, kind, w.wakes(ownerOf), identityMatters())
 	return w.controller.Watch(source.Func(kinds.Start))
 }
 

@@ -174,7 +174,7 @@ func (w workload) waitsFor() string {
 		return name + fmt.Sprintf(" has pods that are ready and have not registered themselves with the API server: kubectl rollout restart -n %s deployment/%s",
 			w.namespace, w.name)
 	case w.ready >= w.desired && w.unregistered:
-		return name + " is up, and the API server is told next to ask it"
+		return name + " is up, and the API server does not ask it yet"
 	case w.unlisted:
 		return name + " has pods that the registry has no live NetworkServiceEndpoint for, so that nobody finds them"
 	default:

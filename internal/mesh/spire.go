@@ -29,6 +29,9 @@ func (in Input) spire() nsmv1beta1.SpireSpec {
 	return ptr.Deref(in.NSM.Spec.Spire, nsmv1beta1.SpireSpec{})
 }
 
+// SpireOf is what the NSM says of SPIRE.
+func SpireOf(in Input) nsmv1beta1.SpireSpec { return in.spire() }
+
 func (in Input) agentSocket() string {
 	return cmp.Or(in.spire().AgentSocket, defaultAgentSocket)
 }

@@ -1,0 +1,114 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// handled is a ClusterSPIFFEID with what the controller manager says of it.
+func handled(stats map[string]any) *unstructured.Unstructured {
+	identity := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{
+		"name": "nsm-nsm-workloads", "uid": "1", "resourceVersion": "1",
+	}}}
+	identity.SetGroupVersionKind(mesh.ClusterSPIFFEIDKind)
+	if stats != nil {
+		identity.Object["status"] = map[string]any{"stats": stats}
+	}
+	return identity
+}
+
+func TestWhatTheControllerManagerSaysIsTold(t *testing.T) {
+	for name, test := range map[string]struct {
+		stats   map[string]any
+		class   string
+		hasPods bool
+		status  metav1.ConditionStatus
+		message string
+	}{
+		"nothing, of no class": {nil, "", true, metav1.ConditionFalse, "no SPIRE controller manager handles ClusterSPIFFEID nsm-nsm-workloads, which has no class"},
+		"nothing, of a class":  {nil, "mine", true, metav1.ConditionFalse, `no SPIRE controller manager of class "mine" handles ClusterSPIFFEID nsm-nsm-workloads`},
+		"all well":             {map[string]any{"podsSelected": int64(7), "entriesToSet": int64(7)}, "", true, metav1.ConditionTrue, "registers the pods"},
+		"entries of others":    {map[string]any{"podsSelected": int64(7), "entriesMasked": int64(7)}, "", true, metav1.ConditionTrue, "registers the pods"},
+		"no pod yet":           {map[string]any{"podsSelected": int64(0), "namespacesSelected": int64(5)}, "", false, metav1.ConditionUnknown, "has no pod to register yet"},
+		"no pod of several":    {map[string]any{"podsSelected": int64(0), "namespacesIgnored": int64(5)}, "", true, metav1.ConditionFalse, "ignoreNamespaces"},
+		"a template that fails": {map[string]any{"podsSelected": int64(7), "podEntryRenderFailures": int64(1)}, "", true, metav1.ConditionFalse,
+			"cannot make entries of pods that ClusterSPIFFEID nsm-nsm-workloads selects"},
+		"a server that refuses": {map[string]any{"podsSelected": int64(7), "entryFailures": int64(7)}, "", true, metav1.ConditionFalse, "the SPIRE server does not take entries"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			said := identityVerdict(handled(test.stats), test.class, test.hasPods)
+			g.Expect(said.Status).To(Equal(test.status))
+			g.Expect(said.Message).To(ContainSubstring(test.message))
+			g.Expect(said.Message).NotTo(ContainSubstring("7"), "no number that moves")
+		})
+	}
+}
+
+// TestTheControllerManagerIsGivenAMinute, by a process that has just started as
+// well, unless something was wrong before it started.
+func TestTheControllerManagerIsGivenAMinute(t *testing.T) {
+	g := NewWithT(t)
+	start := time.Now()
+	now := start
+	r := &NSMReconciler{now: func() time.Time { return now }}
+	nsm := newlyCreated()
+	pass := func(stats map[string]any) metav1.Condition {
+		t.Helper()
+		seen := &observation{}
+		said := r.patientlyOf(nsm, identityVerdict(handled(stats), "", true), handled(stats), seen)
+		if said.Reason == reasonSpireWaiting && said.Status == metav1.ConditionUnknown {
+			g.Expect(seen.wakeAt).To(BeTemporally("==", start.Add(time.Minute)), "the loop looks again then")
+		}
+		said.Type = nsmv1beta1.ConditionSpireReady
+		nsm.Status.Conditions = []metav1.Condition{said}
+		return said
+	}
+	g.Expect(pass(nil).Status).To(Equal(metav1.ConditionUnknown))
+	now = start.Add(59 * time.Second)
+	g.Expect(pass(nil).Status).To(Equal(metav1.ConditionUnknown))
+	now = start.Add(time.Minute)
+	g.Expect(pass(nil).Reason).To(Equal("NotHandled"))
+
+	r = &NSMReconciler{now: r.now}
+	g.Expect(pass(nil).Reason).To(Equal("NotHandled"), "a new process knows what was told")
+	g.Expect(pass(map[string]any{"podsSelected": int64(3)}).Status).To(Equal(metav1.ConditionTrue))
+	start = now
+	g.Expect(pass(map[string]any{"podsSelected": int64(3), "entryFailures": int64(1)}).Status).To(Equal(metav1.ConditionUnknown))
+}
+
+// TestOnlyWhatMattersOfAClusterSPIFFEIDWakesTheLoop: its numbers change with every
+// pod of the cluster.
+func TestOnlyWhatMattersOfAClusterSPIFFEIDWakesTheLoop(t *testing.T) {
+	g := NewWithT(t)
+	wakes := func(before, after *unstructured.Unstructured) bool {
+		after.SetResourceVersion("2")
+		return identityMatters().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after})
+	}
+	three, four := map[string]any{"podsSelected": int64(3)}, map[string]any{"podsSelected": int64(4), "entriesToSet": int64(4)}
+	g.Expect(wakes(handled(three), handled(four))).To(BeFalse())
+	g.Expect(wakes(handled(nil), handled(three))).To(BeTrue())
+	g.Expect(wakes(handled(three), handled(map[string]any{"podsSelected": int64(3), "entryFailures": int64(1)}))).To(BeTrue())
+	g.Expect(wakes(handled(three), handled(map[string]any{"podsSelected": int64(0)}))).To(BeTrue())
+
+	edited := handled(three)
+	edited.Object["spec"] = map[string]any{"spiffeIDTemplate": "x"}
+	g.Expect(wakes(handled(three), edited)).To(BeTrue())
+	labelled := handled(three)
+	labelled.SetLabels(map[string]string{"a": "b"})
+	g.Expect(wakes(handled(three), labelled)).To(BeTrue())
+}

@@ -1,0 +1,140 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// spiffeIDs is the kind as SPIRE's controller manager brings it, as far as it
+// matters here: with a status that is written apart.
+const spiffeIDs = `{
+  "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+  "metadata": {"name": "clusterspiffeids.spire.spiffe.io"},
+  "spec": {
+    "group": "spire.spiffe.io", "scope": "Cluster",
+    "names": {"kind": "ClusterSPIFFEID", "plural": "clusterspiffeids"},
+    "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
+      "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]
+  }
+}`
+
+var _ = Describe("SpireReady tells what was observed:", func() {
+	var o *operator
+
+	BeforeEach(func(ctx SpecContext) {
+		crd := &unstructured.Unstructured{}
+		Expect(crd.UnmarshalJSON([]byte(spiffeIDs))).To(Succeed())
+		Expect(admin.Create(ctx, crd)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) {
+			Expect(admin.Delete(ctx, crd)).To(Succeed())
+			Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
+		})
+		server.Kubectl(ctx, "wait", "--for=condition=Established", "crd", crd.GetName(), "--timeout=30s")
+		o = startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{writesLeft: -1})
+	})
+	spireReady := func(ctx context.Context, nsm *nsmv1beta1.NSM) func() string {
+		return condition(ctx, nsm, nsmv1beta1.ConditionSpireReady)
+	}
+	why := func(ctx context.Context, nsm *nsmv1beta1.NSM) func() string {
+		return messageOf(ctx, nsm, nsmv1beta1.ConditionSpireReady)
+	}
+
+	It("not yet, then True when the controller manager has said so, and its numbers wake nobody", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(spireReady(ctx, nsm)).Should(Equal("Unknown"))
+		Expect(why(ctx, nsm)()).To(ContainSubstring("has not registered the pods"))
+		say(ctx, nsm, map[string]any{"podsSelected": 3, "entriesToSet": 3})
+		Eventually(spireReady(ctx, nsm)).Should(Equal("True"))
+
+		settle(o)
+		passes := reconciles()
+		say(ctx, nsm, map[string]any{"podsSelected": 4, "entriesToSet": 4})
+		Consistently(reconciles).Should(Equal(passes))
+		Expect(o.requests.all()).To(BeEmpty())
+
+		By("and the deletion takes it along")
+		Expect(admin.Delete(ctx, nsm)).To(Succeed())
+		Eventually(func() bool { return isGone(ctx, nsm) }).Should(BeTrue())
+		Expect(apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(identityOf(nsm)), identityOf(nsm)))).To(BeTrue())
+	})
+
+	It("False where it could not be made", func(ctx SpecContext) {
+		refuseIdentities(ctx)
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(spireReady(ctx, nsm)).Should(Equal("False"))
+		Expect(why(ctx, nsm)()).To(HavePrefix("ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads is not there"))
+		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("applying ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads"))
+	})
+
+	It("False where a pod waits for its identity, whoever registers it", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Spire: &nsmv1beta1.SpireSpec{Registration: nsmv1beta1.SpireRegistrationNone}})
+		Eventually(why(ctx, nsm)).Should(ContainSubstring("somebody else registers"))
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3})
+		status := waiting("", "")
+		status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{
+			StartedAt: metav1.NewTime(time.Now().Add(-time.Minute)),
+		}}
+		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", status)
+		warn(ctx, nsm, "Pod", pod.Name, pod.UID, "Unhealthy", "Readiness probe failed: no x509 source")
+		Eventually(spireReady(ctx, nsm)).WithTimeout(30 * time.Second).Should(Equal("False"))
+		Expect(why(ctx, nsm)()).To(And(HavePrefix("DaemonSet "+nsm.Namespace+"/nsmgr: "), ContainSubstring("no x509 source")))
+	})
+})
+
+// identityOf is the ClusterSPIFFEID of a mesh.
+func identityOf(nsm *nsmv1beta1.NSM) *unstructured.Unstructured {
+	identity := &unstructured.Unstructured{}
+	identity.SetGroupVersionKind(mesh.ClusterSPIFFEIDKind)
+	identity.SetName("nsm-" + nsm.Namespace + "-workloads")
+	return identity
+}
+
+// say writes, as SPIRE's controller manager does, what came of a ClusterSPIFFEID.
+func say(ctx context.Context, nsm *nsmv1beta1.NSM, stats map[string]any) {
+	GinkgoHelper()
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"stats": stats}})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(admin.Status().Patch(ctx, identityOf(nsm), client.RawPatch("application/merge-patch+json", patch))).To(Succeed())
+}
+
+// refuseIdentities has the API server ask a webhook that does not answer before any
+// ClusterSPIFFEID is written.
+func refuseIdentities(ctx context.Context) {
+	GinkgoHelper()
+	refusing := &admissionregistrationv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: "spire-without-backend"},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+			Name: "vclusterspiffeid.example.com", SideEffects: ptr.To(admissionregistrationv1.SideEffectClassNone),
+			AdmissionReviewVersions: []string{"v1"},
+			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:1/")},
+			Rules: []admissionregistrationv1.RuleWithOperations{{
+				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
+				Rule:       admissionregistrationv1.Rule{APIGroups: []string{"spire.spiffe.io"}, APIVersions: []string{"*"}, Resources: []string{"clusterspiffeids"}},
+			}},
+		}},
+	}
+	Expect(admin.Create(ctx, refusing)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, refusing)).To(Succeed()) })
+	probe := identityOf(&nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "probe"}})
+	Eventually(func() error { return admin.Create(ctx, probe.DeepCopy(), client.DryRunAll) }).ShouldNot(Succeed())
+}
