@@ -9,6 +9,7 @@ package webhooks
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -143,10 +144,12 @@ func specUpAs(written any, carried []conversion.Difference, misfits misfits) any
 // agreed is a v1beta1 spec without what does not fit the schema, and without what
 // the v1alpha1 spec that is written contradicts, which said is the plain meaning of.
 func agreed(written any, said, spec object, misfits misfits) object {
-	if odd := misfits(spec); len(odd) > 0 {
-		for _, name := range odd {
-			set(spec, name, clone(get(said, name)))
-		}
+	odd := misfits(spec)
+	if slices.Contains(odd, "") {
+		return said
+	}
+	for _, name := range odd {
+		set(spec, name, clone(get(said, name)))
 	}
 	shown := wouldSay(written, spec)
 	if same(shown, said) {

@@ -43,6 +43,8 @@ func TestForgedDifferences(t *testing.T) {
 		{"replaces everything", `{"path":[],"is":[{"spec":{"version":"v1.18.0"}}]}`, ``},
 		{"has a value of the wrong type", `{"path":[".spec",".nsmgr",".resources"],"is":["much"]}`, ``},
 		{"has a field that there is not", `{"path":[".spec",".surprise"],"is":[1]}`, ``},
+		{"has a value that is not allowed", `{"path":[".spec",".upgrade",".onFailure"],"is":["Explode"]}`, ``},
+		{"breaks a rule", `{"path":[".spec",".forwarders"],"was":[[{"name":"vpp","type":"vpp"}]],"is":[[{"name":"vpp","type":"vpp","ovs":{"bridge":"br0"}}]]}`, ``},
 		{"has a status", `{"path":[".status"],"is":[{"version":"v9.9.9"}]}`, ``},
 		{"has a part of a status", `{"path":[".status",".version"],"is":["v9.9.9"]}`, ``},
 		{"says what v1beta1 alone can say", `{"path":[".spec",".upgrade",".maxUnavailable"],"is":["20%"]}`, `spec: {upgrade: {maxUnavailable: "20%"}}`},

@@ -7,39 +7,69 @@
 package webhooks
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
+	"sync"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/apischema"
 )
+
+// schema of v1beta1. It is compiled when something is first checked by it.
+var schemaOfV1beta1 = sync.OnceValues(apischema.New)
 
 // misfits lists the members of a v1beta1 spec that are not as the schema wants
 // them; one of no name where that is the spec as a whole.
 type misfits func(spec any) []string
 
-// misfitsOf is misfits by the Go types.
+// misfitsOf is misfits by the schema of the CustomResourceDefinition. It is asked
+// about specs that differences of the annotation have led to, and so seldom.
 func misfitsOf(spec any) []string {
+	whole := []string{""}
 	fields, isObject := spec.(object)
 	if !isObject {
-		return []string{""}
+		return whole
 	}
+	nsm := &nsmv1beta1.NSM{}
+	nsm.Name = "mesh"
 	data, err := json.Marshal(fields)
-	var typed nsmv1beta1.NSMSpec
-	if err != nil || json.Unmarshal(data, &typed) != nil {
-		return slices.Collect(maps.Keys(fields))
+	if err != nil || json.Unmarshal(data, &nsm.Spec) != nil {
+		return whole
 	}
-	odd := slices.Collect(maps.Keys(typed.Unreadable))
+	schema, err := schemaOfV1beta1()
+	if err != nil {
+		return whole
+	}
+	errs, err := schema.Check(context.Background(), nsm)
+	if err != nil {
+		return whole
+	}
+	odd := unknownTo(fields)
+	for _, err := range errs {
+		name := ""
+		if found := memberOfSpec.FindStringSubmatch(err.Field); found != nil {
+			name = found[1]
+		}
+		odd = append(odd, name)
+	}
+	return odd
+}
+
+var memberOfSpec = regexp.MustCompile(`^spec\.([A-Za-z]+)`)
+
+// unknownTo lists the members of a spec that hold fields that v1beta1 does not
+// have. The API server would take them away.
+func unknownTo(fields object) []string {
 	pruned, _ := known(fields, reflect.TypeFor[plainSpec]()).(object)
-	for name, value := range fields {
-		if !same(value, get(pruned, name)) {
+	var odd []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !same(fields[name], get(pruned, name)) {
 			odd = append(odd, name)
 		}
-	}
-	if len(mesh.Forwarders(&typed)) < len(typed.Forwarders) {
-		odd = append(odd, "forwarders")
 	}
 	return odd
 }

@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -187,7 +186,7 @@ type checker struct {
 }
 
 func newChecker() checker {
-	return checker{schema: sync.OnceValues(apischema.New)}
+	return checker{schema: schemaOfV1beta1}
 }
 
 // check finds all mistakes that can be seen on the NSM itself.
