@@ -58,14 +58,38 @@ func toV1beta1(in object, misfits misfits) (object, error) {
 	set(out, "spec", spec)
 	set(out, "status", statusUp(get(in, "status")))
 
-	if same(putSpec(nothing, spec), written) {
-		return out, keepData(out, conversion.Data{})
-	}
-	original, err := verbatim(written)
+	inHand, err := inHandOf(in, data)
 	if err != nil {
 		return out, err
 	}
-	return out, keepData(out, conversion.Data{V1alpha1: &conversion.Original{Spec: original}})
+	carry := conversion.Data{InHand: inHand}
+	if !same(putSpec(nothing, spec), written) {
+		original, err := verbatim(written)
+		if err != nil {
+			return out, err
+		}
+		carry.V1alpha1 = &conversion.Original{Spec: original}
+	}
+	return out, keepData(out, carry)
+}
+
+// inHandOf keeps what the API server has in hand in a server-side apply. It then
+// converts the object that is stored, with what is applied put in, to and fro, and
+// takes fields away in between: what admission gets to see in the end need not
+// be what was applied.
+//
+// Such an object can be told by its resource version: one that is read from the
+// store, or on its way into it, has none yet, or none any more. Objects in
+// admission have one, too; admission takes out what it does not want to be kept.
+func inHandOf(in object, data conversion.Data) (*conversion.InHand, error) {
+	switch {
+	case text(child(in, "metadata"), "resourceVersion") == "":
+		return nil, nil
+	case data.InHand != nil:
+		return data.InHand, nil
+	}
+	spec, err := verbatim(get(in, "spec"))
+	return &conversion.InHand{APIVersion: text(in, "apiVersion"), Spec: spec}, err
 }
 
 func toV1alpha1(in object) (object, error) {
@@ -73,8 +97,16 @@ func toV1alpha1(in object) (object, error) {
 	spec := specDown(get(in, "spec"), data.V1alpha1)
 	set(out, "spec", spec)
 	set(out, "status", statusDown(in))
+	inHand, err := inHandOf(in, data)
+	if err != nil {
+		return out, err
+	}
+	if inHand != nil && inHand.APIVersion == "" {
+		inHand = nil
+	}
 	return out, keepData(out, conversion.Data{
 		V1beta1: differences(inSpec(specUp(spec)), inSpec(get(in, "spec"))),
+		InHand:  inHand,
 	})
 }
 
@@ -214,7 +246,7 @@ func keepData(into object, data conversion.Data) error {
 		// The API server sends none such, and would take back none.
 		return nil
 	}
-	if text(annotations(into), conversion.Annotation) == conversion.TooLarge && data.V1alpha1 != nil {
+	if text(annotations(into), conversion.Annotation) == conversion.TooLarge && len(data.V1beta1) == 0 {
 		// What did not fit on the way here is missing: admission has to know.
 		return nil
 	}
@@ -224,6 +256,10 @@ func keepData(into object, data conversion.Data) error {
 	}
 	delete(annotations(into), conversion.Annotation)
 	room := conversion.MaxTotal - size(annotations(into)) - len(conversion.Annotation)
+	if data.InHand != nil && (len(value) > room || value == conversion.TooLarge) {
+		data.InHand = nil
+		return keepData(into, data)
+	}
 	if len(value) > room {
 		value = conversion.TooLarge
 	}

@@ -98,6 +98,9 @@ func TestReviewOfOddObjects(t *testing.T) {
 				t.Errorf("%s: %+v", in, response)
 				continue
 			}
+			if versions[0] == v1beta1Version {
+				continue // what no schema lets in is not brought back through the other version
+			}
 			response, _ = review(t, reviewOf(versions[0], string(response.ConvertedObjects[0].Raw)))
 			got, want := parse(t, string(response.ConvertedObjects[0].Raw)), parse(t, in)
 			if !same(get(got, "spec"), get(want, "spec")) || get(got, "status") != nothing || !same(get(got, "other"), get(want, "other")) {

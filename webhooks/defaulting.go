@@ -44,7 +44,7 @@ func (d defaulter) Handle(ctx context.Context, request admission.Request) admiss
 		return d.refuse(ctx, request, &typed)
 	}
 	setDefaults(nsm.fields, release.Newest().String())
-	return differing(request, nsm)
+	return differing(request, nsm).WithWarnings(settle(&request.AdmissionRequest, nil, nsm.fields)...)
 }
 
 // defaultUpdate names the forwarders that a file without names brings again, and
@@ -55,16 +55,18 @@ func defaultUpdate(request admission.Request) admission.Response {
 	if errors.Join(before.UnmarshalJSON(request.OldObject.Raw), nsm.UnmarshalJSON(request.Object.Raw)) != nil {
 		return admission.Allowed("")
 	}
-	if same(get(before.fields, "spec"), get(nsm.fields, "spec")) {
-		// Whoever changes a label changes nothing else.
-		return admission.Allowed("")
+	warned := append(applied(&request.AdmissionRequest, before.fields, nsm.fields), stays(before.fields, nsm.fields)...)
+	spec := get(nsm.fields, "spec")
+	_, isObject := spec.(object)
+	if spec != nothing && !isObject || text(child(nsm.fields, "metadata"), "deletionTimestamp") != "" {
+		return differing(request, nsm)
 	}
-	_, isObject := nsm.fields["spec"].(object)
-	if has(nsm.fields, "spec") && !isObject || text(child(nsm.fields, "metadata"), "deletionTimestamp") != "" {
-		return admission.Allowed("")
+	// Whoever changes a label changes nothing else.
+	if !same(get(before.fields, "spec"), spec) {
+		setDefaults(nsm.fields, cmp.Or(text(child(before.fields, "spec"), "version"), release.Newest().String()))
 	}
-	setDefaults(nsm.fields, cmp.Or(text(child(before.fields, "spec"), "version"), release.Newest().String()))
-	return differing(request, nsm)
+	warned = append(warned, settle(&request.AdmissionRequest, before.fields, nsm.fields)...)
+	return differing(request, nsm).WithWarnings(warned...)
 }
 
 // differing tells the API server what defaulting has made different.

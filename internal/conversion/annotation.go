@@ -72,6 +72,16 @@ type Data struct {
 	V1alpha1 *Original `json:"v1alpha1,omitempty"`
 	// V1beta1 is, on an object of v1alpha1, what its v1beta1 form says beyond it.
 	V1beta1 []Difference `json:"v1beta1,omitempty"`
+	// InHand is what the API server had in hand when it began to work out a
+	// server-side apply. It is for admission, and never stored.
+	InHand *InHand `json:"inHand,omitempty"`
+}
+
+// InHand is a spec in the version in which it came; or nothing, where admission
+// has looked at it.
+type InHand struct {
+	APIVersion string          `json:"apiVersion"`
+	Spec       json.RawMessage `json:"spec,omitempty"`
 }
 
 // Original is an object as it was written in the other version.
@@ -96,7 +106,7 @@ type Difference struct {
 
 // IsEmpty tells whether there is nothing to keep.
 func (d Data) IsEmpty() bool {
-	return (d.V1alpha1 == nil || len(d.V1alpha1.Spec) == 0) && len(d.V1beta1) == 0
+	return (d.V1alpha1 == nil || len(d.V1alpha1.Spec) == 0) && len(d.V1beta1) == 0 && d.InHand == nil
 }
 
 // Decode reads the value of the annotation. What cannot be read, or is beyond
