@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // MeshAdminRole is the ClusterRole that allows everything with NSMs
@@ -93,11 +94,15 @@ func changesMesh(before, after []byte) bool {
 		!same(ownAnnotations(was.fields), ownAnnotations(is.fields))
 }
 
+// ownAnnotations are those of the operator's domain, as far as they are kept.
 func ownAnnotations(of object) object {
 	own := object{}
 	for key, value := range annotations(of) {
 		if strings.HasPrefix(key, nsmv1beta1.GroupVersion.Group+"/") {
 			own[key] = value
+		}
+		if key == conversion.Annotation {
+			set(own, key, kept(text(annotations(of), key)))
 		}
 	}
 	return own

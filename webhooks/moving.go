@@ -99,7 +99,7 @@ func applied(request *admissionv1.AdmissionRequest, before, nsm object) admissio
 	if claimed(request, before, is) {
 		return nil
 	}
-	if was.own == nil || is.own == nil || was.own.APIVersion == is.own.APIVersion || inHand.APIVersion != is.own.APIVersion {
+	if was.own == nil || is.own == nil || was.own.spec == nil && is.own.spec == nil || was.own.APIVersion == is.own.APIVersion || inHand.APIVersion != is.own.APIVersion {
 		return nil
 	}
 	merged, ok := read(inHand.Spec)
@@ -120,25 +120,37 @@ func applied(request *admissionv1.AdmissionRequest, before, nsm object) admissio
 	file := is.own.part(merged)
 	sent := meaning(is.own.APIVersion, file)
 	kept := minus(spec, gone)
+	if keptFields, ok := kept.(object); ok && has(keptFields, "admissionWebhook") && !saysWebhook(is.own.APIVersion, file) {
+		// Another one's. A whole object of v1alpha1 without a webhook means that there
+		// is none, and a part of one does not.
+		if fields, ok := sent.(object); ok {
+			sent = without(fields, "admissionWebhook")
+		}
+	}
 	result, isObject := plus(kept, sent).(object)
 	if !isObject {
 		return nil
 	}
 	nsm["spec"] = result
 	// The form in v1alpha1 is that of the file, if it is one of v1alpha1.
-	if is.own.APIVersion == nsmv1alpha1.GroupVersion.String() {
+	if is.own.APIVersion == nsmv1alpha1.GroupVersion.String() && file != nothing {
 		raw, err := verbatim(file)
 		if err != nil {
 			return nil
 		}
 		data.V1alpha1 = &conversion.Original{Spec: raw}
-	} else if !keepsV1alpha1 {
+	} else if !keepsV1alpha1 && is.own.APIVersion == nsmv1beta1.GroupVersion.String() {
 		data.V1alpha1 = nil
 	}
 	if replaceData(nsm, data) != nil {
 		return nil
 	}
 	return tellApplied(was.own.APIVersion, minus(common(gone, spec), result), minus(kept, sent))
+}
+
+func saysWebhook(apiVersion string, file any) bool {
+	fields, _ := file.(object)
+	return apiVersion == nsmv1beta1.GroupVersion.String() || has(fields, "webhook") || has(fields, "admwhImage")
 }
 
 // claimed tells whether somebody has written himself what seems to have been in
@@ -188,7 +200,7 @@ type entries struct {
 
 type entry struct {
 	metav1.ManagedFieldsEntry
-	// spec is the set of fields in the spec.
+	// spec is the set of fields in the spec; nil where it is not mentioned.
 	spec object
 	// annotates: conversion's annotation is among the fields.
 	annotates bool
@@ -226,7 +238,10 @@ func entriesOf(request *admissionv1.AdmissionRequest, nsm object) entries {
 
 // part is what of a spec, in the version of the entry, is the manager's.
 func (e entry) part(spec any) any {
-	if len(e.spec) == 0 {
+	switch {
+	case e.spec == nil:
+		return nothing
+	case len(e.spec) == 0:
 		return object{}
 	}
 	return partOf(spec, e.spec)
@@ -239,6 +254,24 @@ func (e entry) said(inV1alpha1, inV1beta1 object) any {
 		from = inV1alpha1
 	}
 	return common(meaning(e.APIVersion, e.part(get(from, "spec"))), get(inV1beta1, "spec"))
+}
+
+// kept is the value of the annotation without what is in hand, which is not stored;
+// nothing where that was all.
+func kept(value string) any {
+	data, ok := conversion.Decode(value)
+	if !ok || data.InHand == nil {
+		return value
+	}
+	data.InHand = nil
+	if data.IsEmpty() {
+		return nothing
+	}
+	rest, err := data.Encode()
+	if err != nil {
+		return value
+	}
+	return rest
 }
 
 // settle leaves in the annotation what conversion itself would write. It then says

@@ -120,6 +120,24 @@ var _ = Describe("Applying a file of one version after one of the other", func()
 			"neither in this file nor in the v1alpha1 file before, and still set: spec.telemetry.pprof.enabled, spec.upgrade.maxUnavailable"))
 	})
 
+	It("by server-side apply of a part, leaves the rest", func(ctx SpecContext) {
+		apply(ctx, "gitops", nsm(v1beta1, `{version: v1.18.0, admissionWebhook: {enabled: true, failurePolicy: Ignore}, telemetry: {pprof: {enabled: true}}}`))
+		apply(ctx, "level", nsm(v1beta1, `{logLevel: DEBUG}`))
+		apply(ctx, "level", nsm(v1alpha1, `{nsmLogLevel: WARN}`))
+		Expect(stored(ctx, v1beta1, nsm(v1beta1, `{}`))).To(Equal(spec(parse(
+			`spec: {version: v1.18.0, admissionWebhook: {enabled: true, failurePolicy: Ignore}, telemetry: {pprof: {enabled: true}}, logLevel: WARN}`))))
+
+		By("labels, in one version and then in the other")
+		before := in(ctx, v1beta1, nsm(v1beta1, `{}`))
+		for _, version := range []string{v1alpha1, v1beta1, v1alpha1} {
+			labels := of(version, before)
+			labels.SetLabels(map[string]string{"applied-in": version[len(version)-7:]})
+			apply(ctx, "labels", labels)
+		}
+		Expect(stored(ctx, v1beta1, before)).To(Equal(spec(before)))
+		Expect(in(ctx, v1beta1, before).GetGeneration()).To(Equal(before.GetGeneration()))
+	})
+
 	It("by server-side apply, takes nothing from what only claims to have been in hand", func(ctx SpecContext) {
 		apply(ctx, "gitops", nsm(v1alpha1, flatSpec))
 		object := nsm(v1beta1, `{version: v1.18.0}`)
