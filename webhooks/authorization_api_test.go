@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -464,10 +465,70 @@ var _ = Describe("Authorization", Ordered, ContinueOnFailure, func() {
 		})
 	}
 
-	It("defaults a new NSM although it says that it is being deleted", func(ctx SpecContext) {
-		addMatchConditions(ctx)
-		Expect(creations[len(creations)-1].do(ctx, admin)).To(Succeed())
-		Expect(spec(in(ctx, v1beta1, nsm(v1beta1, `{}`)))).To(HaveKeyWithValue("version", "v1.18.0"))
+	Context("while nobody answers for the webhooks, with matchConditions", Ordered, func() {
+		BeforeAll(func(ctx SpecContext) { addMatchConditions(ctx) })
+
+		It("lets through what changes nothing that the operator acts on", func(ctx SpecContext) {
+			makeMesh(ctx)
+			makeUnreachable(ctx)
+			for _, other := range others {
+				switch {
+				case strings.Contains(other.what, "annotation"), strings.Contains(other.what, "v1alpha1"):
+					Expect(other.do(ctx, admin)).To(MatchError(ContainSubstring("failed calling webhook")), other.what)
+				default:
+					Expect(other.do(ctx, admin)).To(Succeed(), other.what)
+				}
+			}
+		})
+
+		It("lets nothing else through", func(ctx SpecContext) {
+			before := makeMesh(ctx)
+			makeUnreachable(ctx)
+			for _, change := range changes {
+				Expect(change.do(ctx, admin)).To(MatchError(ContainSubstring("failed calling webhook")), change.what)
+			}
+			Expect(in(ctx, v1beta1, before)).To(Equal(before))
+		})
+
+		DescribeTable("lets an NSM go, by its finalizer", func(ctx SpecContext, version string, like func() *unstructured.Unstructured) {
+			object := like()
+			object.SetFinalizers([]string{"test.example.com/keep"})
+			withoutWebhooks(ctx, func() { Expect(admin.Create(ctx, object)).To(Succeed()) })
+			makeUnreachable(ctx)
+			Expect(admin.Delete(ctx, of(version, object))).To(Succeed())
+			Expect(patchOf(v1beta1, `{"metadata":{"finalizers":null},"spec":{"logLevel":"DEBUG"}}`)(ctx, admin)).
+				To(MatchError(ContainSubstring("failed calling webhook")), "somebody has to be asked about that")
+			Expect(patchOf(version, `{"metadata":{"finalizers":null}}`)(ctx, admin)).To(Succeed())
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), &nsmv1beta1.NSM{})).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
+		},
+			Entry("in v1beta1", v1beta1, func() *unstructured.Unstructured { return nsm(v1alpha1, `{tag: v1.18.0}`) }),
+			Entry("in v1alpha1", v1alpha1, func() *unstructured.Unstructured { return nsm(v1alpha1, `{tag: v1.18.0}`) }),
+			Entry("without a spec", v1beta1, func() *unstructured.Unstructured {
+				object := nsm(v1beta1, `{}`)
+				delete(object.Object, "spec")
+				return object
+			}),
+			Entry("with all the annotations that there is room for", v1beta1, func() *unstructured.Unstructured {
+				object := nsm(v1beta1, `{}`)
+				annotations := map[string]string{}
+				for i := range 20000 {
+					annotations[fmt.Sprintf("%05d", i)] = "xxxxxxx"
+				}
+				object.SetAnnotations(annotations)
+				return object
+			}),
+		)
+	})
+
+	It("leaves the spec alone when only a label changes, though it could be defaulted", func(ctx SpecContext) {
+		editor := account(namespace, "editor")
+		bind(ctx, namespace, olmRole("admin"), editor.subject())
+		untilRBAC(ctx, editor, "patch", "")
+		withoutWebhooks(ctx, func() { Expect(admin.Create(ctx, nsm(v1beta1, `{}`))).To(Succeed()) })
+		for _, version := range []string{v1beta1, v1alpha1} {
+			Expect(patchOf(version, `{"metadata":{"labels":{"team":"`+version[len(version)-5:]+`"}}}`)(ctx, editor)).To(Succeed(), version)
+		}
+		Expect(spec(in(ctx, v1beta1, nsm(v1beta1, `{}`)))).To(BeEmpty())
 	})
 
 	DescribeTable("of people", func(ctx SpecContext, who func() *person, where, role string, allowed bool) {
@@ -699,6 +760,33 @@ func addMatchConditions(ctx context.Context) {
 		for _, refused := range refusedByEach {
 			Eventually(probe).WithContext(ctx).WithArguments(refused).Should(MatchError(ContainSubstring("admission webhook")))
 		}
+	})
+}
+
+// makeUnreachable lets nobody answer for the webhooks, but for conversion, until
+// the end of the spec.
+func makeUnreachable(ctx context.Context) {
+	GinkgoHelper()
+	var validation admissionregistrationv1.ValidatingWebhookConfiguration
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-validation"}, &validation)).To(Succeed())
+	var defaults admissionregistrationv1.MutatingWebhookConfiguration
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-defaults"}, &defaults)).To(Succeed())
+	validates, sets := *validation.Webhooks[0].ClientConfig.URL, *defaults.Webhooks[0].ClientConfig.URL
+	send := func(ctx context.Context, validation, defaults client.Object, validates, sets string) {
+		for object, url := range map[client.Object]string{validation: validates, defaults: sets} {
+			Expect(admin.Patch(ctx, object, client.RawPatch("application/json-patch+json",
+				[]byte(`[{"op":"replace","path":"/webhooks/0/clientConfig/url","value":"`+url+`"}]`)))).To(Succeed())
+		}
+	}
+	const nobody = "https://127.0.0.1:1/"
+	// A dry run of each, which one webhook is asked about at a time.
+	send(ctx, &validation, &defaults, nobody, sets)
+	Eventually(dryRun).WithContext(ctx).WithArguments(`{}`).Should(MatchError(ContainSubstring(`failed calling webhook "validation`)))
+	send(ctx, &validation, &defaults, nobody, nobody)
+	Eventually(dryRun).WithContext(ctx).WithArguments(`{}`).Should(MatchError(ContainSubstring(`failed calling webhook "defaults`)))
+	DeferCleanup(func(ctx SpecContext) {
+		send(ctx, &validation, &defaults, validates, sets)
+		Eventually(dryRun).WithContext(ctx).WithArguments(`{}`).Should(Or(Succeed(), MatchError(Not(ContainSubstring("failed calling webhook")))))
 	})
 }
 
