@@ -19,11 +19,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -42,9 +46,6 @@ import (
 // Finalizer keeps an NSM until the cluster-scoped objects of its mesh, which no
 // owner reference can remove, are gone.
 const Finalizer = "nsm.networkservicemesh.io/finalizer"
-
-// passTimeout ends a pass that the API server keeps waiting.
-const passTimeout = 2 * time.Minute
 
 // NSMReconciler keeps meshes.
 type NSMReconciler struct {
@@ -76,6 +77,7 @@ type NSMReconciler struct {
 	diagnoses sync.Map // of types.NamespacedName, the workload's: diagnosis
 	// identityTroubles are what is wrong with the identities of meshes.
 	identityTroubles identityTroubles
+	passes           *passes
 	now              func() time.Time
 }
 
@@ -104,8 +106,12 @@ type NSMReconciler struct {
 // SetupWithManager registers the loop and what wakes it.
 func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.client, r.direct, r.recorder = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)
-	r.applier, r.now = apply.New(r.client), time.Now
+	r.applier, r.now = apply.New(r.client, mesh.LabelManagedBy, mesh.LabelNSM, mesh.LabelNamespace), time.Now
 	r.adoption = &adoption{direct: r.direct, started: r.now()}
+	r.passes = newPasses(clock.RealClock{})
+	if err := mgr.AddHealthzCheck("passes", r.passes.check); err != nil {
+		return err
+	}
 	// An annotation keeps what conversion does not understand.
 	wanted := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 	b := ctrl.NewControllerManagedBy(mgr).
@@ -126,10 +132,10 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return err
 }
 
-// loopOptions are those of the loop: how long a pass may take, and when one that
-// has failed is tried again.
+// loopOptions are those of the loop: how long a pass may take, how many meshes are
+// worked on at a time, and when a pass that has failed is tried again.
 func loopOptions() controller.Options {
-	return controller.Options{ReconciliationTimeout: passTimeout, RateLimiter: newBackoff()}
+	return controller.Options{ReconciliationTimeout: passTimeout, MaxConcurrentReconciles: parallelPasses, RateLimiter: newBackoff()}
 }
 
 // newFollower watches with a client of its own: the manager's reads from the
@@ -205,6 +211,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		// Whoever acts on it may be another operator.
 		return ctrl.Result{}, nil
 	}
+	defer r.passes.begin(ctx, request.NamespacedName)()
 	nsm := &nsmv1beta1.NSM{}
 	if err := r.client.Get(ctx, request.NamespacedName, nsm); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -321,6 +328,9 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 		// Their disappearance wakes the loop again.
 		return err
 	}
+	if err := r.sweep(ctx, nsm); err != nil {
+		return err
+	}
 	if err := r.unlabelNamespace(ctx, nsm); err != nil {
 		return err
 	}
@@ -336,6 +346,36 @@ func (r *NSMReconciler) clean(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []
 		log.FromContext(ctx).Info("Deleted", "object", change.String())
 	}
 	return err
+}
+
+// sweep deletes what no owner reference removes and the cache does not show, since
+// somebody has changed the label by which the operator finds its objects. It asks
+// the API server: an NSM is deleted once.
+func (r *NSMReconciler) sweep(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	owner := client.MatchingLabels{mesh.LabelNSM: nsm.Name, mesh.LabelNamespace: nsm.Namespace}
+	for _, kind := range r.clusterKinds() {
+		gvk, err := apiutil.GVKForObject(kind, r.client.Scheme())
+		if err != nil {
+			return err
+		}
+		left := &metav1.PartialObjectMetadataList{}
+		left.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		err = r.direct.List(ctx, left, owner)
+		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+			continue // the kind has gone, and all of it
+		}
+		if err != nil {
+			return fmt.Errorf("looking for what is left of kind %s: %w", gvk.Kind, err)
+		}
+		for i := range left.Items {
+			one := &left.Items[i]
+			if err := r.client.Delete(ctx, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)}); client.IgnoreNotFound(err) != nil {
+				return err
+			}
+			log.FromContext(ctx).Info("Deleted", "object", gvk.Kind+" "+one.Name)
+		}
+	}
+	return nil
 }
 
 func (r *NSMReconciler) ensureFinalizer(ctx context.Context, nsm *nsmv1beta1.NSM) error {

@@ -39,6 +39,7 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	"github.com/networkservicemesh/nsm-operator/internal/brake"
@@ -89,6 +90,8 @@ type Applier struct {
 	client    client.Client
 	converter managedfields.TypeConverter
 	brake     *brake.Brake[identity]
+	// finders are the keys of the labels by which objects are found again.
+	finders []string
 	// inPlace holds, by identity, the objects that were seen or written: one of
 	// them that is missing was deleted by somebody. The value is the comparison
 	// that last found nothing to do, so that it need not be made again.
@@ -101,10 +104,12 @@ type comparison struct {
 }
 
 // New makes an Applier. The client must read from a cache that holds every
-// object with the labels of those that will be applied.
-func New(c client.Client) *Applier {
+// object with the labels of those that will be applied; finders are the keys of
+// those labels by which the cache, and others, find them again.
+func New(c client.Client, finders ...string) *Applier {
 	return &Applier{
 		client:    c,
+		finders:   finders,
 		converter: applyconfigurations.NewTypeConverter(c.Scheme()),
 		brake:     brake.New[identity](clock.RealClock{}),
 	}
@@ -124,15 +129,17 @@ func (a *Applier) Apply(ctx context.Context, objects []client.Object) ([]Change,
 			roles.Add(1)
 		}
 	}
-	return a.each(objects, func(object client.Object) (*Change, error) {
+	var writes writes
+	changes, err := a.each(objects, func(object client.Object) (*Change, error) {
 		switch turnOf(object) {
 		case role:
 			defer roles.Done()
 		case binding:
 			roles.Wait()
 		}
-		return a.applyOne(ctx, object)
+		return a.applyOne(ctx, object, &writes)
 	})
+	return changes, errors.Join(err, a.settle(ctx, &writes))
 }
 
 // The turns in which objects are written. The API server looks a role up when
@@ -200,13 +207,13 @@ func (a *Applier) each(objects []client.Object, do func(client.Object) (*Change,
 	return made, errors.Join(errs...)
 }
 
-func (a *Applier) applyOne(ctx context.Context, object client.Object) (*Change, error) {
+func (a *Applier) applyOne(ctx context.Context, object client.Object, writes *writes) (*Change, error) {
 	want, err := a.newIntent(object)
 	if err != nil {
 		return nil, err
 	}
 	change := changeOf(want.object, Created)
-	live, err := a.cached(ctx, want)
+	live, err := a.cached(ctx, want.object)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", change, err)
 	}
@@ -221,14 +228,33 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object) (*Change, 
 	if change.Action == "" || a.brake.Holds(want.identity(), want.hash) {
 		return nil, nil
 	}
-	if err := a.write(ctx, want); err != nil {
-		if err := a.overcome(ctx, want, live, &change, err); err != nil {
+	answer, err := a.write(ctx, want)
+	if err != nil {
+		if answer, err = a.overcome(ctx, want, live, &change, err); err != nil {
 			return nil, err
 		}
 	}
+	if err := a.isLost(want, answer); err != nil {
+		return nil, err
+	}
 	a.brake.Wrote(want.identity(), want.hash)
 	a.inPlace.Store(want.identity(), comparison{})
+	writes.add(want, live, answer)
 	return &change, nil
+}
+
+// isLost tells, of the answer to a write, that somebody has changed the labels by
+// which the object is found: an admission policy or webhook. Nobody would see it
+// come into the cache, and each pass writes it again.
+func (a *Applier) isLost(want *intent, answer client.Object) error {
+	for _, finder := range a.finders {
+		wanted, got := want.object.GetLabels()[finder], answer.GetLabels()[finder]
+		if wanted != got {
+			return fmt.Errorf("%s is written with the label %s=%s, by which the operator finds it, and stored with %q in its place: "+
+				"have the admission policy or webhook that does this leave alone what has the label", changeOf(want.object, ""), finder, wanted, got)
+		}
+	}
+	return nil
 }
 
 // isTyped tells whether a kind is one of Kubernetes' own, and not of a CRD.
@@ -245,24 +271,30 @@ func (a *Applier) toTyped(object client.Object, gvk schema.GroupVersionKind, opt
 	return managedfields.NewDeducedTypeConverter().ObjectToTyped(object, options...)
 }
 
-// cached reads the live object, nil when it is not there.
-func (a *Applier) cached(ctx context.Context, want *intent) (client.Object, error) {
-	live, err := a.empty(want)
+// cached reads the live object of that kind and name, nil when it is not there.
+// It does not wait for writes to be seen: settle has.
+func (a *Applier) cached(ctx context.Context, named client.Object, options ...client.GetOption) (client.Object, error) {
+	live, err := a.empty(named)
 	if err != nil {
 		return nil, err
 	}
-	err = a.client.Get(ctx, client.ObjectKeyFromObject(want.object), live)
+	options = append(options, client.DisableReadYourWritesConsistency)
+	err = a.client.Get(ctx, client.ObjectKeyFromObject(named), live, options...)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
 	return live, err
 }
 
-// empty is an object with nothing but the name of the intent's: of the kind's
-// own type, or unstructured for a kind of somebody else's CRD.
-func (a *Applier) empty(want *intent) (client.Object, error) {
+// empty is an object with nothing but the name of another: of the kind's own
+// type, or unstructured for a kind of somebody else's CRD.
+func (a *Applier) empty(named client.Object) (client.Object, error) {
 	var object client.Object
-	if gvk := want.object.GroupVersionKind(); a.isTyped(gvk) {
+	gvk, err := apiutil.GVKForObject(named, a.client.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	if a.isTyped(gvk) {
 		empty, err := a.client.Scheme().New(gvk)
 		if err != nil {
 			return nil, err
@@ -276,8 +308,8 @@ func (a *Applier) empty(want *intent) (client.Object, error) {
 		foreign.SetGroupVersionKind(gvk)
 		object = foreign
 	}
-	object.SetNamespace(want.object.GetNamespace())
-	object.SetName(want.object.GetName())
+	object.SetNamespace(named.GetNamespace())
+	object.SetName(named.GetName())
 	return object, nil
 }
 
@@ -312,78 +344,74 @@ func (a *Applier) action(want *intent, live client.Object) (Action, error) {
 	}
 }
 
-// write applies the intent. Where the answer differs from it, because an
-// admission webhook or the API server itself changed our fields, the mark
-// remembers how, so that the difference is not taken for somebody's meddling
+// write applies the intent and returns what came of it. Where that differs,
+// because an admission webhook or the API server itself changed our fields, the
+// mark remembers how, so that the difference is not taken for somebody's meddling
 // for ever after.
-func (a *Applier) write(ctx context.Context, want *intent) error {
+func (a *Applier) write(ctx context.Context, want *intent) (client.Object, error) {
 	answer, err := a.send(ctx, want.marked(""))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	deviation, err := a.deviation(want, answer)
 	if err != nil || deviation == "" {
-		return err
-	}
-	_, err = a.send(ctx, want.marked(deviation))
-	return err
-}
-
-// send applies an object and returns the answer. It goes through the kind's own
-// apply configuration where it has one, so that the client knows the write as
-// one of the typed objects that the cache holds.
-func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured, options ...client.ApplyOption) (*unstructured.Unstructured, error) {
-	options = append(options, FieldOwner, client.ForceOwnership)
-	configuration, ok := applyconfigurations.ForKind(object.GroupVersionKind()).(runtime.ApplyConfiguration)
-	if !ok {
-		answer := object.DeepCopy()
-		err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(answer), options...)
 		return answer, err
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, configuration); err != nil {
+	return a.send(ctx, want.marked(deviation))
+}
+
+// send applies an object and returns the answer, of the kind's own type where
+// there is one: fields that only a newer API server knows are left out of it.
+func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured) (client.Object, error) {
+	answer := object.DeepCopy()
+	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(answer),
+		FieldOwner, client.ForceOwnership, client.DisableReadYourWritesConsistency)
+	if err != nil {
 		return nil, err
 	}
-	if err := a.client.Apply(ctx, configuration, options...); err != nil {
+	typedAnswer, err := a.empty(object)
+	if err != nil {
 		return nil, err
 	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(configuration)
-	return &unstructured.Unstructured{Object: content}, err
+	return typedAnswer, runtime.DefaultUnstructuredConverter.FromUnstructured(answer.Object, typedAnswer)
 }
 
 // overcome deals with a write that the API server refused: where the live
 // object stands in the way, it goes, as a whole or in part.
-func (a *Applier) overcome(ctx context.Context, want *intent, live client.Object, change *Change, refused error) error {
-	switch {
-	case isImmutable(refused):
+func (a *Applier) overcome(ctx context.Context, want *intent, live client.Object, change *Change, refused error) (client.Object, error) {
+	if isImmutable(refused) {
 		change.Action = Recreated
-		if err := a.recreate(ctx, want, live); err != nil {
-			return fmt.Errorf("recreating %s: %w", change, err)
+		answer, err := a.recreate(ctx, want, live)
+		if err != nil {
+			return nil, fmt.Errorf("recreating %s: %w", change, err)
 		}
-		return nil
-	case apierrors.IsInvalid(refused) && live != nil && a.replaceSpec(ctx, want, live) == nil:
-		return nil
-	default:
-		return fmt.Errorf("applying %s: %w", change, refused)
+		return answer, nil
 	}
+	if apierrors.IsInvalid(refused) && live != nil {
+		if answer, err := a.replaceSpec(ctx, want, live); err == nil {
+			return answer, nil
+		}
+	}
+	return nil, fmt.Errorf("applying %s: %w", change, refused)
 }
 
 // replaceSpec writes our spec over the live one, lists as a whole, and applies
 // it then. Applying alone keeps what somebody put into a list beside ours, even
 // when the two together are not valid: a second port of a Service with the name
 // of ours.
-func (a *Applier) replaceSpec(ctx context.Context, want *intent, live client.Object) error {
+func (a *Applier) replaceSpec(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
 	spec, err := json.Marshal(map[string]any{"spec": want.object.Object["spec"]})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.client.Patch(ctx, live, client.RawPatch(types.MergePatchType, spec), FieldOwner); err != nil {
-		return err
+	if err := a.client.Patch(ctx, live, client.RawPatch(types.MergePatchType, spec), FieldOwner, client.DisableReadYourWritesConsistency); err != nil {
+		return nil, err
 	}
 	return a.write(ctx, want)
 }
 
 // recreate deletes the live object, whose pods go with it, and makes it anew.
-func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object) error {
+func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
 	var err error
 	if live == nil {
 		err = a.deleteUnseen(ctx, want)
@@ -391,16 +419,15 @@ func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object
 		err = a.delete(ctx, live)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return a.write(ctx, want)
 }
 
 // deleteUnseen deletes an object that stands where ours should and is not in
-// the cache, since it does not have our labels: nobody must wait there for its
-// disappearance.
+// the cache, since it does not have our labels.
 func (a *Applier) deleteUnseen(ctx context.Context, want *intent) error {
-	object, err := a.empty(want)
+	object, err := a.empty(want.object)
 	if err != nil {
 		return err
 	}
@@ -413,7 +440,8 @@ func (a *Applier) deleteUnseen(ctx context.Context, want *intent) error {
 func (a *Applier) delete(ctx context.Context, live client.Object) error {
 	err := a.client.Delete(ctx, live,
 		client.PropagationPolicy(metav1.DeletePropagationBackground),
-		client.Preconditions{UID: ptr.To(live.GetUID())})
+		client.Preconditions{UID: ptr.To(live.GetUID())},
+		client.DisableReadYourWritesConsistency)
 	return client.IgnoreNotFound(err)
 }
 

@@ -12,7 +12,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Label gives an object that is not ours its labels, whoever had others there
@@ -34,7 +33,7 @@ func (a *Applier) Label(ctx context.Context, object *metav1.PartialObjectMetadat
 	if a.brake.Holds(id, want.hash) {
 		return nil, nil
 	}
-	answer, err := a.send(ctx, want.object, client.DisableReadYourWritesConsistency)
+	answer, err := a.send(ctx, want.object)
 	if err != nil {
 		return nil, fmt.Errorf("labelling %s: %w", change, err)
 	}
@@ -60,7 +59,7 @@ func (a *Applier) Unlabel(ctx context.Context, object *metav1.PartialObjectMetad
 	if err != nil {
 		return err
 	}
-	if _, err := a.send(ctx, want.object, client.DisableReadYourWritesConsistency); err != nil {
+	if _, err := a.send(ctx, want.object); err != nil {
 		return fmt.Errorf("taking labels off %s: %w", changeOf(want.object, Updated), err)
 	}
 	a.brake.Forget(want.identity())

@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -86,9 +85,9 @@ var _ = Describe("The labels of an object that is not ours", func() {
 		// makes no new version.
 		applier.client = interceptor.NewClient(fake.NewFakeClient(), interceptor.Funcs{
 			Apply: func(_ context.Context, _ client.WithWatch, written runtime.ApplyConfiguration, _ ...client.ApplyOption) error {
-				namespace, ok := written.(*corev1ac.NamespaceApplyConfiguration)
+				namespace, ok := written.(metav1.Object)
 				Expect(ok).To(BeTrue())
-				namespace.WithResourceVersion("7")
+				namespace.SetResourceVersion("7")
 				return nil
 			},
 		})

@@ -8,6 +8,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,14 +55,16 @@ func (a *Applier) Prune(ctx context.Context, kinds []client.Object, labels clien
 			}
 		}
 	}
-	prune := func(object client.Object) (*Change, error) { return a.pruneOne(ctx, object) }
+	var writes writes
+	prune := func(object client.Object) (*Change, error) { return a.pruneOne(ctx, object, &writes) }
 	limits := slices.DeleteFunc(slices.Clone(unwanted), func(object client.Object) bool { return !isLimit(object) })
 	pruned, err := a.each(slices.DeleteFunc(unwanted, isLimit), prune)
-	if err != nil {
-		return pruned, err
+	if err == nil {
+		var last []Change
+		last, err = a.each(limits, prune)
+		pruned = append(pruned, last...)
 	}
-	last, err := a.each(limits, prune)
-	return append(pruned, last...), err
+	return pruned, errors.Join(err, a.settle(ctx, &writes))
 }
 
 // isLimit tells whether an object limits what others allow.
@@ -74,7 +77,7 @@ func isLimit(object client.Object) bool {
 	}
 }
 
-func (a *Applier) pruneOne(ctx context.Context, object client.Object) (*Change, error) {
+func (a *Applier) pruneOne(ctx context.Context, object client.Object, writes *writes) (*Change, error) {
 	gvk, err := apiutil.GVKForObject(object, a.client.Scheme())
 	if err != nil {
 		return nil, err
@@ -88,6 +91,7 @@ func (a *Applier) pruneOne(ctx context.Context, object client.Object) (*Change, 
 	}
 	a.brake.Forget(id)
 	a.inPlace.Delete(id)
+	writes.addDeletion(change, object)
 	return &change, nil
 }
 
@@ -115,8 +119,8 @@ func (a *Applier) list(ctx context.Context, kind client.Object, labels client.Ma
 	if err != nil {
 		return nil, err
 	}
-	// Nobody changes them.
-	if err := a.client.List(ctx, list, labels, client.UnsafeDisableDeepCopy); err != nil {
+	// Nobody changes them, and settle has waited for our own writes.
+	if err := a.client.List(ctx, list, labels, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, fmt.Errorf("listing %s: %w", gvk.Kind, err)
 	}
 	var objects []client.Object

@@ -1,0 +1,181 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/controllers"
+	"github.com/networkservicemesh/nsm-operator/internal/apply"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+var _ = Describe("Somebody's policy that changes the label by which the operator finds its objects", func() {
+	var o *operator
+
+	BeforeEach(func() { o = startOperator() })
+
+	DescribeTable("is told with the object and the label, and holds nothing else up:",
+		func(ctx SpecContext, kind, resource string, object client.Object, name string) {
+			nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(ctx), Name: "mesh"}}
+			stop := relabel(ctx, nsm.Namespace, resource)
+			nsm = newNSMIn(ctx, nsm.Namespace, onZone("a"))
+			other := newNSM(ctx, onZone("b"))
+
+			Eventually(func() []string { return names(ctx, other) }).Should(ConsistOf(wholeMesh), "another mesh does not wait")
+			setAllReady(ctx, other)
+			Eventually(condition(ctx, other, available)).Should(Equal("True"))
+			Eventually(messageOf(ctx, nsm, degraded)).Should(And(
+				ContainSubstring(strings.ReplaceAll(kind, "NAMESPACE", nsm.Namespace)), ContainSubstring("app.kubernetes.io/managed-by=nsm-operator"), ContainSubstring(`"platform-team"`)))
+			Expect(names(ctx, nsm)).To(ContainElements("DaemonSet nsmgr", "ServiceAccount nsm-registry"), "the rest of the mesh comes up")
+			Expect(condition(ctx, nsm, available)()).To(Equal("False"))
+
+			By("ends when the policy does")
+			stop()
+			change(ctx, nsm.DeepCopy(), func(n *nsmv1beta1.NSM) { n.Spec.LogLevel = "DEBUG" })
+			Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+			setAllReady(ctx, nsm)
+			Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+			Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
+			settle(o)
+			reconcileOften(ctx, o, nsm)
+
+			By("does not keep the NSM from being deleted")
+			relabel(ctx, nsm.Namespace, resource)
+			object.SetName(strings.ReplaceAll(name, "NAMESPACE", nsm.Namespace))
+			if resource != "clusterroles" {
+				object.SetNamespace(nsm.Namespace)
+			}
+			change(ctx, object, func(object client.Object) { object.SetAnnotations(map[string]string{"example.com/touched": "1"}) })
+			Expect(admin.Delete(ctx, nsm)).To(Succeed())
+			Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)) }).Should(BeTrue())
+			if object.GetNamespace() == "" {
+				Expect(apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(object), object))).To(BeTrue(), "nothing is left in the cluster")
+			}
+		},
+		Entry("a Deployment", "Deployment NAMESPACE/nsm-registry", "deployments", &appsv1.Deployment{}, "nsm-registry"),
+		Entry("a ClusterRole", "ClusterRole nsm:NAMESPACE:nsmgr", "clusterroles", &rbacv1.ClusterRole{}, "nsm:NAMESPACE:nsmgr"),
+	)
+})
+
+var _ = Describe("A kind that goes and comes again", func() {
+	It("is written as before, and nobody waits for what the old watch would have told", func(ctx SpecContext) {
+		serveClusterProperties(ctx)
+		options := controllers.CacheOptions()
+		mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
+			Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Cache: options, Client: controllers.ClientOptions(),
+		})
+		Expect(err).NotTo(HaveOccurred())
+		run(mgr)
+		applier := apply.New(mgr.GetClient(), mesh.LabelManagedBy)
+		property := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"value": "one"}}}
+		property.SetGroupVersionKind(mesh.ClusterPropertyKind)
+		property.SetName("test.example.com")
+		property.SetLabels(map[string]string{mesh.LabelManagedBy: mesh.ManagedBy})
+		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, property))).To(Succeed()) })
+		Eventually(func() error { _, err := applier.Apply(ctx, []client.Object{property}); return err }).Should(Succeed())
+
+		Expect(mgr.GetCache().RemoveInformer(ctx, property)).To(Succeed())
+		for _, value := range []string{"two", "three"} {
+			Expect(unstructured.SetNestedField(property.Object, value, "spec", "value")).To(Succeed())
+			changes, err := applier.Apply(ctx, []client.Object{property})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(changes).To(HaveExactElements(HaveField("Action", apply.Updated)))
+			live := property.DeepCopy()
+			Expect(mgr.GetClient().Get(ctx, client.ObjectKeyFromObject(live), live)).To(Succeed())
+			Expect(live.Object).To(HaveKeyWithValue("spec", HaveKeyWithValue("value", value)), "the cache has what was written")
+		}
+		pruned, err := applier.Prune(ctx, []client.Object{property}, client.MatchingLabels{mesh.LabelManagedBy: mesh.ManagedBy}, nil)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(pruned).To(HaveLen(1))
+	}, SpecTimeout(30*time.Second))
+})
+
+// relabel makes the API server change the label by which the operator finds its
+// objects, on all objects of a resource that are of the mesh in a namespace, until
+// the returned function is called or the spec ends.
+func relabel(ctx context.Context, namespace, resource string) (stop func()) {
+	GinkgoHelper()
+	group, probe := "apps", client.Object(&appsv1.Deployment{Spec: appsv1.DeploymentSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "probe"}},
+		Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "probe"}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "example.com/c"}}},
+		},
+	}})
+	if resource == "clusterroles" {
+		group, probe = rbacv1.GroupName, &rbacv1.ClusterRole{}
+	}
+	policy := &admissionregistrationv1.MutatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "platform-team-"},
+		Spec: admissionregistrationv1.MutatingAdmissionPolicySpec{
+			MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+				RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
+					Rule:       admissionregistrationv1.Rule{APIGroups: []string{group}, APIVersions: []string{"v1"}, Resources: []string{resource}},
+				},
+			}}},
+			MatchConditions: []admissionregistrationv1.MatchCondition{{
+				Name:       "mesh",
+				Expression: `object.metadata.?labels["` + mesh.LabelNamespace + `"].orValue("") == "` + namespace + `"`,
+			}},
+			ReinvocationPolicy: admissionregistrationv1.NeverReinvocationPolicy,
+			Mutations: []admissionregistrationv1.Mutation{{
+				PatchType: admissionregistrationv1.PatchTypeApplyConfiguration,
+				ApplyConfiguration: &admissionregistrationv1.ApplyConfiguration{
+					Expression: `Object{metadata: Object.metadata{labels: {"` + mesh.LabelManagedBy + `": "platform-team"}}}`,
+				},
+			}},
+		},
+	}
+	Expect(admin.Create(ctx, policy)).To(Succeed())
+	binding := &admissionregistrationv1.MutatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: policy.Name},
+		Spec:       admissionregistrationv1.MutatingAdmissionPolicyBindingSpec{PolicyName: policy.Name},
+	}
+	Expect(admin.Create(ctx, binding)).To(Succeed())
+	isActive := func() string {
+		GinkgoHelper()
+		tried, ok := probe.DeepCopyObject().(client.Object)
+		Expect(ok).To(BeTrue())
+		tried.SetGenerateName("probe-")
+		if resource != "clusterroles" {
+			tried.SetNamespace(namespace)
+		}
+		tried.SetLabels(map[string]string{mesh.LabelManagedBy: "probe", mesh.LabelNamespace: namespace})
+		Expect(admin.Create(ctx, tried, client.DryRunAll)).To(Succeed())
+		return tried.GetLabels()[mesh.LabelManagedBy]
+	}
+	Eventually(isActive).Should(Equal("platform-team"))
+	remove := func(ctx context.Context) {
+		GinkgoHelper()
+		Expect(client.IgnoreNotFound(admin.Delete(ctx, binding))).To(Succeed())
+		Expect(client.IgnoreNotFound(admin.Delete(ctx, policy))).To(Succeed())
+	}
+	DeferCleanup(remove)
+	return func() {
+		GinkgoHelper()
+		remove(ctx)
+		Eventually(isActive).Should(Equal("probe"))
+	}
+}
