@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -92,7 +93,7 @@ func (r *NSMReconciler) dropOrphans(ctx context.Context, plan plan) error {
 		}
 		// Nothing of this is in the cache: nobody must wait to see it go.
 		err := r.client.Delete(ctx, orphan, client.DisableReadYourWritesConsistency,
-			client.PropagationPolicy(metav1.DeletePropagationBackground))
+			client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: ptr.To(orphan.GetUID())})
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("deleting %s/%s of an earlier operator: %w", orphan.GetNamespace(), orphan.GetName(), err)
 		}

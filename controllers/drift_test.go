@@ -321,36 +321,42 @@ var _ = Describe("What stands where our objects should", func() {
 	ours := map[string]string{mesh.LabelName: "nsmgr", mesh.LabelComponent: "nsmgr"}
 	other := map[string]string{"app": "nsmgr"}
 
-	DescribeTable("is taken over, or replaced where it cannot be changed",
-		func(ctx SpecContext, selector map[string]string, labelled, kept bool) {
-			namespace := newNamespace(ctx)
-			labels := map[string]string{}
-			if labelled {
-				labels = map[string]string{mesh.LabelManagedBy: mesh.ManagedBy, mesh.LabelNSM: "mesh", mesh.LabelNamespace: namespace}
-			}
-			before := foreign(namespace, labels, selector)
-			Expect(admin.Create(ctx, before)).To(Succeed())
+	It("with our labels and another selector is replaced", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		before := foreign(namespace, map[string]string{
+			mesh.LabelManagedBy: mesh.ManagedBy, mesh.LabelNSM: "mesh", mesh.LabelNamespace: namespace,
+		}, other)
+		Expect(admin.Create(ctx, before)).To(Succeed())
 
-			nsm := newNSMIn(ctx, namespace, nsmv1beta1.NSMSpec{})
-			Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
-			after := get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{})
-			Expect(after.Spec.Selector.MatchLabels).To(Equal(ours))
-			Expect(after.Spec.Template.Spec.Containers).To(HaveLen(2))
-			Expect(metav1.IsControlledBy(after, nsm)).To(BeTrue())
-			if kept {
-				Expect(after.UID).To(Equal(before.UID))
-			} else {
-				Expect(after.UID).NotTo(Equal(before.UID))
-			}
-			setAllReady(ctx, nsm)
-			Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
-			settle(o)
-			reconcileOften(ctx, o, nsm)
-		},
-		Entry("with our selector and no labels: taken over", ours, false, true),
-		Entry("with another selector and no labels: replaced", other, false, false),
-		Entry("with another selector and our labels: replaced", other, true, false),
-	)
+		nsm := newNSMIn(ctx, namespace, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+		after := get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{})
+		Expect(after.Spec.Selector.MatchLabels).To(Equal(ours))
+		Expect(after.Spec.Template.Spec.Containers).To(HaveLen(2))
+		Expect(metav1.IsControlledBy(after, nsm)).To(BeTrue())
+		Expect(after.UID).NotTo(Equal(before.UID))
+		setAllReady(ctx, nsm)
+		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		settle(o)
+		reconcileOften(ctx, o, nsm)
+	})
+
+	It("of an NSM that is gone goes on in one of the same name: a mesh that a backup has brought back", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		gone := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mesh", UID: "of-another-life"}}
+		before := foreign(namespace, map[string]string{
+			mesh.LabelManagedBy: mesh.ManagedBy, mesh.LabelNSM: "mesh", mesh.LabelNamespace: namespace,
+		}, ours)
+		before.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(gone, nsmv1beta1.GroupVersion.WithKind("NSM"))}
+		Expect(admin.Create(ctx, before)).To(Succeed())
+
+		nsm := newNSMIn(ctx, namespace, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
+		Eventually(func() bool { return metav1.IsControlledBy(get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}), nsm) }).Should(BeTrue())
+		after := get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{})
+		Expect(after.UID).To(Equal(before.UID))
+		Expect(after.OwnerReferences).To(HaveLen(1))
+	})
 })
 
 func hasAll(ctx context.Context, nsm *nsmv1beta1.NSM) bool {

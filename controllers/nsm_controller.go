@@ -83,19 +83,20 @@ type NSMReconciler struct {
 
 // The operator's own permissions: what it reads and writes, and what it hands
 // on to the components of the mesh, since nobody may grant what he has not. What
-// is read through the cache is listed and watched, and never got. test/e2e fails
-// for a permission that is neither used nor handed on.
+// is read through the cache is listed and watched; an object is got before it is
+// made, to see that nothing stands in its place. test/e2e fails for a permission
+// that is neither used nor handed on.
 //
 // +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms/status,verbs=patch
 // +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms/finalizers,verbs=update
-// +kubebuilder:rbac:groups=apps,resources=daemonsets;deployments,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=services,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles;clusterrolebindings,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=storage.k8s.io,resources=csidrivers,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=spire.spiffe.io,resources=clusterspiffeids,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=about.k8s.io,resources=clusterproperties,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=daemonsets;deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles;clusterrolebindings,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=storage.k8s.io,resources=csidrivers,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=spire.spiffe.io,resources=clusterspiffeids,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=about.k8s.io,resources=clusterproperties,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=cluster-info,verbs=create;update;patch;delete
@@ -106,7 +107,7 @@ type NSMReconciler struct {
 // SetupWithManager registers the loop and what wakes it.
 func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.client, r.direct, r.recorder = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)
-	r.applier, r.now = apply.New(r.client, mesh.LabelManagedBy, mesh.LabelNSM, mesh.LabelNamespace), time.Now
+	r.applier, r.now = apply.New(r.client, r.direct, mesh.LabelManagedBy, mesh.LabelNSM, mesh.LabelNamespace), time.Now
 	r.adoption = &adoption{direct: r.direct, started: r.now()}
 	r.passes = newPasses(clock.RealClock{})
 	if err := mgr.AddHealthzCheck("passes", r.passes.check); err != nil {
@@ -164,12 +165,11 @@ func clusterKindsOn(platform mesh.Platform) []client.Object {
 // ownerOf finds the NSM of an object by its labels. They outlive an owner, so
 // that what a crash has left behind wakes the loop at the next start.
 func ownerOf(_ context.Context, object client.Object) []reconcile.Request {
-	labels := object.GetLabels()
-	name, namespace := labels[mesh.LabelNSM], labels[mesh.LabelNamespace]
-	if name == "" || namespace == "" {
+	owner, isOwned := mesh.OwnerOf(object)
+	if !isOwned {
 		return nil
 	}
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
+	return []reconcile.Request{{NamespacedName: owner}}
 }
 
 // isWatched tells whether the loop acts on the NSM of an object's namespace.
@@ -323,7 +323,7 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 	if err := r.clean(ctx, nsm, kinds); err != nil {
 		return err
 	}
-	remaining, err := r.applier.Remaining(ctx, kinds, mesh.OwnerLabels(nsm))
+	remaining, err := r.applier.Remaining(ctx, nsm, kinds)
 	if err != nil || remaining > 0 {
 		// Their disappearance wakes the loop again.
 		return err
@@ -341,7 +341,7 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 
 // clean deletes all objects of the kinds that belong to the NSM.
 func (r *NSMReconciler) clean(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client.Object) error {
-	pruned, err := r.applier.Prune(ctx, kinds, mesh.OwnerLabels(nsm), nil)
+	pruned, err := r.applier.Prune(ctx, nsm, kinds, mesh.OwnerLabels(nsm), nil)
 	for _, change := range pruned {
 		log.FromContext(ctx).Info("Deleted", "object", change.String())
 	}
@@ -353,7 +353,7 @@ func (r *NSMReconciler) clean(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []
 // the API server: an NSM is deleted once.
 func (r *NSMReconciler) sweep(ctx context.Context, nsm *nsmv1beta1.NSM) error {
 	owner := client.MatchingLabels{mesh.LabelNSM: nsm.Name, mesh.LabelNamespace: nsm.Namespace}
-	for _, kind := range r.clusterKinds() {
+	for _, kind := range clusterKindsOn(r.platform.now()) {
 		gvk, err := apiutil.GVKForObject(kind, r.client.Scheme())
 		if err != nil {
 			return err
@@ -369,6 +369,9 @@ func (r *NSMReconciler) sweep(ctx context.Context, nsm *nsmv1beta1.NSM) error {
 		}
 		for i := range left.Items {
 			one := &left.Items[i]
+			if !mesh.IsOf(one, nsm) {
+				continue
+			}
 			if err := r.client.Delete(ctx, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)}); client.IgnoreNotFound(err) != nil {
 				return err
 			}

@@ -33,9 +33,9 @@ import (
 // The names of SCCs hold the namespace of their mesh, so none can be named here;
 // docs/security.md tells what that comes to.
 //
-// +kubebuilder:rbac:groups=security.openshift.io,resources=securitycontextconstraints,verbs=list;watch;create;patch;delete;use
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=security.openshift.io,resources=securitycontextconstraints,verbs=get;list;watch;create;patch;delete;use
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,verbs=get;list;watch;create;patch;delete
 
 // clientNamespaces lists the namespaces that the NSM selects for clients, by name;
 // the renderer leaves out those that never hold any. Namespaces are cached, and
@@ -82,7 +82,7 @@ func (r *NSMReconciler) shutClientsOut(ctx context.Context, plan plan) {
 		return
 	}
 	nsm := plan.input.NSM
-	pruned, err := r.applier.Prune(ctx, []client.Object{&rbacv1.RoleBinding{}}, mesh.ClientLabels(nsm), plan.objects)
+	pruned, err := r.applier.Prune(ctx, nsm, []client.Object{&rbacv1.RoleBinding{}}, mesh.ClientLabels(nsm), plan.objects)
 	r.tell(ctx, nsm, pruned)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Taking the SCC from namespaces that are selected no more")
@@ -94,7 +94,7 @@ func (r *NSMReconciler) shutClientsOut(ctx context.Context, plan plan) {
 // others.
 func (r *NSMReconciler) letClientsIn(ctx context.Context, plan plan) error {
 	clients := slices.DeleteFunc(slices.Clone(plan.objects), func(o client.Object) bool { return !plan.isOfClients(o) })
-	changes, err := r.applier.Apply(ctx, clients)
+	changes, err := r.applier.Apply(ctx, plan.survey, clients)
 	r.tell(ctx, plan.input.NSM, changes)
 	return err
 }

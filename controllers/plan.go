@@ -38,6 +38,8 @@ type plan struct {
 	// constrained: OpenShift refuses the pods until it has their SCCs, and who may
 	// use them.
 	constrained bool
+	// survey of what stands in the place of the objects.
+	survey *apply.Survey
 	// orphans are what an earlier operator has made.
 	orphans []client.Object
 	// renewAt is when the admission webhook's certificate ends; zero for never.
@@ -157,7 +159,26 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 	constraints := mesh.Constraints(*in, p.components)
 	p.constrained = len(constraints) > 0
 	p.objects = clientObjects(slices.Concat(mesh.Identities(*in), constraints, mesh.Objects(p.components)))
-	return p, nil
+	p.survey, err = r.survey(ctx, p, clientObjects(constraints))
+	return p, err
+}
+
+// survey looks for what stands in the way. Of a component that has something in
+// its way nothing is changed: it would run with somebody else's account, keys or
+// role. Nor is anything of what OpenShift would judge by somebody else's SCC.
+func (r *NSMReconciler) survey(ctx context.Context, plan plan, constraints []client.Object) (*apply.Survey, error) {
+	survey, err := r.applier.Survey(ctx, plan.input.NSM, plan.objects)
+	if err != nil {
+		return nil, err
+	}
+	isJudged := len(survey.NotOurs(constraints)) == 0
+	for _, component := range plan.components {
+		objects := clientObjects(mesh.Objects([]mesh.Component{component}))
+		if !isJudged || len(survey.NotOurs(objects)) > 0 {
+			survey.Leave(objects)
+		}
+	}
+	return survey, nil
 }
 
 // queriesOf are all that a mesh asks about objects that are not its own.
@@ -188,6 +209,10 @@ func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*ob
 	}
 	r.diagnose(ctx, plan, seen)
 	r.seeIdentities(ctx, plan, seen)
+	seen.see(plan)
+	if len(seen.notOurs) > 0 {
+		seen.wake(r.now().Add(apply.AskAgain))
+	}
 	r.checkDeadline(nsm, seen)
 	seen.unknown = conversion.Unknown(nsm)
 	seen.refusedPods = r.refusedPods(plan.podSecurity)
@@ -212,7 +237,7 @@ func (r *NSMReconciler) write(ctx context.Context, plan plan) ([]string, error) 
 	if err := r.removeSelfRegistrations(ctx, nsm); err != nil {
 		return held, err
 	}
-	pruned, err := r.applier.Prune(ctx, kindsOn(plan.input.Platform), mesh.OwnerLabels(nsm), plan.objects)
+	pruned, err := r.applier.Prune(ctx, nsm, kindsOn(plan.input.Platform), mesh.OwnerLabels(nsm), plan.objects)
 	r.tell(ctx, nsm, pruned)
 	return held, err
 }
@@ -228,12 +253,12 @@ func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, [
 	if err := r.ensureFinalizer(ctx, plan.input.NSM); err != nil {
 		return nil, nil, err
 	}
-	before, err := r.applier.Apply(ctx, plan.withoutWorkloads())
+	before, err := r.applier.Apply(ctx, plan.survey, plan.withoutWorkloads())
 	if err != nil {
 		return before, nil, err
 	}
 	if !plan.isStaged() {
-		changes, err := r.applier.Apply(ctx, workloadsOf(plan.components))
+		changes, err := r.applier.Apply(ctx, plan.survey, workloadsOf(plan.components))
 		return append(before, changes...), nil, err
 	}
 	changes, held, err := r.applyStaged(ctx, plan)
@@ -244,7 +269,7 @@ func (r *NSMReconciler) apply(ctx context.Context, plan plan) ([]apply.Change, [
 // reference removes waits for the finalizer, and nothing else does.
 func (r *NSMReconciler) applyAtOnce(ctx context.Context, plan plan) ([]apply.Change, error) {
 	if controllerutil.ContainsFinalizer(plan.input.NSM, Finalizer) {
-		return r.applier.Apply(ctx, plan.objects)
+		return r.applier.Apply(ctx, plan.survey, plan.objects)
 	}
 	var owned, finalized []client.Object
 	for _, object := range plan.objects {
@@ -260,12 +285,12 @@ func (r *NSMReconciler) applyAtOnce(ctx context.Context, plan plan) ([]apply.Cha
 		ownFailure, finalFailure error
 	)
 	group.Go(func() error {
-		ownChanges, ownFailure = r.applier.Apply(ctx, owned)
+		ownChanges, ownFailure = r.applier.Apply(ctx, plan.survey, owned)
 		return nil
 	})
 	group.Go(func() error {
 		if finalFailure = r.ensureFinalizer(ctx, plan.input.NSM); finalFailure == nil {
-			finalChanges, finalFailure = r.applier.Apply(ctx, finalized)
+			finalChanges, finalFailure = r.applier.Apply(ctx, plan.survey, finalized)
 		}
 		return nil
 	})

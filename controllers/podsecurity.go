@@ -98,7 +98,7 @@ func (r *NSMReconciler) labelNamespace(ctx context.Context, plan plan) error {
 		}
 		meanwhile.Go(func() error {
 			// What fails is tried again with all the rest, and told then.
-			changes, _ := r.applier.Apply(ctx, plan.withoutWorkloads())
+			changes, _ := r.applier.Apply(ctx, plan.survey, plan.withoutWorkloads())
 			r.tell(ctx, nsm, changes)
 			return nil
 		})

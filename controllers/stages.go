@@ -81,7 +81,10 @@ func (r *NSMReconciler) applyStaged(ctx context.Context, plan plan) ([]apply.Cha
 	var changes []apply.Change
 	staged := inOrder(plan.components)
 	for i, component := range staged {
-		applied, err := r.applier.Apply(ctx, stageOf(component))
+		if plan.survey.Leaves(component.Workload) {
+			continue // it comes no further, and the others do not depend on that
+		}
+		applied, err := r.applier.Apply(ctx, plan.survey, stageOf(component))
 		changes = append(changes, applied...)
 		if err != nil {
 			return changes, nil, err

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
@@ -43,6 +44,8 @@ type observation struct {
 	wakeAt time.Time
 	// contested are the objects that somebody else keeps changing.
 	contested []string
+	// notOurs are objects of somebody else in the place of the mesh's.
+	notOurs []apply.NotOurs
 	// refusedPods tells that the namespace refuses pods of the mesh, and what lets
 	// them in; "" where it is not known to.
 	refusedPods string
@@ -94,6 +97,8 @@ type workload struct {
 	exists bool
 	// version is the NSM release of its definition.
 	version string
+	// blockedBy names somebody else's object that keeps it from being written.
+	blockedBy string
 	// held: it goes to the mesh's release after others.
 	held bool
 	// unregistered: it is the admission webhook, and the API server has not been
@@ -154,6 +159,8 @@ func (w workload) waitsFor() string {
 	switch {
 	case w.isReady():
 		return ""
+	case w.blockedBy != "":
+		return name + " is not changed while " + w.blockedBy + " is somebody else's"
 	case !w.exists:
 		return name + " has not been created yet"
 	case w.unserved:
@@ -447,6 +454,8 @@ func (s *status) setDegraded(seen *observation) {
 			"; NSM "+s.Version+" runs again until the spec changes")
 	case seen.rolledBack:
 		// It stays as it was told.
+	case len(seen.notOurs) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, reasonNotOurs, seen.notOursMessage())
 	case seen.overdue != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, reasonOverdue, "waiting "+seen.overdue)
 	case seen.refusedPods != "":

@@ -25,8 +25,8 @@ import (
 
 // The Secret is found by its name alone, so that no other can be read.
 //
-// +kubebuilder:rbac:groups="",resources=secrets,resourceNames=admission-webhook-tls,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,resourceNames=admission-webhook-tls,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingwebhookconfigurations,verbs=get;list;watch;create;patch;delete
 
 // prepareWebhook adds to the input what the admission webhook needs of the
@@ -114,10 +114,10 @@ func (r *NSMReconciler) prepareCertificate(ctx context.Context, plan plan) (plan
 	}
 	told, _, err := r.webhookState(ctx, nsm)
 	if err == nil && told != nil {
-		err = r.applyNow(ctx, nsm, plan.objectsLike(isWebhookConfiguration))
+		err = r.applyNow(ctx, plan, plan.objectsLike(isWebhookConfiguration))
 	}
 	if err == nil {
-		err = r.applyNow(ctx, nsm, plan.objectsLike(isSecret))
+		err = r.applyNow(ctx, plan, plan.objectsLike(isSecret))
 	}
 	if err != nil {
 		return plan.withoutWebhook(), err
@@ -130,9 +130,9 @@ func (r *NSMReconciler) prepareCertificate(ctx context.Context, plan plan) (plan
 	return plan, nil
 }
 
-func (r *NSMReconciler) applyNow(ctx context.Context, nsm *nsmv1beta1.NSM, objects []client.Object) error {
-	changes, err := r.applier.Apply(ctx, objects)
-	r.tell(ctx, nsm, changes)
+func (r *NSMReconciler) applyNow(ctx context.Context, plan plan, objects []client.Object) error {
+	changes, err := r.applier.Apply(ctx, plan.survey, objects)
+	r.tell(ctx, plan.input.NSM, changes)
 	return err
 }
 

@@ -87,25 +87,33 @@ var _ = Describe("A kind that goes and comes again", func() {
 		})
 		Expect(err).NotTo(HaveOccurred())
 		run(mgr)
-		applier := apply.New(mgr.GetClient(), mesh.LabelManagedBy)
+		applier := apply.New(mgr.GetClient(), mgr.GetAPIReader(), mesh.LabelManagedBy)
 		property := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"value": "one"}}}
 		property.SetGroupVersionKind(mesh.ClusterPropertyKind)
 		property.SetName("test.example.com")
-		property.SetLabels(map[string]string{mesh.LabelManagedBy: mesh.ManagedBy})
+		nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh", UID: "1"}}
+		property.SetLabels(mesh.OwnerLabels(nsm))
+		write := func() ([]apply.Change, error) {
+			survey, err := applier.Survey(ctx, nsm, []client.Object{property})
+			if err != nil {
+				return nil, err
+			}
+			return applier.Apply(ctx, survey, []client.Object{property})
+		}
 		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, property))).To(Succeed()) })
-		Eventually(func() error { _, err := applier.Apply(ctx, []client.Object{property}); return err }).Should(Succeed())
+		Eventually(func() error { _, err := write(); return err }).Should(Succeed())
 
 		Expect(mgr.GetCache().RemoveInformer(ctx, property)).To(Succeed())
 		for _, value := range []string{"two", "three"} {
 			Expect(unstructured.SetNestedField(property.Object, value, "spec", "value")).To(Succeed())
-			changes, err := applier.Apply(ctx, []client.Object{property})
+			changes, err := write()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(changes).To(HaveExactElements(HaveField("Action", apply.Updated)))
 			live := property.DeepCopy()
 			Expect(mgr.GetClient().Get(ctx, client.ObjectKeyFromObject(live), live)).To(Succeed())
 			Expect(live.Object).To(HaveKeyWithValue("spec", HaveKeyWithValue("value", value)), "the cache has what was written")
 		}
-		pruned, err := applier.Prune(ctx, []client.Object{property}, client.MatchingLabels{mesh.LabelManagedBy: mesh.ManagedBy}, nil)
+		pruned, err := applier.Prune(ctx, nsm, []client.Object{property}, mesh.OwnerLabels(nsm), nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(pruned).To(HaveLen(1))
 	}, SpecTimeout(30*time.Second))

@@ -9,8 +9,9 @@
 // by server-side apply; it recreates what is immutable and prunes what is no
 // longer wanted.
 //
-// It reads nothing but the cache, so an object without our labels looks absent:
-// applying then takes it over.
+// The cache shows only what has our labels. So before an object is made, Survey
+// asks the API server whether something stands in its place; what is somebody
+// else's is left alone.
 //
 // It does not fight: an object that somebody else keeps changing is put right
 // again at once a few times, and then with growing pauses.
@@ -42,12 +43,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/brake"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 const (
 	// FieldOwner is our name in managedFields.
-	FieldOwner = client.FieldOwner("nsm-operator")
+	FieldOwner = client.FieldOwner(mesh.FieldOwner)
 	// parallel writes at a time: a whole mesh in one wave, and little enough for
 	// the API server to share.
 	parallel = 16
@@ -87,7 +90,10 @@ func (c Change) String() string {
 
 // Applier writes objects.
 type Applier struct {
-	client    client.Client
+	client client.Client
+	// direct reads from the API server.
+	direct    client.Reader
+	clock     clock.PassiveClock
 	converter managedfields.TypeConverter
 	brake     *brake.Brake[identity]
 	// finders are the keys of the labels by which objects are found again.
@@ -96,6 +102,10 @@ type Applier struct {
 	// them that is missing was deleted by somebody. The value is the comparison
 	// that last found nothing to do, so that it need not be made again.
 	inPlace sync.Map
+	// verdicts are about what is not the mesh's, by identity.
+	verdicts sync.Map
+	// copies are those that were told in the log, by UID.
+	copies sync.Map
 }
 
 // comparison names the two that were compared.
@@ -105,20 +115,24 @@ type comparison struct {
 
 // New makes an Applier. The client must read from a cache that holds every
 // object with the labels of those that will be applied; finders are the keys of
-// those labels by which the cache, and others, find them again.
-func New(c client.Client, finders ...string) *Applier {
+// those labels by which the cache, and others, find them again. The other reader
+// asks the API server, for what the cache does not show.
+func New(c client.Client, direct client.Reader, finders ...string) *Applier {
 	return &Applier{
 		client:    c,
+		direct:    direct,
+		clock:     clock.RealClock{},
 		finders:   finders,
 		converter: applyconfigurations.NewTypeConverter(c.Scheme()),
 		brake:     brake.New[identity](clock.RealClock{}),
 	}
 }
 
-// Apply makes the objects as they are given, and tells what it had to change.
-// Objects that need nothing cost no request. It goes on after an error and
-// returns all of them, joined, with the changes that were made nevertheless.
-func (a *Applier) Apply(ctx context.Context, objects []client.Object) ([]Change, error) {
+// Apply makes the objects as they are given, but for those that the survey leaves
+// alone, and tells what it had to change. Objects that need nothing cost no
+// request. It goes on after an error and returns all of them, joined, with the
+// changes that were made nevertheless.
+func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []client.Object) ([]Change, error) {
 	// Roles come first and bindings last, so that no binding takes the place of a
 	// role that it waits for.
 	objects = slices.Clone(objects)
@@ -137,7 +151,7 @@ func (a *Applier) Apply(ctx context.Context, objects []client.Object) ([]Change,
 		case binding:
 			roles.Wait()
 		}
-		return a.applyOne(ctx, object, &writes)
+		return a.applyOne(ctx, survey, object, &writes)
 	})
 	return changes, errors.Join(err, a.settle(ctx, &writes))
 }
@@ -207,7 +221,7 @@ func (a *Applier) each(objects []client.Object, do func(client.Object) (*Change,
 	return made, errors.Join(errs...)
 }
 
-func (a *Applier) applyOne(ctx context.Context, object client.Object, writes *writes) (*Change, error) {
+func (a *Applier) applyOne(ctx context.Context, survey *Survey, object client.Object, writes *writes) (*Change, error) {
 	want, err := a.newIntent(object)
 	if err != nil {
 		return nil, err
@@ -216,6 +230,10 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object, writes *wr
 	live, err := a.cached(ctx, want.object)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", change, err)
+	}
+	place, err := a.placeOf(ctx, survey, want, live)
+	if place.isLeft || err != nil {
+		return nil, err
 	}
 	if live != nil {
 		change.Action, err = a.actionOnce(want, live)
@@ -228,11 +246,9 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object, writes *wr
 	if change.Action == "" || a.brake.Holds(want.identity(), want.hash) {
 		return nil, nil
 	}
-	answer, err := a.write(ctx, want)
+	answer, err := a.writeOver(ctx, survey.nsm, want, place.there, &change)
 	if err != nil {
-		if answer, err = a.overcome(ctx, want, live, &change, err); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	if err := a.isLost(want, answer); err != nil {
 		return nil, err
@@ -241,6 +257,28 @@ func (a *Applier) applyOne(ctx context.Context, object client.Object, writes *wr
 	a.inPlace.Store(want.identity(), comparison{})
 	writes.add(want, live, answer)
 	return &change, nil
+}
+
+// writeOver writes the intent over what is there, which is the mesh's, or makes it
+// where nothing is.
+func (a *Applier) writeOver(ctx context.Context, nsm *nsmv1beta1.NSM, want *intent, there client.Object, change *Change) (client.Object, error) {
+	if there == nil {
+		answer, err := a.create(ctx, want)
+		if err != nil {
+			return nil, fmt.Errorf("creating %s: %w", change, err)
+		}
+		return answer, nil
+	}
+	if mesh.HasDeadOwner(there, nsm) {
+		if err := a.dropOwners(ctx, there); err != nil {
+			return nil, fmt.Errorf("taking %s over from an NSM that is gone: %w", change, err)
+		}
+	}
+	answer, err := a.write(ctx, want, there.GetUID())
+	if err != nil {
+		return a.overcome(ctx, want, there, change, err)
+	}
+	return answer, nil
 }
 
 // isLost tells, of the answer to a write, that somebody has changed the labels by
@@ -344,29 +382,79 @@ func (a *Applier) action(want *intent, live client.Object) (Action, error) {
 	}
 }
 
-// write applies the intent and returns what came of it. Where that differs,
-// because an admission webhook or the API server itself changed our fields, the
-// mark remembers how, so that the difference is not taken for somebody's meddling
-// for ever after.
-func (a *Applier) write(ctx context.Context, want *intent) (client.Object, error) {
+// create makes an object that was not there a moment ago. Somebody else may have
+// made one meanwhile, and server-side apply cannot say that there must be none. So
+// it changes nothing that others have set, and if it turns out that the object is
+// not new, takes back what it has added.
+func (a *Applier) create(ctx context.Context, want *intent) (client.Object, error) {
 	answer, err := a.send(ctx, want.marked(""))
+	if apierrors.IsConflict(err) {
+		return nil, fmt.Errorf("somebody else has made it at the same moment: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}
+	others := slices.DeleteFunc(slices.Clone(answer.GetManagedFields()), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == mesh.FieldOwner
+	})
+	if len(others) > 0 {
+		bare := &unstructured.Unstructured{}
+		bare.SetGroupVersionKind(want.object.GroupVersionKind())
+		bare.SetNamespace(want.object.GetNamespace())
+		bare.SetName(want.object.GetName())
+		bare.SetUID(answer.GetUID())
+		_, err := a.send(ctx, bare)
+		return nil, errors.Join(fmt.Errorf("%s has made it at the same moment", others[0].Manager), err)
+	}
+	return a.remember(ctx, want, answer)
+}
+
+// write applies the intent to the object with the UID, over whatever others have
+// set, and returns what came of it.
+func (a *Applier) write(ctx context.Context, want *intent, uid types.UID) (client.Object, error) {
+	marked := want.marked("")
+	marked.SetUID(uid)
+	answer, err := a.send(ctx, marked, client.ForceOwnership)
+	if err != nil {
+		return nil, err
+	}
+	return a.remember(ctx, want, answer)
+}
+
+// remember writes into the mark how the answer to a write differs from the intent,
+// because an admission webhook or the API server itself changed our fields, so
+// that the difference is not taken for somebody's meddling for ever after.
+func (a *Applier) remember(ctx context.Context, want *intent, answer client.Object) (client.Object, error) {
 	deviation, err := a.deviation(want, answer)
 	if err != nil || deviation == "" {
 		return answer, err
 	}
-	return a.send(ctx, want.marked(deviation))
+	marked := want.marked(deviation)
+	marked.SetUID(answer.GetUID())
+	return a.send(ctx, marked, client.ForceOwnership)
+}
+
+// dropOwners takes the controller off an object that is gone, so that another can
+// be set: an object has one at most.
+func (a *Applier) dropOwners(ctx context.Context, live client.Object) error {
+	owners := slices.DeleteFunc(slices.Clone(live.GetOwnerReferences()), func(owner metav1.OwnerReference) bool {
+		return ptr.Deref(owner.Controller, false)
+	})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": live.GetUID(), "resourceVersion": live.GetResourceVersion(), "ownerReferences": owners,
+	}})
+	if err != nil {
+		return err
+	}
+	return a.client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), FieldOwner, client.DisableReadYourWritesConsistency)
 }
 
 // send applies an object and returns the answer, of the kind's own type where
 // there is one: fields that only a newer API server knows are left out of it.
-func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured) (client.Object, error) {
+func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured, options ...client.ApplyOption) (client.Object, error) {
 	answer := object.DeepCopy()
-	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(answer),
-		FieldOwner, client.ForceOwnership, client.DisableReadYourWritesConsistency)
-	if err != nil {
+	options = append(options, FieldOwner, client.DisableReadYourWritesConsistency)
+	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(answer), options...); err != nil {
 		return nil, err
 	}
 	typedAnswer, err := a.empty(object)
@@ -387,7 +475,7 @@ func (a *Applier) overcome(ctx context.Context, want *intent, live client.Object
 		}
 		return answer, nil
 	}
-	if apierrors.IsInvalid(refused) && live != nil {
+	if apierrors.IsInvalid(refused) {
 		if answer, err := a.replaceSpec(ctx, want, live); err == nil {
 			return answer, nil
 		}
@@ -400,40 +488,24 @@ func (a *Applier) overcome(ctx context.Context, want *intent, live client.Object
 // when the two together are not valid: a second port of a Service with the name
 // of ours.
 func (a *Applier) replaceSpec(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
-	spec, err := json.Marshal(map[string]any{"spec": want.object.Object["spec"]})
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": live.GetUID()}, "spec": want.object.Object["spec"],
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := a.client.Patch(ctx, live, client.RawPatch(types.MergePatchType, spec), FieldOwner, client.DisableReadYourWritesConsistency); err != nil {
+	if err := a.client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), FieldOwner, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, err
 	}
-	return a.write(ctx, want)
+	return a.write(ctx, want, live.GetUID())
 }
 
 // recreate deletes the live object, whose pods go with it, and makes it anew.
 func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
-	var err error
-	if live == nil {
-		err = a.deleteUnseen(ctx, want)
-	} else {
-		err = a.delete(ctx, live)
-	}
-	if err != nil {
+	if err := a.delete(ctx, live); err != nil {
 		return nil, err
 	}
-	return a.write(ctx, want)
-}
-
-// deleteUnseen deletes an object that stands where ours should and is not in
-// the cache, since it does not have our labels.
-func (a *Applier) deleteUnseen(ctx context.Context, want *intent) error {
-	object, err := a.empty(want.object)
-	if err != nil {
-		return err
-	}
-	return client.IgnoreNotFound(a.client.Delete(ctx, object,
-		client.PropagationPolicy(metav1.DeletePropagationBackground),
-		client.DisableReadYourWritesConsistency))
+	return a.create(ctx, want)
 }
 
 // delete deletes exactly the object that was seen.

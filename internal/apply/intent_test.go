@@ -52,7 +52,7 @@ func defaulted() *appsv1.DaemonSet {
 }
 
 var _ = Describe("The deviation of a live object from what is wanted", func() {
-	applier := New(fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).Build())
+	applier := New(fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).Build(), nil)
 	deviation := func(change func(*appsv1.DaemonSet)) string {
 		GinkgoHelper()
 		want, err := applier.newIntent(wanted())

@@ -12,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Label gives an object that is not ours its labels, whoever had others there
@@ -33,7 +34,7 @@ func (a *Applier) Label(ctx context.Context, object *metav1.PartialObjectMetadat
 	if a.brake.Holds(id, want.hash) {
 		return nil, nil
 	}
-	answer, err := a.send(ctx, want.object)
+	answer, err := a.send(ctx, want.object, client.ForceOwnership)
 	if err != nil {
 		return nil, fmt.Errorf("labelling %s: %w", change, err)
 	}
@@ -59,7 +60,7 @@ func (a *Applier) Unlabel(ctx context.Context, object *metav1.PartialObjectMetad
 	if err != nil {
 		return err
 	}
-	if _, err := a.send(ctx, want.object); err != nil {
+	if _, err := a.send(ctx, want.object, client.ForceOwnership); err != nil {
 		return fmt.Errorf("taking labels off %s: %w", changeOf(want.object, Updated), err)
 	}
 	a.brake.Forget(want.identity())

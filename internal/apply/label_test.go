@@ -36,7 +36,7 @@ var _ = Describe("The labels of an object that is not ours", func() {
 		api = fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithReturnManagedFields().WithObjects(&corev1.Namespace{
 			ObjectMeta: metav1.ObjectMeta{Name: "nsm", Labels: map[string]string{"theirs": "1", "ours": "theirs"}},
 		}).Build()
-		applier, now = New(api), clocktesting.NewFakePassiveClock(time.Now())
+		applier, now = New(api, api), clocktesting.NewFakePassiveClock(time.Now())
 		applier.brake = brake.New[identity](now)
 		object = &metav1.PartialObjectMetadata{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},

@@ -19,6 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 // identity tells objects apart.
@@ -27,10 +31,15 @@ type identity struct {
 	namespace, name string
 }
 
-// Prune deletes the objects of the given kinds that have the labels and are
-// not among the wanted ones. It returns what it deleted. What limits others goes
+// change that something is done to it.
+func (id identity) change(action Action) Change {
+	return Change{Action: action, Kind: id.kind, Namespace: id.namespace, Name: id.name}
+}
+
+// Prune deletes the objects of the given kinds that are the NSM's own, have the
+// labels, and are not among the wanted ones. It returns what it deleted. What limits others goes
 // when they are gone, and stays as long as one of them cannot be deleted.
-func (a *Applier) Prune(ctx context.Context, kinds []client.Object, labels client.MatchingLabels, wanted []client.Object) ([]Change, error) {
+func (a *Applier) Prune(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client.Object, labels client.MatchingLabels, wanted []client.Object) ([]Change, error) {
 	keep := map[identity]bool{}
 	for _, object := range wanted {
 		id, err := a.identify(object)
@@ -41,7 +50,7 @@ func (a *Applier) Prune(ctx context.Context, kinds []client.Object, labels clien
 	}
 	var unwanted []client.Object
 	for _, kind := range kinds {
-		objects, err := a.list(ctx, kind, labels)
+		objects, err := a.list(ctx, nsm, kind, labels)
 		if err != nil {
 			return nil, err
 		}
@@ -95,12 +104,12 @@ func (a *Applier) pruneOne(ctx context.Context, object client.Object, writes *wr
 	return &change, nil
 }
 
-// Remaining counts the objects of the given kinds that have the labels, those
+// Remaining counts the objects of the given kinds that are the NSM's own, those
 // that are being deleted included.
-func (a *Applier) Remaining(ctx context.Context, kinds []client.Object, labels client.MatchingLabels) (int, error) {
+func (a *Applier) Remaining(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client.Object) (int, error) {
 	remaining := 0
 	for _, kind := range kinds {
-		objects, err := a.list(ctx, kind, labels)
+		objects, err := a.list(ctx, nsm, kind, mesh.OwnerLabels(nsm))
 		if err != nil {
 			return 0, err
 		}
@@ -109,8 +118,10 @@ func (a *Applier) Remaining(ctx context.Context, kinds []client.Object, labels c
 	return remaining, nil
 }
 
-// list reads the objects of one kind that have the labels.
-func (a *Applier) list(ctx context.Context, kind client.Object, labels client.MatchingLabels) ([]client.Object, error) {
+// list reads the objects of one kind that are the NSM's own and have the labels.
+// Others with the labels are copies of the NSM's objects, and nobody's business:
+// they are logged, once.
+func (a *Applier) list(ctx context.Context, nsm *nsmv1beta1.NSM, kind client.Object, labels client.MatchingLabels) ([]client.Object, error) {
 	gvk, err := apiutil.GVKForObject(kind, a.client.Scheme())
 	if err != nil {
 		return nil, err
@@ -129,7 +140,12 @@ func (a *Applier) list(ctx context.Context, kind client.Object, labels client.Ma
 		if !ok {
 			return fmt.Errorf("%T is no object", item)
 		}
-		objects = append(objects, object)
+		if mesh.IsOf(object, nsm) {
+			objects = append(objects, object)
+		} else if _, isKnown := a.copies.LoadOrStore(object.GetUID(), true); !isKnown {
+			log.FromContext(ctx).Info("Leaving alone what has the labels of the mesh and is not of it: a copy, perhaps",
+				"kind", gvk.Kind, "namespace", object.GetNamespace(), "name", object.GetName())
+		}
 		return nil
 	})
 	return objects, err

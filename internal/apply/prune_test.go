@@ -21,10 +21,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 var _ = Describe("Pruning", func() {
-	labels := map[string]string{"a": "1"}
+	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "blue", Name: "mesh", UID: "1"}}
+	labels := mesh.OwnerLabels(nsm)
 	meta := metav1.ObjectMeta{Name: "clients", Labels: labels}
 	namespaced := metav1.ObjectMeta{Name: "clients", Namespace: "blue", Labels: labels}
 	kinds := []client.Object{
@@ -34,7 +38,7 @@ var _ = Describe("Pruning", func() {
 	// prune all, where the deletion of RoleBindings comes to something.
 	prune := func(ctx context.Context, deletion error) (pruned []string, deleted []client.Object, err error) {
 		var mu sync.Mutex
-		applier := New(fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(
+		api := fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(
 			&admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: meta},
 			&admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta},
 			&rbacv1.RoleBinding{ObjectMeta: namespaced}, &corev1.Service{ObjectMeta: namespaced},
@@ -48,8 +52,8 @@ var _ = Describe("Pruning", func() {
 				deleted = append(deleted, object)
 				return c.Delete(ctx, object, options...)
 			},
-		}).Build())
-		changes, err := applier.Prune(ctx, kinds, labels, nil)
+		}).Build()
+		changes, err := New(api, api).Prune(ctx, nsm, kinds, labels, nil)
 		for _, change := range changes {
 			pruned = append(pruned, change.Kind)
 		}

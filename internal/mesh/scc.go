@@ -396,13 +396,18 @@ func (in Input) clientConstraints() []Object {
 	objects = append(objects, in.clientPolicy()...)
 	for _, namespace := range in.clients() {
 		// No owner reference: its owner is in another namespace.
-		meta := in.sccPart(classClient).clusterMetaNamed("nsm:" + in.NSM.Namespace + ":client")
+		meta := in.sccPart(classClient).clusterMetaNamed(clientBindingName(in.NSM.Namespace))
 		meta.Namespace = namespace
 		objects = append(objects, in.roleBinding(meta, classClient, rbacv1.Subject{
 			APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:serviceaccounts:" + namespace,
 		}))
 	}
 	return objects
+}
+
+// clientBindingName is the name of the RoleBindings in the clients' namespaces.
+func clientBindingName(namespace string) string {
+	return "nsm:" + namespace + ":" + string(classClient)
 }
 
 // ClientLabels are the labels of all RoleBindings in the clients' namespaces, and

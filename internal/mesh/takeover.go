@@ -1,0 +1,101 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+const (
+	// TakeOverAnnotation on an NSM, with the value TakeOverValue, lets the operator
+	// replace the mesh that somebody has put into the NSM's namespace by NSM's own
+	// manifests.
+	TakeOverAnnotation = "nsm.networkservicemesh.io/take-over"
+	// TakeOverValue names the risk.
+	TakeOverValue = "replace-existing-mesh"
+
+	// ManifestWebhookConfiguration is the MutatingWebhookConfiguration of NSM's own
+	// manifests (deployments-k8s, apps/admission-webhook-k8s, from v1.12.0 on).
+	ManifestWebhookConfiguration = "nsm-mutating-webhook"
+)
+
+// manifestWorkloads are the names of the workloads in NSM's own manifests
+// (deployments-k8s, apps, all releases), each with the program that it runs.
+var manifestWorkloads = map[string]string{
+	"admission-webhook-k8s": "cmd-admission-webhook-k8s",
+	"forwarder-ovs":         "cmd-forwarder-ovs",
+	"forwarder-sriov":       "cmd-forwarder-sriov",
+	"forwarder-vpp":         "cmd-forwarder-vpp",
+	"nsmgr":                 "cmd-nsmgr",
+	"nsmgr-proxy":           "cmd-nsmgr-proxy",
+	"registry":              "cmd-registry-memory",
+	"registry-k8s":          "cmd-registry-k8s",
+	"registry-proxy":        "cmd-registry-proxy-dns",
+}
+
+// manifestServices are the Services in NSM's own manifests, each with the label
+// app of the pods that it selects, by that alone.
+var manifestServices = map[string]string{
+	"admission-webhook-svc": "admission-webhook-k8s",
+	"nsmgr-proxy":           "nsmgr-proxy",
+	"registry":              "registry",
+	"registry-proxy":        "registry-proxy",
+}
+
+// MayTakeOver tells whether the NSM says that the operator may replace a mesh of
+// NSM's own manifests.
+func MayTakeOver(nsm *nsmv1beta1.NSM) bool {
+	return nsm.Annotations[TakeOverAnnotation] == TakeOverValue
+}
+
+// IsFromManifests tells whether an object is one of NSM's own manifests, put up by
+// hand: a workload of their name that runs their program, from whatever registry,
+// or a Service of theirs. What has another controller is that one's.
+func IsFromManifests(object metav1.Object) bool {
+	if metav1.GetControllerOf(object) != nil {
+		return false
+	}
+	switch object := object.(type) {
+	case *appsv1.Deployment:
+		return runsManifest(object.Name, object.Spec.Template.Spec)
+	case *appsv1.DaemonSet:
+		return runsManifest(object.Name, object.Spec.Template.Spec)
+	case *corev1.Service:
+		app, isKnown := manifestServices[object.Name]
+		return isKnown && len(object.Spec.Selector) == 1 && object.Spec.Selector[labelApp] == app
+	default:
+		return false
+	}
+}
+
+func runsManifest(name string, pod corev1.PodSpec) bool {
+	return slices.ContainsFunc(pod.Containers, func(container corev1.Container) bool {
+		return programOf(container.Image) == manifestWorkloads[name]
+	})
+}
+
+// programOf is the last part of an image's name, without tag and digest.
+func programOf(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	image = image[strings.LastIndex(image, "/")+1:]
+	image, _, _ = strings.Cut(image, ":")
+	return image
+}
+
+// IsShared tells whether a whole cluster shares the objects of a kind: one of
+// somebody else's that says the same is used as it is.
+func IsShared(kind schema.GroupVersionKind) bool {
+	return kind == ClusterPropertyKind || kind.Kind == "CSIDriver"
+}
