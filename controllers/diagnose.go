@@ -264,6 +264,11 @@ func refusalOf(w *workload, message string, platform mesh.Platform) cause {
 	if strings.Contains(message, "violates PodSecurity") {
 		refusal.detail += "; the namespace must allow them: " + labelCommand(w.namespace, platform)
 	}
+	// What the API server's own words, in full, are for a class that only some
+	// namespaces may use, as on GKE.
+	if strings.Contains(message, "insufficient quota to match these scopes") && strings.Contains(message, "PriorityClass") {
+		refusal.detail += "; the namespace must allow the priority class by a ResourceQuota, or priorityClassName: None leaves it out"
+	}
 	return refusal
 }
 

@@ -9,6 +9,7 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -21,6 +22,7 @@ import (
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/controllers"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 var _ = Describe("Guarantee 3: a crash between any two API calls leaves nothing that the next start does not finish or clean up", func() {
@@ -163,14 +165,45 @@ var _ = Describe("Guarantee 4: deleting the NSM removes everything it made", fun
 		expectNothingLeft(ctx, nsm)
 	})
 
+	It("in a namespace that is being deleted: pods elsewhere are never refused for it, whoever goes first", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment admission-webhook-k8s"))
+		setAllReady(ctx, nsm)
+		configuration := mesh.WebhookConfigurationName(nsm.Namespace)
+		Eventually(isRegistered(ctx, configuration)).Should(BeTrue())
+		settle(o)
+		failed := metric("controller_runtime_reconcile_errors_total", "controller", "nsm")
+
+		By("the configuration goes while the webhook, its pods and the NSM are still there")
+		deleteNamespace(ctx, nsm.Namespace)
+		Eventually(isRegistered(ctx, configuration)).WithTimeout(2 * time.Second).Should(BeFalse())
+		Expect(webhookOf(ctx, nsm).DeletionTimestamp).To(BeNil())
+		Expect(reread(ctx, nsm).DeletionTimestamp).To(BeNil())
+
+		By("and stays away, as one object after the other goes")
+		settle(o)
+		for _, object := range owned(ctx, nsm) {
+			if object.GetNamespace() != "" {
+				Expect(client.IgnoreNotFound(admin.Delete(ctx, object))).To(Succeed())
+			}
+		}
+		settle(o)
+		Expect(isRegistered(ctx, configuration)()).To(BeFalse())
+		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		expectNothingLeft(ctx, nsm)
+		Expect(metric("controller_runtime_reconcile_errors_total", "controller", "nsm")).To(Equal(failed), "what a terminating namespace refuses is no error")
+	})
+
 	It("in a namespace that was being deleted before the operator saw the NSM", func(ctx SpecContext) {
 		o.stop()
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
 		deleteNamespace(ctx, nsm.Namespace)
+		passes := reconciles()
 		o = startOperator()
-		Eventually(func() []string { return reread(ctx, nsm).Finalizers }).Should(ConsistOf(controllers.Finalizer))
+		Eventually(reconciles).Should(BeNumerically(">", passes))
 		settle(o)
-		Consistently(o.requests.all).Should(BeEmpty(), "it does not try again and again what cannot succeed")
+		Consistently(o.requests.all).Should(BeEmpty(), "it does not try what cannot succeed")
+		Expect(names(ctx, nsm)).To(BeEmpty())
 		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 		expectNothingLeft(ctx, nsm)
 	})

@@ -10,6 +10,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -237,7 +238,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	r.platform.doubt(err)
 	if isNamespaceTerminating(err) {
 		// The NSM goes with its namespace; its own deletion wakes the loop.
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, r.leaveNamespace(ctx, nsm)
 	}
 	if err := r.report(ctx, nsm, seen, err); err != nil {
 		return ctrl.Result{}, err
@@ -400,11 +401,19 @@ func limit(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + " …"
 }
 
-// isNamespaceTerminating tells whether the API server refused an object since its
-// namespace goes. Of the errors of a pass those are the NSM's own: what is in
-// other namespaces is written apart.
+// isNamespaceTerminating tells whether the NSM's namespace goes: that was seen, or
+// the API server refused an object since it does, whatever else went wrong at the
+// same time. Of the errors of a pass those are the NSM's own: what is in other
+// namespaces is written apart.
 func isNamespaceTerminating(err error) bool {
-	return err != nil && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+	if err == nil {
+		return false
+	}
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return slices.ContainsFunc(joined.Unwrap(), isNamespaceTerminating)
+	}
+	return errors.Is(err, errNamespaceGoes) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }
 
 func clientObjects(objects []mesh.Object) []client.Object {

@@ -88,6 +88,9 @@ func isService(object client.Object) bool {
 // run plans and applies the mesh and looks at what came of it.
 func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	plan, err := r.plan(ctx, nsm)
+	if errors.Is(err, errNamespaceGoes) {
+		return nil, err
+	}
 	if err != nil {
 		return r.lookAnyway(ctx, plan), err
 	}
@@ -140,6 +143,9 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 	in := &p.input
 	// Early, so that a new mesh waits for all answers at the same time.
 	r.follower.Follow(client.ObjectKeyFromObject(nsm), queriesOf(*in)...)
+	if err := r.checkNamespace(ctx, nsm); err != nil {
+		return p, err
+	}
 	if p.renewAt, err = r.prepareWebhook(ctx, in); err != nil {
 		return p, err
 	}

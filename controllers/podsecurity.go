@@ -8,6 +8,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -64,7 +65,7 @@ func (r *NSMReconciler) podSecurity(ctx context.Context, nsm *nsmv1beta1.NSM, pl
 	if err != nil {
 		return p, err
 	}
-	if text, isThere := namespaces[nsm.Namespace]; isThere {
+	if text, isThere := namespaces[nsm.Namespace]; isThere && text != goes {
 		p.found, err = labels.ConvertSelectorToLabelsMap(text)
 	}
 	return p, err
@@ -165,12 +166,42 @@ func podSecurityBindingQuery(namespace string) follow.Query {
 	})
 }
 
+// goes is kept of a namespace that is being deleted; it is not the text of any labels.
+const goes = "being deleted"
+
+// errNamespaceGoes ends a pass: nothing can be made in the namespace any more.
+var errNamespaceGoes = errors.New("the namespace is being deleted")
+
+// checkNamespace tells, by errNamespaceGoes, that the namespace of a mesh is being
+// deleted.
+func (r *NSMReconciler) checkNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	namespaces, err := r.follower.Ask(ctx, client.ObjectKeyFromObject(nsm), namespaceQuery(nsm.Namespace))
+	if err == nil && namespaces[nsm.Namespace] == goes {
+		return errNamespaceGoes
+	}
+	return err
+}
+
+// leaveNamespace has the API server ask the mesh's webhook no more. Its pods go
+// with the namespace, sooner or later than the NSM does; until both are gone pods
+// would be refused in the whole cluster.
+func (r *NSMReconciler) leaveNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	told, err := r.toldWebhook(ctx, nsm)
+	if err != nil || told == nil && !registerThemselves(versionOf(nsm), nsm.Status.Version) {
+		return err
+	}
+	return r.removeRegistrations(ctx, nsm)
+}
+
 // namespaceQuery follows a namespace and keeps the labels by which it lets pods
-// in. One that goes is none: nothing can be made in it any more.
+// in, or that it goes.
 func namespaceQuery(name string) follow.Query {
 	key := types.NamespacedName{Name: name}
 	return metadataQuery(corev1.SchemeGroupVersion.WithKind("Namespace"), key, func(object client.Object) (follow.Fact, bool) {
-		return follow.Fact{Value: labels.Set(mesh.OfAdmission(object.GetLabels())).String()}, object.GetDeletionTimestamp() == nil
+		if object.GetDeletionTimestamp() != nil {
+			return follow.Fact{Value: goes}, true
+		}
+		return follow.Fact{Value: labels.Set(mesh.OfAdmission(object.GetLabels())).String()}, true
 	})
 }
 

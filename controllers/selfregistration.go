@@ -66,6 +66,7 @@ func (r *NSMReconciler) seeWebhook(ctx context.Context, plan plan, w *workload) 
 	// Nobody knows where the user's variables have it registered.
 	isElsewhere := !needsOurs && !w.registersItself
 	w.uninjected = !ours && !own && !isElsewhere
+	w.shutsOut, w.letsIn = mesh.RefusesWithoutWebhook(told), ours && !mesh.RefusesWithoutWebhook(told)
 	w.unregistered = w.uninjected || needsOurs && !ours || w.registersItself && !own
 	if w.held {
 		// It goes on as it is.

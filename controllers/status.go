@@ -104,6 +104,9 @@ type workload struct {
 	// unregistered: it is the admission webhook, and the API server has not been
 	// told to ask its pods of this release; uninjected: nor any other of its pods.
 	unregistered, uninjected bool
+	// shutsOut: while none of its pods answers, the API server refuses what asks for
+	// NSM; letsIn: it lets that in without a client.
+	shutsOut, letsIn bool
 	// registersItself: it is an admission webhook whose pods tell the API server
 	// themselves.
 	registersItself bool
@@ -144,8 +147,13 @@ func (w workload) fullName() string {
 // that moves, and what follows from it for others; "" when it is ready.
 func (w workload) message() string {
 	message := w.waitsFor()
-	if message != "" && w.uninjected {
+	switch {
+	case message == "":
+	case w.uninjected || w.letsIn && w.ready == 0:
 		message += "; meanwhile pods are created without a client of NSM"
+	case w.shutsOut && w.ready == 0:
+		message += "; meanwhile what asks for NSM, by the annotation " + mesh.ClientAnnotation + ", is refused in all other namespaces: " +
+			"spec.admissionWebhook.failurePolicy: Ignore lets it in, without a client of NSM"
 	}
 	if message != "" && len(w.unseen) > 0 {
 		message += "; this could not be looked up: " + strings.Join(w.unseen, ", ")

@@ -100,6 +100,18 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 		Expect(configurationOf(ctx, nsm).Webhooks).To(HaveLen(2))
 	})
 
+	It("refuses what asks for NSM while no pod answers, which people are told", func(ctx SpecContext) {
+		down := pods{current: 2, updated: 2}
+		setDeployment(ctx, nsm, mesh.WebhookName, down)
+		name := "Deployment " + nsm.Namespace + "/admission-webhook-k8s has pods that are not ready"
+		Eventually(messageOf(ctx, nsm, webhookReady)).Should(Equal(name + "; meanwhile what asks for NSM, by the annotation networkservicemesh.io, " +
+			"is refused in all other namespaces: spec.admissionWebhook.failurePolicy: Ignore lets it in, without a client of NSM"))
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.AdmissionWebhook.FailurePolicy = "Ignore" })
+		Eventually(messageOf(ctx, nsm, webhookReady)).Should(Equal(name + withoutSidecars))
+		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 2, updated: 2, ready: 1})
+		Eventually(messageOf(ctx, nsm, webhookReady)).Should(Equal(name), "one answers")
+	})
+
 	It("goes with the webhook", func(ctx SpecContext) {
 		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.AdmissionWebhook.Enabled = ptr.To(false) })
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
