@@ -31,12 +31,12 @@ import (
 // rehearsalTimeout bounds what a rehearsal adds to a write of an NSM, for which
 // the API server gives the webhook ten seconds. Without an answer by then the NSM
 // is taken as it is.
-const rehearsalTimeout = 4 * time.Second
+const rehearsalTimeout = 3 * time.Second
 
-// rehearsal has the API server look at the workloads of a mesh before the mesh is
-// taken: what passes through from the NSM to pods (env, tolerations, affinity,
-// labels and so on) is checked by the API server's own rules, in its release. It
-// sends each workload as a dry run, under a name of its own, so that what exists
+// rehearsal has the API server look at the workloads and Services of a mesh before
+// the mesh is taken: what passes through from the NSM to them (env, tolerations,
+// affinity, labels and so on) is checked by the API server's own rules, in its
+// release. It sends each as a dry run, under a name of its own, so that what exists
 // plays no part.
 type rehearsal struct {
 	// client asks the API server itself.
@@ -54,25 +54,25 @@ func newRehearsal(mgr ctrl.Manager) (rehearsal, error) {
 	return rehearsal{client: direct}, err
 }
 
-// refusals lists what the API server would refuse of the workloads that an NSM
+// refusals lists what the API server would refuse of the objects that an NSM
 // changes, as mistakes in the NSM. before is nil for an NSM that is new. Whatever
 // else goes wrong on the way, such as a quota or a policy, refuses no NSM: it may
 // be over by the time that counts.
 func (r rehearsal) refusals(ctx context.Context, before, nsm *nsmv1beta1.NSM) field.ErrorList {
 	ctx, cancel := context.WithTimeout(ctx, rehearsalTimeout)
 	defer cancel()
-	known := workloadsOf(before)
+	known := triedOf(before)
 	var (
 		group sync.WaitGroup
 		lock  sync.Mutex
 		all   field.ErrorList
 	)
-	for _, workload := range workloadsOf(nsm) {
-		if slices.ContainsFunc(known, func(other mesh.Object) bool { return reflect.DeepEqual(other, workload) }) {
+	for _, object := range triedOf(nsm) {
+		if slices.ContainsFunc(known, func(other mesh.Object) bool { return reflect.DeepEqual(other, object) }) {
 			continue
 		}
 		group.Go(func() {
-			errs := r.try(ctx, nsm, workload)
+			errs := r.try(ctx, nsm, object)
 			lock.Lock()
 			defer lock.Unlock()
 			all = append(all, errs...)
@@ -83,15 +83,15 @@ func (r rehearsal) refusals(ctx context.Context, before, nsm *nsmv1beta1.NSM) fi
 }
 
 // sorted brings mistakes into the order of their paths, each of them once: two
-// workloads may have it.
+// objects may have it.
 func sorted(errs field.ErrorList) field.ErrorList {
 	slices.SortFunc(errs, func(a, b *field.Error) int { return strings.Compare(a.Error(), b.Error()) })
 	return slices.CompactFunc(errs, func(a, b *field.Error) bool { return a.Error() == b.Error() })
 }
 
-// workloadsOf renders the workloads of a mesh, for a cluster that has all that a
-// mesh can use.
-func workloadsOf(nsm *nsmv1beta1.NSM) []mesh.Object {
+// triedOf renders what the API server is asked about, for a cluster that has all
+// that a mesh can use.
+func triedOf(nsm *nsmv1beta1.NSM) []mesh.Object {
 	if nsm == nil {
 		return nil
 	}
@@ -108,32 +108,28 @@ func workloadsOf(nsm *nsmv1beta1.NSM) []mesh.Object {
 	if mesh.Invalid(in) != "" {
 		return nil
 	}
-	var workloads []mesh.Object
-	for _, component := range mesh.Components(in) {
-		workloads = append(workloads, component.Workload)
-	}
-	return workloads
+	return slices.DeleteFunc(mesh.Objects(mesh.Components(in)), func(object mesh.Object) bool { return !mesh.IsTried(object) })
 }
 
-// try sends one workload as a dry run.
-func (r rehearsal) try(ctx context.Context, nsm *nsmv1beta1.NSM, workload mesh.Object) field.ErrorList {
-	trial, ok := workload.DeepCopyObject().(client.Object)
+// try sends one object as a dry run.
+func (r rehearsal) try(ctx context.Context, nsm *nsmv1beta1.NSM, object mesh.Object) field.ErrorList {
+	trial, ok := object.DeepCopyObject().(client.Object)
 	if !ok {
 		return nil
 	}
-	trial.SetGenerateName(workload.GetName() + "-")
+	trial.SetGenerateName(object.GetName() + "-")
 	trial.SetName("")
 	trial.SetOwnerReferences(nil)
 	err := r.client.Create(ctx, trial, client.DryRunAll)
-	logger := log.FromContext(ctx).WithValues("workload", workload.GetName())
+	logger := log.FromContext(ctx).WithValues("object", object.GetName())
 	if err != nil && !isInvalid(err) {
-		logger.Info("Could not try the workload", "reason", err.Error())
+		logger.Info("Could not try an object of the mesh", "reason", err.Error())
 	}
 	var errs field.ErrorList
 	for _, cause := range causesOf(err) {
-		path := mesh.FieldOf(&nsm.Spec, workload, cause.Field, complaintOf(cause))
+		path := mesh.FieldOf(&nsm.Spec, object, cause.Field, complaintOf(cause))
 		if path == "" {
-			logger.Info("The API server would refuse the workload for what is not in the NSM", "field", cause.Field, "reason", cause.Message)
+			logger.Info("The API server would refuse an object of the mesh for what is not in the NSM", "field", cause.Field, "reason", cause.Message)
 			continue
 		}
 		errs = append(errs, &field.Error{

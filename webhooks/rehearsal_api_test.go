@@ -33,6 +33,7 @@ var passingThrough = []struct{ path, spec string }{
 
 // sidecars of v1beta1 take what a container is given.
 var sidecars = []struct{ path, spec string }{
+	{"spec.csiDriver.registrar", `{csiDriver: {registrar: {%s}}}`},
 	{"spec.nsmgr.excludePrefixes", `{nsmgr: {excludePrefixes: {%s}}}`},
 	{"spec.interdomain.mapIP", `{interdomain: {mapIP: {%s}}}`},
 }
@@ -70,6 +71,10 @@ var refusedLater = []struct {
 		`.podLabels[team]: Invalid value: "net work": a valid label must be`, true},
 	{"an annotation's key", `podAnnotations: {"a b": c}`,
 		`.podAnnotations[a b]: Invalid value: "a b": name part must consist of`, true},
+	{"a label of its objects", `labels: {team: "net work"}`,
+		`.labels[team]: Invalid value: "net work": a valid label must be`, true},
+	{"an annotation of its objects", `annotations: {"a b": c}`,
+		`.annotations[a b]: Invalid value: "a b": name part must consist of`, true},
 	{"a priority class", `priorityClassName: "a b"`,
 		`.priorityClassName: Invalid value: "a b": a lowercase RFC 1123 subdomain`, true},
 	{"a term of an affinity", `affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: in, values: [b]}]}]}}}`,
@@ -77,6 +82,8 @@ var refusedLater = []struct {
 	{"an affinity's weight", `affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 101, podAffinityTerm: {topologyKey: a}}]}}`,
 		`.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 101: must be in the range 1-100`, true},
 }
+
+const badLabel = `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`
 
 var _ = Describe("What the API server would refuse of the mesh", func() {
 	AfterEach(removeAll)
@@ -113,9 +120,13 @@ var _ = Describe("What the API server would refuse of the mesh", func() {
 	DescribeTable("is told all at once", func(ctx SpecContext, spec, complaint string) {
 		Expect(admin.Create(ctx, nsm(v1beta1, spec))).To(MatchError(byWebhook + complaint))
 	},
+		Entry("of all objects, once", `{labels: {a: "b c"}, podLabels: {team: "net work"}, registry: {serviceAnnotations: {"a b": c}}}`,
+			`[spec.labels[a]: Invalid value: "b c": `+badLabel+`, `+
+				`spec.podLabels[team]: Invalid value: "net work": `+badLabel+`, `+
+				`spec.registry.serviceAnnotations[a b]: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')]`),
 		Entry("of one workload", `{nsmgr: {podLabels: {team: "net work"}, env: [{name: "A=B"}]}}`,
 			`[spec.nsmgr.env[0].name: Invalid value: "A=B": a valid environment variable name must consist only of printable ASCII characters other than '=', `+
-				`spec.nsmgr.podLabels[team]: Invalid value: "net work": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')]`),
+				`spec.nsmgr.podLabels[team]: Invalid value: "net work": `+badLabel+`]`),
 	)
 
 	It("is refused of a change, and of a dry run", func(ctx SpecContext) {

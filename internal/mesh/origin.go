@@ -7,7 +7,6 @@
 package mesh
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -15,18 +14,21 @@ import (
 	"strconv"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
 
-// FieldOf finds the field of a spec that a field of a rendered workload comes
-// from: "spec.nsmgr.env[0].name" for "spec.template.spec.containers[0].env[7].name".
-// It takes the API server's paths of workloads, and its complaint, which tells
-// the entries of a map apart. "" is for a field that the operator itself fills.
-func FieldOf(spec *nsmv1beta1.NSMSpec, workload Object, field, complaint string) string {
-	origin := originOf(spec, workload)
+// FieldOf finds the field of a spec that a field of a rendered workload or Service
+// comes from: "spec.nsmgr.env[0].name" for
+// "spec.template.spec.containers[0].env[7].name". It takes the API server's paths,
+// and its complaint, which tells the entries of a map apart. "" is for a field that
+// the operator itself fills.
+func FieldOf(spec *nsmv1beta1.NSMSpec, object Object, field, complaint string) string {
+	origin := originOf(spec, object)
+	component := origin.component
 	// The API server leaves out a step of the path to labels and annotations.
 	field = strings.Replace(field, "spec.template.metadata.", "spec.template.", 1)
 	for _, mapping := range []struct {
@@ -34,21 +36,23 @@ func FieldOf(spec *nsmv1beta1.NSMSpec, workload Object, field, complaint string)
 		field    func(rest string) string
 	}{
 		{"metadata.labels", func(string) string {
-			return cmp.Or(origin.entry("labels", origin.component.Labels, complaint), origin.mesh().entry("labels", spec.Labels, complaint))
+			return entry(complaint, userMap{origin.path + ".labels", component.Labels}, userMap{"spec.labels", spec.Labels})
 		}},
 		{"metadata.annotations", func(string) string {
-			return cmp.Or(origin.entry("annotations", origin.component.Annotations, complaint),
-				origin.mesh().entry("annotations", spec.Annotations, complaint))
+			return entry(complaint, userMap{origin.path + ".annotations", component.Annotations},
+				userMap{origin.path + ".serviceAnnotations", origin.serviceAnnotations},
+				userMap{"spec.interdomain.serviceAnnotations", origin.proxyAnnotations},
+				userMap{"spec.annotations", spec.Annotations})
 		}},
 		{"spec.template.labels", func(string) string {
-			return cmp.Or(origin.entry("podLabels", origin.component.PodLabels, complaint), origin.mesh().entry("podLabels", spec.PodLabels, complaint))
+			return entry(complaint, userMap{origin.path + ".podLabels", component.PodLabels}, userMap{"spec.podLabels", spec.PodLabels})
 		}},
 		{"spec.template.annotations", func(string) string {
-			return cmp.Or(origin.entry("podAnnotations", origin.component.PodAnnotations, complaint),
-				origin.mesh().entry("podAnnotations", spec.PodAnnotations, complaint))
+			return entry(complaint, userMap{origin.path + ".podAnnotations", component.PodAnnotations},
+				userMap{"spec.podAnnotations", spec.PodAnnotations})
 		}},
 		{"spec.template.spec.nodeSelector", func(string) string {
-			return origin.entry("nodeSelector", origin.component.NodeSelector, complaint)
+			return entry(complaint, userMap{origin.path + ".nodeSelector", component.NodeSelector})
 		}},
 		{"spec.template.spec.tolerations", origin.toleration},
 		{"spec.template.spec.affinity", origin.affinity},
@@ -66,7 +70,18 @@ func FieldOf(spec *nsmv1beta1.NSMSpec, workload Object, field, complaint string)
 	return ""
 }
 
-// origin is where in a spec a workload is described.
+// IsTried tells whether FieldOf knows an object, so that the API server can be
+// asked about it: a workload or a Service.
+func IsTried(object Object) bool {
+	switch object.(type) {
+	case *appsv1.DaemonSet, *appsv1.Deployment, *corev1.Service:
+		return true
+	default:
+		return false
+	}
+}
+
+// origin is where in a spec an object is described.
 type origin struct {
 	spec *nsmv1beta1.NSMSpec
 	pod  corev1.PodSpec
@@ -75,6 +90,15 @@ type origin struct {
 	component nsmv1beta1.ComponentSpec
 	// sidecars that have a place of their own, by the name of the container.
 	sidecars map[string]sidecar
+	// Annotations of a Service alone: the registry's, and the proxy's, which stand
+	// beside the component.
+	serviceAnnotations, proxyAnnotations map[string]string
+}
+
+// userMap is a map that the user fills, and where it stands.
+type userMap struct {
+	path    string
+	entries map[string]string
 }
 
 type sidecar struct {
@@ -82,12 +106,17 @@ type sidecar struct {
 	spec nsmv1beta1.ContainerSpec
 }
 
-func originOf(spec *nsmv1beta1.NSMSpec, workload Object) origin {
-	o := origin{spec: spec, pod: podTemplateOf(workload).Spec}
+func originOf(spec *nsmv1beta1.NSMSpec, object Object) origin {
+	o := origin{spec: spec}
+	if _, isService := object.(*corev1.Service); !isService {
+		o.pod = podTemplateOf(object).Spec
+	}
+	name := object.GetLabels()[LabelName]
 	interdomain := ptr.Deref(spec.Interdomain, nsmv1beta1.InterdomainSpec{})
-	switch workload.GetName() {
+	switch name {
 	case RegistryName:
-		o.path, o.component = "spec.registry", ptr.Deref(spec.Registry, nsmv1beta1.RegistrySpec{}).ComponentSpec
+		registry := ptr.Deref(spec.Registry, nsmv1beta1.RegistrySpec{})
+		o.path, o.component, o.serviceAnnotations = "spec.registry", registry.ComponentSpec, registry.ServiceAnnotations
 	case NsmgrName:
 		nsmgr := ptr.Deref(spec.Nsmgr, nsmv1beta1.NsmgrSpec{})
 		o.path, o.component = "spec.nsmgr", nsmgr.ComponentSpec
@@ -97,13 +126,14 @@ func originOf(spec *nsmv1beta1.NSMSpec, workload Object) origin {
 	case WebhookName:
 		o.path, o.component = "spec.admissionWebhook", ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).ComponentSpec
 	case csiName:
-		csiDriver := ptr.Deref(spec.CSIDriver, nsmv1beta1.CSIDriverSpec{})
-		o.path, o.component = "spec.csiDriver", csiDriver.ComponentSpec
+		driver := ptr.Deref(spec.CSIDriver, nsmv1beta1.CSIDriverSpec{})
+		o.path, o.component = "spec.csiDriver", driver.ComponentSpec
 		o.sidecars = map[string]sidecar{
-			csiRegistrarContainer: {"spec.csiDriver.registrar", ptr.Deref(csiDriver.Registrar, nsmv1beta1.ContainerSpec{})},
+			csiRegistrarContainer: {"spec.csiDriver.registrar", ptr.Deref(driver.Registrar, nsmv1beta1.ContainerSpec{})},
 		}
 	case nsmgrProxyName:
 		o.path, o.component = "spec.interdomain.nsmgrProxy", ptr.Deref(interdomain.NsmgrProxy, nsmv1beta1.ComponentSpec{})
+		o.proxyAnnotations = interdomain.ServiceAnnotations
 		o.sidecars = map[string]sidecar{
 			mapIPName: {"spec.interdomain.mapIP", ptr.Deref(interdomain.MapIP, nsmv1beta1.ContainerSpec{})},
 		}
@@ -113,7 +143,7 @@ func originOf(spec *nsmv1beta1.NSMSpec, workload Object) origin {
 		o.path, o.component = "spec.interdomain.clusterInfo", ptr.Deref(interdomain.ClusterInfo, nsmv1beta1.ComponentSpec{})
 	default:
 		for i := range spec.Forwarders {
-			if forwarderName(spec.Forwarders[i]) == workload.GetName() {
+			if forwarderName(spec.Forwarders[i]) == name {
 				o.path, o.component = fmt.Sprintf("spec.forwarders[%d]", i), spec.Forwarders[i].ComponentSpec
 			}
 		}
@@ -121,25 +151,23 @@ func originOf(spec *nsmv1beta1.NSMSpec, workload Object) origin {
 	return o
 }
 
-// entry is the entry of a map of the user's that a complaint quotes: the operator
-// puts entries of its own beside them. A complaint about the map as a whole quotes
-// none.
-func (o origin) entry(name string, users map[string]string, complaint string) string {
-	for _, key := range slices.Sorted(maps.Keys(users)) {
-		if strings.Contains(complaint, strconv.Quote(key)) || strings.Contains(complaint, strconv.Quote(users[key])) {
-			return o.path + "." + name + "[" + key + "]"
+// entry is the entry of one of the user's maps that a complaint quotes: the
+// operator puts entries of its own beside them. A complaint about the size of all
+// of them quotes none.
+func entry(complaint string, all ...userMap) string {
+	for _, one := range all {
+		for _, key := range slices.Sorted(maps.Keys(one.entries)) {
+			if strings.Contains(complaint, strconv.Quote(key)) || strings.Contains(complaint, strconv.Quote(one.entries[key])) {
+				return one.path + "[" + key + "]"
+			}
 		}
 	}
-	if len(users) > 0 && strings.HasPrefix(complaint, "may not be more than ") {
-		return o.path + "." + name
+	for _, one := range all {
+		if len(one.entries) > 0 && strings.HasPrefix(complaint, "may not be more than ") {
+			return one.path
+		}
 	}
 	return ""
-}
-
-// mesh is where the spec speaks of all components.
-func (o origin) mesh() origin {
-	o.path = "spec"
-	return o
 }
 
 func (o origin) toleration(rest string) string {

@@ -9,6 +9,7 @@ package mesh_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,14 +49,23 @@ func TestFieldOfFindsAllThatPassesThrough(t *testing.T) {
 				}},
 			}},
 			PriorityClassName: path + ".priorityClassName",
+			Labels:            map[string]string{"a": path + ".labels[a]"},
+			Annotations:       map[string]string{"a": path + ".annotations[a]"},
 			PodLabels:         map[string]string{"a": path + ".podLabels[a]"},
 			PodAnnotations:    map[string]string{"a": path + ".podAnnotations[a]"},
 		}
 	}
 	spec := nsmv1beta1.NSMSpec{
-		Version:  "v1.18.0",
-		Images:   &nsmv1beta1.ImagesSpec{PullSecrets: []nsmv1beta1.PullSecret{{Name: "spec.images.pullSecrets[0].name"}}},
-		Registry: &nsmv1beta1.RegistrySpec{ComponentSpec: component("spec.registry")},
+		Version:        "v1.18.0",
+		Labels:         map[string]string{"all": "spec.labels[all]"},
+		Annotations:    map[string]string{"all": "spec.annotations[all]"},
+		PodLabels:      map[string]string{"all": "spec.podLabels[all]"},
+		PodAnnotations: map[string]string{"all": "spec.podAnnotations[all]"},
+		Images:         &nsmv1beta1.ImagesSpec{PullSecrets: []nsmv1beta1.PullSecret{{Name: "spec.images.pullSecrets[0].name"}}},
+		Registry: &nsmv1beta1.RegistrySpec{
+			ComponentSpec:      component("spec.registry"),
+			ServiceAnnotations: map[string]string{"b": "spec.registry.serviceAnnotations[b]"},
+		},
 		Nsmgr: &nsmv1beta1.NsmgrSpec{
 			ComponentSpec: component("spec.nsmgr"), ExcludePrefixes: ptr.To(container("spec.nsmgr.excludePrefixes")),
 		},
@@ -65,19 +75,22 @@ func TestFieldOfFindsAllThatPassesThrough(t *testing.T) {
 			{Type: "sriov", ComponentSpec: component("spec.forwarders[2]")},
 		},
 		AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{ComponentSpec: component("spec.admissionWebhook")},
-		CSIDriver:        &nsmv1beta1.CSIDriverSpec{ComponentSpec: component("spec.csiDriver")},
+		CSIDriver: &nsmv1beta1.CSIDriverSpec{
+			ComponentSpec: component("spec.csiDriver"), Registrar: ptr.To(container("spec.csiDriver.registrar")),
+		},
 		Interdomain: &nsmv1beta1.InterdomainSpec{
-			ClusterName:   "one",
-			NsmgrProxy:    ptr.To(component("spec.interdomain.nsmgrProxy")),
-			RegistryProxy: ptr.To(component("spec.interdomain.registryProxy")),
-			ClusterInfo:   ptr.To(component("spec.interdomain.clusterInfo")),
-			MapIP:         ptr.To(container("spec.interdomain.mapIP")),
+			ClusterName:        "one",
+			NsmgrProxy:         ptr.To(component("spec.interdomain.nsmgrProxy")),
+			RegistryProxy:      ptr.To(component("spec.interdomain.registryProxy")),
+			ClusterInfo:        ptr.To(component("spec.interdomain.clusterInfo")),
+			ServiceAnnotations: map[string]string{"b": "spec.interdomain.serviceAnnotations[b]"},
+			MapIP:              ptr.To(container("spec.interdomain.mapIP")),
 		},
 	}
 	wanted := marks(asJSON(t, spec), "")
 	found := map[string]bool{}
-	for _, component := range mesh.Components(testInput(t, spec, mesh.Platform{ClusterProperties: true})) {
-		for field, mark := range marks(asJSON(t, component.Workload), "") {
+	for _, object := range tried(testInput(t, spec, mesh.Platform{ClusterProperties: true})) {
+		for field, mark := range marks(asJSON(t, object), "") {
 			found[mark] = true
 			// As the API server says it of an entry of a map.
 			for _, whole := range []string{".labels[", ".annotations[", ".nodeSelector["} {
@@ -87,8 +100,8 @@ func TestFieldOfFindsAllThatPassesThrough(t *testing.T) {
 					break
 				}
 			}
-			if got := mesh.FieldOf(&spec, component.Workload, field, fmt.Sprintf("%q: is wrong", mark)); got != mark {
-				t.Errorf("%s of %s comes from %q, and not from %q", field, component.Workload.GetName(), mark, got)
+			if got := mesh.FieldOf(&spec, object, field, fmt.Sprintf("%q: is wrong", mark)); got != mark {
+				t.Errorf("%s of %s comes from %q, and not from %q", field, object.GetName(), mark, got)
 			}
 		}
 	}
@@ -108,16 +121,21 @@ func TestFieldOfBlamesNobodyForTheOperator(t *testing.T) {
 		PodLabels: map[string]string{"team": "net"}, NodeSelector: map[string]string{"a": "b"},
 		Tolerations: []corev1.Toleration{{Key: "a"}},
 	}}}
-	for _, component := range mesh.Components(testInput(t, spec, mesh.Platform{})) {
-		for field, value := range texts(asJSON(t, component.Workload), "") {
+	for _, object := range tried(testInput(t, spec, mesh.Platform{})) {
+		for field, value := range texts(asJSON(t, object), "") {
 			if value == "net" || value == "b" || value == "a" || strings.HasSuffix(field, ".image") {
 				continue
 			}
-			if got := mesh.FieldOf(&spec, component.Workload, field, fmt.Sprintf("%q: is wrong", value)); got != "" && got != "spec.spire.agentSocket" {
-				t.Errorf("%s of %s is the operator's, and not %s", field, component.Workload.GetName(), got)
+			if got := mesh.FieldOf(&spec, object, field, fmt.Sprintf("%q: is wrong", value)); got != "" && got != "spec.spire.agentSocket" {
+				t.Errorf("%s of %s is the operator's, and not %s", field, object.GetName(), got)
 			}
 		}
 	}
+}
+
+// tried are the objects that the API server is asked about.
+func tried(in mesh.Input) []mesh.Object {
+	return slices.DeleteFunc(mesh.Objects(mesh.Components(in)), func(object mesh.Object) bool { return !mesh.IsTried(object) })
 }
 
 func asJSON(t *testing.T, value any) any {
