@@ -43,6 +43,18 @@ var hurdles = []hurdle{
 		"https://github.com/networkservicemesh/deployments-k8s/pull/13554"},
 }
 
+// Bugs tells what is known to be broken in a release: a sentence each, with its
+// source. Warnings has them too, for those who come from another release.
+func Bugs(of Release) []string {
+	var bugs []string
+	for _, hurdle := range hurdles {
+		if hurdle.until != "" && hurdle.lies(of, of) {
+			bugs = append(bugs, hurdle.String())
+		}
+	}
+	return bugs
+}
+
 // Warnings tells what is known to go wrong on the way from one release to
 // another: a sentence each, with its source. The way may lead back.
 func Warnings(from, to Release) []string {
@@ -56,11 +68,14 @@ func Warnings(from, to Release) []string {
 	}
 	for _, hurdle := range hurdles {
 		if hurdle.lies(from, to) {
-			warnings = append(warnings, fmt.Sprintf("%s: %s (%s)", hurdle.from, hurdle.reason, hurdle.source))
+			warnings = append(warnings, hurdle.String())
 		}
 	}
 	return warnings
 }
+
+// String is a sentence for people.
+func (h hurdle) String() string { return fmt.Sprintf("%s: %s (%s)", h.from, h.reason, h.source) }
 
 // lies tells whether a hurdle lies between two releases, either way, or, where
 // it was mended, at the end of the way.

@@ -11,6 +11,18 @@ import (
 	"testing"
 )
 
+func TestBugs(t *testing.T) {
+	for release, want := range map[string]string{
+		"v1.14.1": "", "v1.14.2": "v1.14.2: connections are lost", "v1.14.5": "v1.14.2: connections are lost", "v1.15.0": "",
+		"v1.16.0": "v1.16.0: managers cannot listen", "v1.7.0": "", "v1.18.0": "",
+	} {
+		got := strings.Join(Bugs(must(release)), "; ")
+		if want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %q, want %q", release, got, want)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	for _, test := range []struct {
 		from, to string
