@@ -7,9 +7,18 @@
 package webhooks
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
 	"github.com/distribution/reference"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -25,11 +34,37 @@ func validateContainers(spec *nsmv1beta1.NSMSpec, path *field.Path) field.ErrorL
 		errs = append(errs, validateResources(container.path.Child("resources"), container)...)
 	}
 	if webhook := spec.AdmissionWebhook; webhook != nil && webhook.Client != nil {
-		client := path.Child("admissionWebhook", "client")
-		errs = append(errs, validateImage(client.Child("image"), webhook.Client.Image)...)
-		errs = append(errs, validateImage(client.Child("initImage"), webhook.Client.InitImage)...)
+		errs = append(errs, validateClient(webhook.Client, path.Child("admissionWebhook", "client"))...)
 	}
 	return errs
+}
+
+// validateClient checks what NSM's webhook is told to inject, which it checks
+// nothing of: with a mistake every injected pod would be refused.
+func validateClient(client *nsmv1beta1.InjectedClientSpec, path *field.Path) field.ErrorList {
+	errs := validateInjectedImage(path.Child("image"), client.Image)
+	errs = append(errs, validateInjectedImage(path.Child("initImage"), client.InitImage)...)
+	name := mesh.InjectedContainerName(cmp.Or(client.Image, "cmd-nsc"))
+	if name == mesh.InjectedContainerName(cmp.Or(client.InitImage, "cmd-nsc-init")) {
+		errs = append(errs, field.Invalid(path.Child("image"), client.Image, fmt.Sprintf(
+			"NSM's webhook would name both of its containers %q, after the last part of their images: must end in another name than %s", name, path.Child("initImage"))))
+	}
+	return append(errs, validateResources(path.Child("resources"), containerAt{
+		spec: &nsmv1beta1.ContainerSpec{Resources: client.Resources}, published: mesh.InjectedClient,
+	})...)
+}
+
+// validateInjectedImage refuses an image after which no container can be named.
+func validateInjectedImage(path *field.Path, image string) field.ErrorList {
+	if errs := validateImage(path, image); image == "" || len(errs) > 0 {
+		return errs
+	}
+	name := mesh.InjectedContainerName(image)
+	if len(validation.IsDNS1123Label(name)) == 0 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, image, fmt.Sprintf(
+		"NSM's webhook would name a container %q, after the last part of the image, and Kubernetes would refuse it: that part must be lower case letters, digits and dashes, with a tag behind it, such as cmd-nsc:v1.18.0, and no digest without a tag", name))}
 }
 
 func validateImage(path *field.Path, image string) field.ErrorList {
@@ -46,7 +81,10 @@ func validateImage(path *field.Path, image string) field.ErrorList {
 // validateResources refuses a request above the limit that would hold, which
 // may be the one that NSM publishes.
 func validateResources(path *field.Path, container containerAt) field.ErrorList {
-	var errs field.ErrorList
+	errs := validateQuantities(path, container.spec.Resources)
+	if len(errs) > 0 {
+		return errs
+	}
 	effective := mesh.Resources(container.published, container.spec.Resources)
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		request, requested := effective.Requests[name]
@@ -57,6 +95,77 @@ func validateResources(path *field.Path, container containerAt) field.ErrorList 
 		}
 	}
 	return errs
+}
+
+// validateQuantities refuses what no container can run with.
+func validateQuantities(path *field.Path, resources *corev1.ResourceRequirements) field.ErrorList {
+	if resources == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	for what, list := range map[string]corev1.ResourceList{"limits": resources.Limits, "requests": resources.Requests} {
+		for name, quantity := range list {
+			if quantity.Sign() < 0 {
+				errs = append(errs, field.Invalid(path.Child(what).Key(string(name)), quantity.String(), "must be 0 or more"))
+			}
+		}
+	}
+	if limit, limited := resources.Limits[corev1.ResourceMemory]; limited && isBytes(limit) {
+		errs = append(errs, field.Invalid(path.Child("limits").Key(string(corev1.ResourceMemory)), limit.String(),
+			"is in bytes, and no program starts with so few: write a unit, such as 128Mi"))
+	}
+	return sorted(errs)
+}
+
+// suspicious warns of resources that are allowed, and hardly meant.
+func suspicious(spec *nsmv1beta1.NSMSpec) admission.Warnings {
+	var warned admission.Warnings
+	path := field.NewPath("spec")
+	check := func(path *field.Path, resources *corev1.ResourceRequirements) {
+		if request, ok := ptr.Deref(resources, corev1.ResourceRequirements{}).Requests[corev1.ResourceMemory]; ok && isBytes(request) {
+			warned = append(warned, fmt.Sprintf("%s: %s is in bytes: a unit is missing, as in 128Mi",
+				path.Child("resources", "requests").Key(string(corev1.ResourceMemory)), request.String()))
+		}
+	}
+	for _, container := range containers(spec, path) {
+		check(container.path, container.spec.Resources)
+	}
+	if webhook := spec.AdmissionWebhook; webhook != nil && webhook.Client != nil {
+		client := path.Child("admissionWebhook", "client")
+		check(client, webhook.Client.Resources)
+		warned = append(warned, notInjected(client.Child("resources"), webhook.Client.Resources)...)
+	}
+	return warned
+}
+
+// notInjected warns of resources that NSM's webhook cannot give to what it injects.
+func notInjected(path *field.Path, resources *corev1.ResourceRequirements) admission.Warnings {
+	if resources == nil {
+		return nil
+	}
+	var warned admission.Warnings
+	warn := func(path *field.Path) {
+		warned = append(warned, path.String()+": has no effect: NSM's webhook injects CPU and memory only")
+	}
+	for _, one := range []struct {
+		what string
+		list corev1.ResourceList
+	}{{"limits", resources.Limits}, {"requests", resources.Requests}} {
+		for _, name := range slices.Sorted(maps.Keys(one.list)) {
+			if name != corev1.ResourceCPU && name != corev1.ResourceMemory {
+				warn(path.Child(one.what).Key(string(name)))
+			}
+		}
+	}
+	if len(resources.Claims) > 0 {
+		warn(path.Child("claims"))
+	}
+	return warned
+}
+
+// isBytes tells whether the unit of an amount of memory has been forgotten.
+func isBytes(memory resource.Quantity) bool {
+	return memory.Sign() > 0 && memory.CmpInt64(1<<20) < 0
 }
 
 // containerAt is a container's spec, where it stands, and what NSM publishes

@@ -297,10 +297,10 @@ func TestUnreadableIsTold(t *testing.T) {
 		"nested":       "",
 		"duplicates":   "",
 		"spec-is-text": `spec: "nonsense": must be an object`,
-		"wrong-types": `spec.forwarders: {"vpp":{}}: must be a list; spec.nsmPullPolicy: ["Always"]: must be a string, which YAML needs in quotes where it looks like a number; ` +
-			`spec.nsmgr.envVars: "A=B": must be a list; spec.nsmgr.image: 7: must be a string, which YAML needs in quotes where it looks like a number; ` +
+		"wrong-types": `spec.forwarders: {"vpp":{}}: must be a list; spec.nsmPullPolicy: ["Always"]: must be a string; ` +
+			`spec.nsmgr.envVars: "A=B": must be a list; spec.nsmgr.image: 7: must be a string: write it in quotes; ` +
 			`spec.registry: 5: must be a string (the image registry's host) or an object (the NSM registry); ` +
-			`spec.version: 1.18: must be a string, which YAML needs in quotes where it looks like a number; spec.webhook: false: must be an object`,
+			`spec.version: 1.18: must be a string: write it in quotes; spec.webhook: false: must be an object`,
 		"unknown-fields": `spec.forwarders[1]: "nonsense": must be an object; spec.registry.replicaCount: "3": must be a whole number`,
 	} {
 		var nsm nsmv1beta1.NSM
@@ -353,7 +353,7 @@ func TestV1beta1NeverFailsToDecode(t *testing.T) {
 	for _, test := range []struct{ in, unreadable string }{
 		{`{"spec":{"version":"v1.18.0","registry":"ghcr.io"},"status":{"version":5,"managers":"3/3"}}`, `spec.registry: "ghcr.io": must be an object`},
 		{`{"spec":"nonsense","status":[]}`, `spec: "nonsense": must be an object`},
-		{`{"spec":{"forwarders":[{"name":"a","type":7}]}}`, `spec.forwarders[0].type: 7: must be a string, which YAML needs in quotes where it looks like a number`},
+		{`{"spec":{"forwarders":[{"name":"a","type":7}]}}`, `spec.forwarders[0].type: 7: must be a string: write it in quotes`},
 		{`{"spec":{"version":"v1.18.0"}}`, ""},
 		{`{"metadata":{},"spec":null}`, ""},
 	} {

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
@@ -174,6 +175,9 @@ func filler(seed int64) *randfill.Filler {
 				if c.Bool() {
 					*value = intstr.FromString(fmt.Sprintf("%d%%", c.Int31n(100)))
 				}
+			},
+			func(obsolete *apiextensionsv1.JSON, c randfill.Continue) {
+				obsolete.Raw = []byte(oneText(c, `"true"`, `false`, `1`, `{"a":[1]}`))
 			},
 			func(registry *nsmv1alpha1.Registry, c randfill.Continue) {
 				if c.Bool() {

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -47,18 +46,6 @@ func overridden(spec *nsmv1beta1.NSMSpec) admission.Warnings {
 		warn(path.Child("interdomain", "serviceAnnotations"), spec.Interdomain.ServiceAnnotations, mesh.IsOwnAnnotation)
 	}
 	return warned
-}
-
-// validateServiceAnnotations refuses what no Service can have.
-func validateServiceAnnotations(spec *nsmv1beta1.NSMSpec, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	if spec.Registry != nil {
-		errs = validation.ValidateAnnotations(spec.Registry.ServiceAnnotations, path.Child("registry", "serviceAnnotations"))
-	}
-	if spec.Interdomain != nil {
-		errs = append(errs, validation.ValidateAnnotations(spec.Interdomain.ServiceAnnotations, path.Child("interdomain", "serviceAnnotations"))...)
-	}
-	return errs
 }
 
 // componentAt is a component's spec, and where it stands.

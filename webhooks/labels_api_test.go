@@ -51,7 +51,7 @@ var _ = Describe("Labels, annotations and nodes of a mesh", func() {
 		Entry("of a component", `{nsmgr: {labels: {cost-centre: "forty two"}}}`, `spec.nsmgr.labels[cost-centre]: Invalid value`),
 		Entry("annotations of all objects", `{annotations: {"a b": c}}`, `spec.annotations[a b]: Invalid value`),
 		Entry("of all pods", `{podLabels: {"cost centre": x}}`, `spec.podLabels[cost centre]: Invalid value`),
-		Entry("of a Service", `{registry: {serviceAnnotations: {"a b": c}}}`, `spec.registry.serviceAnnotations: Invalid value: "a b"`),
+		Entry("of a Service", `{registry: {serviceAnnotations: {"a b": c}}}`, `spec.registry.serviceAnnotations[a b]: Invalid value: "a b"`),
 		Entry("the sidecar of the CSI driver", `{csiDriver: {registrar: {resources: {limits: {"a b": "1"}}}}}`, `spec.csiDriver.registrar.resources.limits`),
 	)
 

@@ -13,6 +13,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,7 +48,7 @@ func (v *validator) ValidateCreate(ctx context.Context, nsm *nsmv1beta1.NSM) (ad
 	if found.none() {
 		found.found = v.rehearsal.refusals(ctx, nil, nsm)
 	}
-	return answer(ctx, nsm, found, warnings(nsm))
+	return answer(ctx, nsm, found, append(warnings(nsm), bugWarnings(nsm)...))
 }
 
 // ValidateUpdate implements admission.Validator. An object on its way out may
@@ -198,8 +199,8 @@ func (c checker) check(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes, erro
 	spec := field.NewPath("spec")
 	errs := validateVersion(&nsm.Spec, spec)
 	errs = append(errs, validateContainers(&nsm.Spec, spec)...)
-	errs = append(errs, validateServiceAnnotations(&nsm.Spec, spec)...)
 	errs = append(errs, validateInterdomain(nsm, spec)...)
+	errs = append(errs, validateClientNamespaces(&nsm.Spec, spec)...)
 	// One mistake is told once.
 	errs = slices.DeleteFunc(errs, func(err *field.Error) bool {
 		return slices.ContainsFunc(bySchema, func(known *field.Error) bool { return known.Field == err.Field })
@@ -231,6 +232,9 @@ func validateCarried(nsm *nsmv1beta1.NSM) field.ErrorList {
 		})
 	}
 	for _, unknown := range conversion.Unknown(nsm) {
+		if conversion.IsObsolete(unknown) {
+			continue
+		}
 		errs = append(errs, field.Forbidden(field.NewPath(unknown),
 			"v1alpha1 has no such field; an NSM registry has type, replicaCount, image and envVars"))
 	}
@@ -276,6 +280,16 @@ func validateInterdomain(nsm *nsmv1beta1.NSM, path *field.Path) field.ErrorList 
 		nsm.Namespace, interdomainNamespace))}
 }
 
+// validateClientNamespaces refuses a selector that selects nothing, since no
+// namespace can have such labels.
+func validateClientNamespaces(spec *nsmv1beta1.NSMSpec, path *field.Path) field.ErrorList {
+	if spec.OpenShift == nil {
+		return nil
+	}
+	return metav1validation.ValidateLabelSelector(spec.OpenShift.ClientNamespaces,
+		metav1validation.LabelSelectorValidationOptions{}, path.Child("openshift", "clientNamespaces"))
+}
+
 // validateAlone refuses a mesh that cannot live beside another one.
 func (v *validator) validateAlone(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
 	var all nsmv1beta1.NSMList
@@ -304,10 +318,24 @@ func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
 	}
 	warned := append(ineffective(&nsm.Spec, wanted), misplaced(nsm.Spec.Forwarders)...)
 	warned = append(warned, overridden(&nsm.Spec)...)
+	warned = append(warned, suspicious(&nsm.Spec)...)
 	if !wanted.IsKnown() {
 		warned = append(warned, fmt.Sprintf(
 			"spec.version: %s is no release that this operator knows (the newest is %s); it is run like the last one before it",
 			wanted, release.Newest()))
+	}
+	return warned
+}
+
+// bugWarnings tells what is known to be broken in the release of a new mesh.
+func bugWarnings(nsm *nsmv1beta1.NSM) admission.Warnings {
+	wanted, err := release.Parse(nsm.Spec.Version)
+	if err != nil {
+		return nil
+	}
+	var warned admission.Warnings
+	for _, bug := range release.Bugs(wanted) {
+		warned = append(warned, "spec.version: "+bug)
 	}
 	return warned
 }
@@ -343,6 +371,9 @@ func ineffective(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.War
 	}
 	webhook := ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})
 	warn(ptr.Deref(webhook.Replicas, 1) > 1 && !facts.WebhookCertificate, "spec.admissionWebhook.replicas", "v1.12.0")
+	client := ptr.Deref(webhook.Client, nsmv1beta1.InjectedClientSpec{})
+	warn(len(client.Env) > 0 && !facts.WebhookClientEnv, "spec.admissionWebhook.client.env", "v1.2.0")
+	warn(client.Resources != nil && !facts.WebhookClientResources, "spec.admissionWebhook.client.resources", "v1.11.0")
 	warn(spec.CSIDriver != nil && !facts.CSIDriver, "spec.csiDriver", "v1.10.0")
 	warn(interdomain.ClusterName != "" && !facts.ClusterInfo.Exists(), "spec.interdomain.clusterName", "v1.6.0")
 	warn(interdomain.ClusterInfo != nil && !facts.ClusterInfo.Exists(), "spec.interdomain.clusterInfo", "v1.6.0")

@@ -15,6 +15,9 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // What the API server puts around a sentence.
@@ -132,11 +135,33 @@ var _ = Describe("Validation", func() {
 
 	DescribeTable("by the webhook", refused,
 		Entry("a release that YAML takes for a number", v1beta1, `{version: 1.18}`, byDefaults+
-			`spec.version: Invalid value: 1.18: must be a string, which YAML needs in quotes where it looks like a number`),
+			`spec.version: Invalid value: 1.18: must be a string: write it in quotes`),
 		Entry("several values of the wrong type", v1beta1, `{version: 1.18, forwarders: [{name: a, type: vpp}, {name: b, type: ovs, env: text}], upgrade: {progressDeadline: soon}}`, byDefaults+
 			`[spec.forwarders[1].env: Invalid value: "text": must be a list, `+
 			`spec.upgrade.progressDeadline: Invalid value: "soon": must be a duration such as 10s or 1m30s, `+
-			`spec.version: Invalid value: 1.18: must be a string, which YAML needs in quotes where it looks like a number]`),
+			`spec.version: Invalid value: 1.18: must be a string: write it in quotes]`),
+		Entry("a list where a text belongs", v1beta1, `{nsmgr: {image: [a]}}`, byDefaults+
+			`spec.nsmgr.image: Invalid value: ["a"]: must be a string`),
+		Entry("true where a text belongs", v1beta1, `{nsmgr: {env: [{name: A, value: true}]}}`, byDefaults+
+			`spec.nsmgr.env[0].value: Invalid value: true: must be a string: write it in quotes`),
+		Entry("a number that is too large", v1beta1, `{registry: {replicas: 1099511627776}}`, byDefaults+
+			`spec.registry.replicas: Invalid value: 1099511627776: must be a whole number of at most 2147483647`),
+		Entry("a negative limit", v1beta1, `{nsmgr: {resources: {limits: {cpu: "-1"}}}}`, byWebhook+
+			`spec.nsmgr.resources.limits[cpu]: Invalid value: "-1": must be 0 or more`),
+		Entry("a limit in bytes", v1beta1, `{nsmgr: {resources: {limits: {memory: 128}}}}`, byWebhook+
+			`spec.nsmgr.resources.limits[memory]: Invalid value: "128": is in bytes, and no program starts with so few: write a unit, such as 128Mi`),
+		Entry("a client by digest", v1beta1, `{admissionWebhook: {client: {image: "a/cmd-nsc@sha256:`+strings.Repeat("a", 64)+`"}}}`, byWebhook+
+			`spec.admissionWebhook.client.image: Invalid value: "a/cmd-nsc@sha256:`+strings.Repeat("a", 64)+`": NSM's webhook would name a container "cmd-nsc@sha256", after the last part of the image, and Kubernetes would refuse it: that part must be lower case letters, digits and dashes, with a tag behind it, such as cmd-nsc:v1.18.0, and no digest without a tag`),
+		Entry("two containers of one name", v1beta1, `{admissionWebhook: {client: {image: "a/client:b", initImage: "c/client:d"}}}`, byWebhook+
+			`spec.admissionWebhook.client.image: Invalid value: "a/client:b": NSM's webhook would name both of its containers "client", after the last part of their images: must end in another name than spec.admissionWebhook.client.initImage`),
+		Entry("a client's request above the limit that it has anyway", v1beta1, `{admissionWebhook: {client: {resources: {requests: {memory: 1Gi}}}}}`, byWebhook+
+			`spec.admissionWebhook.client.resources.requests[memory]: Invalid value: "1Gi": must be at most the limit, which is 80Mi; spec.admissionWebhook.client.resources.limits[memory] raises it`),
+		Entry("a client's limit in bytes", v1beta1, `{admissionWebhook: {client: {resources: {limits: {memory: 128}}}}}`, byWebhook+
+			`spec.admissionWebhook.client.resources.limits[memory]: Invalid value: "128": is in bytes, and no program starts with so few: write a unit, such as 128Mi`),
+		Entry("labels that no namespace can have", v1beta1, `{openshift: {clientNamespaces: {matchLabels: {team: "net work"}}}}`, byWebhook+
+			`spec.openshift.clientNamespaces.matchLabels: Invalid value: "net work": `+badLabel),
+		Entry("an operator that selectors do not have", v1beta1, `{openshift: {clientNamespaces: {matchExpressions: [{key: a, operator: in, values: [b]}]}}}`, byWebhook+
+			`spec.openshift.clientNamespaces.matchExpressions[0].operator: Invalid value: "in": not a valid selector operator`),
 		Entry("no object", v1beta1, `nonsense`, byDefaults+
 			`spec: Invalid value: "nonsense": must be an object`),
 		Entry("interdomain elsewhere", v1beta1, `{interdomain: {}}`, byWebhook+
@@ -152,7 +177,7 @@ var _ = Describe("Validation", func() {
 
 		Entry("v1alpha1: a release that YAML takes for a number, and more", v1alpha1, `{version: 1.18, registry: 5, nsmLogLevel: loud}`, byDefaults+
 			`[spec.registry: Invalid value: 5: must be a string (the image registry's host) or an object (the NSM registry), `+
-			`spec.version: Invalid value: 1.18: must be a string, which YAML needs in quotes where it looks like a number, `+
+			`spec.version: Invalid value: 1.18: must be a string: write it in quotes, `+
 			`spec.nsmLogLevel: Unsupported value: "loud": supported values: "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]`),
 		Entry("v1alpha1: a replica count in quotes", v1alpha1, `{registry: {type: k8s, replicaCount: "3"}}`, byDefaults+
 			`spec.registry.replicaCount: Invalid value: "3": must be a whole number`),
@@ -266,6 +291,23 @@ var _ = Describe("Validation", func() {
 		Entry("telemetry, in the first release that has it", `{version: v1.2.0, telemetry: {openTelemetry: {}}}`),
 		Entry("telemetry, in a release before", `{version: v1.1.1, telemetry: {openTelemetry: {}}}`,
 			"spec.telemetry.openTelemetry: has no effect with NSM v1.1.1: it is from v1.2.0 on"),
+		Entry("a request in bytes", `{nsmgr: {resources: {requests: {memory: 128}}}, admissionWebhook: {client: {resources: {requests: {memory: 40}}}}}`,
+			"spec.nsmgr.resources.requests[memory]: 128 is in bytes: a unit is missing, as in 128Mi",
+			"spec.admissionWebhook.client.resources.requests[memory]: 40 is in bytes: a unit is missing, as in 128Mi"),
+		Entry("a client by tag and digest", `{admissionWebhook: {client: {image: "a/cmd-nsc:v1.18.0@sha256:`+strings.Repeat("a", 64)+`"}}}`),
+		Entry("what a client is not given", `{admissionWebhook: {client: {resources: {limits: {example.com/a: 1}, requests: {ephemeral-storage: 1Gi}, claims: [{name: a}]}}}}`,
+			"spec.admissionWebhook.client.resources.limits[example.com/a]: has no effect: NSM's webhook injects CPU and memory only",
+			"spec.admissionWebhook.client.resources.requests[ephemeral-storage]: has no effect: NSM's webhook injects CPU and memory only",
+			"spec.admissionWebhook.client.resources.claims: has no effect: NSM's webhook injects CPU and memory only"),
+		Entry("what a client is given, in a release before", `{version: v1.1.1, admissionWebhook: {replicas: 1, client: {env: [{name: A}], resources: {}}}}`,
+			"spec.admissionWebhook.client.env: has no effect with NSM v1.1.1: it is from v1.2.0 on",
+			"spec.admissionWebhook.client.resources: has no effect with NSM v1.1.1: it is from v1.11.0 on"),
+		Entry("fields with nothing behind them", `{csiDriver: null, interdomain: null, telemetry: {openTelemetry: null}, nsmgr: null}`,
+			"spec.csiDriver: is null, which is the same as leaving it out: write csiDriver: {} to turn it on",
+			"spec.interdomain: is null, which is the same as leaving it out: write interdomain: {} to turn it on",
+			"spec.telemetry.openTelemetry: is null, which is the same as leaving it out: write openTelemetry: {} to turn it on"),
+		Entry("a release that is known to be broken", `{version: v1.14.3}`,
+			"spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)"),
 		Entry("nothing of forwarders", `{forwarders: [{type: vpp, tunnelIP: Auto, mechanismPriority: [VXLAN]}, {type: ovs, tunnelIP: Node}, {type: sriov}]}`),
 		Entry("tunnels of sriov", `{forwarders: [{type: vpp}, {type: sriov, tunnelIP: Auto}]}`,
 			"spec.forwarders[1].tunnelIP: has no effect for a forwarder of type sriov, which has no tunnels"),
@@ -300,6 +342,21 @@ var _ = Describe("Validation", func() {
 				`spec.version: "v1.8.0" has no effect beside spec.tag: "v1.18.0"`))
 			Expect(patch(ctx, v1alpha1, `{"tag":"v1.17.0"}`)).To(Succeed())
 			Expect(warned.take()).To(ContainElement("spec.tag: v1.17.0 is older than v1.18.0: NSM does not test the way back"))
+		})
+
+		It("tells of what only the operator of 2020 knew, and keeps it", func(ctx SpecContext) {
+			const of2020 = `{registry: docker.io, org: networkservicemesh, tag: v1.0.0, pullPolicy: IfNotPresent, webhookName: nsm-admission-webhook, replicas: 1, insecure: "true", forwardingPlaneName: vpp, forwardingPlaneImage: vppagent-forwarder, spire: "false", jaegerTracing: "false"}`
+			object := nsm(v1alpha1, of2020)
+			Expect(admin.Create(ctx, object)).To(Succeed())
+			told := warned.take()
+			for _, field := range []string{"insecure", "jaegerTracing", "org", "pullPolicy", "replicas", "spire", "webhookName"} {
+				Expect(told).To(ContainElement("spec." + field + ": has no effect: only the operator of 2020 knew it"))
+			}
+			Expect(spec(in(ctx, v1alpha1, object))).To(Equal(spec(nsm(v1alpha1, of2020))))
+			var stored nsmv1beta1.NSM
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), &stored)).To(Succeed())
+			Expect(conversion.Unknown(&stored)).To(ConsistOf("spec.insecure", "spec.jaegerTracing", "spec.org", "spec.pullPolicy",
+				"spec.replicas", "spec.spire", "spec.webhookName"))
 		})
 
 		It("lets what was wrong before stand, but nothing new", func(ctx SpecContext) {
@@ -372,7 +429,10 @@ var _ = Describe("Defaulting", func() {
 			return in(ctx, v1beta1, file)
 		}
 		first := apply(file)
-		Expect(apply(file).GetResourceVersion()).To(Equal(first.GetResourceVersion()))
+		// With the second one the API server writes the status that is the default.
+		second := apply(file)
+		Expect(second.GetGeneration()).To(Equal(first.GetGeneration()))
+		Expect(apply(file).GetResourceVersion()).To(Equal(second.GetResourceVersion()))
 		forwarders, _, err := unstructured.NestedSlice(apply(nsm(version, more)).Object, "spec", "forwarders")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(forwarders).To(ConsistOf(HaveKeyWithValue("name", "forwarder-ovs"), HaveKeyWithValue("name", "forwarder-sriov")))
@@ -393,13 +453,13 @@ var _ = Describe("Defaulting", func() {
 		Entry("in v1beta1", v1beta1),
 		Entry("in v1alpha1", v1alpha1),
 	)
-	It("leaves mistakes in a change to those who can tell them", func(ctx SpecContext) {
+	It("tells mistakes in a change, or leaves them to those who can", func(ctx SpecContext) {
 		Expect(admin.Create(ctx, nsm(v1beta1, `{}`))).To(Succeed())
 		for changed, message := range map[string]string{
-			`{"forwarders":7}`:                               `spec.forwarders: Invalid value: "integer"`,
-			`{"forwarders":[7]}`:                             `spec.forwarders[0]: Invalid value: "integer"`,
+			`{"forwarders":7}`:                               `spec.forwarders: Invalid value: 7: must be a list`,
+			`{"forwarders":[7]}`:                             `spec.forwarders[0]: Invalid value: 7: must be an object`,
 			`{"forwarders":[{"name":"a"}]}`:                  "spec.forwarders[0].type: Required value",
-			`{"version":1.18}`:                               `spec.version: Invalid value: "number"`,
+			`{"version":1.18}`:                               `spec.version: Invalid value: 1.18: must be a string: write it in quotes`,
 			`{"forwarders":[{"type":"vpp"},{"type":"vpp"}]}`: `spec.forwarders: Invalid value: forwarder-vpp is the name of more than one forwarder`,
 		} {
 			Expect(patch(ctx, v1beta1, changed)).To(MatchError(ContainSubstring(message)), changed)

@@ -9,7 +9,9 @@ package webhooks
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -189,6 +191,11 @@ func (w words) warnings() admission.Warnings {
 	}
 	if len(replacements) > 0 {
 		warned = append(warned, "in "+nsmv1beta1.GroupVersion.Version+" write "+strings.Join(replacements, ", "))
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.written)) {
+		if conversion.IsObsolete("spec." + key) {
+			warned = append(warned, "spec."+key+": has no effect: only the operator of 2020 knew it")
+		}
 	}
 	for _, fields := range overruled {
 		counts, idle := w.at(fields[0]), w.at(fields[1])

@@ -12,6 +12,7 @@ import (
 	"errors"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -99,6 +100,56 @@ type NSMSpec struct {
 	// exclPref describes the exclude-prefixes sidecar.
 	// +optional
 	ExclPref *ExclPref `json:"exclPref,omitempty"`
+
+	ObsoleteFields `json:",inline"`
+}
+
+// ObsoleteFields are those of the first operator, of 2020, which nothing has
+// understood since. They are kept as they were written, have no effect, and the
+// condition Degraded names them.
+type ObsoleteFields struct {
+	// org was the path of the images within the image registry. No effect:
+	// organization is the later name.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Org *apiextensionsv1.JSON `json:"org,omitempty"`
+
+	// pullPolicy of all images. No effect: nsmPullPolicy is the later name.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	PullPolicy *apiextensionsv1.JSON `json:"pullPolicy,omitempty"`
+
+	// webhookName was the name of the admission webhook. No effect.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	WebhookName *apiextensionsv1.JSON `json:"webhookName,omitempty"`
+
+	// replicas was the number of admission webhooks. No effect.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Replicas *apiextensionsv1.JSON `json:"replicas,omitempty"`
+
+	// insecure turned identities off. No effect: NSM does not run without them.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Insecure *apiextensionsv1.JSON `json:"insecure,omitempty"`
+
+	// spire turned SPIRE on. No effect: NSM does not run without it.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Spire *apiextensionsv1.JSON `json:"spire,omitempty"`
+
+	// jaegerTracing turned tracing on. No effect: v1beta1 has telemetry.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	JaegerTracing *apiextensionsv1.JSON `json:"jaegerTracing,omitempty"`
 }
 
 // Registry is a string in the flat shape and an object in the nested one.

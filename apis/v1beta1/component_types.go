@@ -578,6 +578,7 @@ type TelemetrySpec struct {
 	// openTelemetry turns OpenTelemetry on where it is given (from NSM v1.2.0 on).
 	// The sidecars exclude-prefixes and map-ip go without.
 	// +optional
+	// +nullable
 	OpenTelemetry *OpenTelemetrySpec `json:"openTelemetry,omitempty"`
 
 	// prometheus describes the vpp forwarder's metrics.

@@ -92,10 +92,12 @@ type NSMSpec struct {
 	// path. One of several meshes in a cluster can have it. Default: absent, and
 	// off.
 	// +optional
+	// +nullable
 	CSIDriver *CSIDriverSpec `json:"csiDriver,omitempty"`
 
 	// interdomain connects the mesh with other domains. Default: absent, and off.
 	// +optional
+	// +nullable
 	Interdomain *InterdomainSpec `json:"interdomain,omitempty"`
 
 	// telemetry describes what the mesh tells about itself.

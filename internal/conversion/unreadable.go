@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -125,9 +126,33 @@ func unknownOf(original json.RawMessage) []string {
 	if spec.Registry != nil {
 		fields = append(fields, unknownOfRegistry(original)...)
 	}
+	fields = append(fields, obsoleteOf(original)...)
 	fields = fields[:min(len(fields), mostTold)]
 	for i := range fields {
 		fields[i] = cut(fields[i])
+	}
+	return fields
+}
+
+// IsObsolete tells whether a field that Unknown lists is one of the first
+// operator's, which v1alpha1 keeps for its sake.
+func IsObsolete(field string) bool {
+	name, _ := strings.CutPrefix(field, "spec.")
+	_, obsolete := fieldsOf(reflect.TypeFor[nsmv1alpha1.ObsoleteFields]())[name]
+	return obsolete
+}
+
+// obsoleteOf lists the fields of the first operator's.
+func obsoleteOf(original json.RawMessage) []string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(original, &members) != nil {
+		return nil
+	}
+	var fields []string
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if IsObsolete("spec." + name) {
+			fields = append(fields, "spec."+name)
+		}
 	}
 	return fields
 }
@@ -188,7 +213,7 @@ func problemsOf(goType reflect.Type, path string, value json.RawMessage) []Probl
 		}
 	}
 	if len(found) == 0 {
-		return []Problem{problem(path, value, wanted(goType))}
+		return []Problem{problem(path, value, wanted(goType, value))}
 	}
 	return found[:min(len(found), mostTold)]
 }
@@ -206,21 +231,31 @@ var selfReading = map[reflect.Type]string{
 	reflect.TypeFor[intstr.IntOrString]():   "a number or a percentage",
 }
 
-// wanted says what JSON a Go type is read from.
-func wanted(goType reflect.Type) string {
+// wanted says what JSON a Go type is read from, for somebody who has written
+// something else.
+func wanted(goType reflect.Type, value json.RawMessage) string {
+	written := strings.TrimSpace(string(value))
 	switch goType.Kind() {
 	case reflect.String:
-		return "a string, which YAML needs in quotes where it looks like a number"
+		if strings.HasPrefix(written, "{") || strings.HasPrefix(written, "[") {
+			return "a string"
+		}
+		return "a string: write it in quotes"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Slice, reflect.Array:
 		return "a list"
 	case reflect.Int, reflect.Int32, reflect.Int64:
+		if digits.MatchString(written) {
+			return fmt.Sprintf("a whole number of at most %d", int64(1)<<(goType.Bits()-1)-1)
+		}
 		return "a whole number"
 	default:
 		return "an object"
 	}
 }
+
+var digits = regexp.MustCompile(`^-?[0-9]+$`)
 
 // shorten keeps a value within what fits into a sentence.
 func shorten(value json.RawMessage) json.RawMessage {

@@ -9,6 +9,7 @@ package mesh
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -284,13 +285,23 @@ func (p part) injectedEnv(client nsmv1beta1.InjectedClientSpec) string {
 	return strings.Join(pairs, ",")
 }
 
+// InjectedClient is what the webhook gives the containers that it injects, where the
+// user does not say so (deployments-k8s, apps/admission-webhook-k8s: NSM_SIDECAR_*).
+var InjectedClient = release.Container{
+	Requests: release.Resources{CPU: "100m", Memory: "40Mi"},
+	Limits:   release.Resources{CPU: "200m", Memory: "80Mi"},
+}
+
+// InjectedContainerName is the name that the webhook gives the container of an
+// image that it injects (cmd-admission-webhook-k8s, nameOf in main.go).
+func InjectedContainerName(image string) string {
+	name, _, _ := strings.Cut(path.Base(image), ":")
+	return name
+}
+
 // injectedResources are those of what the webhook injects.
 func injectedResources(client nsmv1beta1.InjectedClientSpec) []corev1.EnvVar {
-	published := release.Container{
-		Requests: release.Resources{CPU: "100m", Memory: "40Mi"},
-		Limits:   release.Resources{CPU: "200m", Memory: "80Mi"},
-	}
-	effective := Resources(published, client.Resources)
+	effective := Resources(InjectedClient, client.Resources)
 	value := func(list corev1.ResourceList, name corev1.ResourceName) string {
 		quantity := list[name]
 		return quantity.String()
