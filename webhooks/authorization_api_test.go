@@ -36,6 +36,7 @@ import (
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
 )
@@ -270,6 +271,8 @@ var changes = []attempt{
 	{"another content of conversion's annotation", "update", patchOf(v1beta1,
 		`{"metadata":{"annotations":{"`+conversion.Annotation+`":"{\"v1alpha1\":{\"spec\":{\"registry\":5},\"of\":\"0\"}}"}}}`)},
 	{"conversion's annotation taken away", "update", patchOf(v1beta1, `{"metadata":{"annotations":{"`+conversion.Annotation+`":null}}}`)},
+	{"the annotation that lets a mesh be taken over", "update", patchOf(v1alpha1,
+		`{"metadata":{"annotations":{"`+mesh.TakeOverAnnotation+`":"`+mesh.TakeOverValue+`"}}}`)},
 	{"any annotation of the operator's domain", "update", patchOf(v1beta1, `{"metadata":{"annotations":{"nsm.networkservicemesh.io/any":"x"}}}`)},
 }
 
