@@ -208,6 +208,27 @@ var _ = Describe("Guarantee 4: deleting the NSM removes everything it made", fun
 		expectNothingLeft(ctx, nsm)
 	})
 
+	It("and forgets it, so that a new mesh in a new namespace of that name is no drift", func(ctx SpecContext) {
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		deleteNamespace(ctx, nsm.Namespace)
+		for _, object := range owned(ctx, nsm) {
+			if object.GetNamespace() != "" {
+				Expect(admin.Delete(ctx, object)).To(Succeed())
+			}
+		}
+		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		expectNothingLeft(ctx, nsm)
+		finishNamespace(ctx, nsm.Namespace)
+		settle(o)
+		before := repaired("DaemonSet")
+
+		again := newNSMIn(ctx, nsm.Namespace, nsmv1beta1.NSMSpec{})
+		Eventually(func() []string { return names(ctx, again) }).Should(ConsistOf(wholeMesh))
+		settle(o)
+		Expect(repaired("DaemonSet")).To(Equal(before))
+		Expect(eventsOf(ctx, again)()).NotTo(ContainElement(HavePrefix("Repaired: ")))
+	})
+
 	It("with the NSM deleted while the operator was away", func(ctx SpecContext) {
 		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
 		o.stop()
@@ -236,4 +257,16 @@ func deleteNamespace(ctx context.Context, name string) {
 	Expect(admin.Delete(ctx, namespace)).To(Succeed())
 	Expect(admin.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)).To(Succeed())
 	Expect(namespace.Status.Phase).To(Equal(corev1.NamespaceTerminating))
+}
+
+// finishNamespace ends the deletion of a namespace, and makes one of that name.
+func finishNamespace(ctx context.Context, name string) {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	Expect(admin.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)).To(Succeed())
+	namespace.Spec.Finalizers = nil
+	Expect(admin.SubResource("finalize").Update(ctx, namespace)).To(Succeed())
+	Eventually(func() error {
+		return admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	}).Should(Succeed())
 }

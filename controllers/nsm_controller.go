@@ -76,6 +76,8 @@ type NSMReconciler struct {
 	issued sync.Map // of types.NamespacedName, the NSM's: *certs.Pair
 	// diagnoses are what was found out lately of workloads that are down.
 	diagnoses sync.Map // of types.NamespacedName, the workload's: diagnosis
+	// lives are the UIDs of the NSMs that were seen last under a name.
+	lives sync.Map // of types.NamespacedName, the NSM's: types.UID
 	// identityTroubles are what is wrong with the identities of meshes.
 	identityTroubles identityTroubles
 	passes           *passes
@@ -138,6 +140,31 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 // worked on at a time, and when a pass that has failed is tried again.
 func loopOptions() controller.Options {
 	return controller.Options{ReconciliationTimeout: passTimeout, MaxConcurrentReconciles: parallelPasses, RateLimiter: newBackoff()}
+}
+
+// recognize forgets an NSM's predecessor of the same name.
+func (r *NSMReconciler) recognize(nsm *nsmv1beta1.NSM) {
+	if before, isKnown := r.lives.Load(client.ObjectKeyFromObject(nsm)); isKnown && before != nsm.UID {
+		r.forget(nsm)
+	}
+	r.lives.Store(client.ObjectKeyFromObject(nsm), nsm.UID)
+}
+
+// forget an NSM that has gone, however that came: nothing of what was known of its
+// mesh is true of another one of that name. A namespace holds one NSM.
+func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
+	key := client.ObjectKeyFromObject(nsm)
+	r.applier.Forget(mesh.OwnerLabels(nsm), podSecurity{namespace: nsm.Namespace}.object())
+	r.lives.Delete(key)
+	r.identityTroubles.known.Delete(key)
+	for _, known := range []*sync.Map{&r.diagnoses, &r.registrations.known, &r.selfRegistrations.known} {
+		known.Range(func(workload, _ any) bool {
+			if name, ok := workload.(types.NamespacedName); ok && name.Namespace == nsm.Namespace {
+				known.Delete(workload)
+			}
+			return true
+		})
+	}
 }
 
 // newFollower watches with a client of its own: the manager's reads from the
@@ -217,6 +244,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if err := r.client.Get(ctx, request.NamespacedName, nsm); err != nil {
 		if apierrors.IsNotFound(err) {
 			nsm.Name, nsm.Namespace = request.Name, request.Namespace
+			r.forget(nsm)
 			r.follower.Follow(request.NamespacedName)
 			r.issued.Delete(request.NamespacedName)
 			return ctrl.Result{}, r.clean(ctx, nsm, clusterKindsOn(r.platform.now()))
@@ -228,6 +256,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		r.platform.doubt(err)
 		return ctrl.Result{}, err
 	}
+	r.recognize(nsm)
 	// The client's copy is the cache's: it is never changed in place.
 	nsm = nsm.DeepCopy()
 	if result, err := r.refused(ctx, nsm); result != nil || err != nil {

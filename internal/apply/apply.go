@@ -106,6 +106,8 @@ type Applier struct {
 	verdicts sync.Map
 	// copies are those that were told in the log, by UID.
 	copies sync.Map
+	// owners holds, by identity, the labels that tell whose an object is.
+	owners sync.Map
 }
 
 // comparison names the two that were compared.
@@ -135,6 +137,7 @@ func New(c client.Client, direct client.Reader, finders ...string) *Applier {
 func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []client.Object) ([]Change, error) {
 	// Roles come first and bindings last, so that no binding takes the place of a
 	// role that it waits for.
+	a.own(objects)
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(one, other client.Object) int { return turnOf(one) - turnOf(other) })
 	var roles sync.WaitGroup
