@@ -7,7 +7,10 @@
 package webhooks_test
 
 import (
+	"context"
 	"fmt"
+	"net"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -147,11 +150,7 @@ var _ = Describe("What the API server would refuse of the mesh", func() {
 	})
 
 	It("leaves nothing behind, and does not mind what is there", func(ctx SpecContext) {
-		taken := &appsv1.DaemonSet{}
-		taken.Namespace, taken.Name = namespace, "nsmgr"
-		taken.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"of": "another"}}
-		taken.Spec.Template.Labels = taken.Spec.Selector.MatchLabels
-		taken.Spec.Template.Spec.Containers = []corev1.Container{{Name: "a", Image: "b"}}
+		taken := daemonSet("nsmgr")
 		Expect(admin.Create(ctx, taken)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, taken)).To(Succeed()) })
 		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgr: {env: [{name: A, value: b}]}}`))).To(Succeed())
@@ -162,6 +161,33 @@ var _ = Describe("What the API server would refuse of the mesh", func() {
 		var deployments appsv1.DeploymentList
 		Expect(admin.List(ctx, &deployments)).To(Succeed())
 		Expect(deployments.Items).To(BeEmpty())
+	})
+
+	It("keeps nobody waiting where the answer does not come", func(ctx SpecContext) {
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(silent.Close)
+		hanging := &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "of-somebody-else"}}
+		hanging.Webhooks = []admissionregistrationv1.ValidatingWebhook{{
+			Name:         "hangs.example.com",
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://" + silent.Addr().String())},
+			Rules: []admissionregistrationv1.RuleWithOperations{{
+				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+				Rule: admissionregistrationv1.Rule{
+					APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"daemonsets"},
+				},
+			}},
+			SideEffects: ptr.To(admissionregistrationv1.SideEffectClassNone), TimeoutSeconds: ptr.To[int32](30),
+			AdmissionReviewVersions: []string{"v1"},
+		}}
+		Expect(admin.Create(ctx, hanging)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, hanging)).To(Succeed()) })
+		Eventually(func() error {
+			short, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			return admin.Create(short, daemonSet("trial"), client.DryRunAll)
+		}).WithContext(ctx).Should(MatchError(context.DeadlineExceeded))
+		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgr: {podLabels: {team: net}}}`))).To(Succeed())
 	})
 
 	DescribeTable("is left to the mesh where it is not in the NSM", func(ctx SpecContext, validation admissionregistrationv1.Validation) {
@@ -184,14 +210,7 @@ var _ = Describe("What the API server would refuse of the mesh", func() {
 			Expect(admin.Delete(ctx, binding)).To(Succeed())
 			Expect(admin.Delete(ctx, policy)).To(Succeed())
 		})
-		trial := func() error {
-			daemonSet := &appsv1.DaemonSet{}
-			daemonSet.Namespace, daemonSet.Name = namespace, "trial"
-			daemonSet.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"of": "another"}}
-			daemonSet.Spec.Template.Labels = daemonSet.Spec.Selector.MatchLabels
-			daemonSet.Spec.Template.Spec.Containers = []corev1.Container{{Name: "a", Image: "b"}}
-			return admin.Create(ctx, daemonSet, client.DryRunAll)
-		}
+		trial := func() error { return admin.Create(ctx, daemonSet("trial"), client.DryRunAll) }
 		Eventually(trial).WithContext(ctx).Should(MatchError(ContainSubstring("nobody runs here")))
 		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgr: {podLabels: {team: net}}}`))).To(Succeed())
 	},
@@ -200,3 +219,13 @@ var _ = Describe("What the API server would refuse of the mesh", func() {
 		Entry("a policy that calls it invalid", admissionregistrationv1.Validation{Expression: "false", Message: "nobody runs here"}),
 	)
 })
+
+// daemonSet of somebody else, in the mesh's namespace.
+func daemonSet(name string) *appsv1.DaemonSet {
+	labels := map[string]string{"of": "another"}
+	object := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	object.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
+	object.Spec.Template.Labels = labels
+	object.Spec.Template.Spec.Containers = []corev1.Container{{Name: "a", Image: "b"}}
+	return object
+}

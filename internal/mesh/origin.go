@@ -7,6 +7,8 @@
 package mesh
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -28,6 +30,7 @@ import (
 // the operator itself fills.
 func FieldOf(spec *nsmv1beta1.NSMSpec, object Object, field, complaint string) string {
 	origin := originOf(spec, object)
+	origin.complaint = complaint
 	component := origin.component
 	// The API server leaves out a step of the path to labels and annotations.
 	field = strings.Replace(field, "spec.template.metadata.", "spec.template.", 1)
@@ -85,6 +88,8 @@ func IsTried(object Object) bool {
 type origin struct {
 	spec *nsmv1beta1.NSMSpec
 	pod  corev1.PodSpec
+	// complaint of the API server's.
+	complaint string
 	// path of the component, and what it holds.
 	path      string
 	component nsmv1beta1.ComponentSpec
@@ -176,7 +181,7 @@ func (o origin) toleration(rest string) string {
 		return ""
 	}
 	for j := range o.component.Tolerations {
-		if reflect.DeepEqual(o.component.Tolerations[j], o.pod.Tolerations[i]) {
+		if reflect.DeepEqual(o.component.Tolerations[j], o.pod.Tolerations[i]) && o.isAbout(o.pod.Tolerations[i]) {
 			return fmt.Sprintf("%s.tolerations[%d]%s", o.path, j, rest)
 		}
 	}
@@ -245,24 +250,44 @@ func (o origin) container(rest string) string {
 	case field == "resources" && spec.Resources != nil:
 		return path + rest
 	case field == "env":
-		return variable(path, spec.Env, container.Env, below)
+		return o.variable(path, spec.Env, container.Env, below)
 	}
 	return ""
 }
 
 // variable finds a variable among the user's by its name: the operator's own
 // come first.
-func variable(path string, users, rendered []corev1.EnvVar, rest string) string {
+func (o origin) variable(path string, users, rendered []corev1.EnvVar, rest string) string {
 	i, rest, ok := index(rest, len(rendered))
 	if !ok {
 		return ""
 	}
 	for j := range users {
-		if users[j].Name == rendered[i].Name {
+		if users[j].Name == rendered[i].Name && o.isAbout(rendered[i]) {
 			return fmt.Sprintf("%s.env[%d]%s", path, j, rest)
 		}
 	}
 	return ""
+}
+
+// isAbout tells whether the value that the complaint begins with is one of an
+// element's. It is not where a webhook of somebody else has put elements of its own
+// before ours, so that the index is another one's.
+func (o origin) isAbout(element any) bool {
+	quoted, err := strconv.QuotedPrefix(o.complaint)
+	if err != nil {
+		return true
+	}
+	value, err := strconv.Unquote(quoted)
+	if err != nil || value == "" {
+		return true
+	}
+	asText, err := json.Marshal(value)
+	if err != nil {
+		return true
+	}
+	data, err := json.Marshal(element)
+	return err != nil || bytes.Contains(data, asText)
 }
 
 // index reads "[2].name" as 2 and ".name", where 2 is one of so many.

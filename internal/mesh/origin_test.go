@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -112,6 +113,37 @@ func TestFieldOfFindsAllThatPassesThrough(t *testing.T) {
 	}
 	if len(wanted) < 100 {
 		t.Errorf("only %d marks", len(wanted))
+	}
+}
+
+// TestFieldOfBlamesNobodyForOthers, whose webhooks may put elements of their own
+// before ours.
+func TestFieldOfBlamesNobodyForOthers(t *testing.T) {
+	spec := nsmv1beta1.NSMSpec{Version: "v1.18.0", Registry: &nsmv1beta1.RegistrySpec{ComponentSpec: nsmv1beta1.ComponentSpec{
+		ContainerSpec: nsmv1beta1.ContainerSpec{Env: []corev1.EnvVar{{Name: "A", Value: "b"}}},
+		Tolerations:   []corev1.Toleration{{Key: "a", Operator: "Exists"}},
+	}}}
+	in := testInput(t, spec, mesh.Platform{})
+	for _, object := range tried(in) {
+		deployment, ok := object.(*appsv1.Deployment)
+		if !ok || deployment.Name != mesh.RegistryName {
+			continue
+		}
+		last := fmt.Sprintf("spec.template.spec.containers[0].env[%d].name", len(deployment.Spec.Template.Spec.Containers[0].Env)-1)
+		for field, want := range map[[2]string]string{
+			{last, `"A": is wrong`}:   "spec.registry.env[0].name",
+			{last, `"X=Y": is wrong`}: "",
+			{last, `is wrong`}:        "spec.registry.env[0].name",
+			{last, `"": is wrong`}:    "spec.registry.env[0].name",
+			{"spec.template.spec.tolerations[0].operator", `"Exists": is wrong`}: "spec.registry.tolerations[0].operator",
+			{"spec.template.spec.tolerations[0].operator", `"exists": is wrong`}: "",
+			{"spec.template.spec.tolerations[7].operator", `"Exists": is wrong`}: "",
+			{"spec.template.spec.containers[1].image", `"x": is wrong`}:          "",
+		} {
+			if got := mesh.FieldOf(&spec, object, field[0], field[1]); got != want {
+				t.Errorf("%s: got %q, want %q", field, got, want)
+			}
+		}
 	}
 }
 
