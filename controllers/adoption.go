@@ -29,20 +29,29 @@ import (
 
 // adoption finds what an earlier operator made for an NSM (its releases 1.8 and
 // 1.9): Deployments, DaemonSets and Services that the NSM owns, without our
-// labels. Such objects are not in the cache, so the API server is asked, until
-// it answers once that there are none; and never about a mesh that this operator
-// has brought up already, or that is younger than this process: no earlier
-// operator has seen it.
+// labels; and, where the NSM says that it may be taken over, a mesh of NSM's own
+// manifests. Such objects are not in the cache, so the API server is asked, until
+// it answers once that there are none. About an earlier operator it is never asked
+// for a mesh that this operator has brought up already, or that is younger than
+// this process: no earlier operator has seen it.
 type adoption struct {
 	direct  client.Reader
 	started time.Time
-	done    sync.Map // of types.UID
+	done    sync.Map // of quest
+}
+
+// quest is what is looked for.
+type quest struct {
+	nsm types.UID
+	// manifests: for NSM's own manifests, too.
+	manifests bool
 }
 
 // orphans lists them.
 func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.Object, error) {
-	_, done := a.done.Load(nsm.UID)
-	if done || nsm.Status.Version != "" || nsm.CreationTimestamp.After(a.started) {
+	quest := quest{nsm: nsm.UID, manifests: mesh.MayTakeOver(nsm)}
+	_, done := a.done.Load(quest)
+	if done || !quest.manifests && (nsm.Status.Version != "" || nsm.CreationTimestamp.After(a.started)) {
 		return nil, nil
 	}
 	lists := []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}}
@@ -61,7 +70,7 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.O
 	for _, list := range lists {
 		err := meta.EachListItem(list, func(item runtime.Object) error {
 			object, ok := item.(client.Object)
-			if ok && isOrphan(object, nsm.UID) {
+			if ok && isOrphan(object, quest) {
 				orphans = append(orphans, object)
 			}
 			return nil
@@ -71,19 +80,27 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.O
 		}
 	}
 	if len(orphans) == 0 {
-		a.done.Store(nsm.UID, true)
+		a.done.Store(quest, true)
 	}
 	return orphans, nil
 }
 
-func isOrphan(object client.Object, owner types.UID) bool {
-	return object.GetLabels()[mesh.LabelManagedBy] != mesh.ManagedBy &&
-		slices.ContainsFunc(object.GetOwnerReferences(), func(reference metav1.OwnerReference) bool { return reference.UID == owner })
+func isOrphan(object client.Object, quest quest) bool {
+	if object.GetLabels()[mesh.LabelManagedBy] == mesh.ManagedBy {
+		return false
+	}
+	isOwned := slices.ContainsFunc(object.GetOwnerReferences(), func(reference metav1.OwnerReference) bool { return reference.UID == quest.nsm })
+	return isOwned || quest.manifests && mesh.IsFromManifests(object)
 }
 
 // dropOrphans deletes those that the mesh has no place for. Those with the name
 // of an object of the mesh are taken over when that one is applied.
 func (r *NSMReconciler) dropOrphans(ctx context.Context, plan plan) error {
+	if len(plan.orphans) > 0 {
+		if err := r.dropCallers(ctx, plan.input.NSM); err != nil {
+			return err
+		}
+	}
 	for _, orphan := range plan.orphans {
 		isWanted := slices.ContainsFunc(plan.objects, func(object client.Object) bool {
 			return object.GetName() == orphan.GetName() && object.GetNamespace() == orphan.GetNamespace() && sameType(object, orphan)
@@ -95,7 +112,7 @@ func (r *NSMReconciler) dropOrphans(ctx context.Context, plan plan) error {
 		err := r.client.Delete(ctx, orphan, client.DisableReadYourWritesConsistency,
 			client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: ptr.To(orphan.GetUID())})
 		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("deleting %s/%s of an earlier operator: %w", orphan.GetNamespace(), orphan.GetName(), err)
+			return fmt.Errorf("deleting %s/%s that has no place in the mesh: %w", orphan.GetNamespace(), orphan.GetName(), err)
 		}
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -44,14 +43,4 @@ func (o *observation) notOursMessage() string {
 	}
 	return strings.Join(inTheWay, "; ") + "; it is left alone, and so is the part of the mesh that needs the name: " +
 		"delete it where it is not needed, or run the mesh in another namespace"
-}
-
-// isInTheWay tells whether an object is among those in the way.
-func isInTheWay(notOurs []apply.NotOurs, kind, name string) bool {
-	for _, one := range notOurs {
-		if one.Kind == kind && one.Name == name {
-			return true
-		}
-	}
-	return false
 }

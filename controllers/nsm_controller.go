@@ -72,6 +72,7 @@ type NSMReconciler struct {
 	follower          *follow.Follower
 	registrations     registrations
 	selfRegistrations selfRegistrations
+	callers           callers
 	// issued are certificates of admission webhooks that no Secret holds yet.
 	issued sync.Map // of types.NamespacedName, the NSM's: *certs.Pair
 	// diagnoses are what was found out lately of workloads that are down.
@@ -359,6 +360,9 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error
 		return err
 	}
 	if err := r.sweep(ctx, nsm); err != nil {
+		return err
+	}
+	if err := r.deregister(ctx, nsm); err != nil {
 		return err
 	}
 	if err := r.unlabelNamespace(ctx, nsm); err != nil {

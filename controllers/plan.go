@@ -213,11 +213,12 @@ func (r *NSMReconciler) look(ctx context.Context, plan plan, held []string) (*ob
 	if err := r.seeWebhook(ctx, plan, seen.webhook()); err != nil {
 		return nil, err
 	}
+	r.seeCallers(ctx, nsm, seen.webhook(), seen)
 	r.diagnose(ctx, plan, seen)
 	r.seeIdentities(ctx, plan, seen)
 	seen.see(plan)
-	if len(seen.notOurs) > 0 {
-		seen.wake(r.now().Add(apply.AskAgain))
+	if again := plan.survey.Again(); !again.IsZero() {
+		seen.wake(again)
 	}
 	r.checkDeadline(nsm, seen)
 	seen.unknown = conversion.Unknown(nsm)

@@ -14,7 +14,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -200,4 +203,41 @@ func expiration(endpoint *unstructured.Unstructured) (ends time.Time, isThere bo
 	}
 	nanoseconds, _, _ := unstructured.NestedInt64(endpoint.Object, "spec", "expiration_time", "nanos")
 	return time.Unix(seconds, nanoseconds), true
+}
+
+// deregister deletes the entries that the registry of a mesh that is gone has kept:
+// nobody renews or expires them any more. It takes the registry's role to write
+// one, and that has gone, too. NetworkServices stay: people write those. So does
+// all where a registry runs that somebody has put up beside the mesh.
+func (r *NSMReconciler) deregister(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	if registry := nsm.Spec.Registry; registry != nil && registry.Type == nsmv1beta1.RegistryTypeMemory {
+		return nil
+	}
+	entries := &metav1.PartialObjectMetadataList{}
+	entries.SetGroupVersionKind(endpointKind.GroupVersion().WithKind(endpointKind.Kind + "List"))
+	err := r.direct.List(ctx, entries, client.InNamespace(nsm.Namespace))
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || err == nil && len(entries.Items) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for what the registry has kept: %w", err)
+	}
+	var deployments appsv1.DeploymentList
+	if err := r.direct.List(ctx, &deployments, client.InNamespace(nsm.Namespace)); err != nil {
+		return fmt.Errorf("looking for other registries: %w", err)
+	}
+	if slices.ContainsFunc(deployments.Items, func(one appsv1.Deployment) bool { return mesh.IsFromManifests(&one) }) {
+		return nil
+	}
+	log.FromContext(ctx).Info("Deleting what the registry has kept", "networkServiceEndpoints", len(entries.Items))
+	group, deleting := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for i := range entries.Items {
+		group.Go(func() error {
+			one := &entries.Items[i]
+			err := r.client.Delete(deleting, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)})
+			return client.IgnoreNotFound(err)
+		})
+	}
+	return group.Wait()
 }

@@ -193,16 +193,51 @@ func (r *NSMReconciler) removeSelfRegistrations(ctx context.Context, nsm *nsmv1b
 	if err != nil {
 		return err
 	}
-	return r.deleteConfigurations(ctx, slices.DeleteFunc(configurations, isOf(nsm)))
+	configurations = slices.DeleteFunc(configurations, isOf(nsm))
+	return r.deleteConfigurations(ctx, slices.DeleteFunc(configurations, isSomebodys(nsm)))
 }
 
-// removeRegistrations deletes all that calls the admission webhook.
+// isSomebodys tells which configurations neither the operator nor a pod of the
+// webhook has made, and that the NSM does not let the operator take over.
+func isSomebodys(nsm *nsmv1beta1.NSM) func(admissionregistrationv1.MutatingWebhookConfiguration) bool {
+	return func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
+		return !isOf(nsm)(one) && !mesh.IsWebhookPod(one.Name) && !mesh.MayTakeOver(nsm)
+	}
+}
+
+// removeRegistrations deletes what of the mesh calls the admission webhook. Where
+// the webhook's Service is somebody else's, so is what calls it, but for the
+// operator's own.
 func (r *NSMReconciler) removeRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM) error {
 	configurations, err := r.configurationsOf(ctx, nsm)
 	if err != nil {
 		return err
 	}
-	return r.deleteConfigurations(ctx, configurations)
+	isLeft := isSomebodys(nsm)
+	service := &metav1.PartialObjectMetadata{}
+	service.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Service"))
+	err = r.direct.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookService}, service)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if may, _ := mesh.Claim(service, nsm); err == nil && !may {
+		isOurs := isOf(nsm)
+		isLeft = func(one admissionregistrationv1.MutatingWebhookConfiguration) bool { return !isOurs(one) }
+	}
+	return r.deleteConfigurations(ctx, slices.DeleteFunc(configurations, isLeft))
+}
+
+// dropCallers deletes, where the NSM lets the operator take a mesh over, what has
+// that mesh's webhook called: it does not trust the certificate of ours.
+func (r *NSMReconciler) dropCallers(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	if !mesh.MayTakeOver(nsm) {
+		return nil
+	}
+	configurations, err := r.configurationsOf(ctx, nsm)
+	if err != nil {
+		return err
+	}
+	return r.deleteConfigurations(ctx, slices.DeleteFunc(configurations, isOf(nsm)))
 }
 
 // deleteConfigurations deletes exactly those that were seen. Some never were in

@@ -84,6 +84,12 @@ func (r *NSMReconciler) applyStaged(ctx context.Context, plan plan) ([]apply.Cha
 		if plan.survey.Leaves(component.Workload) {
 			continue // it comes no further, and the others do not depend on that
 		}
+		if component.Role == mesh.RoleWebhook {
+			// Ours would answer them with a certificate that they do not trust.
+			if err := r.dropCallers(ctx, plan.input.NSM); err != nil {
+				return changes, nil, err
+			}
+		}
 		applied, err := r.applier.Apply(ctx, plan.survey, stageOf(component))
 		changes = append(changes, applied...)
 		if err != nil {

@@ -46,6 +46,8 @@ type observation struct {
 	contested []string
 	// notOurs are objects of somebody else in the place of the mesh's.
 	notOurs []apply.NotOurs
+	// callers are configurations of somebody else that call the admission webhook.
+	callers []string
 	// refusedPods tells that the namespace refuses pods of the mesh, and what lets
 	// them in; "" where it is not known to.
 	refusedPods string
@@ -136,7 +138,7 @@ type workload struct {
 }
 
 func (w workload) isReady() bool {
-	return w.exists && w.rolledOut && !w.unregistered && w.desired > 0 && w.ready >= w.desired
+	return w.exists && w.blockedBy == "" && w.rolledOut && !w.unregistered && w.desired > 0 && w.ready >= w.desired
 }
 
 func (w workload) fullName() string {
@@ -464,6 +466,8 @@ func (s *status) setDegraded(seen *observation) {
 		// It stays as it was told.
 	case len(seen.notOurs) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, reasonNotOurs, seen.notOursMessage())
+	case len(seen.callers) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, reasonForeignWebhook, seen.callersMessage())
 	case seen.overdue != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, reasonOverdue, "waiting "+seen.overdue)
 	case seen.refusedPods != "":

@@ -24,9 +24,9 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// AskAgain is how long an object that is not the mesh's is taken for what it was
+// askAgain is how long an object that is not the mesh's is taken for what it was
 // found to be. No watch tells of it: it has no label of ours.
-const AskAgain = 15 * time.Second
+const askAgain = 15 * time.Second
 
 // Survey is what stands where the objects of a mesh should. Before an object is
 // made, the API server is asked for it, since the cache shows only what has our
@@ -45,6 +45,8 @@ type Survey struct {
 	failed map[identity]error
 	// notOurs are the objects in the way, by identity.
 	notOurs map[identity]NotOurs
+	// again is when the first of them is looked at again.
+	again time.Time
 }
 
 // NotOurs is an object of somebody else in the place of one of the mesh.
@@ -103,6 +105,16 @@ func (s *Survey) NotOurs(objects []client.Object) []NotOurs {
 	return found
 }
 
+// Again is when to look again at what is in the way; zero for never.
+func (s *Survey) Again() time.Time {
+	if s == nil {
+		return time.Time{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.again
+}
+
 // Leave has nothing done about objects, as about those that are not the mesh's.
 func (s *Survey) Leave(objects []client.Object) {
 	s.mu.Lock()
@@ -133,7 +145,7 @@ func (s *Survey) identify(object client.Object) identity {
 func (a *Applier) ask(ctx context.Context, s *Survey, id identity, object client.Object) {
 	known, isKnown := a.verdicts.Load(id)
 	last, _ := known.(verdict)
-	if !isKnown || last.nsm != s.nsm.UID || last.takeOver != s.nsm.Annotations[mesh.TakeOverAnnotation] || a.clock.Now().After(last.until) {
+	if !isKnown || last.nsm != s.nsm.UID || last.takeOver != s.nsm.Annotations[mesh.TakeOverAnnotation] || !a.clock.Now().Before(last.until) {
 		there, judged, err := a.judge(ctx, s.nsm, object)
 		if err != nil {
 			s.mu.Lock()
@@ -156,6 +168,9 @@ func (a *Applier) ask(ctx context.Context, s *Survey, id identity, object client
 	s.left[id] = true
 	if !last.shared {
 		s.notOurs[id] = NotOurs{Change: id.change(""), Whose: last.whose}
+		if s.again.IsZero() || last.until.Before(s.again) {
+			s.again = last.until
+		}
 	}
 }
 
@@ -224,7 +239,7 @@ func (a *Applier) judge(ctx context.Context, nsm *nsmv1beta1.NSM, object client.
 	if may {
 		return there, nil, nil
 	}
-	now := verdict{nsm: nsm.UID, takeOver: nsm.Annotations[mesh.TakeOverAnnotation], until: a.clock.Now().Add(AskAgain), whose: whose}
+	now := verdict{nsm: nsm.UID, takeOver: nsm.Annotations[mesh.TakeOverAnnotation], until: a.clock.Now().Add(askAgain), whose: whose}
 	if !mesh.MayTakeOver(nsm) && !mesh.IsShared(there.GroupVersionKind()) {
 		return nil, &now, nil
 	}
