@@ -50,8 +50,7 @@ deploy: $(KUSTOMIZE) ## Put the operator onto the cluster of the current kubecon
 
 .PHONY: undeploy
 undeploy: $(KUSTOMIZE) ## Take it away again: first all meshes, which it removes, then the operator.
-	@$(KUBECTL) delete nsms.nsm.networkservicemesh.io --all --all-namespaces --ignore-not-found
-	@$(KUSTOMIZE) build config/default | $(KUBECTL) delete --ignore-not-found -f -
+	@KUBECTL=$(KUBECTL) KUSTOMIZE=$(KUSTOMIZE) hack/undeploy.sh
 
 ##@ Build
 

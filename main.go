@@ -13,11 +13,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -29,6 +32,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/controllers"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
 	"github.com/networkservicemesh/nsm-operator/internal/installation"
+	"github.com/networkservicemesh/nsm-operator/internal/lead"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/migrate"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
@@ -40,6 +44,14 @@ import (
 // +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=events,verbs=create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,verbs=create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,resourceNames=nsm-operator,verbs=update
+
+const (
+	// leaseName is the Lease of the leader.
+	leaseName = "nsm-operator"
+	// renewDeadline is when a leader gives up that cannot renew its Lease; another
+	// one leads after 15 seconds at the earliest.
+	renewDeadline = 10 * time.Second
+)
 
 // options are the operator's flags.
 type options struct {
@@ -100,6 +112,10 @@ func run(ctx context.Context, o options) error {
 		}
 		server.TLSOpts = append(server.TLSOpts, issued)
 	}
+	if o.leaderElect {
+		config = rest.CopyConfig(config)
+		config.Wrap((&lead.Fence{Namespace: o.namespace, Name: leaseName, Validity: renewDeadline}).Wrap)
+	}
 	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, webhook.NewServer(server)))
 	if err != nil {
 		return err
@@ -154,7 +170,8 @@ func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server) ct
 		HealthProbeBindAddress:        o.probeAddress,
 		WebhookServer:                 server,
 		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              "nsm-operator",
+		LeaderElectionID:              leaseName,
+		RenewDeadline:                 ptr.To(renewDeadline),
 		LeaderElectionNamespace:       o.namespace,
 		LeaderElectionReleaseOnCancel: true,
 		Cache:                         controllers.CacheOptions(),

@@ -17,6 +17,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -104,6 +105,9 @@ func permissionsOf(kind string, rule rbacv1.PolicyRule) []permission {
 type auditEvent struct {
 	Verb       string
 	RequestURI string
+	UserAgent  string
+	// RequestReceivedTimestamp is when the API server got it.
+	RequestReceivedTimestamp metav1.MicroTime
 	// ObjectRef is nil for a request that is about no resource. A list or a watch
 	// of one name, by a field selector, has that name, as authorization sees it.
 	ObjectRef *struct {

@@ -36,11 +36,18 @@ type operator struct {
 // it is ready. The address is that of its webhooks.
 func startOperator(ctx context.Context, webhooks string, environment ...string) *operator {
 	GinkgoHelper()
+	return startReplica(ctx, filepath.Join(root, "bin", "manager"), webhooks, webhooks, environment...)
+}
+
+// startReplica starts the operator from a path, which is how it calls itself. It
+// listens at one address, and tells the API server to call its webhooks at another.
+func startReplica(ctx context.Context, path, listen, webhooks string, environment ...string) *operator {
+	GinkgoHelper()
 	addresses := freeAddresses(2)
 	metrics, probe := addresses[0], addresses[1]
-	_, port, err := net.SplitHostPort(webhooks)
+	_, port, err := net.SplitHostPort(listen)
 	Expect(err).NotTo(HaveOccurred())
-	command := exec.Command(filepath.Join(root, "bin", "manager"),
+	command := exec.Command(path,
 		"--webhook-url=https://"+webhooks, "--webhook-port="+port, "--webhook-cert-dir="+filepath.Join(directory, "none"),
 		"--metrics-bind-address="+metrics, "--health-probe-bind-address="+probe)
 	command.Env = slices.Concat(os.Environ(), environment,
