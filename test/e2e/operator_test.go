@@ -51,7 +51,7 @@ func startReplica(ctx context.Context, path, listen, webhooks string, environmen
 		"--webhook-url=https://"+webhooks, "--webhook-port="+port, "--webhook-cert-dir="+filepath.Join(directory, "none"),
 		"--metrics-bind-address="+metrics, "--health-probe-bind-address="+probe)
 	command.Env = slices.Concat(os.Environ(), environment,
-		[]string{"KUBECONFIG=" + operatorKubeconfig(ctx), "POD_NAMESPACE=" + operatorNamespace})
+		[]string{"KUBECONFIG=" + operatorKubeconfig(ctx, operatorNamespace), "POD_NAMESPACE=" + operatorNamespace})
 	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	Eventually(func() int { return statusOf(ctx, "http://"+probe+"/readyz", "") }).WithTimeout(time.Minute).Should(Equal(http.StatusOK))
@@ -91,16 +91,16 @@ func statusOf(ctx context.Context, url, token string) int {
 }
 
 // operatorKubeconfig is a file with the administrator's access, but for the
-// user: the operator's ServiceAccount.
-func operatorKubeconfig(ctx context.Context) string {
+// user: the ServiceAccount of the operator in a namespace.
+func operatorKubeconfig(ctx context.Context, namespace string) string {
 	GinkgoHelper()
 	config, err := clientcmd.LoadFromFile(kubeconfig())
 	Expect(err).NotTo(HaveOccurred())
-	token := strings.TrimSpace(kubectl(ctx, "create", "token", operatorAccount, "-n", operatorNamespace))
+	token := strings.TrimSpace(kubectl(ctx, "create", "token", operatorAccount, "-n", namespace))
 	for name := range config.AuthInfos {
 		config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
 	}
-	path := filepath.Join(directory, "operator.kubeconfig")
+	path := filepath.Join(directory, namespace+".kubeconfig")
 	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
 	return path
 }

@@ -1,0 +1,82 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package e2e
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
+	"github.com/onsi/gomega/gexec"
+)
+
+var _ = Describe("Two installations of the operator", Ordered, func() {
+	const other = "another-operator"
+
+	It("do not fight: one works, the other says for whom it stands by, until that one is gone", func(ctx SpecContext) {
+		launch(ctx, "control plane .* is up", "up")
+		kubectl(ctx, "apply", "--server-side", "-k", "config/local")
+		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		install(ctx, other)
+		addresses := freeAddresses(3)
+		first := startOperator(ctx, addresses[0])
+		kubectl(ctx, "apply", "-f", newSample)
+		waitAvailable(ctx)
+
+		_, port, err := net.SplitHostPort(addresses[1])
+		Expect(err).NotTo(HaveOccurred())
+		command := exec.Command(filepath.Join(root, "bin", "manager"), "--namespace="+other,
+			"--webhook-url=https://"+addresses[1], "--webhook-port="+port, "--webhook-cert-dir="+filepath.Join(directory, "none"),
+			"--metrics-bind-address=0", "--health-probe-bind-address="+addresses[2])
+		command.Env = append(os.Environ(), "KUBECONFIG="+operatorKubeconfig(ctx, other))
+		second, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { second.Terminate().Wait(30 * time.Second) })
+		Eventually(second.Err).Should(gbytes.Say("Another installation of the operator works in this cluster, in namespace " + operatorNamespace))
+		Eventually(func() int { return statusOf(ctx, "http://"+addresses[2]+"/healthz", "") }).Should(Equal(http.StatusOK))
+		Expect(statusOf(ctx, "http://"+addresses[2]+"/readyz", "")).To(Equal(http.StatusInternalServerError))
+		crd := func() string {
+			return kubectl(ctx, "get", "crd", "nsms.nsm.networkservicemesh.io", "-o", "jsonpath={.metadata.resourceVersion} {.spec.conversion}")
+		}
+		Expect(crd()).To(ContainSubstring(addresses[0]))
+		Consistently(crd).WithTimeout(5 * time.Second).WithPolling(250 * time.Millisecond).Should(Equal(crd()))
+
+		By("taking the first away")
+		first.stop()
+		kubectl(ctx, "delete", "namespace", operatorNamespace, "--timeout=30s")
+		Eventually(func() int { return statusOf(ctx, "http://"+addresses[2]+"/readyz", "") }).WithTimeout(time.Minute).Should(Equal(http.StatusOK))
+		Expect(crd()).To(ContainSubstring(addresses[1]))
+		Eventually(func() string {
+			return kubectl(ctx, "get", "nsms.v1alpha1.nsm.networkservicemesh.io", "-n", namespace, "-o", "name")
+		}).Should(ContainSubstring("nsm-sample"))
+		kubectl(ctx, "delete", "nsm", "nsm-sample", "-n", namespace, "--timeout=30s")
+	}, NodeTimeout(4*time.Minute))
+})
+
+// install gives an operator in another namespace all that the first one has in its
+// own, and in the cluster.
+func install(ctx context.Context, namespace string) {
+	GinkgoHelper()
+	kubectl(ctx, "create", "namespace", namespace)
+	kubectl(ctx, "create", "serviceaccount", operatorAccount, "-n", namespace)
+	account := "--serviceaccount=" + namespace + ":" + operatorAccount
+	kubectl(ctx, "create", "clusterrolebinding", namespace, "--clusterrole=nsm-operator", account)
+	own := kubectl(ctx, "get", "role", "nsm-operator", "-n", operatorNamespace, "-o", "jsonpath={.rules}")
+	file := filepath.Join(directory, "role.json")
+	Expect(os.WriteFile(file, []byte(`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role",
+		"metadata":{"name":"nsm-operator","namespace":"`+namespace+`"},"rules":`+strings.TrimSpace(own)+`}`), 0o600)).To(Succeed())
+	kubectl(ctx, "apply", "-f", file)
+	kubectl(ctx, "create", "rolebinding", "nsm-operator", "-n", namespace, "--role=nsm-operator", account)
+}
