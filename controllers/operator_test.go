@@ -179,6 +179,7 @@ var wholeMesh = []string{
 	"DaemonSet nsmgr", "DaemonSet forwarder-vpp", "Deployment nsm-registry", "Service registry",
 	"ServiceAccount nsmgr", "ServiceAccount forwarder-vpp", "ServiceAccount nsm-registry",
 	"ClusterRole nsm:NAMESPACE:nsmgr", "ClusterRole nsm:NAMESPACE:nsm-registry",
+	"ClusterRole nsm:NAMESPACE:nsm-registry:namespace", "RoleBinding nsm-registry",
 	"ClusterRoleBinding nsm:NAMESPACE:nsmgr", "ClusterRoleBinding nsm:NAMESPACE:nsm-registry",
 }
 

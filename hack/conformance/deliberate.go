@@ -268,8 +268,16 @@ var deliberate = []conformance.Deviation{
 	},
 	{
 		Path: "ClusterRole.rules[networkservicemesh.io/networkservice*s]", Components: []string{"registry-k8s"},
-		Ours: "create delete get list update watch", Theirs: "*",
-		Why: "the verbs that it uses, by name: whoever grants a wildcard needs one himself",
+		Ours: "list watch", Theirs: "*",
+		Why: "it reads in all namespaces, and writes in its own",
+	},
+	{
+		Path: "ClusterRole[nsm:nsm-system:nsm-registry:namespace]", Components: []string{"registry-k8s"}, Ours: present, Theirs: absent,
+		Why: "the verbs with which it writes, for its own namespace",
+	},
+	{
+		Path: "RoleBinding[nsm-registry]", Components: []string{"registry-k8s"}, Ours: present, Theirs: absent,
+		Why: "the same",
 	},
 	{
 		Path: "ClusterRole.rules[configmaps]", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "get watch", Theirs: "get list patch watch",

@@ -70,6 +70,15 @@ func pairsOfKind(kind string, ours, theirs []*unstructured.Unstructured) []pair 
 	if len(ours) == 1 && len(theirs) == 1 {
 		return []pair{{kind, ours[0], theirs[0]}}
 	}
+	if len(theirs) == 1 && len(ours) > 1 && kind == "ClusterRole" {
+		// What NSM has in one role, ours may have in several: the first is for the
+		// whole cluster, as theirs is.
+		all = append(all, pair{kind, ours[0], theirs[0]})
+		for _, our := range ours[1:] {
+			all = append(all, pair{kind + "[" + our.GetName() + "]", our, nil})
+		}
+		return all
+	}
 	for _, their := range theirs {
 		path := kind + "[" + their.GetName() + "]"
 		i := slices.IndexFunc(ours, func(our *unstructured.Unstructured) bool { return our.GetName() == their.GetName() })

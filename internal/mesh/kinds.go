@@ -15,7 +15,6 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -35,6 +34,7 @@ func Kinds() []Object {
 		&corev1.ServiceAccount{},
 		&policyv1.PodDisruptionBudget{},
 		&admissionregistrationv1.MutatingWebhookConfiguration{},
+		&rbacv1.RoleBinding{},
 		&rbacv1.ClusterRole{},
 		&rbacv1.ClusterRoleBinding{},
 		&storagev1.CSIDriver{},
@@ -42,8 +42,7 @@ func Kinds() []Object {
 }
 
 // PlatformKinds are those kinds, beside Kinds, that a mesh is made of on some
-// clusters only. No owner reference removes all of their objects: they are
-// cluster-scoped, or, some of them, in namespaces of others.
+// clusters only. No owner reference removes their objects: they are cluster-scoped.
 func PlatformKinds(platform Platform) []Object {
 	var kinds []Object
 	add := func(served bool, kind schema.GroupVersionKind) {
@@ -56,12 +55,6 @@ func PlatformKinds(platform Platform) []Object {
 	add(platform.ClusterSPIFFEIDs, ClusterSPIFFEIDKind)
 	add(platform.ClusterProperties, ClusterPropertyKind)
 	add(platform.OpenShift, SecurityContextConstraintsKind)
-	// Of the SCCs, and of cluster-info.
-	if platform.OpenShift || platform.ClusterProperties {
-		kinds = append(kinds, &rbacv1.RoleBinding{
-			TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
-		})
-	}
 	if platform.OpenShift {
 		kinds = append(kinds,
 			&admissionregistrationv1.ValidatingAdmissionPolicy{TypeMeta: admissionType("ValidatingAdmissionPolicy")},
@@ -70,12 +63,12 @@ func PlatformKinds(platform Platform) []Object {
 	return kinds
 }
 
-// ClusterKinds are those of Kinds that are cluster-scoped, and so are not
-// removed with their owner.
+// ClusterKinds are those of Kinds whose objects are not all removed with their
+// owner: they are cluster-scoped, or in namespaces of others.
 func ClusterKinds() []Object {
 	return []Object{
 		&admissionregistrationv1.MutatingWebhookConfiguration{}, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{},
-		&storagev1.CSIDriver{},
+		&rbacv1.RoleBinding{}, &storagev1.CSIDriver{},
 	}
 }
 

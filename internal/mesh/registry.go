@@ -37,7 +37,7 @@ func registry(in Input) []Component {
 	p := part{Input: in, role: RoleRegistry, name: RegistryName, app: "registry", spec: spec.ComponentSpec}
 	others := []Object{p.serviceAccount(), p.registryService(spec)}
 	if isK8s(spec) {
-		others = append(others, p.clusterRole(registryRules()...)...)
+		others = append(others, p.registryRole()...)
 	}
 	others = append(others, p.disruptionBudget(spec.Replicas)...)
 	return []Component{{Role: p.role, Workload: p.registryDeployment(spec), Others: others}}
@@ -47,14 +47,15 @@ func isK8s(spec nsmv1beta1.RegistrySpec) bool {
 	return cmp.Or(spec.Type, nsmv1beta1.RegistryTypeK8s) == nsmv1beta1.RegistryTypeK8s
 }
 
-// registryRules name those verbs of NSM's "*" on its own two kinds that the
-// registry uses (sdk-k8s, pkg/registry/etcd).
-func registryRules() []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{{
-		APIGroups: []string{"networkservicemesh.io"},
-		Resources: []string{"networkservices", "networkserviceendpoints"},
-		Verbs:     []string{"get", "list", "watch", "create", "update", "delete"},
-	}}
+// registryRole is what the registry does with its two kinds (sdk-k8s,
+// pkg/registry/etcd): it reads those of all namespaces, and writes those of its own.
+func (p part) registryRole() []Object {
+	rule := func(verbs ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{
+			APIGroups: []string{"networkservicemesh.io"}, Resources: []string{"networkservices", "networkserviceendpoints"}, Verbs: verbs,
+		}
+	}
+	return append(p.clusterRole(rule("list", "watch")), p.namespacedRole(rule("get", "create", "update", "delete"))...)
 }
 
 func (p part) registryService(spec nsmv1beta1.RegistrySpec) *corev1.Service {

@@ -33,7 +33,10 @@ var openShift = mesh.Platform{OpenShift: true}
 func constraintsOf(in mesh.Input) []mesh.Object {
 	return slices.DeleteFunc(allObjects(in, mesh.Components(in)), func(object mesh.Object) bool {
 		kind := object.GetObjectKind().GroupVersionKind().Kind
-		return kind != "SecurityContextConstraints" && kind != "RoleBinding" && !strings.HasPrefix(kind, "ValidatingAdmissionPolicy") &&
+		if binding, isBinding := object.(*rbacv1.RoleBinding); isBinding {
+			return !strings.Contains(binding.RoleRef.Name, ":scc:")
+		}
+		return kind != "SecurityContextConstraints" && !strings.HasPrefix(kind, "ValidatingAdmissionPolicy") &&
 			(kind != "ClusterRole" || !strings.Contains(object.GetName(), ":scc:"))
 	})
 }
