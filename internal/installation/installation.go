@@ -49,11 +49,11 @@ const (
 	defaultInterval = 5 * time.Second
 )
 
-// The other installation may be in any namespace; its objects have these names.
+// The other installation may be in any namespace; its Lease has this name. Services
+// the loop may get anyway.
 //
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;patch
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=nsm-operator,verbs=get
-// +kubebuilder:rbac:groups="",resources=services,resourceNames=nsm-operator-service,verbs=get
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
 // Installation is this one. All of its replicas share one place.

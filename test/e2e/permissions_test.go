@@ -36,9 +36,6 @@ var held = map[permission]string{
 	}: "The admission plugin OwnerReferencesPermissionEnforcement, which OpenShift runs and Kubernetes does not by default, " +
 		"asks for it, within the API server, of who makes an object with an owner and blockOwnerDeletion.",
 	{
-		role: clusterRole, resource: "services", name: "nsm-operator-service", verb: "get",
-	}: "Only where there is another installation of the operator it looks whether that one's Service is still there.",
-	{
 		role: clusterRole, group: "nsm.networkservicemesh.io", resource: "nsms", verb: "get",
 	}: "The migration of what is stored reads an NSM again when somebody else writes it in the same moment.",
 }
