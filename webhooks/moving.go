@@ -44,7 +44,7 @@ func stays(before, nsm object) admission.Warnings {
 	}
 	return admission.Warnings{fmt.Sprintf(
 		"not in this file, and still set from the %s file before: %s. kubectl apply compares a file only with one of the same version. "+
-			"\"kubectl replace -f FILE\" writes exactly what the file says",
+			"\"kubectl replace --save-config -f FILE\" writes exactly what the file says",
 		nameOf(text(was, "apiVersion")), list(places(left, "spec")))}
 }
 

@@ -190,7 +190,7 @@ var _ = Describe("Applying a file of one version after one of the other", func()
 			Expect(output).To(ContainSubstring("Warning: " + warning))
 
 			By("what the warning says to do")
-			server.Kubectl(ctx, "replace", "-f", file(object))
+			server.Kubectl(ctx, "replace", "--save-config", "-f", file(object))
 			Expect(stored(ctx, secondVersion, object)).To(Equal(spec(object)))
 			Expect(server.Kubectl(ctx, "apply", "-f", file(object))).NotTo(ContainSubstring("still set"))
 		},
