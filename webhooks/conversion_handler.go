@@ -16,6 +16,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/conversion"
+	kjson "sigs.k8s.io/json"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -119,7 +120,8 @@ func split(review *apiextensionsv1.ConversionReview) (mixture, error) {
 		if len(raw.Raw) == 0 {
 			return nil, errors.New("an object of the review is empty")
 		}
-		if json.Unmarshal(raw.Raw, &version) == nil && version.APIVersion == review.Request.DesiredAPIVersion {
+		// The names of fields are case-sensitive in Kubernetes, and not in encoding/json.
+		if kjson.UnmarshalCaseSensitivePreserveInts(raw.Raw, &version) == nil && version.APIVersion == review.Request.DesiredAPIVersion {
 			all = append(all, &raw)
 			continue
 		}
