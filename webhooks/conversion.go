@@ -133,7 +133,9 @@ func specDown(spec any, original *conversion.Original) any {
 // saysAll tells whether a v1alpha1 spec says of a v1beta1 spec all that v1alpha1
 // has words for, and nothing else.
 func saysAll(written, spec any) bool {
-	return same(wouldSay(written, spec), specUp(written))
+	_, isObject := written.(object)
+	_, shallBe := spec.(object)
+	return isObject == shallBe && same(wouldSay(written, spec), specUp(written))
 }
 
 // wouldSay is what a v1alpha1 spec would mean after a v1beta1 spec had been
