@@ -127,6 +127,8 @@ var _ = Describe("What the API server would refuse of the mesh", func() {
 			`[spec.labels[a]: Invalid value: "b c": `+badLabel+`, `+
 				`spec.podLabels[team]: Invalid value: "net work": `+badLabel+`, `+
 				`spec.registry.serviceAnnotations[a b]: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')]`),
+		Entry("of a directory that is taken", `{spire: {agentSocket: "unix:///var/lib/networkservicemesh/agent.sock"}}`,
+			`spec.spire.agentSocket: Invalid value: "/var/lib/networkservicemesh": must be unique`),
 		Entry("of one workload", `{nsmgr: {podLabels: {team: "net work"}, env: [{name: "A=B"}]}}`,
 			`[spec.nsmgr.env[0].name: Invalid value: "A=B": a valid environment variable name must consist only of printable ASCII characters other than '=', `+
 				`spec.nsmgr.podLabels[team]: Invalid value: "net work": `+badLabel+`]`),

@@ -220,7 +220,27 @@ func (o origin) volume(rest string) string {
 	if !ok {
 		return ""
 	}
-	switch o.pod.Volumes[i].Name {
+	return o.mounted(o.pod.Volumes[i].Name)
+}
+
+// mount is where a container has a volume. Of two mounts in one place the API server
+// complains of the later one, and the other one may be the user's.
+func (o origin) mount(mounts []corev1.VolumeMount, rest string) string {
+	i, _, ok := index(rest, len(mounts))
+	if !ok || !strings.HasSuffix(o.complaint, "must be unique") {
+		return ""
+	}
+	for _, mount := range mounts {
+		if field := o.mounted(mount.Name); field != "" && mount.MountPath == mounts[i].MountPath {
+			return field
+		}
+	}
+	return ""
+}
+
+// mounted is what of the spec a volume is made of.
+func (o origin) mounted(volume string) string {
+	switch volume {
 	case spireVolume:
 		return "spec.spire.agentSocket"
 	case sriovConfigVolume:
@@ -251,6 +271,8 @@ func (o origin) container(rest string) string {
 		return path + rest
 	case field == "env":
 		return o.variable(path, spec.Env, container.Env, below)
+	case field == "volumeMounts":
+		return o.mount(container.VolumeMounts, below)
 	}
 	return ""
 }
