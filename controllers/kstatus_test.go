@@ -25,6 +25,7 @@ import (
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
@@ -75,6 +76,7 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 	}
 	come := pass{1, seeing(t, up), nil}
 	overdue := func(o *observation) { o.overdue = "for longer than spec.upgrade.progressDeadline" }
+	inTheWay := func(o *observation) { o.notOurs = []apply.NotOurs{{}} }
 	rollBack := func(o *observation) { overdue(o); o.rollBack = true }
 	rolledBack := func(o *observation) { o.rolledBack = true }
 	for name, state := range map[string]struct {
@@ -116,6 +118,10 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 		"taken back, a write refused":     {[]pass{come, {2, seeing(t, rolling, rollBack), nil}, {2, seeing(t, up, rolledBack), errWrite}}, 0, false, failed},
 		"taken back, then changed":        {[]pass{come, {2, seeing(t, rolling, rollBack), nil}, {3, seeing(t, rolling), nil}}, 0, false, inProgress},
 		"its namespace refuses pods":      {[]pass{{1, seeing(t, rolling, func(o *observation) { o.refusedPods = "baseline" }), nil}}, 0, false, inProgress},
+		"something is in its way":         {[]pass{{1, seeing(t, rolling, inTheWay), nil}}, 0, false, inProgress},
+		"something stays in its way":      {[]pass{{1, seeing(t, rolling, inTheWay, overdue), nil}}, 0, false, failed},
+		"nothing is in its way any more":  {[]pass{{1, seeing(t, rolling, inTheWay, overdue), nil}, come}, 0, false, current},
+		"of a spec that is invalid":       {[]pass{{1, refusedFor("InvalidSpec"), nil}}, 0, false, failed},
 		"up, and contested":               {[]pass{{1, seeing(t, up, func(o *observation) { o.contested = []string{"Service nsm/registry"} }), nil}}, 0, false, current},
 		"up, and clients refused":         {[]pass{{1, seeing(t, up, func(o *observation) { o.refusedByClients = []string{"quota"} }), nil}}, 0, false, current},
 		"up, with fields nobody knows":    {[]pass{{1, seeing(t, up, func(o *observation) { o.unknown = []string{"spec.size"} }), nil}}, 0, false, current},

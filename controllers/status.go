@@ -383,8 +383,9 @@ type status struct {
 	generation int64
 	// wasProgressing: the mesh was being changed when it was seen last.
 	wasProgressing bool
-	// refused: the NSM is not acted on.
-	refused bool
+	// refused: the NSM is not acted on; overdue: it takes longer to come up than it
+	// may.
+	refused, overdue bool
 }
 
 // begin notes that this generation has been seen, whatever will be said of it.
@@ -439,6 +440,7 @@ func (s *status) setRefused(why refusal) {
 // setSeen reports the workloads. A mesh that was all there and whose pods went,
 // as in a node's reboot, is not progressing: nobody changes it.
 func (s *status) setSeen(seen *observation) {
+	s.overdue = seen.overdue != ""
 	s.setParts(seen)
 	message := seen.summary()
 	switch {
@@ -488,7 +490,7 @@ func (s *status) setDegraded(seen *observation) {
 // was, and in vain. What the operator tries again by itself never counts.
 func (s *status) setStalled() {
 	wrong := degradation(&s.NSMStatus)
-	if wrong != nil && (s.refused || wrong.Reason == reasonRolledBack || wrong.Reason == reasonOverdue) {
+	if wrong != nil && (s.refused || s.overdue || wrong.Reason == reasonRolledBack) {
 		s.set(nsmv1beta1.ConditionStalled, true, wrong.Reason, wrong.Message)
 		return
 	}

@@ -39,7 +39,7 @@ var hurdles = []hurdle{
 		"connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it",
 		"https://github.com/networkservicemesh/deployments-k8s/issues/13118"},
 	{"v1.16.0", "v1.16.0",
-		"managers cannot listen on an IPv6 address: on a cluster with IPv6 take v1.17.0 or later",
+		"managers cannot listen on an IPv6 address: where pods have such, take v1.17.0 or later; on a cluster without IPv6 nothing is wrong",
 		"https://github.com/networkservicemesh/deployments-k8s/pull/13554"},
 }
 
