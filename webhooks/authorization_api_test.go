@@ -337,6 +337,18 @@ func makeMesh(ctx context.Context) *unstructured.Unstructured {
 	return made
 }
 
+// untilServed waits until the API server's own cache knows that the NSM is being
+// deleted: a write that starts from an older state is tried, and asked about, twice.
+func untilServed(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		served := of(v1beta1, nsm(v1beta1, `{}`))
+		g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(served), served,
+			&client.GetOptions{Raw: &metav1.GetOptions{ResourceVersion: "0"}})).To(Succeed())
+		g.Expect(served.GetDeletionTimestamp()).NotTo(BeNil())
+	}).WithContext(ctx).Should(Succeed())
+}
+
 // release lets an NSM that is being deleted go.
 func release(ctx context.Context) {
 	GinkgoHelper()
@@ -392,6 +404,7 @@ var _ = Describe("Authorization", Ordered, ContinueOnFailure, func() {
 				makeMesh(ctx)
 				Expect(editor.Patch(ctx, nsm(v1beta1, `{}`), mergePatch(`{"metadata":{"finalizers":["test.example.com/keep"]}}`))).To(Succeed())
 				Expect(editor.Delete(ctx, nsm(v1beta1, `{}`))).To(Succeed())
+				untilServed(ctx)
 				for _, version := range []string{v1beta1, v1alpha1} {
 					Expect(patchOf(version, `{"metadata":{"finalizers":null},"spec":{"registry":{"image":"`+hostile+`"}}}`)(ctx, editor)).
 						To(beRefused(editor, "update"), version)
