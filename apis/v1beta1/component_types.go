@@ -579,7 +579,7 @@ type TelemetrySpec struct {
 	// The sidecars exclude-prefixes and map-ip go without.
 	// +optional
 	// +nullable
-	OpenTelemetry *OpenTelemetrySpec `json:"openTelemetry,omitempty"`
+	OpenTelemetry *OpenTelemetrySpec `json:"openTelemetry,omitempty"` //nolint:kubeapilinter // null turns nothing on: the webhook says so, and leaves it out
 
 	// prometheus describes the vpp forwarder's metrics.
 	// +optional

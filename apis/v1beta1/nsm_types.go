@@ -93,12 +93,12 @@ type NSMSpec struct {
 	// off.
 	// +optional
 	// +nullable
-	CSIDriver *CSIDriverSpec `json:"csiDriver,omitempty"`
+	CSIDriver *CSIDriverSpec `json:"csiDriver,omitempty"` //nolint:kubeapilinter // null turns nothing on: the webhook says so, and leaves it out
 
 	// interdomain connects the mesh with other domains. Default: absent, and off.
 	// +optional
 	// +nullable
-	Interdomain *InterdomainSpec `json:"interdomain,omitempty"`
+	Interdomain *InterdomainSpec `json:"interdomain,omitempty"` //nolint:kubeapilinter // null turns nothing on: the webhook says so, and leaves it out
 
 	// telemetry describes what the mesh tells about itself.
 	// +optional
