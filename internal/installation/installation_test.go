@@ -184,6 +184,22 @@ var _ = Describe("Two installations in one cluster", func() {
 		Expect(kept).NotTo(Receive())
 	})
 
+	It("one of two that start at the same time works, and never both", func() {
+		both := make(chan Place, 2)
+		for namespace, config := range map[string]*rest.Config{first: firstConfig, second: secondConfig} {
+			go func() {
+				defer GinkgoRecover()
+				place, err := enter(&Installation{Member: Member{Namespace: namespace}, Config: config, Interval: 50 * time.Millisecond})
+				if ctx.Err() == nil {
+					Expect(err).NotTo(HaveOccurred())
+					both <- place
+				}
+			}()
+		}
+		Eventually(both).Should(Receive(Equal(Place{Serves: true})))
+		Consistently(both).WithTimeout(2 * time.Second).ShouldNot(Receive())
+	})
+
 	It("replicas of one share its place", func() {
 		for range 2 {
 			one := &Installation{Member: Member{Namespace: first}, Config: firstConfig}
@@ -209,7 +225,6 @@ func leading(ctx context.Context, namespace string) (renew func()) {
 		now := metav1.NowMicro()
 		lease.Spec.RenewTime = &now
 		_ = admin.Update(ctx, lease)
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 
