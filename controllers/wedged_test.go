@@ -20,8 +20,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -117,6 +119,93 @@ var _ = Describe("A kind that goes and comes again", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(pruned).To(HaveLen(1))
 	}, SpecTimeout(30*time.Second))
+})
+
+var _ = Describe("An object that somebody else makes at the same moment", func() {
+	// applyMeanwhile applies an object of ours, over another state of it where there is
+	// one, and has somebody else make his own right before the operator's n-th write.
+	applyMeanwhile := func(ctx SpecContext, ours, before client.Object, n int, theirs client.Object) error {
+		GinkgoHelper()
+		options := controllers.CacheOptions()
+		mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
+			Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Cache: options, Client: controllers.ClientOptions(),
+		})
+		Expect(err).NotTo(HaveOccurred())
+		run(mgr)
+		Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
+		writing, err := client.NewWithWatch(operatorConfig, client.Options{Scheme: scheme})
+		Expect(err).NotTo(HaveOccurred())
+		writes := 0
+		racing := interceptor.NewClient(writing, interceptor.Funcs{
+			Get: func(ctx context.Context, _ client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+				return mgr.GetClient().Get(ctx, key, object, options...)
+			},
+			Apply: func(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+				if writes++; writes == n {
+					Expect(admin.Create(ctx, theirs, client.FieldOwner("theirs"))).To(Succeed())
+				}
+				return c.Apply(ctx, object, options...)
+			},
+		})
+		nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(ctx), Name: "mesh", UID: "1"}}
+		for _, object := range []client.Object{ours, theirs} {
+			object.SetNamespace(nsm.Namespace)
+			object.SetName(mesh.WebhookSecret)
+		}
+		ours.SetLabels(mesh.OwnerLabels(nsm))
+		if before != nil {
+			before.SetNamespace(nsm.Namespace)
+			before.SetName(mesh.WebhookSecret)
+			before.SetLabels(mesh.OwnerLabels(nsm))
+			Expect(admin.Create(ctx, before)).To(Succeed())
+			Eventually(func() error { return mgr.GetClient().Get(ctx, client.ObjectKeyFromObject(before), before) }).Should(Succeed())
+		}
+		applier := apply.New(racing, mgr.GetAPIReader(), mesh.LabelManagedBy)
+		survey, err := applier.Survey(ctx, nsm, []client.Object{ours})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = applier.Apply(ctx, survey, []client.Object{ours})
+		return err
+	}
+	service := func(app string) *corev1.Service {
+		return &corev1.Service{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+			Spec:     corev1.ServiceSpec{Selector: map[string]string{"app": app}, ClusterIP: corev1.ClusterIPNone},
+		}
+	}
+	secret := func(kind corev1.SecretType) *corev1.Secret {
+		return &corev1.Secret{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, Type: kind}
+	}
+	expectUntouched := func(ctx SpecContext, theirs, live client.Object) {
+		GinkgoHelper()
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(theirs), live)).To(Succeed())
+		Expect(live.GetUID()).To(Equal(theirs.GetUID()))
+		Expect(live.GetLabels()).To(BeEmpty())
+		Expect(live.GetAnnotations()).To(BeEmpty())
+	}
+
+	It("stays his, whatever he says in it", func(ctx SpecContext) {
+		theirs, live := service("theirs"), &corev1.Service{}
+		Expect(applyMeanwhile(ctx, service("ours"), nil, 1, theirs)).To(MatchError(ContainSubstring("somebody else has made it at the same moment")))
+		expectUntouched(ctx, theirs, live)
+		Expect(live.Spec).To(Equal(theirs.Spec))
+	})
+
+	It("stays his also where he says the same", func(ctx SpecContext) {
+		theirs, live := service("ours"), &corev1.Service{}
+		Expect(applyMeanwhile(ctx, service("ours"), nil, 1, theirs)).To(MatchError(ContainSubstring("theirs has made it at the same moment")))
+		expectUntouched(ctx, theirs, live)
+		Expect(live.Spec).To(Equal(theirs.Spec))
+	})
+
+	It("stays his when ours has been deleted to be made anew", func(ctx SpecContext) {
+		// The type cannot change: the first write is refused, and the second makes the
+		// Secret anew.
+		theirs, live := secret("example.com/ours"), &corev1.Secret{}
+		Expect(applyMeanwhile(ctx, secret("example.com/ours"), secret("example.com/before"), 2, theirs)).To(
+			MatchError(ContainSubstring("recreating Secret")))
+		expectUntouched(ctx, theirs, live)
+		Expect(live.Type).To(Equal(theirs.Type))
+	})
 })
 
 // relabel makes the API server change the label by which the operator finds its
