@@ -209,7 +209,7 @@ type NSMStatus struct {
 	// status tells about; -1 until the operator has seen the object.
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"` //nolint:kubeapilinter // no pointer, as in every other status: 0 is no generation
 
 	// version is the NSM release that has been rolled out completely.
 	// +optional
@@ -267,7 +267,7 @@ type NSM struct {
 	// for a mesh that the operator has not seen it yet: without a status they take
 	// it as done.
 	// +optional
-	// +kubebuilder:default:={"observedGeneration":-1}
+	// +default={"observedGeneration":-1}
 	Status NSMStatus `json:"status,omitzero"`
 }
 
