@@ -100,6 +100,9 @@ func run(ctx context.Context, o options) error {
 		Member: installation.Member{Namespace: o.namespace, WatchNamespaces: watched}, Config: config, ProbeAddress: o.probeAddress,
 	}
 	place, err := us.Enter(ctx)
+	if ctx.Err() != nil {
+		return nil // it was told to end while it stood by
+	}
 	if err != nil {
 		return err
 	}
