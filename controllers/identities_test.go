@@ -83,7 +83,7 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
 		Eventually(spireReady(ctx, nsm)).Should(Equal("False"))
 		Expect(why(ctx, nsm)()).To(HavePrefix("ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads is not there"))
-		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("applying ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads"))
+		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads"))
 	})
 
 	It("False where a pod waits for its identity, whoever registers it", func(ctx SpecContext) {
