@@ -97,6 +97,7 @@ var _ = Describe("Guarantee 1: a reconcile with nothing to do makes no write and
 		Eventually(func() string {
 			return get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}).Spec.Template.Spec.ServiceAccountName
 		}).Should(Equal("nsmgr"))
+		setAllReady(ctx, nsm) // the pods of what is down are looked at
 		settle(second)
 		reconcileOften(ctx, second, nsm)
 	})
