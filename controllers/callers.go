@@ -97,7 +97,7 @@ func (r *NSMReconciler) callersOf(ctx context.Context, nsm *nsmv1beta1.NSM) ([]s
 
 // callersMessage tells what else calls the webhook, and what to do.
 func (o *observation) callersMessage() string {
-	return "MutatingWebhookConfiguration " + strings.Join(o.callers, ", ") + " calls the admission webhook of the mesh and is not the operator's: " +
-		"unless it trusts the operator's certificate, pods are refused in the whole cluster: kubectl delete mutatingwebhookconfiguration " +
+	return "MutatingWebhookConfiguration " + strings.Join(o.callers, ", ") + " calls the admission webhook of the mesh and is not the operator's; " +
+		"unless it trusts the operator's certificate, pods are refused in the whole cluster. Delete it: kubectl delete mutatingwebhookconfiguration " +
 		strings.Join(o.callers, " ")
 }

@@ -39,8 +39,8 @@ func (o *observation) see(plan plan) {
 func (o *observation) notOursMessage() string {
 	var inTheWay []string
 	for _, one := range o.notOurs {
-		inTheWay = append(inTheWay, fmt.Sprintf("%s is in the way, and not the operator's: %s", one.Change, one.Whose))
+		inTheWay = append(inTheWay, fmt.Sprintf("%s is in the way: it is not the mesh's (%s)", one.Change, one.Whose))
 	}
-	return strings.Join(inTheWay, "; ") + "; it is left alone, and so is the part of the mesh that needs the name: " +
-		"delete it where it is not needed, or run the mesh in another namespace"
+	return strings.Join(inTheWay, "; ") + "; the operator leaves it alone, and with it the part of the mesh that needs the name: " +
+		"delete it if nobody needs it, or run the mesh in another namespace"
 }

@@ -81,7 +81,7 @@ func (r *NSMReconciler) registrationWithSPIRE(ctx context.Context, plan plan, se
 	err := r.client.Get(short, client.ObjectKey{Name: name}, live)
 	switch {
 	case apierrors.IsNotFound(err):
-		return spireFailed("NotRegistered", "ClusterSPIFFEID "+name+" is not there, so that pods that start get no identity; Degraded tells why it could not be made")
+		return spireFailed("NotRegistered", "ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created")
 	case err != nil:
 		return spireUnknown("NotRead", "ClusterSPIFFEID "+name+" cannot be read ("+inShort(err)+")")
 	}
@@ -102,14 +102,14 @@ func identityVerdict(live *unstructured.Unstructured, class string, hasPods bool
 	switch {
 	case !isHandled && class == "":
 		return spireFailed("NotHandled", "no SPIRE controller manager handles "+name+", which has no class: "+
-			"set spec.spire.className to the className of yours, or its watchClassless")
+			"set spec.spire.className to the className of your controller manager, or watchClassless in its configuration")
 	case !isHandled:
 		return spireFailed("NotHandled", fmt.Sprintf("no SPIRE controller manager of class %q handles %s: "+
 			"spec.spire.className must be the className of one that runs", class, name))
 	case count("podEntryRenderFailures") > 0:
-		return spireFailed("RenderFailures", "SPIRE's controller manager cannot make entries of pods that "+name+" selects: its log tells which, and why")
+		return spireFailed("RenderFailures", "SPIRE's controller manager cannot render entries for pods that "+name+" selects: its log says which, and why")
 	case count("entryFailures") > 0:
-		return spireFailed("EntryFailures", "the SPIRE server does not take entries of pods that "+name+" selects: the log of its controller manager tells why")
+		return spireFailed("EntryFailures", "the SPIRE server does not take entries for pods that "+name+" selects: the log of its controller manager says why")
 	case count("podsSelected") == 0 && hasPods:
 		return spireFailed("NoPodSelected", name+" selects no pod: SPIRE's controller manager must not ignore the namespace of the mesh (ignoreNamespaces)")
 	case count("podsSelected") == 0:

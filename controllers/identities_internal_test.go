@@ -46,7 +46,7 @@ func TestWhatTheControllerManagerSaysIsTold(t *testing.T) {
 		"no pod yet":           {map[string]any{"podsSelected": int64(0), "namespacesSelected": int64(5)}, "", false, metav1.ConditionUnknown, "has no pod to register yet"},
 		"no pod of several":    {map[string]any{"podsSelected": int64(0), "namespacesIgnored": int64(5)}, "", true, metav1.ConditionFalse, "ignoreNamespaces"},
 		"a template that fails": {map[string]any{"podsSelected": int64(7), "podEntryRenderFailures": int64(1)}, "", true, metav1.ConditionFalse,
-			"cannot make entries of pods that ClusterSPIFFEID nsm-nsm-workloads selects"},
+			"cannot render entries for pods that ClusterSPIFFEID nsm-nsm-workloads selects"},
 		"a server that refuses": {map[string]any{"podsSelected": int64(7), "entryFailures": int64(7)}, "", true, metav1.ConditionFalse, "the SPIRE server does not take entries"},
 	} {
 		t.Run(name, func(t *testing.T) {

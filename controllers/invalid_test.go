@@ -38,6 +38,6 @@ var _ = Describe("An NSM that came past validation", func() {
 		Entry("the managers' DaemonSet", "nsmgr",
 			"nsmgr nsmgr and forwarder nsmgr would both have the ServiceAccount nsmgr: give one of them another name"),
 		Entry("everybody's ServiceAccount", "default",
-			"ServiceAccount default is not the mesh's own, and forwarder default would take it over: it needs another name"),
+			"forwarder default would take over ServiceAccount default, which is not the mesh's: give the forwarder another name"),
 	)
 })

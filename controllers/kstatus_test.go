@@ -75,7 +75,7 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 		return &observation{refusal: refusal{reason: reason, message: "it cannot be run"}}
 	}
 	come := pass{1, seeing(t, up), nil}
-	overdue := func(o *observation) { o.overdue = "for longer than spec.upgrade.progressDeadline" }
+	overdue := func(o *observation) { o.overdue = "within spec.upgrade.progressDeadline" }
 	inTheWay := func(o *observation) { o.notOurs = []apply.NotOurs{{}} }
 	rollBack := func(o *observation) { overdue(o); o.rollBack = true }
 	rolledBack := func(o *observation) { o.rolledBack = true }

@@ -284,7 +284,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	if problem := conversion.Unreadable(nsm); problem != "" {
 		return &observation{refusal: refusal{reason: "Unreadable", message: problem +
-			"; write that anew in v1beta1, and remove the annotation " + conversion.Annotation + ", which keeps it"}}, nil
+			"; write the field again in v1beta1, and remove the annotation " + conversion.Annotation + ", which still holds the old value"}}, nil
 	}
 	wanted, err := release.Parse(versionOf(nsm))
 	if err != nil {

@@ -135,8 +135,8 @@ func (r *NSMReconciler) refusedPods(p podSecurity) string {
 	if p.allowed || !mesh.RefusesForwarders(p.found) {
 		return ""
 	}
-	return fmt.Sprintf("namespace %s has the label %s=%s, so that new pods of forwarders, and of all else that uses its node, are refused; "+
-		"let them in: %s; or have the operator do so: %s",
+	return fmt.Sprintf("namespace %s has the label %s=%s, which refuses new pods of forwarders, and of other components that use their node. "+
+		"To let them in: %s; or to have the operator set the labels: %s",
 		p.namespace, mesh.LabelEnforce, p.found[mesh.LabelEnforce], labelCommand(p.namespace, p.platform), r.allowCommand(p.namespace))
 }
 

@@ -117,7 +117,7 @@ var _ = Describe("The Pod Security labels of a mesh's namespace", func() {
 		allow := "kubectl create rolebinding nsm-operator-pod-security --namespace " + namespace +
 			" --clusterrole nsm-operator-pod-security --serviceaccount nsm-operator-system:nsm-operator"
 		Expect(messageOf(ctx, nsm, degraded)()).To(Equal("namespace " + namespace + " has the label pod-security.kubernetes.io/enforce=restricted, " +
-			"so that new pods of forwarders, and of all else that uses its node, are refused; let them in: " + label + "; or have the operator do so: " + allow))
+			"which refuses new pods of forwarders, and of other components that use their node. To let them in: " + label + "; or to have the operator set the labels: " + allow))
 		Expect(condition(ctx, nsm, available)()).To(Equal("True"), "what runs goes on")
 		settle(o)
 
@@ -227,7 +227,7 @@ var _ = Describe("The labels of a mesh's namespace on OpenShift", func() {
 		nsm := newNSMIn(ctx, namespace, nsmv1beta1.NSMSpec{})
 		label := "kubectl label namespace " + namespace +
 			" pod-security.kubernetes.io/enforce=privileged security.openshift.io/scc.podSecurityLabelSync=false --overwrite"
-		Eventually(messageOf(ctx, nsm, degraded)).Should(ContainSubstring("let them in: " + label + ";"))
+		Eventually(messageOf(ctx, nsm, degraded)).Should(ContainSubstring("To let them in: " + label + ";"))
 
 		letLabel(ctx, namespace)
 		Eventually(labelsOf(ctx, namespace)).Should(And(haveLabels(letsAllIn), HaveKeyWithValue(syncLabel, "false")))

@@ -174,7 +174,7 @@ func (r *NSMReconciler) checkDeadline(nsm *nsmv1beta1.NSM, seen *observation) {
 			seen.wake(end)
 			continue
 		}
-		seen.overdue = fmt.Sprintf("for longer than spec.upgrade.progressDeadline, %s: %s", deadline, message)
+		seen.overdue = fmt.Sprintf("within spec.upgrade.progressDeadline, %s: %s", deadline, message)
 		if seen.rollBack = upgrade.OnFailure == nsmv1beta1.UpgradeFailureRollback && isStaged(nsm); seen.rollBack {
 			seen.wake(r.now())
 		}

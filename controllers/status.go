@@ -170,7 +170,7 @@ func (w workload) waitsFor() string {
 	case w.isReady():
 		return ""
 	case w.blockedBy != "":
-		return name + " is not changed while " + w.blockedBy + " is somebody else's"
+		return name + " is not changed while " + w.blockedBy + " is in the way"
 	case !w.exists:
 		return name + " has not been created yet"
 	case w.unserved:
@@ -191,9 +191,9 @@ func (w workload) waitsFor() string {
 		return name + fmt.Sprintf(" has pods that are ready and have not registered themselves with the API server: kubectl rollout restart -n %s deployment/%s",
 			w.namespace, w.name)
 	case w.ready >= w.desired && w.unregistered:
-		return name + " is up, and the API server does not ask it yet"
+		return name + " is up; the API server does not call it yet"
 	case w.unlisted:
-		return name + " has pods that the registry has no live NetworkServiceEndpoint for, so that nobody finds them"
+		return name + " has pods without a live NetworkServiceEndpoint in the registry, so nobody finds them"
 	default:
 		return name + " has pods that are not ready"
 	}
@@ -204,7 +204,7 @@ func (w workload) statusMessage(target string) string {
 	if message := w.message(); message != "" || !w.held || w.version == target {
 		return message
 	}
-	return "goes to " + target + " when those before it are ready"
+	return "changes to " + target + " when the workloads before it are ready"
 }
 
 // observe looks, in the cache, at the workloads of the components.
@@ -433,7 +433,7 @@ func (s *status) setFailed(message string, seen *observation) {
 func (s *status) setRefused(why refusal) {
 	s.refused = true
 	s.set(nsmv1beta1.ConditionAvailable, false, why.reason, why.message)
-	s.set(nsmv1beta1.ConditionProgressing, false, why.reason, "nothing is done until that is mended")
+	s.set(nsmv1beta1.ConditionProgressing, false, why.reason, "the operator does nothing until that is fixed")
 	s.set(nsmv1beta1.ConditionDegraded, true, why.reason, why.message)
 }
 
@@ -471,16 +471,16 @@ func (s *status) setDegraded(seen *observation) {
 	case len(seen.callers) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, reasonForeignWebhook, seen.callersMessage())
 	case seen.overdue != "":
-		s.set(nsmv1beta1.ConditionDegraded, true, reasonOverdue, "waiting "+seen.overdue)
+		s.set(nsmv1beta1.ConditionDegraded, true, reasonOverdue, "the mesh has not come up "+seen.overdue)
 	case seen.refusedPods != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, "PodSecurity", seen.refusedPods)
 	case len(seen.refusedByClients) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", strings.Join(seen.refusedByClients, "; "))
 	case len(seen.contested) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, "Contested", "somebody else keeps changing "+strings.Join(seen.contested, ", ")+
-			": it is put right with growing pauses; its metadata.managedFields tell who else writes it")
+			"; the operator puts it back with growing pauses: metadata.managedFields tells who else writes it")
 	case len(seen.unknown) > 0:
-		s.set(nsmv1beta1.ConditionDegraded, true, "UnknownFields", "nothing acts on "+strings.Join(seen.unknown, ", ")+": remove what is not meant")
+		s.set(nsmv1beta1.ConditionDegraded, true, "UnknownFields", "these fields have no effect: "+strings.Join(seen.unknown, ", ")+"; remove them")
 	default:
 		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
 	}

@@ -275,7 +275,7 @@ var _ = Describe("An NSM from a time without validation", func() {
 		nsm := carrying(ctx, `{"size":3}`)
 		startOperator()
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
-		Eventually(messageOf(ctx, nsm, degraded)).Should(Equal("nothing acts on spec.size: remove what is not meant"))
+		Eventually(messageOf(ctx, nsm, degraded)).Should(Equal("these fields have no effect: spec.size; remove them"))
 	})
 })
 

@@ -185,14 +185,14 @@ var _ = Describe("An object that somebody else makes at the same moment", func()
 
 	It("stays his, whatever he says in it", func(ctx SpecContext) {
 		theirs, live := service("theirs"), &corev1.Service{}
-		Expect(applyMeanwhile(ctx, service("ours"), nil, 1, theirs)).To(MatchError(ContainSubstring("somebody else has made it at the same moment")))
+		Expect(applyMeanwhile(ctx, service("ours"), nil, 1, theirs)).To(MatchError(ContainSubstring("somebody else created it at the same moment")))
 		expectUntouched(ctx, theirs, live)
 		Expect(live.Spec).To(Equal(theirs.Spec))
 	})
 
 	It("stays his also where he says the same", func(ctx SpecContext) {
 		theirs, live := service("ours"), &corev1.Service{}
-		Expect(applyMeanwhile(ctx, service("ours"), nil, 1, theirs)).To(MatchError(ContainSubstring("theirs has made it at the same moment")))
+		Expect(applyMeanwhile(ctx, service("ours"), nil, 1, theirs)).To(MatchError(ContainSubstring("theirs created it at the same moment")))
 		expectUntouched(ctx, theirs, live)
 		Expect(live.Spec).To(Equal(theirs.Spec))
 	})

@@ -206,7 +206,7 @@ spec:
 		spoke := in(ctx, v1alpha1, object)
 		Expect(spoke.GetAnnotations()).To(HaveKeyWithValue(conversion.Annotation, conversion.TooLarge))
 		Expect(admin.Patch(ctx, of(v1alpha1, object), mergePatch(`{"spec":{"nsmLogLevel":"DEBUG"}}`))).
-			To(MatchError(byWebhook + "spec: Forbidden: something of it would be lost in the other version, since the annotations of an object hold 256 KiB and there is no room left in them: write it in nsm.networkservicemesh.io/v1beta1, or remove other annotations"))
+			To(MatchError(byWebhook + "spec: Forbidden: part of it would be lost in the other version: the annotations of an object hold 256 KiB, and there is no room left; write it in nsm.networkservicemesh.io/v1beta1, or remove other annotations"))
 		Expect(admin.Patch(ctx, of(v1beta1, object), mergePatch(`{"spec":{"logLevel":"DEBUG"}}`))).To(Succeed())
 		Expect(spec(in(ctx, v1beta1, object))).To(HaveKey("telemetry"))
 	})

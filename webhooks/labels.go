@@ -24,7 +24,7 @@ func overridden(spec *nsmv1beta1.NSMSpec) admission.Warnings {
 	warn := func(path *field.Path, asked map[string]string, isOwn func(string) bool) {
 		for _, key := range slices.Sorted(maps.Keys(asked)) {
 			if isOwn(key) {
-				warned = append(warned, fmt.Sprintf("%s: has no effect: the operator sets it itself, or leaves it out", path.Key(key)))
+				warned = append(warned, fmt.Sprintf("%s: has no effect: this key is reserved for the operator", path.Key(key)))
 			}
 		}
 	}

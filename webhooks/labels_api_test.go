@@ -22,7 +22,7 @@ var _ = Describe("Labels, annotations and nodes of a mesh", func() {
 			registry: {labels: {app: mine}, serviceAnnotations: {nsm.networkservicemesh.io/applied: x}},
 			forwarders: [{name: a, type: vpp, podLabels: {spiffe.io/spiffe-id: "false"}}],
 			admissionWebhook: {podAnnotations: {nsm.networkservicemesh.io/certificate: x}}}`))).To(Succeed())
-		const noEffect = ": has no effect: the operator sets it itself, or leaves it out"
+		const noEffect = ": has no effect: this key is reserved for the operator"
 		Expect(warned.take()).To(ConsistOf(
 			"spec.labels[app.kubernetes.io/managed-by]"+noEffect,
 			"spec.podLabels[app]"+noEffect,

@@ -301,7 +301,7 @@ func settle(request *admissionv1.AdmissionRequest, before, nsm object) admission
 		return nil
 	}
 	return admission.Warnings{"metadata.annotations[" + conversion.Annotation +
-		"]: is the operator's own, and what was written there says something else than the spec: it is not kept"}
+		"]: belongs to the operator; what was written there does not match the spec and was dropped"}
 }
 
 func originalOf(data conversion.Data) json.RawMessage {

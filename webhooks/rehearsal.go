@@ -123,13 +123,13 @@ func (r rehearsal) try(ctx context.Context, nsm *nsmv1beta1.NSM, object mesh.Obj
 	err := r.client.Create(ctx, trial, client.DryRunAll)
 	logger := log.FromContext(ctx).WithValues("object", object.GetName())
 	if err != nil && !isInvalid(err) {
-		logger.Info("Could not try an object of the mesh", "reason", err.Error())
+		logger.Info("Could not check an object of the mesh by a dry run", "reason", err.Error())
 	}
 	var errs field.ErrorList
 	for _, cause := range causesOf(err) {
 		path := mesh.FieldOf(&nsm.Spec, object, cause.Field, complaintOf(cause))
 		if path == "" {
-			logger.Info("The API server would refuse an object of the mesh for what is not in the NSM", "field", cause.Field, "reason", cause.Message)
+			logger.Info("The API server would refuse an object of the mesh for a field that does not come from the NSM", "field", cause.Field, "reason", cause.Message)
 			continue
 		}
 		errs = append(errs, &field.Error{

@@ -248,7 +248,7 @@ func validateRoom(nsm *nsmv1beta1.NSM) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(field.NewPath("spec"), fmt.Sprintf(
-		"something of it would be lost in the other version, since the annotations of an object hold %d KiB and there is no room left in them: write it in %s, or remove other annotations",
+		"part of it would be lost in the other version: the annotations of an object hold %d KiB, and there is no room left; write it in %s, or remove other annotations",
 		conversion.MaxTotal>>10, nsmv1beta1.GroupVersion))}
 }
 
@@ -321,7 +321,7 @@ func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
 	warned = append(warned, suspicious(&nsm.Spec)...)
 	if !wanted.IsKnown() {
 		warned = append(warned, fmt.Sprintf(
-			"spec.version: %s is no release that this operator knows (the newest is %s); it is run like the last one before it",
+			"spec.version: %s is not a release that this operator knows (the newest is %s); it is run like the newest known release before it",
 			wanted, release.Newest()))
 	}
 	return warned

@@ -331,7 +331,7 @@ var _ = Describe("Validation", func() {
 			Entry("back", "v1.18.0", "v1.17.0",
 				"spec.version: v1.17.0 is older than v1.18.0: NSM does not test the way back"),
 			Entry("a release that nobody knows", "v1.18.0", "v1.99.0",
-				"spec.version: v1.99.0 is no release that this operator knows (the newest is v1.18.0); it is run like the last one before it"),
+				"spec.version: v1.99.0 is not a release that this operator knows (the newest is v1.18.0); it is run like the newest known release before it"),
 		)
 
 		It("warns in the words of v1alpha1", func(ctx SpecContext) {

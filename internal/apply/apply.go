@@ -292,7 +292,7 @@ func (a *Applier) isLost(want *intent, answer client.Object) error {
 		wanted, got := want.object.GetLabels()[finder], answer.GetLabels()[finder]
 		if wanted != got {
 			return fmt.Errorf("%s is written with the label %s=%s, by which the operator finds it, and stored with %q in its place: "+
-				"have the admission policy or webhook that does this leave alone what has the label", changeOf(want.object, ""), finder, wanted, got)
+				"exempt objects with this label from the admission policy or webhook that changes it", changeOf(want.object, ""), finder, wanted, got)
 		}
 	}
 	return nil
@@ -392,7 +392,7 @@ func (a *Applier) action(want *intent, live client.Object) (Action, error) {
 func (a *Applier) create(ctx context.Context, want *intent) (client.Object, error) {
 	answer, err := a.send(ctx, want.marked(""))
 	if apierrors.IsConflict(err) {
-		return nil, fmt.Errorf("somebody else has made it at the same moment: %w", err)
+		return nil, fmt.Errorf("somebody else created it at the same moment: %w", err)
 	}
 	if err != nil {
 		return nil, err
@@ -407,7 +407,7 @@ func (a *Applier) create(ctx context.Context, want *intent) (client.Object, erro
 		bare.SetName(want.object.GetName())
 		bare.SetUID(answer.GetUID())
 		_, err := a.send(ctx, bare)
-		return nil, errors.Join(fmt.Errorf("%s has made it at the same moment", others[0].Manager), err)
+		return nil, errors.Join(fmt.Errorf("%s created it at the same moment", others[0].Manager), err)
 	}
 	return a.remember(ctx, want, answer)
 }

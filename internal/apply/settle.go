@@ -83,7 +83,7 @@ func (a *Applier) settle(ctx context.Context, writes *writes) error {
 			// What has not been seen to come is taken for missing, and what has not
 			// been seen to go for what is to be deleted: both do no harm.
 		case wait.Interrupted(err):
-			errs = append(errs, fmt.Errorf("%s was written, and the API server's watch has not told so for %s", one.Change, settleTimeout))
+			errs = append(errs, fmt.Errorf("%s was written, but the API server's watch has not shown that within %s", one.Change, settleTimeout))
 		case err != nil:
 			errs = append(errs, fmt.Errorf("reading %s: %w", one.Change, err))
 		}

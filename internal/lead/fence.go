@@ -39,7 +39,7 @@ type Fence struct {
 }
 
 // errNotLeading is what a write ends with.
-var errNotLeading = errors.New("this replica has not renewed its lease in time, so that another one may lead by now: it writes nothing")
+var errNotLeading = errors.New("this replica has not renewed its lease in time; another one may lead by now, so nothing is written")
 
 // Wrap puts the fence before a connection with the API server, for rest.Config.Wrap.
 func (f *Fence) Wrap(next http.RoundTripper) http.RoundTripper {

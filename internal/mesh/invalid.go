@@ -43,7 +43,7 @@ func clashes(components []Component) []string {
 		for _, object := range Objects([]Component{component}) {
 			id := kindOf(object) + " " + object.GetName()
 			if kindOf(object) == "ServiceAccount" && slices.Contains(reservedAccounts, object.GetName()) {
-				problems = append(problems, fmt.Sprintf("%s is not the mesh's own, and %s would take it over: it needs another name", id, component))
+				problems = append(problems, fmt.Sprintf("%s would take over %s, which is not the mesh's: give the %s another name", component, id, component.Role))
 			}
 			if owner, taken := owners[id]; taken {
 				problems = append(problems, fmt.Sprintf("%s and %s would both have the %s: give one of them another name", owner, component, id))

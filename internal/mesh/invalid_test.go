@@ -35,11 +35,11 @@ func TestInvalid(t *testing.T) {
 		},
 		"the account of everybody": {
 			spec: forwarders(nsmv1beta1.ForwarderSpec{Name: "default", Type: "vpp"}),
-			want: "ServiceAccount default is not the mesh's own, and forwarder default would take it over: it needs another name",
+			want: "forwarder default would take over ServiceAccount default, which is not the mesh's: give the forwarder another name",
 		},
 		"the operator's account": {
 			spec: forwarders(nsmv1beta1.ForwarderSpec{Name: "nsm-operator", Type: "vpp"}),
-			want: "ServiceAccount nsm-operator is not the mesh's own, and forwarder nsm-operator would take it over: it needs another name",
+			want: "forwarder nsm-operator would take over ServiceAccount nsm-operator, which is not the mesh's: give the forwarder another name",
 		},
 		"types that nobody knows": {
 			spec: forwarders(nsmv1beta1.ForwarderSpec{Name: "a"}, nsmv1beta1.ForwarderSpec{Name: "b", Type: "dpdk"}),
