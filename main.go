@@ -45,13 +45,9 @@ import (
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,verbs=create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,resourceNames=nsm-operator,verbs=update
 
-const (
-	// leaseName is the Lease of the leader.
-	leaseName = "nsm-operator"
-	// renewDeadline is when a leader gives up that cannot renew its Lease; another
-	// one leads after 15 seconds at the earliest.
-	renewDeadline = 10 * time.Second
-)
+// renewDeadline is when a leader gives up that cannot renew its Lease; another
+// one leads after 15 seconds at the earliest.
+const renewDeadline = 10 * time.Second
 
 // options are the operator's flags.
 type options struct {
@@ -117,7 +113,7 @@ func run(ctx context.Context, o options) error {
 	}
 	if o.leaderElect {
 		config = rest.CopyConfig(config)
-		config.Wrap((&lead.Fence{Namespace: o.namespace, Name: leaseName, Validity: renewDeadline}).Wrap)
+		config.Wrap((&lead.Fence{Namespace: o.namespace, Name: installation.LeaseName, Validity: renewDeadline}).Wrap)
 	}
 	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, webhook.NewServer(server)))
 	if err != nil {
@@ -173,7 +169,7 @@ func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server) ct
 		HealthProbeBindAddress:        o.probeAddress,
 		WebhookServer:                 server,
 		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              leaseName,
+		LeaderElectionID:              installation.LeaseName,
 		RenewDeadline:                 ptr.To(renewDeadline),
 		LeaderElectionNamespace:       o.namespace,
 		LeaderElectionReleaseOnCancel: true,

@@ -63,7 +63,8 @@ var _ = Describe("A mesh of NSM's own manifests, put up by hand,", func() {
 				Selector: map[string]string{"app": app}, Ports: []corev1.ServicePort{{Port: port}},
 			}}
 		}
-		callers = callerOf(namespace, mesh.ManifestWebhookConfiguration)
+		// As in deployments-k8s, apps/admission-webhook-k8s, from v1.12.0 on.
+		callers = callerOf(namespace, "nsm-mutating-webhook")
 		objects = []client.Object{
 			deployment("registry-k8s", "registry", "cmd-registry-k8s"), service("registry", "registry", 5002),
 			daemonSet("nsmgr", "cmd-nsmgr"), daemonSet("forwarder-vpp", "cmd-forwarder-vpp"),

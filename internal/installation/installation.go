@@ -33,11 +33,12 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/brake"
 )
 
+// LeaseName is the Lease of every installation's leader, in its own namespace.
+const LeaseName = "nsm-operator"
+
 const (
 	// crdName is the definition of NSMs.
 	crdName = "nsms.nsm.networkservicemesh.io"
-	// name of the Lease of every installation's leader.
-	leaseName = "nsm-operator"
 	// serviceName is the Service of every installation's webhooks.
 	serviceName = "nsm-operator-service"
 	fieldOwner  = client.FieldOwner("nsm-operator")
@@ -133,7 +134,7 @@ func (i *Installation) standBy(other *Member) {
 func standingBy(other *Member) string {
 	return fmt.Sprintf("Another installation of the operator works in this cluster, in namespace %[1]s (Service %[1]s/%[2]s, Lease %[1]s/%[3]s); "+
 		"this one stands by until that one is gone. Remove one of the two, or restrict both to different namespaces with --watch-namespaces",
-		other.Namespace, serviceName, leaseName)
+		other.Namespace, serviceName, LeaseName)
 }
 
 // Keep watches over the place until the context ends. It returns an error when the
@@ -266,7 +267,7 @@ func (i *Installation) readOne(ctx context.Context, namespace string, serving *a
 		}
 	}
 	lease := &coordinationv1.Lease{}
-	if err := i.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: leaseName}, lease); err != nil {
+	if err := i.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: LeaseName}, lease); err != nil {
 		return "", client.IgnoreNotFound(err)
 	}
 	return lease.ResourceVersion, nil

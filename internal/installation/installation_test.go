@@ -216,7 +216,7 @@ func leading(ctx context.Context, namespace string) (renew func()) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: serviceName},
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 443}}},
 	}
-	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}}
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: LeaseName}}
 	for _, object := range []client.Object{service, lease} {
 		Expect(admin.Create(ctx, object)).To(Succeed())
 		DeferCleanup(func() { _ = admin.Delete(context.Background(), object) })

@@ -25,10 +25,6 @@ const (
 	TakeOverAnnotation = "nsm.networkservicemesh.io/take-over"
 	// TakeOverValue names the risk.
 	TakeOverValue = "replace-existing-mesh"
-
-	// ManifestWebhookConfiguration is the MutatingWebhookConfiguration of NSM's own
-	// manifests (deployments-k8s, apps/admission-webhook-k8s, from v1.12.0 on).
-	ManifestWebhookConfiguration = "nsm-mutating-webhook"
 )
 
 // manifestWorkloads are the names of the workloads in NSM's own manifests
