@@ -146,9 +146,10 @@ var _ = Describe("Two installations in one cluster", func() {
 		other := &Installation{
 			Member: Member{Namespace: second}, Config: secondConfig, Patience: time.Second, Interval: 50 * time.Millisecond,
 		}
+		spec, renewed := ctx, renew
 		go func() {
-			for ctx.Err() == nil {
-				renew()
+			for spec.Err() == nil {
+				renewed()
 			}
 		}()
 		Expect(enter(other)).To(Equal(Place{Serves: true}))
@@ -185,12 +186,13 @@ var _ = Describe("Two installations in one cluster", func() {
 	})
 
 	It("one of two that start at the same time works, and never both", func() {
-		both := make(chan Place, 2)
+		both, spec := make(chan Place, 2), ctx // the one that stands by outlives the spec
 		for namespace, config := range map[string]*rest.Config{first: firstConfig, second: secondConfig} {
 			go func() {
 				defer GinkgoRecover()
-				place, err := enter(&Installation{Member: Member{Namespace: namespace}, Config: config, Interval: 50 * time.Millisecond})
-				if ctx.Err() == nil {
+				one := &Installation{Member: Member{Namespace: namespace}, Config: config, Interval: 50 * time.Millisecond}
+				place, err := one.Enter(spec)
+				if spec.Err() == nil {
 					Expect(err).NotTo(HaveOccurred())
 					both <- place
 				}
