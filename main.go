@@ -97,7 +97,7 @@ func run(ctx context.Context, o options) error {
 	}
 	place, err := us.Enter(ctx)
 	if ctx.Err() != nil {
-		return nil // it was told to end while it stood by
+		return nil //nolint:nilerr // it was told to end while it stood by
 	}
 	if err != nil {
 		return err

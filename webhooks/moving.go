@@ -9,6 +9,7 @@ package webhooks
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -82,70 +83,98 @@ func meaning(apiVersion string, spec any) any {
 // goes, and what it applies now is put in. What that is, conversion has kept
 // (conversion.Data.InHand), since the API server does not tell.
 func applied(request *admissionv1.AdmissionRequest, before, nsm object) admission.Warnings {
-	data, ok := conversion.Decode(text(annotations(nsm), conversion.Annotation))
-	if !ok || data.InHand == nil {
+	data, inHand := takeInHand(request, nsm)
+	was, is := entriesOf(request, before), entriesOf(request, nsm)
+	if inHand == nil || claimed(request, before, is) || !changesVersion(was.own, is.own, inHand.APIVersion) {
 		return nil
 	}
-	inHand := *data.InHand
+	merged, ok := read(inHand.Spec)
+	gone, err := was.givenUp(before)
+	if !ok || err != nil {
+		return nil
+	}
+	file := is.own.part(merged)
+	kept := minus(get(before, "spec"), gone)
+	sent := sentBy(is.own.APIVersion, file, kept)
+	result, isObject := plus(kept, sent).(object)
+	if !isObject {
+		return nil
+	}
+	nsm["spec"] = result
+	if data.V1alpha1, err = was.originalAfter(is.own.APIVersion, file, data.V1alpha1); err != nil || replaceData(nsm, data) != nil {
+		return nil
+	}
+	return tellApplied(was.own.APIVersion, minus(common(gone, get(before, "spec")), result), minus(kept, sent))
+}
+
+// takeInHand takes what conversion has kept out of the annotation, and returns it,
+// nil for nothing, and the rest.
+func takeInHand(request *admissionv1.AdmissionRequest, nsm object) (conversion.Data, *conversion.InHand) {
+	data, ok := conversion.Decode(text(annotations(nsm), conversion.Annotation))
+	if !ok || data.InHand == nil {
+		return data, nil
+	}
+	inHand := data.InHand
 	data.InHand = nil
 	if isInV1alpha1(request) {
 		// On its way back to v1alpha1 it is not kept once more.
 		data.InHand = &conversion.InHand{}
 	}
 	if replaceData(nsm, data) != nil {
-		return nil
+		return data, nil
 	}
-	was, is := entriesOf(request, before), entriesOf(request, nsm)
-	if claimed(request, before, is) {
-		return nil
-	}
-	if was.own == nil || is.own == nil || was.own.spec == nil && is.own.spec == nil || was.own.APIVersion == is.own.APIVersion || inHand.APIVersion != is.own.APIVersion {
-		return nil
-	}
-	merged, ok := read(inHand.Spec)
-	if !ok {
-		return nil
-	}
-	spec := get(before, "spec")
+	return data, inHand
+}
+
+// changesVersion tells whether a manager that has applied in one version applies in
+// another now, the one of what is in hand.
+func changesVersion(was, is *entry, inHand string) bool {
+	return was != nil && is != nil && (was.spec != nil || is.spec != nil) &&
+		was.APIVersion != is.APIVersion && inHand == is.APIVersion
+}
+
+// givenUp is what the manager had applied, in v1beta1, and nobody else.
+func (e entries) givenUp(before object) (any, error) {
 	old, err := toV1alpha1(before)
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	gone := was.own.said(old, before)
-	keepsV1alpha1 := false
-	for _, other := range was.others {
+	gone := e.own.said(old, before)
+	for _, other := range e.others {
 		gone = minus(gone, other.said(old, before))
-		keepsV1alpha1 = keepsV1alpha1 || other.APIVersion == nsmv1alpha1.GroupVersion.String()
 	}
-	file := is.own.part(merged)
-	sent := meaning(is.own.APIVersion, file)
-	kept := minus(spec, gone)
-	if keptFields, ok := kept.(object); ok && has(keptFields, "admissionWebhook") && !saysWebhook(is.own.APIVersion, file) {
-		// Another one's. A whole object of v1alpha1 without a webhook means that there
-		// is none, and a part of one does not.
-		if fields, ok := sent.(object); ok {
-			sent = without(fields, "admissionWebhook")
+	return gone, nil
+}
+
+// sentBy is what a file says, in v1beta1. A whole object of v1alpha1 without a
+// webhook means that there is none, and a part of one does not: where somebody
+// else has said something of the webhook, that stays.
+func sentBy(apiVersion string, file, kept any) any {
+	sent := meaning(apiVersion, file)
+	keptFields, _ := kept.(object)
+	fields, isObject := sent.(object)
+	if isObject && has(keptFields, "admissionWebhook") && !saysWebhook(apiVersion, file) {
+		return without(fields, "admissionWebhook")
+	}
+	return sent
+}
+
+// originalAfter is the form in v1alpha1 after a file has been applied: that of the
+// file, if it is one of v1alpha1, and else the one before as long as anybody else
+// applies in v1alpha1.
+func (e entries) originalAfter(apiVersion string, file any, before *conversion.Original) (*conversion.Original, error) {
+	if apiVersion == nsmv1alpha1.GroupVersion.String() {
+		if file == nothing {
+			return before, nil
 		}
-	}
-	result, isObject := plus(kept, sent).(object)
-	if !isObject {
-		return nil
-	}
-	nsm["spec"] = result
-	// The form in v1alpha1 is that of the file, if it is one of v1alpha1.
-	if is.own.APIVersion == nsmv1alpha1.GroupVersion.String() && file != nothing {
 		raw, err := verbatim(file)
-		if err != nil {
-			return nil
-		}
-		data.V1alpha1 = &conversion.Original{Spec: raw}
-	} else if !keepsV1alpha1 && is.own.APIVersion == nsmv1beta1.GroupVersion.String() {
-		data.V1alpha1 = nil
+		return &conversion.Original{Spec: raw}, err
 	}
-	if replaceData(nsm, data) != nil {
-		return nil
+	keepsV1alpha1 := slices.ContainsFunc(e.others, func(other entry) bool { return other.APIVersion == nsmv1alpha1.GroupVersion.String() })
+	if keepsV1alpha1 || apiVersion != nsmv1beta1.GroupVersion.String() {
+		return before, nil
 	}
-	return tellApplied(was.own.APIVersion, minus(common(gone, spec), result), minus(kept, sent))
+	return nil, nil
 }
 
 func saysWebhook(apiVersion string, file any) bool {
@@ -220,7 +249,7 @@ func entriesOf(request *admissionv1.AdmissionRequest, nsm object) entries {
 	for _, one := range all {
 		var fields document
 		if one.Operation != metav1.ManagedFieldsOperationApply || one.Subresource != "" || one.FieldsV1 == nil ||
-			fields.UnmarshalJSON(one.FieldsV1.Raw) != nil {
+			fields.UnmarshalJSON(one.FieldsV1.GetRawBytes()) != nil {
 			continue
 		}
 		applied := entry{

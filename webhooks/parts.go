@@ -102,7 +102,7 @@ func listMinus(value, part []any) any {
 	rest := []any{}
 	for _, item := range value {
 		element, _ := item.(object)
-		left := any(item)
+		left := item
 		if i := indexOfName(part, text(element, "name")); i >= 0 {
 			left = minus(item, part[i])
 			if fields, ok := left.(object); ok {

@@ -85,7 +85,7 @@ func findingsOf(nsm *nsmv1beta1.NSM) findings {
 	}
 	hash := sha256.Sum256([]byte(value))
 	if found, ok := known.Get(hash); ok {
-		return found.(findings) //nolint:forcetypeassert // nothing else is put into it
+		return found.(findings) //nolint:forcetypeassert,errcheck // nothing else is put into it
 	}
 	var found findings
 	if original, ok := OriginalSpec(nsm); ok {

@@ -144,7 +144,7 @@ func (i *Installation) Keep(ctx context.Context, place Place) error {
 		now, err := i.look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // what fails at the end is no failure
 		case err != nil:
 			ctrl.Log.WithName("installation").Error(err, "Cannot tell whether another installation has taken over")
 		case now.Behind != nil:

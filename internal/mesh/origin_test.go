@@ -9,6 +9,7 @@ package mesh_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -197,11 +198,7 @@ func marks(document any, path string) map[string]string {
 // texts in a document, by their paths.
 func texts(document any, path string) map[string]string {
 	found := map[string]string{}
-	add := func(more map[string]string) {
-		for path, text := range more {
-			found[path] = text
-		}
-	}
+	add := func(more map[string]string) { maps.Copy(found, more) }
 	switch document := document.(type) {
 	case string:
 		found[path] = document

@@ -27,7 +27,7 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		launch(ctx, "control plane .* is up", "up")
 	})
 
-	make := func(ctx context.Context, target string, variables ...string) string {
+	run := func(ctx context.Context, target string, variables ...string) string {
 		GinkgoHelper()
 		command := exec.CommandContext(ctx, "make", append([]string{"-s", target, "KUBECTL=" + filepath.Join(assets(), "kubectl")}, variables...)...)
 		command.Dir = root
@@ -53,17 +53,17 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 	}
 
 	It("may both be called twice", func(ctx SpecContext) {
-		make(ctx, "deploy", "IMG=example.com/nsm-operator:v1")
-		make(ctx, "deploy", "IMG=example.com/nsm-operator:v1")
+		run(ctx, "deploy", "IMG=example.com/nsm-operator:v1")
+		run(ctx, "deploy", "IMG=example.com/nsm-operator:v1")
 		Expect(installed(ctx)).To(ContainElements("clusterrole.rbac.authorization.k8s.io/nsm-operator", "namespace/nsm-operator-system"))
-		make(ctx, "undeploy")
+		run(ctx, "undeploy")
 		Expect(installed(ctx)).To(BeEmpty())
-		make(ctx, "undeploy")
+		run(ctx, "undeploy")
 		Expect(installed(ctx)).To(BeEmpty())
 	}, NodeTimeout(4*time.Minute))
 
 	It("the second takes away what is left when the CRD is gone before, roles of meshes included", func(ctx SpecContext) {
-		make(ctx, "deploy")
+		run(ctx, "deploy")
 		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=30s")
 		kubectl(ctx, "create", "clusterrole", left, "--verb=get", "--resource=nodes")
 		kubectl(ctx, "create", "clusterrolebinding", left, "--clusterrole="+left, "--user=nobody")
@@ -71,13 +71,13 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 			kubectl(ctx, "label", resource, left, "app.kubernetes.io/managed-by=nsm-operator")
 		}
 		kubectl(ctx, "create", "clusterrole", "nsm-of-somebody-else", "--verb=get", "--resource=nodes")
-		make(ctx, "undeploy")
+		run(ctx, "undeploy")
 		Expect(installed(ctx)).To(BeEmpty())
 		kubectl(ctx, "get", "clusterrole", "nsm-of-somebody-else")
 	}, NodeTimeout(4*time.Minute))
 
 	It("the second says what to do, and leaves the operator, while a mesh does not go", func(ctx SpecContext) {
-		make(ctx, "deploy")
+		run(ctx, "deploy")
 		kubectl(ctx, "delete", "validatingwebhookconfiguration,mutatingwebhookconfiguration", "--all")
 		kubectl(ctx, "create", "namespace", "stuck")
 		nsm := filepath.Join(GinkgoT().TempDir(), "nsm.yaml")
@@ -93,7 +93,7 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		kubectl(ctx, "get", "deployment", "nsm-operator", "-n", "nsm-operator-system")
 
 		kubectl(ctx, "patch", "nsm", "stuck", "-n", "stuck", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
-		make(ctx, "undeploy")
+		run(ctx, "undeploy")
 		Expect(installed(ctx)).To(BeEmpty())
 	}, NodeTimeout(4*time.Minute))
 })
