@@ -84,13 +84,20 @@ func (v *validator) ValidateUpdate(ctx context.Context, before, nsm *nsmv1beta1.
 }
 
 // rehearse separates what the API server would refuse of a change into what is
-// new and what it would have refused before.
+// new and what it would have refused before. Both are tried within the time of one
+// rehearsal. Where the second has no answer by then, nothing counts as new.
 func (v *validator) rehearse(ctx context.Context, before, nsm *nsmv1beta1.NSM) (added, known field.ErrorList) {
+	ctx, cancel := context.WithTimeout(ctx, rehearsalTimeout)
+	defer cancel()
 	refused := v.rehearsal.refusals(ctx, before, nsm)
 	if len(refused) == 0 {
 		return nil, nil
 	}
-	return news(refused, v.rehearsal.refusals(ctx, nil, before))
+	added, known = news(refused, v.rehearsal.refusals(ctx, nil, before))
+	if ctx.Err() != nil {
+		return nil, append(added, known...)
+	}
+	return added, known
 }
 
 // ValidateDelete implements admission.Validator; it is not registered for it.
