@@ -49,7 +49,7 @@ deploy: $(KUSTOMIZE) ## Put the operator onto the cluster of the current kubecon
 	@$(KUBECTL) rollout status -n nsm-operator-system deployment/nsm-operator --timeout 5m
 
 .PHONY: undeploy
-undeploy: $(KUSTOMIZE) ## Take it away again: first all meshes, which it removes, then the operator.
+undeploy: $(KUSTOMIZE) ## Remove all meshes, then the operator and its CRDs.
 	@KUBECTL=$(KUBECTL) KUSTOMIZE=$(KUSTOMIZE) hack/undeploy.sh
 
 ##@ Build

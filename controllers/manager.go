@@ -69,11 +69,11 @@ func ParseNamespaces(text string) ([]string, error) {
 	namespaces := strings.Split(text, ",")
 	for i, namespace := range namespaces {
 		if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
-			return nil, fmt.Errorf("%q: entry %d, %q, is not the name of a namespace: %s; write names with commas between them, and no spaces",
+			return nil, fmt.Errorf("%q: entry %d, %q, is not the name of a namespace: %s; separate names by commas, without spaces",
 				text, i+1, namespace, strings.Join(problems, "; "))
 		}
 		if slices.Contains(namespaces[:i], namespace) {
-			return nil, fmt.Errorf("%q: %q is there twice", text, namespace)
+			return nil, fmt.Errorf("%q: %q is listed twice", text, namespace)
 		}
 	}
 	return namespaces, nil

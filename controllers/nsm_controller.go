@@ -85,10 +85,10 @@ type NSMReconciler struct {
 	now              func() time.Time
 }
 
-// The operator's own permissions: what it reads and writes, and what it hands
-// on to the components of the mesh, since nobody may grant what he has not. What
-// is read through the cache is listed and watched; an object is got before it is
-// made, to see that nothing stands in its place. test/e2e fails for a permission
+// The operator's own permissions: what it reads and writes, and what it hands on
+// to the components of the mesh, since nobody can grant a right without having it.
+// What is read through the cache is listed and watched; an object is got before it
+// is made, to see that nothing stands in its place. test/e2e fails for a permission
 // that is neither used nor handed on.
 //
 // +kubebuilder:rbac:groups=nsm.networkservicemesh.io,resources=nsms,verbs=get;list;watch;patch

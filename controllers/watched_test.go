@@ -109,7 +109,7 @@ func TestParseNamespaces(t *testing.T) {
 	}
 	for text, problem := range map[string]string{
 		",": `entry 1, ""`, "a,": `entry 2, ""`, "a,,b": `entry 2, ""`, "a, b": `entry 2, " b"`, " ": `entry 1, " "`, "A": `entry 1, "A"`,
-		"a b": `entry 1, "a b"`, "*": `entry 1, "*"`, "a,b,a": `"a" is there twice`,
+		"a b": `entry 1, "a b"`, "*": `entry 1, "*"`, "a,b,a": `"a" is listed twice`,
 	} {
 		_, err := controllers.ParseNamespaces(text)
 		g.Expect(err).To(MatchError(ContainSubstring(problem)), text)

@@ -32,7 +32,7 @@ if is_served "$nsms" && ! kubectl delete "$nsms" --all --all-namespaces --ignore
 undeploy: not all meshes are gone after $timeout; nothing else was removed. Their finalizer waits for the operator:
   kubectl get $nsms --all-namespaces
   kubectl logs -n nsm-operator-system deployment/nsm-operator
-Where the operator does not run, install it once more (make deploy), and call this again.
+If no operator runs, install it again (make deploy), and then run this again.
 EOF
   exit 1
 fi

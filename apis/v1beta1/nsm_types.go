@@ -198,7 +198,7 @@ type ComponentStatus struct {
 // NSMStatus is what the operator saw of a mesh.
 type NSMStatus struct {
 	// conditions of the mesh: Ready, Available, Progressing, Degraded, Stalled, and
-	// one a concern.
+	// one for each part of the mesh.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

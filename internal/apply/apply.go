@@ -160,8 +160,8 @@ func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []client.Ob
 }
 
 // The turns in which objects are written. The API server looks a role up when
-// somebody binds it, since nobody may grant what he has not; all else goes at
-// once.
+// somebody binds it, since nobody can grant a right without having it; all else
+// goes at once.
 const (
 	role = iota
 	anything

@@ -67,8 +67,7 @@ func (w *writes) addDeletion(change Change, before client.Object) {
 // twice or takes an old state for the new one. The client can do that by itself,
 // but waits for ever where nothing comes: for an object that somebody has
 // deleted, or whose labels a policy has changed, and for a kind that went and
-// came again, whose new informer it does not know. It cannot do it at all for
-// caches of several namespaces.
+// came again, whose new informer it does not know.
 func (a *Applier) settle(ctx context.Context, writes *writes) error {
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()

@@ -216,7 +216,7 @@ func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts rele
 }
 
 // withUnprivilegedPorts lets a user that is not root listen on port 443: not
-// every container runtime hands him the capability that the container has.
+// every container runtime hands it the capability that the container has.
 func withUnprivilegedPorts(context *corev1.PodSecurityContext) *corev1.PodSecurityContext {
 	if context == nil {
 		context = &corev1.PodSecurityContext{}
