@@ -82,7 +82,7 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 		refuseIdentities(ctx)
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
 		Eventually(spireReady(ctx, nsm)).Should(Equal("False"))
-		Expect(why(ctx, nsm)()).To(HavePrefix("ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads is not there"))
+		Expect(why(ctx, nsm)()).To(HavePrefix("ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads does not exist"))
 		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads"))
 	})
 
