@@ -194,6 +194,24 @@ var _ = Describe("Guarantee 4: deleting the NSM removes everything it made", fun
 		Expect(metric("controller_runtime_reconcile_errors_total", "controller", "nsm")).To(Equal(failed), "what a terminating namespace refuses is no error")
 	})
 
+	It("in a namespace that is being deleted, from the API server's list of webhooks also where the NSM is refused", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment admission-webhook-k8s"))
+		setAllReady(ctx, nsm)
+		configuration := mesh.WebhookConfigurationName(nsm.Namespace)
+		Eventually(isRegistered(ctx, configuration)).Should(BeTrue())
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) {
+			nsm.Labels = map[string]string{uncheckedLabel: ""}
+		})
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.Version = "v99999999999999999999.0.0" })
+		Eventually(messageOf(ctx, nsm, degraded)).Should(HavePrefix("spec.version: "))
+		settle(o)
+		Expect(isRegistered(ctx, configuration)()).To(BeTrue(), "what runs stays as it is")
+
+		deleteNamespace(ctx, nsm.Namespace)
+		Eventually(isRegistered(ctx, configuration)).Should(BeFalse())
+	})
+
 	It("in a namespace that was being deleted before the operator saw the NSM", func(ctx SpecContext) {
 		o.stop()
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})

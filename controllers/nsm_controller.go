@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -122,7 +123,8 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		WithOptions(loopOptions()).
 		For(&nsmv1beta1.NSM{}, wanted, builder.WithPredicates(predicate.NewPredicateFuncs(r.isWatched))).
-		Watches(&nsmv1beta1.NSM{}, r.wakes(r.rivals), wanted)
+		Watches(&nsmv1beta1.NSM{}, r.wakes(r.rivals), builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, meshRemoved())))
 	for _, kind := range mesh.Kinds() {
 		b = b.Watches(kind, r.wakes(ownerOf))
 	}
@@ -261,8 +263,7 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	// The client's copy is the cache's: it is never changed in place.
 	nsm = nsm.DeepCopy()
 	if result, err := r.refused(ctx, nsm); result != nil || err != nil {
-		r.follower.Follow(request.NamespacedName)
-		return ctrl.Result{}, r.report(ctx, nsm, result, err)
+		return ctrl.Result{}, r.leaveAlone(ctx, nsm, result, err)
 	}
 	seen, err := r.run(ctx, nsm)
 	r.platform.doubt(err)
@@ -277,6 +278,22 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		return ctrl.Result{}, nil
 	}
 	return ctrl.Result{RequeueAfter: max(seen.wakeAt.Sub(r.now()), time.Second)}, nil
+}
+
+// leaveAlone reports an NSM that is not acted on. Its mesh may run from before, so
+// its namespace is still followed: the mesh's webhook must not be called when that
+// goes.
+func (r *NSMReconciler) leaveAlone(ctx context.Context, nsm *nsmv1beta1.NSM, result *observation, failure error) error {
+	r.follower.Follow(client.ObjectKeyFromObject(nsm), namespaceQuery(nsm.Namespace))
+	err := r.checkNamespace(ctx, nsm)
+	if errors.Is(err, errNamespaceGoes) {
+		return r.leaveNamespace(ctx, nsm)
+	}
+	if err != nil {
+		// The loop is woken when there is an answer.
+		log.FromContext(ctx).Error(err, "Looking at the namespace of an NSM that is not acted on")
+	}
+	return r.report(ctx, nsm, result, failure)
 }
 
 // refused tells whether, and why, an NSM is not acted on. The webhook refuses
@@ -302,7 +319,7 @@ func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*obse
 	}
 	for i := range all.Items {
 		other := &all.Items[i]
-		if !isOlder(other, nsm) {
+		if isRemoved(other) || !isOlder(other, nsm) {
 			continue
 		}
 		if conflict := mesh.Conflict(other, nsm); conflict != "" {
@@ -313,6 +330,23 @@ func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*obse
 		}
 	}
 	return nil, nil
+}
+
+// isRemoved tells that the mesh of an NSM is gone: the NSM is being deleted, and
+// only finalizers of others hold it.
+func isRemoved(nsm client.Object) bool {
+	return nsm.GetDeletionTimestamp() != nil && !controllerutil.ContainsFinalizer(nsm, Finalizer)
+}
+
+// meshRemoved passes the update by which the mesh of an NSM is gone. It changes
+// neither the generation nor an annotation.
+func meshRemoved() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(e event.UpdateEvent) bool { return !isRemoved(e.ObjectOld) && isRemoved(e.ObjectNew) },
+		DeleteFunc:  func(event.DeleteEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
 }
 
 // isOlder tells which of two NSMs came first. Within a second the one that is run

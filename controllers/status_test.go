@@ -224,6 +224,21 @@ var _ = Describe("An NSM that came past the webhook and cannot be run", func() {
 		Eventually(eventsOf(ctx, second)).Should(ContainElements(HavePrefix("Conflict: "), Equal("Recovered: Conflict is over")))
 	})
 
+	It("is run when the other's mesh is gone, whoever else holds the other NSM", func(ctx SpecContext) {
+		const hold = "example.com/hold"
+		first := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		second := newUncheckedNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.18.0"})
+		Eventually(condition(ctx, second, degraded)).Should(Equal("True"))
+		settle(o)
+		change(ctx, first, func(nsm *nsmv1beta1.NSM) { nsm.Finalizers = append(nsm.Finalizers, hold) })
+
+		Expect(admin.Delete(ctx, first.DeepCopy())).To(Succeed())
+		Eventually(func() []string { return reread(ctx, first).Finalizers }).Should(ConsistOf(hold))
+		Eventually(func() []string { return names(ctx, second) }).Should(ConsistOf(wholeMesh))
+		Eventually(condition(ctx, second, degraded)).Should(Equal("False"))
+		Expect(isGone(ctx, first)).To(BeFalse())
+	})
+
 	It("for its admission webhook, until it does without", func(ctx SpecContext) {
 		spec := onZone("a")
 		spec.AdmissionWebhook = &nsmv1beta1.AdmissionWebhookSpec{}
