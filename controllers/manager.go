@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -37,11 +38,15 @@ import (
 func CacheOptions() cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{mesh.LabelManagedBy: mesh.ManagedBy})
 	options := cache.Options{
-		DefaultTransform:     cache.TransformStripManagedFields(),
+		DefaultTransform:     withoutStrangers,
 		DefaultLabelSelector: ours,
 		ByObject: map[client.Object]cache.ByObject{
-			&nsmv1beta1.NSM{}: {Label: labels.Everything()},
+			&nsmv1beta1.NSM{}: {Label: labels.Everything(), Transform: cache.TransformStripManagedFields()},
 		},
+	}
+	// A ConfigMap holds up to a MiB, and anybody can label one.
+	options.ByObject[&corev1.ConfigMap{}] = cache.ByObject{
+		Label: ours, Field: fields.OneTermEqualSelector("metadata.name", mesh.ClusterInfoConfigMap),
 	}
 	// The operator may read Secrets of this one name, and no others.
 	options.ByObject[&corev1.Secret{}] = cache.ByObject{
@@ -49,6 +54,32 @@ func CacheOptions() cache.Options {
 	}
 	options.ByObject[&corev1.Namespace{}] = namespaceCache()
 	return options
+}
+
+// withoutStrangers keeps, of what has the operator's label and stands where no mesh
+// has anything, no more than what it is known by: whoever may make objects in a
+// namespace can make many such, and large ones.
+func withoutStrangers(cached any) (any, error) {
+	object, isObject := cached.(client.Object)
+	if !isObject {
+		return cached, nil
+	}
+	if _, isPlaced := mesh.OwnerOf(object); isPlaced {
+		object.SetManagedFields(nil)
+		return object, nil
+	}
+	bare, ok := reflect.New(reflect.TypeOf(object).Elem()).Interface().(client.Object)
+	if !ok {
+		return cached, nil
+	}
+	bare.GetObjectKind().SetGroupVersionKind(object.GetObjectKind().GroupVersionKind())
+	bare.SetNamespace(object.GetNamespace())
+	bare.SetName(object.GetName())
+	bare.SetUID(object.GetUID())
+	bare.SetResourceVersion(object.GetResourceVersion())
+	bare.SetLabels(object.GetLabels())
+	bare.SetDeletionTimestamp(object.GetDeletionTimestamp())
+	return bare, nil
 }
 
 // ClientOptions let the loop see all that it wrote, so that it never writes a

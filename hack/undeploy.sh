@@ -41,13 +41,14 @@ fi
 
 # What no owner reference removes, of meshes whose NSM went while no operator ran.
 # With the CRD all NSMs are gone, so nothing of this belongs to anybody.
+ours=app.kubernetes.io/managed-by=nsm-operator,nsm.networkservicemesh.io/name,nsm.networkservicemesh.io/namespace
 for resource in mutatingwebhookconfigurations.admissionregistration.k8s.io \
   validatingadmissionpolicybindings.admissionregistration.k8s.io validatingadmissionpolicies.admissionregistration.k8s.io \
   clusterrolebindings.rbac.authorization.k8s.io clusterroles.rbac.authorization.k8s.io csidrivers.storage.k8s.io \
   clusterspiffeids.spire.spiffe.io clusterproperties.about.k8s.io securitycontextconstraints.security.openshift.io; do
   if is_served "$resource"; then
-    kubectl delete "$resource" --selector app.kubernetes.io/managed-by=nsm-operator --ignore-not-found --timeout="$timeout"
+    kubectl delete "$resource" --selector "$ours" --ignore-not-found --timeout="$timeout"
   fi
 done
 kubectl delete rolebindings.rbac.authorization.k8s.io --all-namespaces \
-  --selector app.kubernetes.io/managed-by=nsm-operator --timeout="$timeout"
+  --selector "$ours" --timeout="$timeout"

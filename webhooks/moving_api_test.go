@@ -154,7 +154,7 @@ var _ = Describe("Applying a file of one version after one of the other", func()
 		warned.take()
 		Expect(admin.Patch(ctx, of(v1beta1, object), mergePatch(
 			`{"metadata":{"annotations":{"nsm.networkservicemesh.io/conversion-data":"{\"v1alpha1\":{\"spec\":{\"version\":\"v1.0.0\"}}}"}}}`))).To(Succeed())
-		Expect(warned.take()).To(ContainElement(ContainSubstring("it is not kept")))
+		Expect(warned.take()).To(ContainElement(ContainSubstring("was dropped")))
 		Expect(in(ctx, v1beta1, object).GetAnnotations()).NotTo(HaveKey(conversion.Annotation))
 		Expect(spec(in(ctx, v1alpha1, object))).To(Equal(spec(nsm(v1alpha1, `{version: v1.18.0}`))))
 	})

@@ -78,6 +78,9 @@ type Installation struct {
 	signs map[string]sign
 	// version of the CRD that the place was found by.
 	version string
+	// entered: it has a place. What the list says of it from then on is the word of
+	// the replica that came last, which may have other flags, and is left alone.
+	entered bool
 	// behind is whom it stands by for.
 	behind atomic.Pointer[Member]
 }
@@ -95,8 +98,12 @@ func (i *Installation) Enter(ctx context.Context) (Place, error) {
 		return Place{}, err
 	}
 	place, err := i.look(ctx)
-	if err != nil || place.Behind == nil {
+	if err != nil {
 		return place, err
+	}
+	if place.Behind == nil {
+		i.entered = true
+		return place, nil
 	}
 	stop, err := i.serveProbes(ctx)
 	if err != nil {
@@ -119,6 +126,7 @@ func (i *Installation) Enter(ctx context.Context) (Place, error) {
 		}
 		if place.Behind == nil {
 			ctrl.Log.WithName("installation").Info("The other installation is gone; taking over", "other", i.behind.Load().Namespace)
+			i.entered = true
 			return place, nil
 		}
 	}
@@ -200,6 +208,9 @@ func (i *Installation) look(ctx context.Context) (Place, error) {
 		signs := i.read(ctx, members, serviceOf(crd))
 		var wanted []Member
 		place, wanted = placeOf(i.Member, members, func(m Member) bool { return i.isAlive(m, signs[m.Namespace]) })
+		if i.entered {
+			keepOwn(wanted, members, i.Namespace)
+		}
 		return i.note(ctx, crd, wanted)
 	})
 	return place, err

@@ -202,6 +202,17 @@ var _ = Describe("Two installations in one cluster", func() {
 		Consistently(both).WithTimeout(2 * time.Second).ShouldNot(Receive())
 	})
 
+	It("says what the replica with the newest flags says, while an older one goes", func() {
+		old := &Installation{Member: Member{Namespace: first, WatchNamespaces: []string{"a"}}, Config: firstConfig}
+		place, err := enter(old)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(enter(&Installation{Member: Member{Namespace: first, WatchNamespaces: []string{"b"}}, Config: firstConfig})).To(Equal(place))
+		version := getCRD(ctx).ResourceVersion
+		Expect(old.look(ctx)).To(Equal(place))
+		Expect(getCRD(ctx).ResourceVersion).To(Equal(version))
+		Expect(getCRD(ctx).Annotations).To(HaveKeyWithValue(Annotation, `[{"namespace":"`+first+`","watchNamespaces":["b"]}]`))
+	})
+
 	It("replicas of one share its place", func() {
 		for range 2 {
 			one := &Installation{Member: Member{Namespace: first}, Config: firstConfig}

@@ -90,3 +90,12 @@ func placeOf(self Member, members []Member, isAlive func(Member) bool) (Place, [
 	}
 	return Place{Serves: len(before) == 0}, slices.Concat(before, []Member{self}, after)
 }
+
+// keepOwn puts into a list what another says of the installation in a namespace.
+func keepOwn(list, other []Member, namespace string) {
+	isOwn := func(m Member) bool { return m.Namespace == namespace }
+	at, from := slices.IndexFunc(list, isOwn), slices.IndexFunc(other, isOwn)
+	if at >= 0 && from >= 0 {
+		list[at] = other[from]
+	}
+}

@@ -22,12 +22,16 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
+// ClusterInfoConfigMap is the ConfigMap that cluster-info writes to, the only one of
+// a mesh.
+const ClusterInfoConfigMap = "cluster-info"
+
 const (
 	nsmgrProxyName    = "nsmgr-proxy"
 	nsmgrProxyPort    = 5004
 	registryProxyName = "registry-proxy"
 	registryProxyPort = 5005
-	clusterInfoName   = "cluster-info"
+	clusterInfoName   = ClusterInfoConfigMap
 
 	mapIPName      = "map-ip-k8s"
 	mapIPVolume    = "mapip-volume"
