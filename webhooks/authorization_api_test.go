@@ -13,8 +13,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -31,7 +31,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -373,8 +372,8 @@ var _ = Describe("Authorization", Ordered, ContinueOnFailure, func() {
 			var editor *person
 
 			BeforeAll(func(ctx SpecContext) {
-				if layout == "with matchConditions" {
-					addMatchConditions(ctx)
+				if layout == "without matchConditions" {
+					removeMatchConditions(ctx)
 				}
 				editor = account(namespace, "editor")
 				bind(ctx, namespace, olmRole("admin"), editor.subject())
@@ -431,6 +430,27 @@ var _ = Describe("Authorization", Ordered, ContinueOnFailure, func() {
 				}
 			})
 
+			It("never stores what claims to have been in hand, whoever writes it", func(ctx SpecContext) {
+				const forged = `{"inHand":{"apiVersion":"nsm.networkservicemesh.io/v1beta1","spec":{"a":"b"}}}`
+				patch := mergePatch(`{"metadata":{"annotations":{"` + conversion.Annotation + `":` + strconv.Quote(forged) + `}}}`)
+				annotated := nsm(v1beta1, `{version: v1.18.0}`)
+				annotated.SetAnnotations(map[string]string{conversion.Annotation: forged})
+				annotated.SetFinalizers([]string{"test.example.com/keep"})
+				Expect(admin.Create(ctx, annotated)).To(Succeed())
+				asked.take()
+
+				By("creating")
+				Expect(in(ctx, v1beta1, annotated).GetAnnotations()).NotTo(HaveKey(conversion.Annotation))
+				By("patching")
+				Expect(editor.Patch(ctx, nsm(v1beta1, `{}`), patch)).To(Succeed())
+				Expect(in(ctx, v1beta1, annotated).GetAnnotations()).NotTo(HaveKey(conversion.Annotation))
+				By("patching what is being deleted")
+				Expect(editor.Delete(ctx, nsm(v1beta1, `{}`))).To(Succeed())
+				Expect(editor.Patch(ctx, nsm(v1beta1, `{}`), patch)).To(Succeed())
+				Expect(in(ctx, v1beta1, annotated).GetAnnotations()).NotTo(HaveKey(conversion.Annotation))
+				Expect(asked.take()).To(BeEmpty())
+			})
+
 			It("leaves all else to RBAC", func(ctx SpecContext) {
 				before := makeMesh(ctx)
 				for _, other := range others {
@@ -482,8 +502,6 @@ var _ = Describe("Authorization", Ordered, ContinueOnFailure, func() {
 	}
 
 	Context("while nobody answers for the webhooks, with matchConditions", Ordered, func() {
-		BeforeAll(func(ctx SpecContext) { addMatchConditions(ctx) })
-
 		It("lets through what changes nothing that the operator acts on", func(ctx SpecContext) {
 			makeMesh(ctx)
 			makeUnreachable(ctx)
@@ -752,31 +770,37 @@ func originalOf(object *unstructured.Unstructured) (json.RawMessage, bool) {
 	return conversion.OriginalSpec(&nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Annotations: object.GetAnnotations()}})
 }
 
-// addMatchConditions gives the webhooks, until the end of the container or spec,
-// those that they have everywhere but with OLM.
-func addMatchConditions(ctx context.Context) {
+// removeMatchConditions takes the matchConditions from the webhooks, as it is with
+// OLM, until the end of the container or spec.
+func removeMatchConditions(ctx context.Context) {
 	GinkgoHelper()
-	text, err := os.ReadFile("../config/webhook/patches/conditions.yaml")
-	Expect(err).NotTo(HaveOccurred())
-	documents := strings.Split(string(text), "---\n")
-	var validating admissionregistrationv1.ValidatingWebhookConfiguration
-	var mutating admissionregistrationv1.MutatingWebhookConfiguration
-	Expect(yaml.UnmarshalStrict([]byte(documents[0]), &validating)).To(Succeed())
-	Expect(yaml.UnmarshalStrict([]byte(documents[1]), &mutating)).To(Succeed())
-	// By this one it can be seen that the API server knows of them.
-	unlabelled := admissionregistrationv1.MatchCondition{
+	var validation admissionregistrationv1.ValidatingWebhookConfiguration
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-validation"}, &validation)).To(Succeed())
+	var defaults admissionregistrationv1.MutatingWebhookConfiguration
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-defaults"}, &defaults)).To(Succeed())
+	validating, mutating := validation.Webhooks[0].MatchConditions, defaults.Webhooks[0].MatchConditions
+	Expect(validating).NotTo(BeEmpty())
+	Expect(mutating).NotTo(BeEmpty())
+	changeMatchConditions(ctx, nil, nil)
+	asked.take()
+	DeferCleanup(func(ctx SpecContext) { changeMatchConditions(ctx, validating, mutating) })
+}
+
+// changeMatchConditions waits until the API server knows the new ones. That can be
+// seen by what it does without those that it has in between.
+func changeMatchConditions(ctx context.Context, validating, mutating []admissionregistrationv1.MatchCondition) {
+	GinkgoHelper()
+	unlabelled := []admissionregistrationv1.MatchCondition{{
 		Name: "unlabelled", Expression: `!has(object.metadata.labels) || !('probe' in object.metadata.labels)`,
-	}
-	setMatchConditions(ctx, append(validating.Webhooks[0].MatchConditions, unlabelled), append(mutating.Webhooks[0].MatchConditions, unlabelled))
+	}}
+	setMatchConditions(ctx, unlabelled, unlabelled)
 	for _, refused := range refusedByEach {
 		Eventually(probe).WithContext(ctx).WithArguments(refused).Should(Or(Succeed(), MatchError(Not(ContainSubstring("admission webhook")))))
 	}
-	DeferCleanup(func(ctx SpecContext) {
-		setMatchConditions(ctx, nil, nil)
-		for _, refused := range refusedByEach {
-			Eventually(probe).WithContext(ctx).WithArguments(refused).Should(MatchError(ContainSubstring("admission webhook")))
-		}
-	})
+	setMatchConditions(ctx, validating, mutating)
+	for _, refused := range refusedByEach {
+		Eventually(probe).WithContext(ctx).WithArguments(refused).Should(MatchError(ContainSubstring("admission webhook")))
+	}
 }
 
 // makeUnreachable lets nobody answer for the webhooks, but for conversion, until

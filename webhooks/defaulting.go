@@ -43,6 +43,8 @@ func (d defaulter) Handle(ctx context.Context, request admission.Request) admiss
 		return d.refuse(ctx, &typed, nil)
 	}
 	setDefaults(nsm.fields, release.Newest().String())
+	// Nothing was before it that could be applied anew.
+	takeInHand(&request.AdmissionRequest, nsm.fields)
 	return differing(request, nsm).WithWarnings(settle(&request.AdmissionRequest, nil, nsm.fields)...)
 }
 

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
@@ -57,7 +58,16 @@ const (
 )
 
 var _ = Describe("Applying a file of one version after one of the other", func() {
-	AfterEach(removeAll)
+	AfterEach(func(ctx SpecContext) {
+		// What is stored is in v1beta1, so it is read without conversion.
+		var all nsmv1beta1.NSMList
+		Expect(admin.List(ctx, &all)).To(Succeed())
+		release(ctx)
+		removeAll(ctx)
+		for i := range all.Items {
+			Expect(all.Items[i].Annotations[conversion.Annotation]).NotTo(ContainSubstring("inHand"))
+		}
+	})
 
 	apply := func(ctx context.Context, manager string, object *unstructured.Unstructured) {
 		GinkgoHelper()
@@ -96,6 +106,13 @@ var _ = Describe("Applying a file of one version after one of the other", func()
 			Expect(stored(ctx, firstVersion, object)).To(Equal(spec(nsm(firstVersion, first))))
 			apply(ctx, "gitops", object)
 			Expect(stored(ctx, secondVersion, object)).To(Equal(spec(object)))
+
+			By("holding it while it is deleted, and going back")
+			Expect(admin.Patch(ctx, of(v1beta1, object), mergePatch(`{"metadata":{"finalizers":["test.example.com/keep"]}}`))).To(Succeed())
+			Expect(admin.Delete(ctx, of(v1beta1, object))).To(Succeed())
+			apply(ctx, "gitops", nsm(firstVersion, first))
+			stored(ctx, firstVersion, object)
+			release(ctx)
 		},
 		Entry("from the flat shape to a release", v1alpha1, flatSpec, v1beta1, `{version: v1.18.0}`,
 			"not in this file, and removed with the v1alpha1 file before: spec.admissionWebhook.enabled, spec.forwarders[vpp].type, "+

@@ -67,7 +67,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		CRDDirectoryPaths:     []string{"../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 		WebhookInstallOptions: envtest.WebhookInstallOptions{
-			Paths: []string{"../config/webhook/manifests.yaml"},
+			// With the matchConditions, as they are shipped.
+			Paths: []string{apiserver.Build(ctx, "webhook")},
 			// Our types are plain data: that they convert cannot be seen on them.
 			IgnoreSchemeConvertible: true,
 		},

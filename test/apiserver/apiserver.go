@@ -77,6 +77,17 @@ func root() string {
 	}
 }
 
+// Build is a file with the objects that a directory of config, such as webhook, is
+// built into.
+func Build(ctx context.Context, directory string) string {
+	GinkgoHelper()
+	name := filepath.Join(GinkgoT().TempDir(), filepath.Base(directory)+".yaml")
+	command := exec.CommandContext(ctx, filepath.Join(Assets(), "kubectl"), "kustomize", "--output", name, filepath.Join(root(), "config", directory))
+	output, err := command.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(output))
+	return name
+}
+
 // Kubectl runs the kubectl that was built, as an admin, and returns what it says.
 func (s *Server) Kubectl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
