@@ -68,12 +68,15 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		kubectl(ctx, "create", "clusterrole", left, "--verb=get", "--resource=nodes")
 		kubectl(ctx, "create", "clusterrolebinding", left, "--clusterrole="+left, "--user=nobody")
 		for _, resource := range []string{"clusterrole", "clusterrolebinding"} {
-			kubectl(ctx, "label", resource, left, "app.kubernetes.io/managed-by=nsm-operator")
+			kubectl(ctx, "label", resource, left, "app.kubernetes.io/managed-by=nsm-operator",
+				"nsm.networkservicemesh.io/name=mesh", "nsm.networkservicemesh.io/namespace=nsm")
 		}
 		kubectl(ctx, "create", "clusterrole", "nsm-of-somebody-else", "--verb=get", "--resource=nodes")
+		kubectl(ctx, "label", "clusterrole", "nsm-of-somebody-else", "app.kubernetes.io/managed-by=nsm-operator")
 		run(ctx, "undeploy")
-		Expect(installed(ctx)).To(BeEmpty())
-		kubectl(ctx, "get", "clusterrole", "nsm-of-somebody-else")
+		By("and not what names no NSM, whatever label it has")
+		Expect(installed(ctx)).To(ConsistOf("clusterroles /nsm-of-somebody-else"))
+		kubectl(ctx, "delete", "clusterrole", "nsm-of-somebody-else")
 	}, NodeTimeout(4*time.Minute))
 
 	It("the second says what to do, and leaves the operator, while a mesh does not go", func(ctx SpecContext) {
