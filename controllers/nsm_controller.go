@@ -49,6 +49,14 @@ import (
 // owner reference can remove, are gone.
 const Finalizer = "nsm.networkservicemesh.io/finalizer"
 
+const (
+	// readTimeout is how long a deletion waits for the list of a kind.
+	readTimeout = 10 * time.Second
+	// deregisterTimeout is how long a deletion tries to delete what the registry has
+	// kept: a webhook of somebody else may answer each deletion after half a minute.
+	deregisterTimeout = 30 * time.Second
+)
+
 // NSMReconciler keeps meshes.
 type NSMReconciler struct {
 	// Platform that the operator was started on.
@@ -82,8 +90,10 @@ type NSMReconciler struct {
 	lives sync.Map // of types.NamespacedName, the NSM's: types.UID
 	// identityTroubles are what is wrong with the identities of meshes.
 	identityTroubles identityTroubles
-	passes           *passes
-	now              func() time.Time
+	// races are writes that failed since somebody else wrote at the same moment.
+	races  races
+	passes *passes
+	now    func() time.Time
 }
 
 // The operator's own permissions: what it reads and writes, and what it hands on
@@ -160,6 +170,7 @@ func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
 	r.applier.Forget(mesh.OwnerLabels(nsm), podSecurity{namespace: nsm.Namespace}.object())
 	r.lives.Delete(key)
 	r.identityTroubles.known.Delete(key)
+	r.races.known.Delete(key)
 	for _, known := range []*sync.Map{&r.diagnoses, &r.registrations.known, &r.selfRegistrations.known} {
 		known.Range(func(workload, _ any) bool {
 			if name, ok := workload.(types.NamespacedName); ok && name.Namespace == nsm.Namespace {
@@ -255,9 +266,9 @@ func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		return ctrl.Result{}, err
 	}
 	if nsm.DeletionTimestamp != nil {
-		err := r.finalize(ctx, nsm)
+		waits, err := r.finalize(ctx, nsm)
 		r.platform.doubt(err)
-		return ctrl.Result{}, err
+		return ctrl.Result{}, r.reportDeletion(ctx, nsm.DeepCopy(), waits, err)
 	}
 	r.recognize(nsm)
 	// The client's copy is the cache's: it is never changed in place.
@@ -372,39 +383,51 @@ func versionOf(nsm *nsmv1beta1.NSM) string {
 }
 
 // finalize removes the mesh of an NSM that is being deleted, and lets the NSM
-// go when all of it is gone.
-func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+// go when all of it is gone. Until then the NSM waits.
+func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (waits bool, err error) {
 	if !controllerutil.ContainsFinalizer(nsm, Finalizer) {
 		r.follower.Follow(client.ObjectKeyFromObject(nsm))
-		return nil
+		return false, nil
 	}
 	r.follower.Follow(client.ObjectKeyFromObject(nsm), podSecurityQueries(nsm.Namespace)...)
 	// What calls the admission webhook goes first: left behind for a moment, it
 	// would block the creation of pods in the whole cluster.
 	if err := r.removeRegistrations(ctx, nsm); err != nil {
-		return err
+		return true, err
 	}
-	kinds := kindsOn(r.platform.now())
+	kinds := slices.Concat(clientObjects(mesh.Kinds()), r.readable(ctx, nsm, clientObjects(mesh.PlatformKinds(r.platform.now()))))
 	if err := r.clean(ctx, nsm, kinds); err != nil {
-		return err
+		return true, err
 	}
 	remaining, err := r.applier.Remaining(ctx, nsm, kinds)
 	if err != nil || remaining > 0 {
 		// Their disappearance wakes the loop again.
-		return err
+		return true, err
 	}
 	if err := r.sweep(ctx, nsm); err != nil {
-		return err
+		return true, err
 	}
-	if err := r.deregister(ctx, nsm); err != nil {
-		return err
-	}
+	r.deregister(ctx, nsm)
 	if err := r.unlabelNamespace(ctx, nsm); err != nil {
-		return err
+		return true, err
 	}
 	released := nsm.DeepCopy()
 	controllerutil.RemoveFinalizer(released, Finalizer)
-	return client.IgnoreNotFound(r.client.Patch(ctx, released, client.MergeFrom(nsm)))
+	err = client.IgnoreNotFound(r.client.Patch(ctx, released, client.MergeFrom(nsm)))
+	return err != nil, err
+}
+
+// readable are those of the kinds that can be listed. The others are kinds of
+// somebody else's, as where a conversion webhook is broken: objects of those cannot
+// be deleted either, and an NSM does not wait for them.
+func (r *NSMReconciler) readable(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client.Object) []client.Object {
+	return slices.DeleteFunc(kinds, func(kind client.Object) bool {
+		_, err := r.leftOf(ctx, nsm, kind)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "What is left of a kind cannot be found, and stays")
+		}
+		return err != nil
+	})
 }
 
 // clean deletes all objects of the kinds that belong to the NSM.
@@ -418,33 +441,56 @@ func (r *NSMReconciler) clean(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []
 
 // sweep deletes what no owner reference removes and the cache does not show, since
 // somebody has changed the label by which the operator finds its objects. It asks
-// the API server: an NSM is deleted once.
+// the API server: an NSM is deleted once. A platform's kind that cannot be listed
+// holds nothing up.
 func (r *NSMReconciler) sweep(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	owner := client.MatchingLabels{mesh.LabelNSM: nsm.Name, mesh.LabelNamespace: nsm.Namespace}
-	for _, kind := range clusterKindsOn(r.platform.now()) {
-		gvk, err := apiutil.GVKForObject(kind, r.client.Scheme())
-		if err != nil {
+	for _, kind := range clientObjects(mesh.ClusterKinds()) {
+		if left, err := r.leftOf(ctx, nsm, kind); err != nil {
+			return err
+		} else if err := r.deleteAll(ctx, left); err != nil {
 			return err
 		}
-		left := &metav1.PartialObjectMetadataList{}
-		left.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-		err = r.direct.List(ctx, left, owner)
-		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-			continue // the kind has gone, and all of it
-		}
+	}
+	for _, kind := range clientObjects(mesh.PlatformKinds(r.platform.now())) {
+		left, err := r.leftOf(ctx, nsm, kind)
 		if err != nil {
-			return fmt.Errorf("looking for what is left of kind %s: %w", gvk.Kind, err)
+			log.FromContext(ctx).Error(err, "What is left of a kind cannot be found, and stays")
 		}
-		for i := range left.Items {
-			one := &left.Items[i]
-			if !mesh.IsOf(one, nsm) {
-				continue
-			}
-			if err := r.client.Delete(ctx, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)}); client.IgnoreNotFound(err) != nil {
-				return err
-			}
-			log.FromContext(ctx).Info("Deleted", "object", gvk.Kind+" "+one.Name)
+		if err := r.deleteAll(ctx, left); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// leftOf asks the API server for the objects of a kind that are the NSM's own.
+func (r *NSMReconciler) leftOf(ctx context.Context, nsm *nsmv1beta1.NSM, kind client.Object) ([]metav1.PartialObjectMetadata, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	gvk, err := apiutil.GVKForObject(kind, r.client.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	left := &metav1.PartialObjectMetadataList{}
+	left.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	err = r.direct.List(ctx, left, client.MatchingLabels{mesh.LabelNSM: nsm.Name, mesh.LabelNamespace: nsm.Namespace})
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return nil, nil // the kind has gone, and all of it
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for what is left of kind %s: %w", gvk.Kind, err)
+	}
+	return slices.DeleteFunc(left.Items, func(one metav1.PartialObjectMetadata) bool { return !mesh.IsOf(&one, nsm) }), nil
+}
+
+func (r *NSMReconciler) deleteAll(ctx context.Context, objects []metav1.PartialObjectMetadata) error {
+	for i := range objects {
+		one := &objects[i]
+		err := r.client.Delete(ctx, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)})
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting %s %s: %w", one.Kind, one.Name, err)
+		}
+		log.FromContext(ctx).Info("Deleted", "object", one.Kind+" "+one.Name)
 	}
 	return nil
 }

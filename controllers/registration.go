@@ -208,34 +208,53 @@ func expiration(endpoint *unstructured.Unstructured) (ends time.Time, isThere bo
 // deregister deletes the entries that the registry of a mesh that is gone has kept:
 // nobody renews or expires them any more. It takes the registry's role to write
 // one, and that has gone, too. NetworkServices stay: people write those. So does
-// all where a registry runs that somebody has put up beside the mesh.
-func (r *NSMReconciler) deregister(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+// all where a registry runs that somebody has put up beside the mesh. What cannot
+// be deleted does no harm, and stays: the NSM does not wait for it.
+func (r *NSMReconciler) deregister(ctx context.Context, nsm *nsmv1beta1.NSM) {
+	limited, cancel := context.WithTimeout(ctx, deregisterTimeout)
+	defer cancel()
+	entries, err := r.kept(limited, nsm)
+	if err == nil && len(entries) > 0 {
+		log.FromContext(ctx).Info("Deleting what the registry has kept", "networkServiceEndpoints", len(entries))
+		err = r.deleteEntries(limited, entries)
+	}
+	if err != nil {
+		log.FromContext(ctx).Error(err, "NetworkServiceEndpoints of a mesh that is gone stay")
+	}
+}
+
+// kept are the entries that the registry of a mesh that is gone has kept.
+func (r *NSMReconciler) kept(ctx context.Context, nsm *nsmv1beta1.NSM) ([]metav1.PartialObjectMetadata, error) {
 	if registry := nsm.Spec.Registry; registry != nil && registry.Type == nsmv1beta1.RegistryTypeMemory {
-		return nil
+		return nil, nil
 	}
 	entries := &metav1.PartialObjectMetadataList{}
 	entries.SetGroupVersionKind(endpointKind.GroupVersion().WithKind(endpointKind.Kind + "List"))
 	err := r.direct.List(ctx, entries, client.InNamespace(nsm.Namespace))
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || err == nil && len(entries.Items) == 0 {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return fmt.Errorf("looking for what the registry has kept: %w", err)
+		return nil, fmt.Errorf("looking for what the registry has kept: %w", err)
 	}
 	var deployments appsv1.DeploymentList
 	if err := r.direct.List(ctx, &deployments, client.InNamespace(nsm.Namespace)); err != nil {
-		return fmt.Errorf("looking for other registries: %w", err)
+		return nil, fmt.Errorf("looking for other registries: %w", err)
 	}
 	if slices.ContainsFunc(deployments.Items, func(one appsv1.Deployment) bool { return mesh.IsFromManifests(&one) }) {
-		return nil
+		return nil, nil
 	}
-	log.FromContext(ctx).Info("Deleting what the registry has kept", "networkServiceEndpoints", len(entries.Items))
-	group, deleting := errgroup.WithContext(ctx)
+	return entries.Items, nil
+}
+
+// deleteEntries deletes all that it can, and returns the first error.
+func (r *NSMReconciler) deleteEntries(ctx context.Context, entries []metav1.PartialObjectMetadata) error {
+	var group errgroup.Group
 	group.SetLimit(16)
-	for i := range entries.Items {
+	for i := range entries {
 		group.Go(func() error {
-			one := &entries.Items[i]
-			err := r.client.Delete(deleting, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)})
+			one := &entries[i]
+			err := r.client.Delete(ctx, one, client.DisableReadYourWritesConsistency, client.Preconditions{UID: ptr.To(one.UID)})
 			return client.IgnoreNotFound(err)
 		})
 	}

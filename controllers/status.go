@@ -18,7 +18,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -295,14 +294,29 @@ var concerns = []struct {
 }
 
 // report writes what was seen, or the error, into the status, when it differs.
-// That somebody else wrote at the same moment is not worth a word: the next pass
-// comes at once.
 func (r *NSMReconciler) report(ctx context.Context, nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
-	if apierrors.IsConflict(failure) {
+	return r.reportStatus(ctx, nsm, statusOf(nsm, seen, failure), failure)
+}
+
+// reportDeletion reports why the mesh of an NSM that is being deleted could not be
+// removed, or that what was reported is over while the NSM still waits.
+func (r *NSMReconciler) reportDeletion(ctx context.Context, nsm *nsmv1beta1.NSM, waits bool, failure error) error {
+	wrong := degradation(&nsm.Status)
+	if !waits || failure == nil && (wrong == nil || wrong.Reason != reasonDeletionFailed) {
+		return failure
+	}
+	return r.reportStatus(ctx, nsm, deletionStatusOf(nsm, failure), failure)
+}
+
+// reportStatus writes a status when it differs from what the NSM has. That somebody
+// else wrote at the same moment is not worth a word: the next pass comes at once.
+// Only when that does not end is it reported.
+func (r *NSMReconciler) reportStatus(ctx context.Context, nsm *nsmv1beta1.NSM, status nsmv1beta1.NSMStatus, failure error) error {
+	if r.races.isRace(client.ObjectKeyFromObject(nsm), failure) {
 		return failure
 	}
 	before := nsm.DeepCopy()
-	nsm.Status = statusOf(nsm, seen, failure)
+	nsm.Status = status
 	if equality.Semantic.DeepEqual(before.Status, nsm.Status) {
 		return failure
 	}
@@ -377,6 +391,28 @@ func statusOf(nsm *nsmv1beta1.NSM, seen *observation, failure error) nsmv1beta1.
 	return s.NSMStatus
 }
 
+// reasonDeletionFailed of the condition Degraded: the mesh of an NSM that is being
+// deleted could not be removed.
+const reasonDeletionFailed = "DeletionFailed"
+
+// deletionStatusOf tells, of an NSM that is being deleted, what keeps its mesh from
+// being removed; without an error, that what kept it is over.
+func deletionStatusOf(nsm *nsmv1beta1.NSM, failure error) nsmv1beta1.NSMStatus {
+	s := status{NSMStatus: *nsm.Status.DeepCopy(), generation: nsm.Generation}
+	s.ObservedGeneration = s.generation
+	if failure == nil {
+		s.set(nsmv1beta1.ConditionProgressing, true, "Deleting", "waiting for the objects of the mesh to go")
+		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+		return s.NSMStatus
+	}
+	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", retrying)
+	s.set(nsmv1beta1.ConditionDegraded, true, reasonDeletionFailed, "the NSM cannot be deleted yet: "+failureMessage(failure))
+	return s.NSMStatus
+}
+
+// retrying is what Progressing says after a failure.
+const retrying = "the operator tries again, with growing pauses of a minute at most"
+
 // status is a status while it is being derived.
 type status struct {
 	nsmv1beta1.NSMStatus
@@ -422,7 +458,7 @@ func (s *status) setFailed(message string, seen *observation) {
 	} else if !meta.IsStatusConditionTrue(s.Conditions, nsmv1beta1.ConditionAvailable) {
 		s.set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
 	}
-	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", "the operator tries again, with growing pauses of a minute at most")
+	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", retrying)
 	// That a release was taken back is remembered here and nowhere else.
 	if !reportsRollback(&s.NSMStatus, s.generation) {
 		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)

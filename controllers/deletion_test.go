@@ -1,0 +1,161 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+var _ = Describe("The deletion of an NSM", func() {
+	It("does not wait for what the registry has kept and somebody does not let go", func(ctx SpecContext) {
+		o := startOperator()
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		held, free := forwarderPod("forwarder-vpp", 0), forwarderPod("forwarder-vpp", 1)
+		refuseDeletion(ctx, "networkserviceendpoints", entry(nsm, held))
+
+		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		expectNothingLeft(ctx, nsm)
+		Expect(admin.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: held}, entry(nsm, held))).To(Succeed())
+		Expect(apierrors.IsNotFound(admin.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: free}, entry(nsm, free)))).To(BeTrue(), "the others go")
+	})
+
+	It("says what holds it up, once, and goes on by itself", func(ctx SpecContext) {
+		o := startOperator()
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		role := getClusterRole(ctx, nsm)
+		let := refuseDeletion(ctx, "clusterroles", role)
+		settle(o)
+
+		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
+			HavePrefix("the NSM cannot be deleted yet: deleting ClusterRole "+role.Name), ContainSubstring("nobody deletes here")))
+		Expect(meta.FindStatusCondition(reread(ctx, nsm).Status.Conditions, degraded).Reason).To(Equal("DeletionFailed"))
+		Expect(condition(ctx, nsm, progressing)()).To(Equal("True"))
+		Eventually(func() int {
+			return o.requests.count(request{"DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterroles/" + role.Name})
+		}).
+			Should(BeNumerically(">", 3), "it tries again")
+		Expect(o.requests.count(request{"PATCH", "/apis/nsm.networkservicemesh.io/v1beta1/namespaces/" + nsm.Namespace + "/nsms/" + nsm.Name + "/status"})).
+			To(Equal(1), "the report does not move")
+
+		let()
+		Eventually(func() bool { return isGone(ctx, nsm) }).WithTimeout(time.Minute).Should(BeTrue())
+		expectNothingLeft(ctx, nsm)
+	})
+
+	It("takes the report back while it waits for others", func(ctx SpecContext) {
+		o := startOperator()
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		role := getClusterRole(ctx, nsm)
+		role.Finalizers = []string{"example.com/hold"}
+		Expect(admin.Update(ctx, role)).To(Succeed())
+		let := refuseDeletion(ctx, "clusterroles", role)
+		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		Eventually(condition(ctx, nsm, degraded)).Should(Equal("True"))
+
+		let()
+		Eventually(condition(ctx, nsm, degraded)).WithTimeout(time.Minute).Should(Equal("False"))
+		Expect(messageOf(ctx, nsm, progressing)()).To(Equal("waiting for the objects of the mesh to go"))
+		change(ctx, getClusterRole(ctx, nsm), func(o *rbacv1.ClusterRole) { o.Finalizers = nil })
+		expectNothingLeft(ctx, nsm)
+	})
+
+	It("does not wait for a kind of somebody else's that cannot be listed any more", func(ctx SpecContext) {
+		crd := &unstructured.Unstructured{}
+		Expect(crd.UnmarshalJSON([]byte(spiffeIDs))).To(Succeed())
+		Expect(admin.Create(ctx, crd)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) {
+			change(ctx, crd, func(crd *unstructured.Unstructured) {
+				Expect(unstructured.SetNestedMap(crd.Object, map[string]any{"strategy": "None"}, "spec", "conversion")).To(Succeed())
+			})
+			Expect(admin.Delete(ctx, crd)).To(Succeed())
+			Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
+		})
+		server.Kubectl(ctx, "wait", "--for=condition=Established", "crd", crd.GetName(), "--timeout=30s")
+		o := startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{writesLeft: -1})
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		breakConversion(ctx, crd)
+		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		Eventually(func() bool { return isGone(ctx, nsm) }).WithTimeout(time.Minute).Should(BeTrue())
+		expectNothingLeft(ctx, nsm)
+	})
+})
+
+// breakConversion gives ClusterSPIFFEIDs a second version and a conversion webhook
+// that does not answer, so that they cannot be listed in the first any more.
+func breakConversion(ctx context.Context, crd *unstructured.Unstructured) {
+	GinkgoHelper()
+	change(ctx, crd, func(crd *unstructured.Unstructured) {
+		versions, _, err := unstructured.NestedSlice(crd.Object, "spec", "versions")
+		Expect(err).NotTo(HaveOccurred())
+		first, ok := versions[0].(map[string]any)
+		Expect(ok).To(BeTrue())
+		second := (&unstructured.Unstructured{Object: first}).DeepCopy().Object
+		first["storage"], second["name"] = false, "v1alpha2"
+		Expect(unstructured.SetNestedSlice(crd.Object, []any{first, second}, "spec", "versions")).To(Succeed())
+		Expect(unstructured.SetNestedMap(crd.Object, map[string]any{"strategy": "Webhook", "webhook": map[string]any{
+			"conversionReviewVersions": []any{"v1"}, "clientConfig": map[string]any{"url": "https://127.0.0.1:1/convert"},
+		}}, "spec", "conversion")).To(Succeed())
+	})
+	theirs := &unstructured.Unstructured{}
+	theirs.SetGroupVersionKind(mesh.ClusterSPIFFEIDKind.GroupKind().WithVersion("v1alpha2"))
+	theirs.SetName("theirs")
+	Eventually(func() error { return client.IgnoreAlreadyExists(admin.Create(ctx, theirs.DeepCopy())) }).Should(Succeed())
+	listed := &unstructured.UnstructuredList{}
+	listed.SetGroupVersionKind(mesh.ClusterSPIFFEIDKind.GroupVersion().WithKind(mesh.ClusterSPIFFEIDKind.Kind + "List"))
+	Eventually(func() error { return admin.List(ctx, listed) }).Should(MatchError(ContainSubstring("conversion webhook")))
+}
+
+// refuseDeletion has a policy of somebody else refuse the deletion of an object of a
+// resource, until the returned function or the end of the spec.
+func refuseDeletion(ctx context.Context, resource string, object client.Object) (let func()) {
+	GinkgoHelper()
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "refuse-deletion-"},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+				RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Delete},
+					Rule:       admissionregistrationv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{resource}},
+				},
+			}}},
+			Validations: []admissionregistrationv1.Validation{{Expression: "request.name != '" + object.GetName() + "'", Message: "nobody deletes here"}},
+		},
+	}
+	Expect(admin.Create(ctx, policy)).To(Succeed())
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: policy.Name},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: policy.Name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+		},
+	}
+	Expect(admin.Create(ctx, binding)).To(Succeed())
+	try := func() error { return admin.Delete(context.Background(), object, client.DryRunAll) }
+	let = func() {
+		GinkgoHelper()
+		Expect(client.IgnoreNotFound(admin.Delete(context.Background(), binding))).To(Succeed())
+		Expect(client.IgnoreNotFound(admin.Delete(context.Background(), policy))).To(Succeed())
+		Eventually(func() error { return client.IgnoreNotFound(try()) }).Should(Succeed())
+	}
+	DeferCleanup(let)
+	Eventually(try).Should(MatchError(ContainSubstring("nobody deletes here")))
+	return let
+}
