@@ -94,7 +94,7 @@ func inHandOf(in object, data conversion.Data) (*conversion.InHand, error) {
 
 func toV1alpha1(in object) (object, error) {
 	out, data := start(in, nsmv1alpha1.GroupVersion.String())
-	spec := specDown(get(in, "spec"), data.V1alpha1)
+	spec, beyond := lower(get(in, "spec"), data.V1alpha1)
 	set(out, "spec", spec)
 	set(out, "status", statusDown(in))
 	inHand, err := inHandOf(in, data)
@@ -104,10 +104,13 @@ func toV1alpha1(in object) (object, error) {
 	if inHand != nil && inHand.APIVersion == "" {
 		inHand = nil
 	}
-	return out, keepData(out, conversion.Data{
-		V1beta1: differences(inSpec(specUp(spec)), inSpec(get(in, "spec"))),
-		InHand:  inHand,
-	})
+	return out, keepData(out, conversion.Data{V1beta1: beyond, InHand: inHand})
+}
+
+// lower is a spec in v1alpha1, and what it does not say of the one in v1beta1.
+func lower(spec any, original *conversion.Original) (any, []conversion.Difference) {
+	written := specDown(spec, original)
+	return written, differences(inSpec(specUp(written)), inSpec(spec))
 }
 
 // specDown gives back the v1alpha1 spec that an object was written in, with the

@@ -9,7 +9,6 @@ package webhooks_test
 import (
 	"context"
 	"os"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -197,18 +196,6 @@ spec:
 		before = typed.DeepCopy()
 		typed.Finalizers = nil
 		Expect(admin.Patch(ctx, &typed, client.MergeFrom(before))).To(Succeed())
-	})
-
-	It("refuses to write in v1alpha1 what would lose something", func(ctx SpecContext) {
-		object := nsm(v1beta1, `{telemetry: {pprof: {enabled: true}}}`)
-		object.SetAnnotations(map[string]string{"example.com/large": strings.Repeat("x", conversion.MaxTotal-100)})
-		Expect(admin.Create(ctx, object)).To(Succeed())
-		spoke := in(ctx, v1alpha1, object)
-		Expect(spoke.GetAnnotations()).To(HaveKeyWithValue(conversion.Annotation, conversion.TooLarge))
-		Expect(admin.Patch(ctx, of(v1alpha1, object), mergePatch(`{"spec":{"nsmLogLevel":"DEBUG"}}`))).
-			To(MatchError(byWebhook + "spec: Forbidden: part of it would be lost in the other version: the annotations of an object hold 256 KiB, and there is no room left; write it in nsm.networkservicemesh.io/v1beta1, or remove other annotations"))
-		Expect(admin.Patch(ctx, of(v1beta1, object), mergePatch(`{"spec":{"logLevel":"DEBUG"}}`))).To(Succeed())
-		Expect(spec(in(ctx, v1beta1, object))).To(HaveKey("telemetry"))
 	})
 })
 

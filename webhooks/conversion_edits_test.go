@@ -12,6 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
@@ -243,17 +247,22 @@ func TestNoRoom(t *testing.T) {
 	if carried(written) != conversion.TooLarge {
 		t.Fatalf("carried: %.40s", carried(written))
 	}
-	var nsm nsmv1beta1.NSM
-	if err := json.Unmarshal([]byte(toJSON(t, written)), &nsm); err != nil {
-		t.Fatal(err)
+	request := &admissionv1.AdmissionRequest{
+		Operation:   admissionv1.Create,
+		RequestKind: &metav1.GroupVersionKind{Version: nsmv1alpha1.GroupVersion.Version},
+		Object:      runtime.RawExtension{Raw: []byte(toJSON(t, written))},
 	}
-	if errs := validateRoom(&nsm); len(errs) != 1 || !strings.Contains(errs[0].Detail, "256 KiB") {
-		t.Errorf("got %v", errs)
+	if errs, _, err := validateRoom(request); err != nil || len(errs) != 1 || !strings.Contains(errs[0].Detail, "256 KiB") {
+		t.Errorf("got %v, %v", errs, err)
 	}
 	// And not even room for that.
 	annotations(hub)["example.com/large"] = strings.Repeat("x", conversion.MaxTotal-30)
 	if carried(down(t, hub)) != "" {
 		t.Error("it does not fit")
+	}
+	request.Object.Raw = []byte(toJSON(t, up(t, down(t, hub))))
+	if errs, _, err := validateRoom(request); err != nil || len(errs) != 1 {
+		t.Errorf("got %v, %v", errs, err)
 	}
 }
 

@@ -9,6 +9,7 @@ package webhooks
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -45,6 +46,11 @@ func (v *validator) ValidateCreate(ctx context.Context, nsm *nsmv1beta1.NSM) (ad
 	if err != nil {
 		return nil, err
 	}
+	noRoom, _, err := roomOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found.found = append(found.found, noRoom...)
 	if found.none() {
 		found.found = v.rehearsal.refusals(ctx, nil, nsm)
 	}
@@ -53,24 +59,31 @@ func (v *validator) ValidateCreate(ctx context.Context, nsm *nsmv1beta1.NSM) (ad
 
 // ValidateUpdate implements admission.Validator. An object on its way out may
 // lose its finalizer whatever its spec says; and what was wrong before and has
-// not been touched does not stand in the way of other changes.
+// not been touched does not stand in the way of other changes. As long as there is
+// an object, nothing of it gets lost.
 func (v *validator) ValidateUpdate(ctx context.Context, before, nsm *nsmv1beta1.NSM) (admission.Warnings, error) {
+	noRoom, known, err := roomOf(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if nsm.DeletionTimestamp != nil {
-		return nil, nil
+		return nil, invalid(nsm, noRoom)
 	}
 	found, err := v.validate(ctx, nsm)
 	if err != nil {
 		return nil, err
 	}
 	warned := warnings(nsm)
-	var known field.ErrorList
 	if !found.none() {
 		old, err := v.validate(ctx, before)
 		if err != nil {
 			return nil, err
 		}
-		found, known = found.since(old)
+		var knownToo field.ErrorList
+		found, knownToo = found.since(old)
+		known = append(known, knownToo...)
 	}
+	found.found = append(found.found, noRoom...)
 	if found.none() {
 		var refusedBefore field.ErrorList
 		found.found, refusedBefore = v.rehearse(ctx, before, nsm)
@@ -108,13 +121,28 @@ func (v *validator) ValidateDelete(context.Context, *nsmv1beta1.NSM) (admission.
 // answer gives mistakes and warnings the form that the API server passes on.
 func answer(ctx context.Context, nsm *nsmv1beta1.NSM, found mistakes, warned admission.Warnings) (admission.Warnings, error) {
 	if isV1alpha1(ctx) {
-		found.found = append(found.found, validateRoom(nsm)...)
 		warned = inV1alpha1(nsm, found.found, warned)
 	}
-	if found.none() {
-		return warned, nil
+	return warned, invalid(nsm, found.all())
+}
+
+func invalid(nsm *nsmv1beta1.NSM, errs field.ErrorList) error {
+	if len(errs) == 0 {
+		return nil
 	}
-	return warned, apierrors.NewInvalid(groupKind, nsm.Name, found.all())
+	return apierrors.NewInvalid(groupKind, nsm.Name, errs)
+}
+
+// roomOf is validateRoom of the request that is answered.
+func roomOf(ctx context.Context) (added, known field.ErrorList, err error) {
+	request, err := admission.RequestFromContext(ctx)
+	if err == nil {
+		added, known, err = validateRoom(&request.AdmissionRequest)
+	}
+	if err != nil {
+		return nil, nil, apierrors.NewInternalError(err)
+	}
+	return added, known, nil
 }
 
 // inV1alpha1 tells whoever wrote v1alpha1 all in its own words.
@@ -159,16 +187,51 @@ func (m mistakes) since(before mistakes) (added mistakes, known field.ErrorList)
 	return added, append(known, knownToo...)
 }
 
-// news separates mistakes into those that are new and those that were there.
+// news separates mistakes into those that are new and those that were there. One
+// that stands at another place of a list was there: something before it has come or
+// gone. A second one of the same kind is new.
 func news(errs, before field.ErrorList) (added, known field.ErrorList) {
-	for _, err := range errs {
-		if slices.ContainsFunc(before, func(old *field.Error) bool { return old.Error() == err.Error() }) {
-			known = append(known, err)
-			continue
-		}
-		added = append(added, err)
+	added = errs
+	for _, text := range []func(*field.Error) string{(*field.Error).Error, withoutIndices} {
+		var found field.ErrorList
+		added, before, found = matched(added, before, text)
+		known = append(known, found...)
 	}
 	return added, known
+}
+
+// matched finds, for each mistake before, one that has the same text, and returns
+// what is left of both, and what was found.
+func matched(errs, before field.ErrorList, text func(*field.Error) string) (added, gone, known field.ErrorList) {
+	count := map[string]int{}
+	for _, old := range before {
+		count[text(old)]++
+	}
+	for _, err := range errs {
+		if count[text(err)] == 0 {
+			added = append(added, err)
+			continue
+		}
+		count[text(err)]--
+		known = append(known, err)
+	}
+	for _, old := range before {
+		if count[text(old)] > 0 {
+			count[text(old)]--
+			gone = append(gone, old)
+		}
+	}
+	return added, gone, known
+}
+
+var index = regexp.MustCompile(`\[[0-9]+\]`)
+
+// withoutIndices is a mistake without the places in lists that its paths name.
+func withoutIndices(err *field.Error) string {
+	anywhere := *err
+	anywhere.Field = index.ReplaceAllString(err.Field, "[]")
+	anywhere.Detail = specPath.ReplaceAllStringFunc(err.Detail, func(path string) string { return index.ReplaceAllString(path, "[]") })
+	return anywhere.Error()
 }
 
 // validate finds all mistakes at once. The error is for what could not be
@@ -246,17 +309,6 @@ func validateCarried(nsm *nsmv1beta1.NSM) field.ErrorList {
 			"v1alpha1 has no such field; an NSM registry has type, replicaCount, image and envVars"))
 	}
 	return errs
-}
-
-// validateRoom refuses to have an object written in v1alpha1 that could not
-// bring all of its v1beta1 form along.
-func validateRoom(nsm *nsmv1beta1.NSM) field.ErrorList {
-	if nsm.Annotations[conversion.Annotation] != conversion.TooLarge {
-		return nil
-	}
-	return field.ErrorList{field.Forbidden(field.NewPath("spec"), fmt.Sprintf(
-		"part of it would be lost in the other version: the annotations of an object hold %d KiB, and there is no room left; write it in %s, or remove other annotations",
-		conversion.MaxTotal>>10, nsmv1beta1.GroupVersion))}
 }
 
 // validateVersion checks the release, and that it has all that is asked for.
