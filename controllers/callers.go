@@ -58,8 +58,13 @@ func (r *NSMReconciler) seeCallers(ctx context.Context, nsm *nsmv1beta1.NSM, w *
 	if !isAsBefore && (known.workload != w.seenAt || isOver) {
 		names, err := r.callersOf(ctx, nsm)
 		if err != nil {
+			// What was known is kept, and with it that this Deployment was not looked at.
 			log.FromContext(ctx).Error(err, "Looking for what else calls the admission webhook")
-			names = known.names
+			w.unseen = append(w.unseen, "what else calls it ("+inShort(err)+")")
+			r.callers.known.Store(w.key(), known)
+			seen.callers = known.names
+			seen.wake(r.now().Add(askAgain))
+			return
 		}
 		known.names = names
 	}

@@ -96,17 +96,18 @@ func (w *platformWatch) doubt(err error) {
 func (w *platformWatch) change(ctx context.Context, now mesh.Platform) error {
 	before := *w.current.Load()
 	log.FromContext(ctx).Info("The cluster offers other APIs now", "before", before, "now", now)
-	for _, kind := range without(mesh.PlatformKinds(before), mesh.PlatformKinds(now)) {
-		if err := w.cache.RemoveInformer(ctx, kind); err != nil {
-			return err
-		}
-	}
 	for _, kind := range without(mesh.PlatformKinds(now), mesh.PlatformKinds(before)) {
 		if err := w.watch(kind); err != nil {
 			return err
 		}
 	}
 	w.current.Store(&now)
+	// From here on no pass begins that would read what has gone, and so watch it anew.
+	for _, kind := range without(mesh.PlatformKinds(before), mesh.PlatformKinds(now)) {
+		if err := w.cache.RemoveInformer(ctx, kind); err != nil {
+			return err
+		}
+	}
 	return w.wakeAll(ctx)
 }
 

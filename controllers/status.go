@@ -422,6 +422,8 @@ type status struct {
 	// refused: the NSM is not acted on; overdue: it takes longer to come up than it
 	// may.
 	refused, overdue bool
+	// inTheWay: somebody else's object is in the place of one of the mesh's.
+	inTheWay bool
 }
 
 // begin notes that this generation has been seen, whatever will be said of it.
@@ -543,10 +545,10 @@ func (s *status) setReady() {
 	switch {
 	case stalled.Status == metav1.ConditionTrue:
 		s.set(nsmv1beta1.ConditionReady, false, stalled.Reason, stalled.Message)
-	case available.Status == metav1.ConditionTrue && available.ObservedGeneration == s.generation:
+	case available.Status == metav1.ConditionTrue && available.ObservedGeneration == s.generation && !s.inTheWay:
 		s.set(nsmv1beta1.ConditionReady, true, "RolledOut", "the mesh has come up as the spec describes it")
 	case available.Status == metav1.ConditionTrue:
-		// The generation before is up, and this one could not be written.
+		// This generation could not be written, or a part of it that no workload needs.
 		wrong := degradation(&s.NSMStatus)
 		s.set(nsmv1beta1.ConditionReady, false, wrong.Reason, wrong.Message)
 	case ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == s.generation &&
@@ -559,6 +561,7 @@ func (s *status) setReady() {
 
 // setParts reports the workloads one by one.
 func (s *status) setParts(seen *observation) {
+	s.inTheWay = len(seen.notOurs) > 0
 	s.Components = seen.components()
 	s.Managers = seen.count(mesh.RoleManager)
 	s.Forwarders = seen.count(mesh.RoleForwarder)

@@ -38,6 +38,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	applyconfigurations "k8s.io/client-go/applyconfigurations"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -54,6 +55,8 @@ const (
 	// parallel writes at a time: a whole mesh in one wave, and little enough for
 	// the API server to share.
 	parallel = 16
+	// mostCopies is how many copies are remembered. Of more, some are told again.
+	mostCopies = 1024
 )
 
 // Action says what was done to an object, and why.
@@ -104,8 +107,8 @@ type Applier struct {
 	inPlace sync.Map
 	// verdicts are about what is not the mesh's, by identity.
 	verdicts sync.Map
-	// copies are those that were told in the log, by UID.
-	copies sync.Map
+	// copies are those that were told in the log lately, by UID.
+	copies *lru.Cache
 	// owners holds, by identity, the labels that tell whose an object is.
 	owners sync.Map
 }
@@ -127,6 +130,7 @@ func New(c client.Client, direct client.Reader, finders ...string) *Applier {
 		finders:   finders,
 		converter: applyconfigurations.NewTypeConverter(c.Scheme()),
 		brake:     brake.New[identity](clock.RealClock{}),
+		copies:    lru.New(mostCopies),
 	}
 }
 

@@ -142,7 +142,8 @@ func (a *Applier) list(ctx context.Context, nsm *nsmv1beta1.NSM, kind client.Obj
 		}
 		if mesh.IsOf(object, nsm) {
 			objects = append(objects, object)
-		} else if _, isKnown := a.copies.LoadOrStore(object.GetUID(), true); !isKnown {
+		} else if _, isKnown := a.copies.Get(object.GetUID()); !isKnown {
+			a.copies.Add(object.GetUID(), true)
 			log.FromContext(ctx).Info("Leaving alone what has the labels of the mesh and is not of it: a copy, perhaps",
 				"kind", gvk.Kind, "namespace", object.GetNamespace(), "name", object.GetName())
 		}

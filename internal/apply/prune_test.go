@@ -9,6 +9,8 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -17,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -74,5 +77,21 @@ var _ = Describe("Pruning", func() {
 		pruned, _, err := prune(ctx, errors.New("refused"))
 		Expect(err).To(MatchError(ContainSubstring("refused")))
 		Expect(pruned).To(ConsistOf("Service"))
+	})
+})
+
+var _ = Describe("Copies of the mesh's objects", func() {
+	It("are remembered up to a limit, so that those that come and go take no memory", func(ctx SpecContext) {
+		nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "blue", Name: "mesh", UID: "1"}}
+		api := fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme)
+		for i := range mostCopies + 10 {
+			api.WithObjects(&corev1.Service{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "backup", Name: fmt.Sprintf("copy-%d", i), UID: types.UID(strconv.Itoa(i)), Labels: mesh.OwnerLabels(nsm),
+			}})
+		}
+		built := api.Build()
+		applier := New(built, built)
+		Expect(applier.Remaining(ctx, nsm, []client.Object{&corev1.Service{}})).To(BeZero())
+		Expect(applier.copies.Len()).To(Equal(mostCopies))
 	})
 })

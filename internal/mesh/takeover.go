@@ -77,8 +77,9 @@ func IsFromManifests(object metav1.Object) bool {
 }
 
 func runsManifest(name string, pod corev1.PodSpec) bool {
-	return slices.ContainsFunc(pod.Containers, func(container corev1.Container) bool {
-		return programOf(container.Image) == manifestWorkloads[name]
+	program, isKnown := manifestWorkloads[name]
+	return isKnown && slices.ContainsFunc(pod.Containers, func(container corev1.Container) bool {
+		return programOf(container.Image) == program
 	})
 }
 
