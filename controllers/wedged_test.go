@@ -124,7 +124,7 @@ var _ = Describe("A kind that goes and comes again", func() {
 var _ = Describe("An object that somebody else makes at the same moment", func() {
 	// applyMeanwhile applies an object of ours, over another state of it where there is
 	// one, and has somebody else make his own right before the operator's n-th write.
-	applyMeanwhile := func(ctx SpecContext, ours, before client.Object, n int, theirs client.Object) error {
+	applyMeanwhile := func(ctx SpecContext, ours, before client.Object, n int, theirs client.Object, then ...func(context.Context)) error {
 		GinkgoHelper()
 		options := controllers.CacheOptions()
 		mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
@@ -143,6 +143,9 @@ var _ = Describe("An object that somebody else makes at the same moment", func()
 			Apply: func(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
 				if writes++; writes == n {
 					Expect(admin.Create(ctx, theirs, client.FieldOwner("theirs"))).To(Succeed())
+					for _, also := range then {
+						also(ctx)
+					}
 				}
 				return c.Apply(ctx, object, options...)
 			},
@@ -195,6 +198,30 @@ var _ = Describe("An object that somebody else makes at the same moment", func()
 		Expect(applyMeanwhile(ctx, service("ours"), nil, 1, theirs)).To(MatchError(ContainSubstring("theirs created it at the same moment")))
 		expectUntouched(ctx, theirs, live)
 		Expect(live.Spec).To(Equal(theirs.Spec))
+	})
+
+	It("is not made while the old one is held by a finalizer, which is told", func(ctx SpecContext) {
+		before := secret("example.com/before")
+		before.Finalizers = []string{"example.com/hold"}
+		DeferCleanup(func(ctx context.Context) {
+			change(ctx, before, func(secret *corev1.Secret) { secret.Finalizers = nil })
+		})
+		err := applyMeanwhile(ctx, secret("example.com/ours"), before, 3, secret("example.com/theirs"))
+		Expect(err).To(MatchError(And(
+			ContainSubstring("recreating Secret"), ContainSubstring("the old one is still being deleted"), ContainSubstring("example.com/hold"))))
+	})
+
+	It("is left as it is while it is being deleted", func(ctx SpecContext) {
+		theirs := service("ours")
+		theirs.Finalizers = []string{"example.com/hold"}
+		DeferCleanup(func(ctx context.Context) {
+			change(ctx, theirs, func(service *corev1.Service) { service.Finalizers = nil })
+		})
+		dying := func(ctx context.Context) { Expect(admin.Delete(ctx, theirs.DeepCopy())).To(Succeed()) }
+		Expect(applyMeanwhile(ctx, service("ours"), nil, 1, theirs, dying)).To(MatchError(ContainSubstring("the old one is still being deleted")))
+		live := &corev1.Service{}
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(theirs), live)).To(Succeed())
+		Expect(live.Labels).NotTo(BeEmpty(), "nothing is taken off it")
 	})
 
 	It("stays his when ours has been deleted to be made anew", func(ctx SpecContext) {

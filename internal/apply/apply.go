@@ -401,8 +401,12 @@ func (a *Applier) create(ctx context.Context, want *intent) (client.Object, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := isGoing(answer); err != nil {
+		return nil, err
+	}
+	// A status is no sign that somebody else has made the object.
 	others := slices.DeleteFunc(slices.Clone(answer.GetManagedFields()), func(entry metav1.ManagedFieldsEntry) bool {
-		return entry.Manager == mesh.FieldOwner
+		return entry.Manager == mesh.FieldOwner || entry.Subresource != ""
 	})
 	if len(others) > 0 {
 		bare := &unstructured.Unstructured{}
@@ -512,7 +516,27 @@ func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object
 	if err := a.delete(ctx, live); err != nil {
 		return nil, err
 	}
+	left, err := a.empty(live)
+	if err != nil {
+		return nil, err
+	}
+	err = a.direct.Get(ctx, client.ObjectKeyFromObject(live), left)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	if err := isGoing(left); err != nil {
+		return nil, err
+	}
 	return a.create(ctx, want)
+}
+
+// isGoing tells, by an error, that an object is being deleted, and what holds it:
+// until it has gone another cannot be made.
+func isGoing(object client.Object) error {
+	if object.GetDeletionTimestamp() == nil {
+		return nil
+	}
+	return fmt.Errorf("the old one is still being deleted: its finalizers hold it: %s", strings.Join(object.GetFinalizers(), ", "))
 }
 
 // delete deletes exactly the object that was seen.
