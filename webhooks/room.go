@@ -53,9 +53,6 @@ func roomInV1alpha1(nsm object) (room, error) {
 
 // missing is how much too large the annotations would be.
 func (r room) missing() int {
-	if r.data == 0 {
-		return 0
-	}
 	return max(0, r.data+r.others-conversion.MaxTotal)
 }
 

@@ -86,8 +86,11 @@ var _ = Describe("Room for what only v1beta1 can say", func() {
 	It("is not asked for where v1alpha1 can say everything", func(ctx SpecContext) {
 		object := nsm(v1beta1, withinV1alpha1)
 		Expect(admin.Create(ctx, object)).To(Succeed())
-		Expect(admin.Patch(ctx, of(v1beta1, object), fill)).To(Succeed())
+		Expect(admin.Patch(ctx, of(v1beta1, object), mergePatch(`{"metadata":{"annotations":{"x":"`+strings.Repeat("x", conversion.MaxTotal-1)+`"}}}`))).To(Succeed())
 		Expect(patch(ctx, v1beta1, `{"logLevel":"WARN"}`)).To(Succeed())
+
+		By("v1alpha1, with as much room as it takes to say that there is none")
+		Expect(admin.Patch(ctx, of(v1beta1, object), mergePatch(`{"metadata":{"annotations":{"x":null,"example.com/large":"`+full["example.com/large"]+`"}}}`))).To(Succeed())
 		Expect(patch(ctx, v1alpha1, `{"nsmLogLevel":"INFO"}`)).To(Succeed())
 		Expect(spec(in(ctx, v1beta1, object))).To(HaveKeyWithValue("logLevel", "INFO"))
 	})
