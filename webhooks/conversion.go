@@ -9,6 +9,7 @@ package webhooks
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
@@ -197,15 +198,23 @@ func agreed(written any, said, spec object, misfits misfits) object {
 	if isObject && saysAll(written, changed) && len(misfits(changed)) == 0 {
 		return changed
 	}
-	plain, _ := clone(said).(object)
-	for _, name := range wordless {
-		set(plain, name, get(spec, name))
-	}
-	return plain
+	return agreedOne(written, said, spec)
 }
 
-// wordless are the members of a v1beta1 spec of which v1alpha1 says nothing.
-var wordless = []string{"csiDriver", "interdomain", "telemetry", "openshift", "upgrade"}
+// agreedOne takes, one by one, those members of a v1beta1 spec that change nothing
+// of what is said in v1alpha1.
+func agreedOne(written any, said, spec object) object {
+	agreed, _ := clone(said).(object)
+	wouldBe := wouldSay(written, agreed)
+	for _, name := range slices.Sorted(maps.Keys(spec)) {
+		plain := get(agreed, name)
+		set(agreed, name, spec[name])
+		if !same(wouldSay(written, agreed), wouldBe) {
+			set(agreed, name, plain)
+		}
+	}
+	return agreed
+}
 
 func inSpec(spec any) object {
 	wrapped := object{}
