@@ -140,33 +140,44 @@ func (r *NSMReconciler) plan(ctx context.Context, nsm *nsmv1beta1.NSM) (plan, er
 		NSM: nsm, Release: nsmRelease, Platform: r.platform.now(),
 		OperatorNamespace: r.Namespace, RelatedImages: r.RelatedImages,
 	}}
-	in := &p.input
 	// Early, so that a new mesh waits for all answers at the same time.
-	r.follower.Follow(client.ObjectKeyFromObject(nsm), queriesOf(*in)...)
+	r.follower.Follow(client.ObjectKeyFromObject(nsm), queriesOf(p.input)...)
+	failure := r.planObjects(ctx, &p)
+	// By now the answer is there, as a rule. Whatever else failed, what goes with its
+	// namespace is not planned.
 	if err := r.checkNamespace(ctx, nsm); err != nil {
 		return p, err
 	}
+	if failure != nil {
+		return p, failure
+	}
+	p.podSecurity, err = r.podSecurity(ctx, nsm, p.input.Platform)
+	return p, err
+}
+
+// planObjects renders a mesh, and looks at what stands in its place.
+func (r *NSMReconciler) planObjects(ctx context.Context, p *plan) error {
+	in := &p.input
+	nsm := in.NSM
+	var err error
 	if p.renewAt, err = r.prepareWebhook(ctx, in); err != nil {
-		return p, err
+		return err
 	}
 	if in.ClientNamespaces, err = r.clientNamespaces(ctx, *in); err != nil {
-		return p, err
+		return err
 	}
 	if in.FileHashes, err = r.fileHashes(ctx, nsm); err != nil {
-		return p, err
+		return err
 	}
 	if p.orphans, err = r.adoption.orphans(ctx, nsm); err != nil {
-		return p, err
-	}
-	if p.podSecurity, err = r.podSecurity(ctx, nsm, in.Platform); err != nil {
-		return p, err
+		return err
 	}
 	p.components = mesh.Components(*in)
 	constraints := mesh.Constraints(*in, p.components)
 	p.constrained = len(constraints) > 0
 	p.objects = clientObjects(slices.Concat(mesh.Identities(*in), constraints, mesh.Objects(p.components)))
-	p.survey, err = r.survey(ctx, p, clientObjects(constraints))
-	return p, err
+	p.survey, err = r.survey(ctx, *p, clientObjects(constraints))
+	return err
 }
 
 // survey looks for what stands in the way. Of a component that has something in
