@@ -42,13 +42,13 @@ func TestStrangersAreNotCached(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return kept.(client.Object) //nolint:forcetypeassert,errcheck // nothing else comes back
+		return kept.(client.Object) //nolint:forcetypeassert // nothing else comes back
 	}
 
-	if kept := cached(service("nsm")).(*corev1.Service); kept.Spec.ExternalName != large || kept.ManagedFields != nil { //nolint:forcetypeassert,errcheck // as above
+	if kept := cached(service("nsm")).(*corev1.Service); kept.Spec.ExternalName != large || kept.ManagedFields != nil { //nolint:forcetypeassert // as above
 		t.Error("what may be of a mesh is kept, without its managed fields")
 	}
-	stranger := cached(service("elsewhere")).(*corev1.Service) //nolint:forcetypeassert,errcheck // as above
+	stranger := cached(service("elsewhere")).(*corev1.Service) //nolint:forcetypeassert // as above
 	if stranger.Spec.ExternalName != "" || stranger.Annotations != nil || stranger.ManagedFields != nil {
 		t.Errorf("a stranger is kept: %+v", stranger)
 	}

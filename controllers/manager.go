@@ -68,7 +68,7 @@ func withoutStrangers(cached any) (any, error) {
 		object.SetManagedFields(nil)
 		return object, nil
 	}
-	bare, ok := reflect.New(reflect.TypeOf(object).Elem()).Interface().(client.Object)
+	bare, ok := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(object).Elem()))
 	if !ok {
 		return cached, nil
 	}
