@@ -214,7 +214,7 @@ var _ = Describe("Applying a file of one version after one of the other", func()
 		Entry("from v1alpha1", v1alpha1, `{version: v1.9.0, nsmLogLevel: DEBUG, registry: {type: k8s, envVars: [{name: A, value: b}]}}`,
 			v1beta1, `{version: v1.9.0, registry: {type: k8s}}`, "not in this file, and still set from the v1alpha1 file before: spec.admissionWebhook.enabled, spec.logLevel, spec.registry.env[A].value. kubectl apply"),
 		Entry("from v1beta1", v1beta1, largeSpec, v1alpha1, `{version: v1.18.0, nsmLogLevel: INFO}`,
-			"not in this file, and still set from the v1beta1 file before: spec.telemetry.pprof.enabled. kubectl apply"),
+			"not in this file, and still set from the v1beta1 file before: spec.nsmgr.nodeSelector.a, spec.telemetry.pprof.enabled. kubectl apply"),
 		Entry("to a file that says as much", v1alpha1, flatSpec, v1beta1, sameAsFlat, ""),
 	)
 })
