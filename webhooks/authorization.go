@@ -8,7 +8,6 @@ package webhooks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -24,7 +23,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // MeshAdminRole is the ClusterRole that allows everything with NSMs
@@ -72,40 +70,14 @@ func clusterVerb(request *admissionv1.AdmissionRequest) string {
 	case admissionv1.Create:
 		return "create"
 	case admissionv1.Update:
-		if changesMesh(request.OldObject.Raw, request.Object.Raw) {
+		// What cannot be read is taken for a change.
+		if write, err := writeOf(request); err != nil || write.ChangesMesh() {
 			return "update"
 		}
 	case admissionv1.Delete, admissionv1.Connect:
 		// Not asked about: whoever deletes an NSM gains nothing by it.
 	}
 	return ""
-}
-
-// changesMesh tells whether two states of an NSM, in v1beta1, ask for different
-// things: in the spec, or in an annotation of the operator's own domain, such as
-// the one that conversion and the loop read. Labels, finalizers and annotations of
-// others say nothing to the operator.
-func changesMesh(before, after []byte) bool {
-	var was, is document
-	if errors.Join(was.UnmarshalJSON(before), is.UnmarshalJSON(after)) != nil {
-		return true
-	}
-	return !same(get(was.fields, "spec"), get(is.fields, "spec")) ||
-		!same(ownAnnotations(was.fields), ownAnnotations(is.fields))
-}
-
-// ownAnnotations are those of the operator's domain, as far as they are kept.
-func ownAnnotations(of object) object {
-	own := object{}
-	for key, value := range annotations(of) {
-		if strings.HasPrefix(key, nsmv1beta1.GroupVersion.Group+"/") {
-			own[key] = value
-		}
-		if key == conversion.Annotation {
-			set(own, key, kept(text(annotations(of), key)))
-		}
-	}
-	return own
 }
 
 // authorize asks the API server. Without an answer nobody is allowed.

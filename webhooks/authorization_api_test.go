@@ -365,8 +365,8 @@ var _ = Describe("Authorization", Ordered, ContinueOnFailure, func() {
 		removeAll(ctx)
 	})
 
-	// With OLM the API server asks about every write, else only about those that
-	// its matchConditions let through.
+	// Somebody may have taken the matchConditions away. Then the API server asks about
+	// every write.
 	for _, layout := range []string{"without matchConditions", "with matchConditions"} {
 		Context(layout, Ordered, func() {
 			var editor *person
@@ -770,8 +770,8 @@ func originalOf(object *unstructured.Unstructured) (json.RawMessage, bool) {
 	return conversion.OriginalSpec(&nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Annotations: object.GetAnnotations()}})
 }
 
-// removeMatchConditions takes the matchConditions from the webhooks, as it is with
-// OLM, until the end of the container or spec.
+// removeMatchConditions takes the matchConditions from the webhooks until the end of
+// the container or spec.
 func removeMatchConditions(ctx context.Context) {
 	GinkgoHelper()
 	var validation admissionregistrationv1.ValidatingWebhookConfiguration

@@ -7,10 +7,10 @@
 package webhooks
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 	corev1 "k8s.io/api/core/v1"
@@ -29,50 +29,109 @@ import (
 // references, and requests within limits.
 func validateContainers(spec *nsmv1beta1.NSMSpec, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	for _, container := range containers(spec, path) {
-		errs = append(errs, validateImage(container.path.Child("image"), container.spec.Image)...)
-		errs = append(errs, validateResources(container.path.Child("resources"), container)...)
+	for _, container := range containers(spec) {
+		errs = append(errs, validateImage(container.Path.Child("image"), container.Spec.Image)...)
+		errs = append(errs, validateResources(container.Path.Child("resources"), container)...)
 	}
-	if webhook := spec.AdmissionWebhook; webhook != nil && webhook.Client != nil {
-		errs = append(errs, validateClient(webhook.Client, path.Child("admissionWebhook", "client"))...)
-	}
-	return errs
+	errs = append(errs, validateImages(spec.Images, path.Child("images"))...)
+	return append(errs, validateInjection(spec, path)...)
 }
 
-// validateClient checks what NSM's webhook is told to inject, which it checks
-// nothing of: with a mistake every injected pod would be refused.
-func validateClient(client *nsmv1beta1.InjectedClientSpec, path *field.Path) field.ErrorList {
-	errs := validateInjectedImage(path.Child("image"), client.Image)
-	errs = append(errs, validateInjectedImage(path.Child("initImage"), client.InitImage)...)
-	name := mesh.InjectedContainerName(cmp.Or(client.Image, "cmd-nsc"))
-	if name == mesh.InjectedContainerName(cmp.Or(client.InitImage, "cmd-nsc-init")) {
-		errs = append(errs, field.Invalid(path.Child("image"), client.Image, fmt.Sprintf(
-			"NSM's webhook would name both of its containers %q, after the last part of their images: must end in another name than %s", name, path.Child("initImage"))))
+// validateImages checks what spec.images says of single images.
+func validateImages(images *nsmv1beta1.ImagesSpec, path *field.Path) field.ErrorList {
+	if images == nil {
+		return nil
 	}
-	return append(errs, validateResources(path.Child("resources"), containerAt{
-		spec: &nsmv1beta1.ContainerSpec{Resources: client.Resources}, published: mesh.InjectedClient,
+	var errs field.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(images.Overrides)) {
+		at := path.Child("overrides").Key(name)
+		if !slices.Contains(mesh.ImageNames(), name) {
+			errs = append(errs, field.NotSupported(at, name, mesh.ImageNames()))
+			continue
+		}
+		if images.Overrides[name] == "" {
+			errs = append(errs, field.Required(at, "give the reference of an image, or leave the entry out"))
+		}
+		errs = append(errs, validateImage(at, images.Overrides[name])...)
+	}
+	return append(errs, validateImageLike(path.Child("template"), images.Template, mirrored(images.Template, "cmd-nsmgr"))...)
+}
+
+// mirrored is the image that a template makes of a name.
+func mirrored(template, name string) string {
+	return strings.NewReplacer("{name}", name, "{version}", "v1.0.0").Replace(template)
+}
+
+// injected is what NSM's webhook injects: an image, and what says so.
+type injected struct {
+	image string
+	path  *field.Path
+}
+
+// injectedOf finds who says which image of a name is injected, the first that does.
+func injectedOf(spec *nsmv1beta1.NSMSpec, path *field.Path, name, client string, clientPath *field.Path) injected {
+	images := ptr.Deref(spec.Images, nsmv1beta1.ImagesSpec{})
+	switch {
+	case client != "":
+		return injected{client, clientPath}
+	case images.Overrides[name] != "":
+		return injected{images.Overrides[name], path.Child("images", "overrides").Key(name)}
+	case images.Template != "":
+		return injected{mirrored(images.Template, name), path.Child("images", "template")}
+	default:
+		return injected{name, path.Child("admissionWebhook", "client", "image")}
+	}
+}
+
+// validateInjection checks what NSM's webhook is told to inject, which it checks
+// nothing of: with a mistake every injected pod would be refused.
+func validateInjection(spec *nsmv1beta1.NSMSpec, path *field.Path) field.ErrorList {
+	webhook := ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})
+	if webhook.Client == nil && !mesh.WebhookEnabled(spec) {
+		return nil
+	}
+	client := ptr.Deref(webhook.Client, nsmv1beta1.InjectedClientSpec{})
+	clientPath := path.Child("admissionWebhook", "client")
+	sidecar := injectedOf(spec, path, "cmd-nsc", client.Image, clientPath.Child("image"))
+	first := injectedOf(spec, path, "cmd-nsc-init", client.InitImage, clientPath.Child("initImage"))
+	errs := append(sidecar.validate(), first.validate()...)
+	if name := sidecar.container(); name == first.container() && len(errs) == 0 {
+		errs = append(errs, field.Invalid(sidecar.path, sidecar.image, fmt.Sprintf(
+			"NSM's webhook would name both of its containers %q, after the last part of their images: must end in another name than %s", name, first.path)))
+	}
+	return append(errs, validateResources(clientPath.Child("resources"), mesh.DescribedContainer{
+		Spec: &nsmv1beta1.ContainerSpec{Resources: client.Resources}, Published: mesh.InjectedClient,
 	})...)
 }
 
-// validateInjectedImage refuses an image after which no container can be named.
-func validateInjectedImage(path *field.Path, image string) field.ErrorList {
-	if errs := validateImage(path, image); image == "" || len(errs) > 0 {
+// container is the name of the container that the webhook makes of an image.
+func (i injected) container() string {
+	return mesh.InjectedContainerName(mesh.WithTag(i.image, "v1.0.0"))
+}
+
+// validate refuses an image after which no container can be named.
+func (i injected) validate() field.ErrorList {
+	if errs := validateImage(i.path, i.image); len(errs) > 0 {
 		return errs
 	}
-	name := mesh.InjectedContainerName(image)
-	if len(validation.IsDNS1123Label(name)) == 0 {
+	if len(validation.IsDNS1123Label(i.container())) == 0 {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(path, image, fmt.Sprintf(
-		"NSM's webhook would name a container %q, after the last part of the image, and Kubernetes would refuse it: that part must be lower case letters, digits and dashes, with a tag behind it, such as cmd-nsc:v1.18.0, and no digest without a tag", name))}
+	return field.ErrorList{field.Invalid(i.path, i.image, fmt.Sprintf(
+		"NSM's webhook would name a container %q, after the last part of the image, and Kubernetes would refuse it: that part must be lower case letters, digits and dashes, and may have a tag and a digest behind it, such as cmd-nsc:v1.18.0", i.container()))}
 }
 
 func validateImage(path *field.Path, image string) field.ErrorList {
+	return validateImageLike(path, image, image)
+}
+
+// validateImageLike checks the image that is made of what was written.
+func validateImageLike(path *field.Path, written, image string) field.ErrorList {
 	if image == "" {
 		return nil
 	}
 	if _, err := reference.ParseNormalizedNamed(image); err != nil {
-		return field.ErrorList{field.Invalid(path, image,
+		return field.ErrorList{field.Invalid(path, written,
 			"must be an image reference such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0: "+err.Error())}
 	}
 	return nil
@@ -80,12 +139,12 @@ func validateImage(path *field.Path, image string) field.ErrorList {
 
 // validateResources refuses a request above the limit that would hold, which
 // may be the one that NSM publishes.
-func validateResources(path *field.Path, container containerAt) field.ErrorList {
-	errs := validateQuantities(path, container.spec.Resources)
+func validateResources(path *field.Path, container mesh.DescribedContainer) field.ErrorList {
+	errs := validateQuantities(path, container.Spec.Resources)
 	if len(errs) > 0 {
 		return errs
 	}
-	effective := mesh.Resources(container.published, container.spec.Resources)
+	effective := mesh.Resources(container.Published, container.Spec.Resources)
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		request, requested := effective.Requests[name]
 		limit, limited := effective.Limits[name]
@@ -117,7 +176,7 @@ func validateQuantities(path *field.Path, resources *corev1.ResourceRequirements
 	return sorted(errs)
 }
 
-// suspicious warns of resources that are allowed, and hardly meant.
+// suspicious warns of resources and images that are allowed, and hardly meant.
 func suspicious(spec *nsmv1beta1.NSMSpec) admission.Warnings {
 	var warned admission.Warnings
 	path := field.NewPath("spec")
@@ -127,8 +186,12 @@ func suspicious(spec *nsmv1beta1.NSMSpec) admission.Warnings {
 				path.Child("resources", "requests").Key(string(corev1.ResourceMemory)), request.String()))
 		}
 	}
-	for _, container := range containers(spec, path) {
-		check(container.path, container.spec.Resources)
+	for _, container := range containers(spec) {
+		check(container.Path, container.Spec.Resources)
+		if published := release.PublishedImage(container.Spec.Image); published != container.Spec.Image {
+			warned = append(warned, fmt.Sprintf("%s: %s was never published; %s is used in its place",
+				container.Path.Child("image"), container.Spec.Image, published))
+		}
 	}
 	if webhook := spec.AdmissionWebhook; webhook != nil && webhook.Client != nil {
 		client := path.Child("admissionWebhook", "client")
@@ -163,89 +226,16 @@ func notInjected(path *field.Path, resources *corev1.ResourceRequirements) admis
 	return warned
 }
 
-// isBytes tells whether the unit of an amount of memory has been forgotten.
+// isBytes reports whether the unit of an amount of memory has been forgotten.
 func isBytes(memory resource.Quantity) bool {
 	return memory.Sign() > 0 && memory.CmpInt64(1<<20) < 0
 }
 
-// containerAt is a container's spec, where it stands, and what NSM publishes
-// for it.
-type containerAt struct {
-	path      *field.Path
-	spec      *nsmv1beta1.ContainerSpec
-	published release.Container
-}
-
 // containers lists the containers that a spec tells about.
-func containers(spec *nsmv1beta1.NSMSpec, path *field.Path) []containerAt {
-	facts := factsOf(spec)
-	var all []containerAt
-	add := func(path *field.Path, container *nsmv1beta1.ContainerSpec, published release.Container) {
-		all = append(all, containerAt{path, container, published})
-	}
-	if spec.Registry != nil {
-		published := facts.RegistryK8s
-		if spec.Registry.Type == nsmv1beta1.RegistryTypeMemory {
-			published = facts.RegistryMemory
-		}
-		add(path.Child("registry"), &spec.Registry.ContainerSpec, published)
-	}
-	if spec.Nsmgr != nil {
-		add(path.Child("nsmgr"), &spec.Nsmgr.ContainerSpec, facts.Nsmgr)
-		if spec.Nsmgr.ExcludePrefixes != nil {
-			add(path.Child("nsmgr", "excludePrefixes"), spec.Nsmgr.ExcludePrefixes, facts.ExcludePrefixes)
-		}
-	}
-	for i := range spec.Forwarders {
-		forwarder := &spec.Forwarders[i]
-		published := map[nsmv1beta1.ForwarderType]release.Container{
-			nsmv1beta1.ForwarderTypeVPP:   facts.VPP,
-			nsmv1beta1.ForwarderTypeOVS:   mesh.Defaults("cmd-forwarder-ovs", facts.OVS),
-			nsmv1beta1.ForwarderTypeSRIOV: facts.SRIOV,
-		}[forwarder.Type]
-		add(path.Child("forwarders").Index(i), &forwarder.ContainerSpec, published)
-	}
-	if spec.AdmissionWebhook != nil {
-		add(path.Child("admissionWebhook"), &spec.AdmissionWebhook.ContainerSpec, mesh.Defaults("cmd-admission-webhook-k8s", facts.Webhook))
-	}
-	if spec.CSIDriver != nil {
-		add(path.Child("csiDriver"), &spec.CSIDriver.ContainerSpec, mesh.Defaults("cmd-csi-driver", release.Container{}))
-		if spec.CSIDriver.Registrar != nil {
-			add(path.Child("csiDriver", "registrar"), spec.CSIDriver.Registrar, mesh.Defaults("csi-node-driver-registrar", release.Container{}))
-		}
-	}
-	if spec.Interdomain != nil {
-		all = append(all, interdomainContainers(spec.Interdomain, path.Child("interdomain"))...)
+func containers(spec *nsmv1beta1.NSMSpec) []mesh.DescribedContainer {
+	var all []mesh.DescribedContainer
+	for _, component := range mesh.Describe(spec) {
+		all = append(all, component.Containers()...)
 	}
 	return all
-}
-
-func interdomainContainers(spec *nsmv1beta1.InterdomainSpec, path *field.Path) []containerAt {
-	var all []containerAt
-	add := func(name string, component *nsmv1beta1.ComponentSpec) {
-		if component != nil {
-			all = append(all, containerAt{path: path.Child(name), spec: &component.ContainerSpec})
-		}
-	}
-	add("nsmgrProxy", spec.NsmgrProxy)
-	add("registryProxy", spec.RegistryProxy)
-	add("clusterInfo", spec.ClusterInfo)
-	if spec.MapIP != nil {
-		all = append(all, containerAt{path: path.Child("mapIP"), spec: spec.MapIP})
-	}
-	return all
-}
-
-// factsOf the release of a spec; none where the release is not valid, which is
-// another check's to say.
-func factsOf(spec *nsmv1beta1.NSMSpec) release.Facts {
-	wanted := release.Newest()
-	if spec.Version != "" {
-		parsed, err := release.Parse(spec.Version)
-		if err != nil {
-			return release.Facts{}
-		}
-		wanted = parsed
-	}
-	return wanted.Facts()
 }

@@ -23,10 +23,10 @@ import (
 
 const sample = "../config/samples/nsm_v1alpha1_nsm.yaml"
 
-// shape reads an object of testdata/shapes.
+// shape reads an object of internal/conversion's testdata.
 func shape(name string) *unstructured.Unstructured {
 	GinkgoHelper()
-	text, err := os.ReadFile("testdata/shapes/" + name + ".yaml")
+	text, err := os.ReadFile(testdata + "shapes/" + name + ".yaml")
 	Expect(err).NotTo(HaveOccurred())
 	object := parse(string(text))
 	object.SetNamespace(namespace)

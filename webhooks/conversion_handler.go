@@ -8,6 +8,7 @@ package webhooks
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,11 +16,13 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/webhook/conversion"
+	crconversion "sigs.k8s.io/controller-runtime/pkg/webhook/conversion"
 	kjson "sigs.k8s.io/json"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
+	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
 
 // ConversionPath is where the API server asks for conversion.
@@ -29,19 +32,33 @@ const ConversionPath = "/convert"
 func NewConversionHandler() (http.Handler, error) {
 	const kind = "NSM"
 	scheme := runtime.NewScheme()
-	scheme.AddKnownTypeWithName(nsmv1alpha1.GroupVersion.WithKind(kind), &v1alpha1Document{})
-	scheme.AddKnownTypeWithName(nsmv1beta1.GroupVersion.WithKind(kind), &v1beta1Document{})
+	scheme.AddKnownTypeWithName(nsmv1alpha1.GroupVersion.WithKind(kind), &conversion.V1alpha1Document{})
+	scheme.AddKnownTypeWithName(nsmv1beta1.GroupVersion.WithKind(kind), &conversion.V1beta1Document{})
 
-	converter, err := conversion.NewHubSpokeConverter(&v1beta1Document{},
-		conversion.NewSpokeConverter(&v1alpha1Document{}, ConvertFromV1beta1, ConvertToV1beta1))(scheme)
+	converter, err := crconversion.NewHubSpokeConverter(&conversion.V1beta1Document{},
+		crconversion.NewSpokeConverter(&conversion.V1alpha1Document{},
+			counted(nsmv1alpha1.GroupVersion.Version, conversion.ToV1alpha1), counted(nsmv1beta1.GroupVersion.Version, conversion.ToV1beta1)))(scheme)
 	if err != nil {
 		return nil, err
 	}
-	registry := conversion.NewRegistry()
+	registry := crconversion.NewRegistry()
 	if err := registry.RegisterConverter(nsmv1beta1.GroupVersion.WithKind(kind).GroupKind(), converter); err != nil {
 		return nil, err
 	}
-	return passThrough{next: conversion.NewWebhookHandler(scheme, registry)}, nil
+	return passThrough{next: crconversion.NewWebhookHandler(scheme, registry)}, nil
+}
+
+// counted is a conversion to a version that metrics tell of.
+func counted[From, To any](version string, convert func(context.Context, From, To) error) func(context.Context, From, To) error {
+	return func(ctx context.Context, from From, to To) error {
+		err := convert(ctx, from, to)
+		result := metrics.Converted
+		if err != nil {
+			result = metrics.Failed
+		}
+		metrics.Conversions.WithLabelValues(version, result).Inc()
+		return err
+	}
 }
 
 // passThrough gives objects that have the wanted version already back as they

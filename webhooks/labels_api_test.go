@@ -60,5 +60,9 @@ var _ = Describe("Labels, annotations and nodes of a mesh", func() {
 			`spec.admissionWebhook.resources.requests[memory]: Invalid value: "1Gi": must be at most the limit, which is 128Mi; spec.admissionWebhook.resources.limits[memory] raises it`))
 		Expect(admin.Create(ctx, nsm(v1beta1, `{csiDriver: {registrar: {resources: {requests: {cpu: "1"}}}}}`))).To(MatchError(byWebhook +
 			`spec.csiDriver.registrar.resources.requests[cpu]: Invalid value: "1": must be at most the limit, which is 100m; spec.csiDriver.registrar.resources.limits[cpu] raises it`))
+		Expect(admin.Create(ctx, nsm(v1beta1, `{csiDriver: {resources: {requests: {memory: 1Gi}}}}`))).To(MatchError(byWebhook +
+			`spec.csiDriver.resources.requests[memory]: Invalid value: "1Gi": must be at most the limit, which is 128Mi; spec.csiDriver.resources.limits[memory] raises it`))
+		Expect(admin.Create(ctx, nsm(v1beta1, `{forwarders: [{type: ovs, resources: {requests: {cpu: "3"}}}]}`))).To(MatchError(byWebhook +
+			`spec.forwarders[0].resources.requests[cpu]: Invalid value: "3": must be at most the limit, which is 2; spec.forwarders[0].resources.limits[cpu] raises it`))
 	})
 })

@@ -4,32 +4,32 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-// Package webhooks holds what the API server calls: conversion between the
-// versions of NSM (pure functions), defaulting, and the part of validation that
+// Package webhooks serves what the API server calls: conversion between the
+// versions of NSM (internal/conversion), defaulting, and the part of validation that
 // OpenAPI and CEL cannot express.
 //
-// Conversion is in conversion*.go, on the JSON of document.go and with the
-// comparison of difference.go; its annotation, which the controllers read too, is
-// internal/conversion. Defaulting is in defaulting.go, validation in
-// validation*.go and containers.go. Who may write an NSM at all is in
+// Defaulting is in defaulting.go, validation in validation.go, containers.go and
+// labels.go, dry runs of what the mesh would be made of in dryrun.go. Who may write an NSM at all is in
 // authorization.go.
 package webhooks
 
 import (
+	"encoding/json"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
-// +kubebuilder:webhookconfiguration:mutating=true,name=nsm-operator-defaults
-// +kubebuilder:webhookconfiguration:mutating=false,name=nsm-operator-validation
-// +kubebuilder:webhook:path=/mutate-nsm-networkservicemesh-io-v1beta1-nsm,mutating=true,failurePolicy=fail,sideEffects=None,groups=nsm.networkservicemesh.io,resources=nsms,verbs=create;update,versions=v1beta1,name=defaults.nsm.networkservicemesh.io,admissionReviewVersions=v1,matchPolicy=Equivalent,timeoutSeconds=10,serviceName=nsm-operator-service,serviceNamespace=nsm-operator-system
-// +kubebuilder:webhook:path=/validate-nsm-networkservicemesh-io-v1beta1-nsm,mutating=false,failurePolicy=fail,sideEffects=None,groups=nsm.networkservicemesh.io,resources=nsms,verbs=create;update,versions=v1beta1,name=validation.nsm.networkservicemesh.io,admissionReviewVersions=v1,matchPolicy=Equivalent,timeoutSeconds=10,serviceName=nsm-operator-service,serviceNamespace=nsm-operator-system
-
+// Where config/webhook has the API server call them.
 const (
 	defaultingPath = "/mutate-nsm-networkservicemesh-io-v1beta1-nsm"
 	validationPath = "/validate-nsm-networkservicemesh-io-v1beta1-nsm"
@@ -51,20 +51,42 @@ func Setup(mgr ctrl.Manager, reader client.Reader) error {
 	if err != nil {
 		return err
 	}
-	rehearsal, err := newRehearsal(mgr)
+	dryRun, err := newDryRun(mgr)
 	if err != nil {
 		return err
 	}
-	checker := newChecker()
 	server := mgr.GetWebhookServer()
 	server.Register(ConversionPath, handler)
-	server.Register(defaultingPath, &admission.Webhook{Handler: defaulter{checker}})
+	server.Register(defaultingPath, &admission.Webhook{Handler: defaulter{}})
 	server.Register(validationPath, &admission.Webhook{Handler: authorizer{
 		reviews: authorization.SubjectAccessReviews(),
-		next:    admission.WithValidator(mgr.GetScheme(), &validator{checker: checker, rehearsal: rehearsal, reader: reader}).Handler,
+		next:    admission.WithValidator(mgr.GetScheme(), &validator{dryRun: dryRun, reader: reader}).Handler,
 	}})
 	return nil
 }
 
 // groupKind of what is validated.
 var groupKind = schema.GroupKind{Group: nsmv1beta1.GroupVersion.Group, Kind: "NSM"}
+
+// writeOf is the write that the API server asks about.
+func writeOf(request *admissionv1.AdmissionRequest) (conversion.Write, error) {
+	write := conversion.Write{Before: map[string]any{}, InV1alpha1: isInV1alpha1(request)}
+	var err error
+	if write.After, err = conversion.Parse(request.Object.Raw); err != nil {
+		return write, err
+	}
+	if request.Operation == admissionv1.Update {
+		if write.Before, err = conversion.Parse(request.OldObject.Raw); err != nil {
+			return write, err
+		}
+	}
+	var options metav1.PatchOptions
+	if json.Unmarshal(request.Options.Raw, &options) == nil {
+		write.Manager = options.FieldManager
+	}
+	return write, nil
+}
+
+func isInV1alpha1(request *admissionv1.AdmissionRequest) bool {
+	return request.RequestKind != nil && request.RequestKind.Version == nsmv1alpha1.GroupVersion.Version
+}

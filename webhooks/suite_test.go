@@ -67,8 +67,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		CRDDirectoryPaths:     []string{"../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 		WebhookInstallOptions: envtest.WebhookInstallOptions{
-			// With the matchConditions, as they are shipped.
-			Paths: []string{apiserver.Build(ctx, "webhook")},
+			// As the operator makes them.
+			Paths: []string{"../config/webhook/mutating.yaml", "../config/webhook/validating.yaml"},
 			// Our types are plain data: that they convert cannot be seen on them.
 			IgnoreSchemeConvertible: true,
 		},

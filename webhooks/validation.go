@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/apischema"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
@@ -35,9 +34,8 @@ const interdomainNamespace = "nsm-system"
 // validator refuses what the schema cannot. Nothing of an NSM is immutable, so
 // there is nothing that an update may not change.
 type validator struct {
-	checker
-	rehearsal rehearsal
-	reader    client.Reader
+	dryRun dryRun
+	reader client.Reader
 }
 
 // ValidateCreate implements admission.Validator.
@@ -52,7 +50,7 @@ func (v *validator) ValidateCreate(ctx context.Context, nsm *nsmv1beta1.NSM) (ad
 	}
 	found.found = append(found.found, noRoom...)
 	if found.none() {
-		found.found = v.rehearsal.refusals(ctx, nil, nsm)
+		found.found = v.dryRun.refusals(ctx, nil, nsm)
 	}
 	return answer(ctx, nsm, found, append(warnings(nsm), bugWarnings(nsm)...))
 }
@@ -86,7 +84,7 @@ func (v *validator) ValidateUpdate(ctx context.Context, before, nsm *nsmv1beta1.
 	found.found = append(found.found, noRoom...)
 	if found.none() {
 		var refusedBefore field.ErrorList
-		found.found, refusedBefore = v.rehearse(ctx, before, nsm)
+		found.found, refusedBefore = v.tryBoth(ctx, before, nsm)
 		known = append(known, refusedBefore...)
 	}
 	for _, err := range known {
@@ -96,17 +94,17 @@ func (v *validator) ValidateUpdate(ctx context.Context, before, nsm *nsmv1beta1.
 	return answer(ctx, nsm, found, warned)
 }
 
-// rehearse separates what the API server would refuse of a change into what is
+// tryBoth separates what the API server would refuse of a change into what is
 // new and what it would have refused before. Both are tried within the time of one
-// rehearsal. Where the second has no answer by then, nothing counts as new.
-func (v *validator) rehearse(ctx context.Context, before, nsm *nsmv1beta1.NSM) (added, known field.ErrorList) {
-	ctx, cancel := context.WithTimeout(ctx, rehearsalTimeout)
+// dry run. Where the second has no answer by then, nothing counts as new.
+func (v *validator) tryBoth(ctx context.Context, before, nsm *nsmv1beta1.NSM) (added, known field.ErrorList) {
+	ctx, cancel := context.WithTimeout(ctx, dryRunTimeout)
 	defer cancel()
-	refused := v.rehearsal.refusals(ctx, before, nsm)
+	refused := v.dryRun.refusals(ctx, before, nsm)
 	if len(refused) == 0 {
 		return nil, nil
 	}
-	added, known = news(refused, v.rehearsal.refusals(ctx, nil, before))
+	added, known = news(refused, v.dryRun.refusals(ctx, nil, before))
 	if ctx.Err() != nil {
 		return nil, append(added, known...)
 	}
@@ -133,11 +131,14 @@ func invalid(nsm *nsmv1beta1.NSM, errs field.ErrorList) error {
 	return apierrors.NewInvalid(groupKind, nsm.Name, errs)
 }
 
-// roomOf is validateRoom of the request that is answered.
+// roomOf the request that is answered: see conversion.Write.
 func roomOf(ctx context.Context) (added, known field.ErrorList, err error) {
 	request, err := admission.RequestFromContext(ctx)
 	if err == nil {
-		added, known, err = validateRoom(&request.AdmissionRequest)
+		var write conversion.Write
+		if write, err = writeOf(&request.AdmissionRequest); err == nil {
+			added, known, err = write.Room()
+		}
 	}
 	if err != nil {
 		return nil, nil, apierrors.NewInternalError(err)
@@ -147,23 +148,22 @@ func roomOf(ctx context.Context) (added, known field.ErrorList, err error) {
 
 // inV1alpha1 tells whoever wrote v1alpha1 all in its own words.
 func inV1alpha1(nsm *nsmv1beta1.NSM, errs field.ErrorList, warned admission.Warnings) admission.Warnings {
-	words := wordsOf(nsm)
+	words := conversion.WordsOf(nsm)
 	for _, err := range errs {
-		err.Field = words.path(err.Field)
-		err.Detail = words.sentence(err.Detail)
+		err.Field = words.Path(err.Field)
+		err.Detail = words.Sentence(err.Detail)
 	}
 	for i := range warned {
-		warned[i] = words.sentence(warned[i])
+		warned[i] = words.Sentence(warned[i])
 	}
-	return append(words.warnings(), warned...)
+	return append(words.Warnings(), warned...)
 }
 
-// isV1alpha1 tells whether somebody wrote v1alpha1: the API server converts it
+// isV1alpha1 reports whether somebody wrote v1alpha1: the API server converts it
 // before it asks.
 func isV1alpha1(ctx context.Context) bool {
 	request, err := admission.RequestFromContext(ctx)
-	return err == nil && request.RequestKind != nil && request.RequestKind.Version == nsmv1alpha1.GroupVersion.Version &&
-		request.Operation != admissionv1.Delete
+	return err == nil && isInV1alpha1(&request.AdmissionRequest) && request.Operation != admissionv1.Delete
 }
 
 // mistakes of an NSM.
@@ -230,7 +230,7 @@ var index = regexp.MustCompile(`\[[0-9]+\]`)
 func withoutIndices(err *field.Error) string {
 	anywhere := *err
 	anywhere.Field = index.ReplaceAllString(err.Field, "[]")
-	anywhere.Detail = specPath.ReplaceAllStringFunc(err.Detail, func(path string) string { return index.ReplaceAllString(path, "[]") })
+	anywhere.Detail = conversion.SpecPath.ReplaceAllStringFunc(err.Detail, func(path string) string { return index.ReplaceAllString(path, "[]") })
 	return anywhere.Error()
 }
 
@@ -241,7 +241,7 @@ func (v *validator) validate(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes
 	if err != nil {
 		return mistakes{}, apierrors.NewInternalError(err)
 	}
-	found, err := v.check(ctx, nsm)
+	found, err := check(ctx, nsm)
 	if err != nil {
 		return mistakes{}, apierrors.NewInternalError(err)
 	}
@@ -249,20 +249,9 @@ func (v *validator) validate(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes
 	return found, nil
 }
 
-// checker finds the mistakes that can be seen on the NSM itself.
-type checker struct {
-	// schema of v1beta1. It takes some megabytes, so it is compiled when somebody
-	// first writes v1alpha1.
-	schema func() (*apischema.Schema, error)
-}
-
-func newChecker() checker {
-	return checker{schema: schemaOfV1beta1}
-}
-
 // check finds all mistakes that can be seen on the NSM itself.
-func (c checker) check(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes, error) {
-	bySchema, err := c.checkSchema(ctx, nsm)
+func check(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes, error) {
+	bySchema, err := checkSchema(ctx, nsm)
 	if err != nil {
 		return mistakes{}, err
 	}
@@ -270,8 +259,9 @@ func (c checker) check(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes, erro
 	errs := validateVersion(&nsm.Spec, spec)
 	errs = append(errs, validateContainers(&nsm.Spec, spec)...)
 	errs = append(errs, validateInterdomain(nsm, spec)...)
+	errs = append(errs, validateVL3(&nsm.Spec, spec)...)
 	errs = append(errs, validateClientNamespaces(&nsm.Spec, spec)...)
-	// One mistake is told once.
+	// One mistake is reported once.
 	errs = slices.DeleteFunc(errs, func(err *field.Error) bool {
 		return slices.ContainsFunc(bySchema, func(known *field.Error) bool { return known.Field == err.Field })
 	})
@@ -280,11 +270,11 @@ func (c checker) check(ctx context.Context, nsm *nsmv1beta1.NSM) (mistakes, erro
 
 // checkSchema checks what was written in v1alpha1 by the schema of v1beta1, as
 // the API server does for what is written in v1beta1.
-func (c checker) checkSchema(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
+func checkSchema(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
 	if !isV1alpha1(ctx) {
 		return nil, nil
 	}
-	schema, err := c.schema()
+	schema, err := apischema.V1beta1()
 	if err != nil {
 		return nil, err
 	}
@@ -320,12 +310,28 @@ func validateVersion(spec *nsmv1beta1.NSMSpec, path *field.Path) field.ErrorList
 	if err != nil {
 		return field.ErrorList{field.Invalid(path.Child("version"), spec.Version, err.Error())}
 	}
-	var errs field.ErrorList
+	errs := validateReleaseHas(spec, wanted, path)
 	for i := range spec.Forwarders {
 		if spec.Forwarders[i].Type == nsmv1beta1.ForwarderTypeOVS && !wanted.Facts().OVS.Exists() {
 			errs = append(errs, field.Invalid(path.Child("forwarders").Index(i).Child("type"), spec.Forwarders[i].Type,
 				fmt.Sprintf("must be vpp or sriov: NSM %s has no other forwarder", wanted)))
 		}
+	}
+	return errs
+}
+
+// validateReleaseHas refuses what NSM itself does not have yet in a release.
+func validateReleaseHas(spec *nsmv1beta1.NSMSpec, wanted release.Release, path *field.Path) field.ErrorList {
+	facts := wanted.Facts()
+	var errs field.ErrorList
+	refuse := func(path *field.Path, what, from string) {
+		errs = append(errs, field.Forbidden(path, fmt.Sprintf("must be left out with NSM %s: NSM has %s from %s on", wanted, what, from)))
+	}
+	if spec.VL3 != nil && !facts.VL3IPAM.Exists() {
+		refuse(path.Child("vl3"), "IP address managers of vL3 networks", "v1.3.0")
+	}
+	if spec.Dashboard != nil && !facts.DashboardBackend.Exists() {
+		refuse(path.Child("dashboard"), "a dashboard", "v1.12.0")
 	}
 	return errs
 }
@@ -352,7 +358,7 @@ func validateClientNamespaces(spec *nsmv1beta1.NSMSpec, path *field.Path) field.
 // validateAlone refuses a mesh that cannot live beside another one.
 func (v *validator) validateAlone(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
 	var all nsmv1beta1.NSMList
-	if err := v.reader.List(ctx, &all); err != nil {
+	if err := v.reader.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	var errs field.ErrorList
@@ -378,12 +384,25 @@ func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
 	warned := append(ineffective(&nsm.Spec, wanted), misplaced(nsm.Spec.Forwarders)...)
 	warned = append(warned, overridden(&nsm.Spec)...)
 	warned = append(warned, suspicious(&nsm.Spec)...)
+	warned = append(warned, identityWarnings(nsm)...)
 	if !wanted.IsKnown() {
 		warned = append(warned, fmt.Sprintf(
-			"spec.version: %s is not a release that this operator knows (the newest is %s); it is run like the newest known release before it",
-			wanted, release.Newest()))
+			"spec.version: %s is not a release that this operator knows (the newest is %s); it is run like %s",
+			wanted, release.Newest(), wanted.Like()))
 	}
 	return warned
+}
+
+// identityWarnings tells of a namespace whose pods SPIRE's controller manager ignores
+// by default: nothing would ever become ready there.
+func identityWarnings(nsm *nsmv1beta1.NSM) admission.Warnings {
+	pattern := mesh.IgnoredBySPIRE(nsm.Namespace)
+	if pattern == "" || ptr.Deref(nsm.Spec.Spire, nsmv1beta1.SpireSpec{}).Registration == nsmv1beta1.SpireRegistrationNone {
+		return nil
+	}
+	return admission.Warnings{fmt.Sprintf(
+		"metadata.namespace: %q matches %q, by which SPIRE's controller manager ignores namespaces unless its ignoreNamespaces says otherwise: the mesh gets no identities there",
+		nsm.Namespace, pattern)}
 }
 
 // bugWarnings tells what is known to be broken in the release of a new mesh.

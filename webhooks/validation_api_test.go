@@ -142,6 +142,20 @@ var _ = Describe("Validation", func() {
 			`spec.version: Invalid value: 1.18: must be a string: write it in quotes]`),
 		Entry("a list where a text belongs", v1beta1, `{nsmgr: {image: [a]}}`, byDefaults+
 			`spec.nsmgr.image: Invalid value: ["a"]: must be a string`),
+		Entry("vL3 before NSM has it", v1beta1, `{version: v1.2.0, vl3: {}}`, byWebhook+
+			`spec.vl3: Forbidden: must be left out with NSM v1.2.0: NSM has IP address managers of vL3 networks from v1.3.0 on`),
+		Entry("a dashboard before NSM has it", v1beta1, `{version: v1.11.2, dashboard: {}}`, byWebhook+
+			`spec.dashboard: Forbidden: must be left out with NSM v1.11.2: NSM has a dashboard from v1.12.0 on`),
+		Entry("an IP address manager with a forwarder's name", v1beta1, `{forwarders: [{name: shared, type: vpp}], vl3: {ipams: [{}, {name: shared}]}}`, byWebhook+
+			`spec.vl3.ipams[1].name: Invalid value: "shared": is the name of a forwarder, too: each part of the mesh needs a name of its own`),
+		Entry("an IPv4 prefix smaller than a block", v1beta1, `{vl3: {ipams: [{prefix: 10.0.0.0/26}]}}`, byWebhook+
+			`spec.vl3.ipams[0].clientPrefixLength: Required value: the prefix 10.0.0.0/26 is smaller than the block that an endpoint is given by default, /24: give the length of a block, from 26 to 32`),
+		Entry("an IPv6 prefix smaller than a block", v1beta1, `{vl3: {ipams: [{prefix: "2001:db8::/120"}]}}`, byWebhook+
+			`spec.vl3.ipams[0].clientPrefixLength: Required value: the prefix 2001:db8::/120 is smaller than the block that an endpoint is given by default, /112: give the length of a block, from 120 to 128`),
+		Entry("blocks larger than the prefix", v1beta1, `{vl3: {ipams: [{clientPrefixLength: 12}]}}`, byWebhook+
+			`spec.vl3.ipams[0].clientPrefixLength: Invalid value: 12: must be from 16 to 32: an endpoint is given a block out of the prefix 172.16.0.0/16`),
+		Entry("blocks of more bits than IPv4 has", v1beta1, `{vl3: {ipams: [{prefix: 10.0.0.0/8, clientPrefixLength: 64}]}}`, byWebhook+
+			`spec.vl3.ipams[0].clientPrefixLength: Invalid value: 64: must be from 8 to 32: an endpoint is given a block out of the prefix 10.0.0.0/8`),
 		Entry("true where a text belongs", v1beta1, `{nsmgr: {env: [{name: A, value: true}]}}`, byDefaults+
 			`spec.nsmgr.env[0].value: Invalid value: true: must be a string: write it in quotes`),
 		Entry("a number that is too large", v1beta1, `{registry: {replicas: 1099511627776}}`, byDefaults+
@@ -150,8 +164,21 @@ var _ = Describe("Validation", func() {
 			`spec.nsmgr.resources.limits[cpu]: Invalid value: "-1": must be 0 or more`),
 		Entry("a limit in bytes", v1beta1, `{nsmgr: {resources: {limits: {memory: 128}}}}`, byWebhook+
 			`spec.nsmgr.resources.limits[memory]: Invalid value: "128": is in bytes, and no program starts with so few: write a unit, such as 128Mi`),
-		Entry("a client by digest", v1beta1, `{admissionWebhook: {client: {image: "a/cmd-nsc@sha256:`+strings.Repeat("a", 64)+`"}}}`, byWebhook+
-			`spec.admissionWebhook.client.image: Invalid value: "a/cmd-nsc@sha256:`+strings.Repeat("a", 64)+`": NSM's webhook would name a container "cmd-nsc@sha256", after the last part of the image, and Kubernetes would refuse it: that part must be lower case letters, digits and dashes, with a tag behind it, such as cmd-nsc:v1.18.0, and no digest without a tag`),
+		Entry("an injected image after which no container can be named", v1beta1, `{admissionWebhook: {client: {image: "a/cmd_nsc:v1.18.0"}}}`, byWebhook+
+			`spec.admissionWebhook.client.image: Invalid value: "a/cmd_nsc:v1.18.0": NSM's webhook would name a container "cmd_nsc", after the last part of the image, and Kubernetes would refuse it: that part must be lower case letters, digits and dashes, and may have a tag and a digest behind it, such as cmd-nsc:v1.18.0`),
+		Entry("a mirror after whose names no container can be named", v1beta1, `{images: {template: "example.com/nsm_{name}:{version}"}}`, byWebhook+
+			`[spec.images.template: Invalid value: "example.com/nsm_cmd-nsc:v1.0.0": NSM's webhook would name a container "nsm_cmd-nsc", after the last part of the image, and Kubernetes would refuse it: that part must be lower case letters, digits and dashes, and may have a tag and a digest behind it, such as cmd-nsc:v1.18.0, `+
+			`spec.images.template: Invalid value: "example.com/nsm_cmd-nsc-init:v1.0.0": NSM's webhook would name a container "nsm_cmd-nsc-init", after the last part of the image, and Kubernetes would refuse it: that part must be lower case letters, digits and dashes, and may have a tag and a digest behind it, such as cmd-nsc:v1.18.0]`),
+		Entry("a template of no image", v1beta1, `{images: {template: "Example.com/A/{name}:{version}"}, admissionWebhook: {enabled: false}}`, byWebhook+
+			`spec.images.template: Invalid value: "Example.com/A/{name}:{version}": must be an image reference such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0: invalid reference format: repository name (A/cmd-nsmgr) must be lowercase`),
+		Entry("an override of no image of NSM's", v1beta1, `{images: {overrides: {nsmgr: "a/b:1"}}}`, byWebhook+
+			`spec.images.overrides[nsmgr]: Unsupported value: "nsmgr": supported values: "cmd-admission-webhook-k8s", "cmd-cluster-info-k8s", "cmd-csi-driver", "cmd-dashboard-backend", "cmd-dashboard-ui", "cmd-exclude-prefixes-k8s", "cmd-forwarder-ovs", "cmd-forwarder-sriov", "cmd-forwarder-vpp", "cmd-ipam-vl3", "cmd-map-ip-k8s", "cmd-nsc", "cmd-nsc-init", "cmd-nsmgr", "cmd-nsmgr-proxy", "cmd-registry-k8s", "cmd-registry-memory", "cmd-registry-proxy-dns", "csi-node-driver-registrar"`),
+		Entry("an override by no image", v1beta1, `{images: {overrides: {cmd-nsmgr: "a b"}}}`, byWebhook+
+			`spec.images.overrides[cmd-nsmgr]: Invalid value: "a b": must be an image reference such as ghcr.io/networkservicemesh/cmd-nsmgr:v1.18.0: invalid reference format`),
+		Entry("an override by nothing", v1beta1, `{images: {overrides: {cmd-nsmgr: ""}}}`, byWebhook+
+			`spec.images.overrides[cmd-nsmgr]: Required value: give the reference of an image, or leave the entry out`),
+		Entry("overrides by which both containers have one name", v1beta1, `{images: {overrides: {cmd-nsc: "a/client:1", cmd-nsc-init: "b/client:1"}}}`, byWebhook+
+			`spec.images.overrides[cmd-nsc]: Invalid value: "a/client:1": NSM's webhook would name both of its containers "client", after the last part of their images: must end in another name than spec.images.overrides[cmd-nsc-init]`),
 		Entry("two containers of one name", v1beta1, `{admissionWebhook: {client: {image: "a/client:b", initImage: "c/client:d"}}}`, byWebhook+
 			`spec.admissionWebhook.client.image: Invalid value: "a/client:b": NSM's webhook would name both of its containers "client", after the last part of their images: must end in another name than spec.admissionWebhook.client.initImage`),
 		Entry("a client's request above the limit that it has anyway", v1beta1, `{admissionWebhook: {client: {resources: {requests: {memory: 1Gi}}}}}`, byWebhook+
@@ -284,27 +311,35 @@ var _ = Describe("Validation", func() {
 		Expect(warned.take()).To(HaveExactElements(messages))
 	},
 		Entry("nothing", `{interdomain: {clusterName: one, clusterInfo: {}}}`),
+		Entry("vL3 and a dashboard, in the first releases that have them", `{version: v1.12.0, dashboard: {}, vl3: {ipams: [{prefix: "2001:db8::/64"}, {name: a, prefix: 10.0.0.0/26, clientPrefixLength: 28}]}}`),
 		Entry("the domain's name, in the first release that has it", `{version: v1.6.0, interdomain: {clusterName: one, clusterInfo: {}}}`),
 		Entry("the domain's name, in a release before", `{version: v1.5.0, interdomain: {clusterName: one, clusterInfo: {}}}`,
 			"spec.interdomain.clusterName: has no effect with NSM v1.5.0: it is from v1.6.0 on",
 			"spec.interdomain.clusterInfo: has no effect with NSM v1.5.0: it is from v1.6.0 on"),
 		Entry("telemetry, in the first release that has it", `{version: v1.2.0, telemetry: {openTelemetry: {}}}`),
-		Entry("telemetry, in a release before", `{version: v1.1.1, telemetry: {openTelemetry: {}}}`,
-			"spec.telemetry.openTelemetry: has no effect with NSM v1.1.1: it is from v1.2.0 on"),
+		Entry("telemetry, in a release before", `{version: v1.1.0, telemetry: {openTelemetry: {}}}`,
+			"spec.telemetry.openTelemetry: has no effect with NSM v1.1.0: it is from v1.2.0 on"),
 		Entry("a request in bytes", `{nsmgr: {resources: {requests: {memory: 128}}}, admissionWebhook: {client: {resources: {requests: {memory: 40}}}}}`,
 			"spec.nsmgr.resources.requests[memory]: 128 is in bytes: a unit is missing, as in 128Mi",
 			"spec.admissionWebhook.client.resources.requests[memory]: 40 is in bytes: a unit is missing, as in 128Mi"),
+		Entry("an image by a name that NSM never published", `{version: v1.8.0, admissionWebhook: {image: "ghcr.io/networkservicemesh/admission-webhook-k8s:v1.8.0"}}`,
+			"spec.admissionWebhook.image: ghcr.io/networkservicemesh/admission-webhook-k8s:v1.8.0 was never published; "+
+				"ghcr.io/networkservicemesh/cmd-admission-webhook-k8s:v1.8.0 is used in its place"),
+		Entry("injected images by digest", `{admissionWebhook: {client: {image: "a/cmd-nsc@sha256:`+strings.Repeat("a", 64)+`", initImage: "a/cmd-nsc-init@sha256:`+strings.Repeat("b", 64)+`"}}}`),
+		Entry("a mirror with one flat path, and one image by digest", `{images: {template: "example.com/mirror/nsm-{name}:{version}", overrides: {cmd-nsmgr: "example.com/nsmgr@sha256:`+strings.Repeat("a", 64)+`"}}}`),
 		Entry("a client by tag and digest", `{admissionWebhook: {client: {image: "a/cmd-nsc:v1.18.0@sha256:`+strings.Repeat("a", 64)+`"}}}`),
 		Entry("what a client is not given", `{admissionWebhook: {client: {resources: {limits: {example.com/a: 1}, requests: {ephemeral-storage: 1Gi}, claims: [{name: a}]}}}}`,
 			"spec.admissionWebhook.client.resources.limits[example.com/a]: has no effect: NSM's webhook injects CPU and memory only",
 			"spec.admissionWebhook.client.resources.requests[ephemeral-storage]: has no effect: NSM's webhook injects CPU and memory only",
 			"spec.admissionWebhook.client.resources.claims: has no effect: NSM's webhook injects CPU and memory only"),
-		Entry("what a client is given, in a release before", `{version: v1.1.1, admissionWebhook: {replicas: 1, client: {env: [{name: A}], resources: {}}}}`,
-			"spec.admissionWebhook.client.env: has no effect with NSM v1.1.1: it is from v1.2.0 on",
-			"spec.admissionWebhook.client.resources: has no effect with NSM v1.1.1: it is from v1.11.0 on"),
-		Entry("fields with nothing behind them", `{csiDriver: null, interdomain: null, telemetry: {openTelemetry: null}, nsmgr: null}`,
+		Entry("what a client is given, in a release before", `{version: v1.1.0, admissionWebhook: {replicas: 1, client: {env: [{name: A}], resources: {}}}}`,
+			"spec.admissionWebhook.client.env: has no effect with NSM v1.1.0: it is from v1.2.0 on",
+			"spec.admissionWebhook.client.resources: has no effect with NSM v1.1.0: it is from v1.11.0 on"),
+		Entry("fields with nothing behind them", `{csiDriver: null, interdomain: null, vl3: null, dashboard: null, telemetry: {openTelemetry: null}, nsmgr: null}`,
 			"spec.csiDriver: is null, which is the same as leaving it out: write csiDriver: {} to turn it on",
 			"spec.interdomain: is null, which is the same as leaving it out: write interdomain: {} to turn it on",
+			"spec.vl3: is null, which is the same as leaving it out: write vl3: {} to turn it on",
+			"spec.dashboard: is null, which is the same as leaving it out: write dashboard: {} to turn it on",
 			"spec.telemetry.openTelemetry: is null, which is the same as leaving it out: write openTelemetry: {} to turn it on"),
 		Entry("a release that is known to be broken", `{version: v1.14.3}`,
 			"spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)"),
@@ -326,12 +361,17 @@ var _ = Describe("Validation", func() {
 			Entry("nothing", "v1.17.0", "v1.18.0"),
 			Entry("policies", "v1.6.2", "v1.7.0",
 				"spec.version: v1.7.0: registries check requests against policies that older managers and clients do not meet: give nsmgr and registry the variables NSM_REGISTRY_SERVER_POLICIES and NSM_REGISTRY_CLIENT_POLICIES with an empty value until all clients are upgraded (https://github.com/networkservicemesh/deployments-k8s/issues/8187)"),
-			Entry("registry outages", "v1.14.1", "v1.14.3",
+			Entry("registry outages", "v1.14.1", "v1.14.2",
 				"spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)"),
+			Entry("a forwarder for fewer nodes", "v1.14.2", "v1.14.3",
+				"spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)",
+				"spec.version: v1.14.3: the vpp forwarder is for amd64 alone from this release on: nodes of other architectures have none (https://github.com/networkservicemesh/govpp/pull/45)"),
 			Entry("back", "v1.18.0", "v1.17.0",
 				"spec.version: v1.17.0 is older than v1.18.0: NSM does not test the way back"),
 			Entry("a release that nobody knows", "v1.18.0", "v1.99.0",
-				"spec.version: v1.99.0 is not a release that this operator knows (the newest is v1.18.0); it is run like the newest known release before it"),
+				"spec.version: v1.99.0 is not a release that this operator knows (the newest is v1.18.0); it is run like v1.18.0"),
+			Entry("one between two known ones that nobody knows", "v1.6.2", "v1.6.7",
+				"spec.version: v1.6.7 is not a release that this operator knows (the newest is v1.18.0); it is run like v1.6.2"),
 		)
 
 		It("warns in the words of v1alpha1", func(ctx SpecContext) {

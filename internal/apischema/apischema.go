@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -38,6 +39,10 @@ type Schema struct {
 	openapi    openapi.SchemaValidator
 	rules      *cel.Validator
 }
+
+// V1beta1 is the schema that the operator was built with. It takes some megabytes, so
+// it is compiled when somebody first asks for it.
+var V1beta1 = sync.OnceValues(New)
 
 // New compiles the schema of the CustomResourceDefinition that the operator was
 // built with.
@@ -122,7 +127,7 @@ func documentOf(nsm *nsmv1beta1.NSM) (map[string]any, error) {
 	return document, nil
 }
 
-// isBroken tells whether rules cannot rely on the structure of an object. They
+// isBroken reports whether rules cannot rely on the structure of an object. They
 // can where a value is merely not one of those that are allowed.
 func isBroken(errs field.ErrorList) bool {
 	for _, err := range errs {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -82,6 +83,7 @@ func TestReservedNames(t *testing.T) {
 	}
 	nsm := &nsmv1beta1.NSM{Spec: nsmv1beta1.NSMSpec{
 		CSIDriver: &nsmv1beta1.CSIDriverSpec{}, Interdomain: &nsmv1beta1.InterdomainSpec{ClusterName: "one"},
+		VL3: &nsmv1beta1.VL3Spec{}, Dashboard: &nsmv1beta1.DashboardSpec{},
 	}}
 	nsm.Name, nsm.Namespace = "mesh", "nsm-system"
 	for _, version := range release.Known() {
@@ -105,5 +107,40 @@ func TestReservedNames(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestReservedNamesOfIPAMs: no IP address manager can have the name of anything that
+// the renderer makes beside those and forwarders, Services included.
+func TestReservedNamesOfIPAMs(t *testing.T) {
+	schema, err := apischema.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nsm := &nsmv1beta1.NSM{Spec: nsmv1beta1.NSMSpec{
+		CSIDriver: &nsmv1beta1.CSIDriverSpec{}, Interdomain: &nsmv1beta1.InterdomainSpec{ClusterName: "one"}, Dashboard: &nsmv1beta1.DashboardSpec{},
+	}}
+	nsm.Name, nsm.Namespace = "mesh", "nsm-system"
+	tried := 0
+	for _, component := range mesh.Components(mesh.Input{NSM: nsm, Release: release.Newest(), Platform: mesh.Platform{ClusterProperties: true}}) {
+		if component.Role == mesh.RoleForwarder {
+			continue
+		}
+		for _, object := range mesh.Objects([]mesh.Component{component}) {
+			switch object.(type) {
+			case *corev1.ServiceAccount, *corev1.Service, *appsv1.Deployment, *appsv1.DaemonSet:
+			default:
+				continue
+			}
+			tried++
+			named := nsm.DeepCopy()
+			named.Spec.VL3 = &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{{Name: object.GetName()}}}
+			if errs, err := schema.Check(t.Context(), named); err != nil || len(errs) != 1 {
+				t.Errorf("an IP address manager named %s is not refused: %v %v", object.GetName(), errs, err)
+			}
+		}
+	}
+	if tried < 15 {
+		t.Errorf("only %d names", tried)
 	}
 }

@@ -4,9 +4,6 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-// Package conversion knows the annotation in which an NSM of one version
-// carries what only the other version can say: how it is written and read, and
-// what in it nobody understands. The conversion itself is in webhooks.
 package conversion
 
 import (
@@ -104,7 +101,7 @@ type Difference struct {
 	IsOrder  []string `json:"isOrder,omitempty"`
 }
 
-// IsEmpty tells whether there is nothing to keep.
+// IsEmpty reports whether there is nothing to keep.
 func (d Data) IsEmpty() bool {
 	return (d.V1alpha1 == nil || len(d.V1alpha1.Spec) == 0) && len(d.V1beta1) == 0 && d.InHand == nil
 }

@@ -62,11 +62,11 @@ func Problems(nsm *nsmv1beta1.NSM) []Problem {
 		problems = append(problems, problemsOf(fieldsOf(reflect.TypeFor[nsmv1beta1.NSMSpec]())[name], "spec."+name, value)...)
 	}
 	problems = append(problems, findingsOf(nsm).problems...)
-	return problems[:min(len(problems), mostTold)]
+	return problems[:min(len(problems), mostReported)]
 }
 
-// mostTold is how much is told at once: it has to fit into a condition.
-const mostTold = 10
+// mostReported is how much is reported at once: it has to fit into a condition.
+const mostReported = 10
 
 // findings are what there is to tell about the v1alpha1 form that an NSM carries.
 type findings struct {
@@ -74,9 +74,9 @@ type findings struct {
 	unknown  []string
 }
 
-// known holds the findings about annotations that have been looked at, by their
-// hashes: the operator asks in every pass.
-var known = lru.New(1024)
+// findingsByHash holds the findings about annotations that have been looked at, by
+// their hashes: the operator asks in every pass.
+var findingsByHash = lru.New(1024)
 
 func findingsOf(nsm *nsmv1beta1.NSM) findings {
 	value, ok := nsm.Annotations[Annotation]
@@ -84,7 +84,7 @@ func findingsOf(nsm *nsmv1beta1.NSM) findings {
 		return findings{}
 	}
 	hash := sha256.Sum256([]byte(value))
-	if found, ok := known.Get(hash); ok {
+	if found, ok := findingsByHash.Get(hash); ok {
 		return found.(findings) //nolint:forcetypeassert,errcheck // nothing else is put into it
 	}
 	var found findings
@@ -92,7 +92,7 @@ func findingsOf(nsm *nsmv1beta1.NSM) findings {
 		found.problems = problemsOf(reflect.TypeFor[nsmv1alpha1.NSMSpec](), "spec", original)
 		found.unknown = unknownOf(original)
 	}
-	known.Add(hash, found)
+	findingsByHash.Add(hash, found)
 	return found
 }
 
@@ -127,14 +127,14 @@ func unknownOf(original json.RawMessage) []string {
 		fields = append(fields, unknownOfRegistry(original)...)
 	}
 	fields = append(fields, obsoleteOf(original)...)
-	fields = fields[:min(len(fields), mostTold)]
+	fields = fields[:min(len(fields), mostReported)]
 	for i := range fields {
-		fields[i] = cut(fields[i])
+		fields[i] = cut(fields[i], mostPath)
 	}
 	return fields
 }
 
-// IsObsolete tells whether a field that Unknown lists is one of the first
+// IsObsolete reports whether a field that Unknown lists is one of the first
 // operator's, which v1alpha1 keeps for its sake.
 func IsObsolete(field string) bool {
 	name, _ := strings.CutPrefix(field, "spec.")
@@ -206,7 +206,7 @@ func problemsOf(goType reflect.Type, path string, value json.RawMessage) []Probl
 		}
 	case goType.Kind() == reflect.Slice && json.Unmarshal(value, &elements) == nil:
 		for i := range elements {
-			if len(found) >= mostTold {
+			if len(found) >= mostReported {
 				break
 			}
 			found = append(found, problemsOf(goType.Elem(), fmt.Sprintf("%s[%d]", path, i), elements[i])...)
@@ -215,11 +215,11 @@ func problemsOf(goType reflect.Type, path string, value json.RawMessage) []Probl
 	if len(found) == 0 {
 		return []Problem{problem(path, value, wanted(goType, value))}
 	}
-	return found[:min(len(found), mostTold)]
+	return found[:min(len(found), mostReported)]
 }
 
 func problem(path string, value json.RawMessage, wanted string) Problem {
-	return Problem{Path: cut(path), Value: shorten(value), Detail: "must be " + wanted}
+	return Problem{Path: cut(path, mostPath), Value: shorten(value), Detail: "must be " + wanted}
 }
 
 // selfReading says what those types are read from that read themselves.
@@ -263,21 +263,19 @@ func shorten(value json.RawMessage) json.RawMessage {
 	if json.Compact(&compact, value) == nil {
 		value = compact.Bytes()
 	}
-	const most = 64
-	if len(value) > most {
-		return json.RawMessage(strings.ToValidUTF8(string(value[:most]), "") + "…")
-	}
-	return value
+	return json.RawMessage(cut(string(value), 64))
 }
 
-// cut keeps a path within what fits into a sentence.
-func cut(path string) string {
-	const most = 256
-	if len(path) > most {
-		return strings.ToValidUTF8(path[:most], "") + "…"
+// cut keeps a text to so many bytes, and to whole characters.
+func cut(text string, most int) string {
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return path
+	return text
 }
+
+// mostPath is how much of a path fits into a sentence.
+const mostPath = 256
 
 // fieldsOf lists the fields of a struct by their JSON names.
 func fieldsOf(structType reflect.Type) map[string]reflect.Type {

@@ -4,14 +4,12 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // Steps of a path: into an object by key, into a list by the name of an element.
@@ -27,15 +25,15 @@ const maxNamed = 256
 // differences lists the places in which two JSON values differ, so that applied
 // to the first they give the second. Each holds what was there, so that applied
 // to a third value they change only what has not changed there.
-func differences(was, is any) []conversion.Difference {
+func differences(was, is any) []Difference {
 	return appendDifferences(nil, nil, was, is)
 }
 
-func appendDifferences(all []conversion.Difference, path []string, was, is any) []conversion.Difference {
+func appendDifferences(all []Difference, path []string, was, is any) []Difference {
 	if same(was, is) {
 		return all
 	}
-	if len(path) == conversion.MaxPath {
+	if len(path) == MaxPath {
 		return append(all, leaf(path, was, is))
 	}
 	wasObject, wasIsObject := asObject(was)
@@ -65,7 +63,7 @@ func asObject(value any) (object, bool) {
 	return fields, ok
 }
 
-func appendObjects(all []conversion.Difference, path []string, was, is object) []conversion.Difference {
+func appendObjects(all []Difference, path []string, was, is object) []Difference {
 	if was == nil && len(is) == 0 {
 		return append(all, leaf(path, nothing, is))
 	}
@@ -85,7 +83,7 @@ func appendObjects(all []conversion.Difference, path []string, was, is object) [
 }
 
 // appendLists compares lists by the names of their elements, and then their order.
-func appendLists(all []conversion.Difference, path []string, was, is []any) []conversion.Difference {
+func appendLists(all []Difference, path []string, was, is []any) []Difference {
 	wasNames, _ := names(was)
 	isNames, _ := names(is)
 	order := slices.DeleteFunc(slices.Clone(wasNames), func(name string) bool { return !slices.Contains(isNames, name) })
@@ -103,7 +101,7 @@ func appendLists(all []conversion.Difference, path []string, was, is []any) []co
 		}
 	}
 	if !slices.Equal(order, isNames) {
-		all = append(all, conversion.Difference{Path: path, WasOrder: order, IsOrder: isNames})
+		all = append(all, Difference{Path: path, WasOrder: order, IsOrder: isNames})
 	}
 	return all
 }
@@ -112,8 +110,8 @@ func step(path []string, next string) []string {
 	return append(slices.Clip(path), next)
 }
 
-func leaf(path []string, was, is any) conversion.Difference {
-	difference := conversion.Difference{Path: path}
+func leaf(path []string, was, is any) Difference {
+	difference := Difference{Path: path}
 	if was != nothing {
 		difference.Was = []any{was}
 	}
@@ -132,14 +130,14 @@ func side(values []any) any {
 
 // applyDifferences makes the changes to a value that it has not had otherwise
 // since: where it does not hold what was there, what it holds wins.
-func applyDifferences(value any, all []conversion.Difference) any {
+func applyDifferences(value any, all []Difference) any {
 	for _, difference := range all {
 		value = applyAt(value, difference.Path, difference)
 	}
 	return value
 }
 
-func applyAt(value any, path []string, difference conversion.Difference) any {
+func applyAt(value any, path []string, difference Difference) any {
 	if len(path) == 0 {
 		return applyHere(value, difference)
 	}
@@ -168,7 +166,7 @@ func applyAt(value any, path []string, difference conversion.Difference) any {
 	return value
 }
 
-func applyInObject(value any, key string, path []string, difference conversion.Difference) any {
+func applyInObject(value any, key string, path []string, difference Difference) any {
 	fields, ok := asObject(value)
 	if !ok {
 		return value
@@ -185,7 +183,7 @@ func applyInObject(value any, key string, path []string, difference conversion.D
 	return fields
 }
 
-func applyHere(value any, difference conversion.Difference) any {
+func applyHere(value any, difference Difference) any {
 	if difference.IsOrder != nil {
 		return reorder(value, difference)
 	}
@@ -195,7 +193,7 @@ func applyHere(value any, difference conversion.Difference) any {
 	return clone(side(difference.Is))
 }
 
-func reorder(value any, difference conversion.Difference) any {
+func reorder(value any, difference Difference) any {
 	list, _ := value.([]any)
 	present, named := names(list)
 	if !named || !slices.Equal(present, difference.WasOrder) {

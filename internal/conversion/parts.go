@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"maps"
@@ -55,8 +55,7 @@ func fieldsOfElement(fields object, name string) (object, bool) {
 		if !isElement {
 			continue
 		}
-		var named document
-		if named.UnmarshalJSON([]byte(key)) == nil && text(named.fields, "name") == name {
+		if named, err := Parse([]byte(key)); err == nil && text(named, "name") == name {
 			below, ok := deeper.(object)
 			return below, ok
 		}

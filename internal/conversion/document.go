@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"bytes"
@@ -39,18 +39,24 @@ type document struct {
 	fields object
 }
 
-// UnmarshalJSON takes any JSON object, and leaves numbers as they were written.
-func (d *document) UnmarshalJSON(data []byte) error {
+// Parse reads a JSON object, and leaves numbers as they were written.
+func Parse(data []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	d.fields = nil
-	if err := decoder.Decode(&d.fields); err != nil {
-		return err
+	var fields object
+	if err := decoder.Decode(&fields); err != nil {
+		return nil, err
 	}
-	if d.fields == nil {
-		return errors.New("an NSM must be a JSON object")
+	if fields == nil {
+		return nil, errors.New("an NSM must be a JSON object")
 	}
-	return nil
+	return fields, nil
+}
+
+// UnmarshalJSON takes any JSON object.
+func (d *document) UnmarshalJSON(data []byte) (err error) {
+	d.fields, err = Parse(data)
+	return err
 }
 
 // MarshalJSON writes the document; the same one always in the same way.
@@ -74,21 +80,20 @@ func (d *document) GroupVersionKind() schema.GroupVersionKind {
 	return schema.FromAPIVersionAndKind(text(d.fields, "apiVersion"), text(d.fields, "kind"))
 }
 
-// v1alpha1Document is an NSM of v1alpha1, v1beta1Document one of v1beta1: a
-// scheme tells versions apart by Go type.
-type (
-	v1alpha1Document struct{ document }
-	v1beta1Document  struct{ document }
-)
+// V1alpha1Document is an NSM of v1alpha1. A scheme knows versions by their Go types.
+type V1alpha1Document struct{ document }
+
+// V1beta1Document is an NSM of v1beta1.
+type V1beta1Document struct{ document }
 
 // DeepCopyObject implements runtime.Object.
-func (d *v1alpha1Document) DeepCopyObject() runtime.Object {
-	return &v1alpha1Document{document{fields: runtime.DeepCopyJSON(d.fields)}}
+func (d *V1alpha1Document) DeepCopyObject() runtime.Object {
+	return &V1alpha1Document{document{fields: runtime.DeepCopyJSON(d.fields)}}
 }
 
 // DeepCopyObject implements runtime.Object.
-func (d *v1beta1Document) DeepCopyObject() runtime.Object {
-	return &v1beta1Document{document{fields: runtime.DeepCopyJSON(d.fields)}}
+func (d *V1beta1Document) DeepCopyObject() runtime.Object {
+	return &V1beta1Document{document{fields: runtime.DeepCopyJSON(d.fields)}}
 }
 
 // get is the member of an object, or nothing.

@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"bytes"
@@ -16,7 +16,6 @@ import (
 	"testing"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // What somebody writes into the annotation of conversion must not lead to anything
@@ -26,7 +25,7 @@ import (
 func withData(tb testing.TB, in object, data string) object {
 	tb.Helper()
 	out, _ := clone(in).(object)
-	ensureChild(ensureChild(out, "metadata"), "annotations")[conversion.Annotation] = data
+	ensureChild(ensureChild(out, "metadata"), "annotations")[Annotation] = data
 	return out
 }
 
@@ -70,7 +69,7 @@ func TestForgedDifferences(t *testing.T) {
 
 // TestForgedOriginals: readers of v1alpha1 see what runs.
 func TestForgedOriginals(t *testing.T) {
-	hub := parseYAML(t, everything)
+	hub := everything(t)
 	plain := down(t, hub)
 	for _, test := range []struct{ name, spec, want string }{
 		{"another release", `{"version":"v1.0.0"}`, ``},
@@ -104,7 +103,7 @@ func TestForgedOriginals(t *testing.T) {
 
 // TestStatusIsNeverCarried: whoever may write the annotation may not write the status.
 func TestStatusIsNeverCarried(t *testing.T) {
-	hub := patched(t, parseYAML(t, everything), `status: {version: v1.18.0, observedGeneration: -1, conditions: [{type: Available, status: "True"}]}`)
+	hub := patched(t, everything(t), `status: {version: v1.18.0, observedGeneration: -1, conditions: [{type: Available, status: "True"}]}`)
 	spoke := down(t, hub)
 	if strings.Contains(carried(spoke), "status") || strings.Contains(carried(spoke), "Available") {
 		t.Errorf("carried: %s", carried(spoke))
@@ -143,7 +142,7 @@ func TestHostileSizes(t *testing.T) {
 		"trailing":    `{"v1beta1":[` + difference + `]} and more`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, ok := conversion.Decode(data); ok {
+			if _, ok := Decode(data); ok {
 				t.Error("it is read")
 			}
 			// It is left alone as somebody else's, and the object is what it is.
@@ -162,18 +161,18 @@ func TestHonestSizes(t *testing.T) {
 		for i := range labels {
 			values[fmt.Sprintf("example.com/label-%05d", i)] = strings.Repeat("x", 60)
 		}
-		data := conversion.Data{V1beta1: differences(inSpec(object{}), inSpec(object{"podLabels": []any{values}}))}
+		data := Data{V1beta1: differences(inSpec(object{}), inSpec(object{"podLabels": []any{values}}))}
 		text, err := data.Encode()
-		if err != nil || text == conversion.TooLarge {
+		if err != nil || text == TooLarge {
 			t.Fatalf("%d: %v %.20s", labels, err, text)
 		}
-		if read, ok := conversion.Decode(text); !ok || toJSON(t, read) != toJSON(t, data) {
+		if read, ok := Decode(text); !ok || toJSON(t, read) != toJSON(t, data) {
 			t.Errorf("%d labels, %d bytes: not read", labels, len(text))
 		}
 	}
 	// What is not read is not written either.
-	data := conversion.Data{V1alpha1: &conversion.Original{Spec: json.RawMessage(`"` + strings.Repeat("x", conversion.MaxUnpacked) + `"`)}}
-	if text, err := data.Encode(); err != nil || text != conversion.TooLarge {
+	data := Data{V1alpha1: &Original{Spec: json.RawMessage(`"` + strings.Repeat("x", MaxUnpacked) + `"`)}}
+	if text, err := data.Encode(); err != nil || text != TooLarge {
 		t.Errorf("%v %.20s", err, text)
 	}
 }
@@ -190,14 +189,14 @@ func TestWhatIsToldFitsIntoACondition(t *testing.T) {
 		`{"registry":{"type":"k8s",` + strings.Join(fields[:500], ",") + `}}`,
 		`{` + strings.Join(fields[:500], ",") + `}`,
 	} {
-		data := conversion.Data{V1alpha1: &conversion.Original{Spec: json.RawMessage(original)}}
+		data := Data{V1alpha1: &Original{Spec: json.RawMessage(original)}}
 		value, err := data.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
 		nsm := &nsmv1beta1.NSM{}
-		nsm.Annotations = map[string]string{conversion.Annotation: value}
-		unreadable, unknown := conversion.Unreadable(nsm), strings.Join(conversion.Unknown(nsm), ", ")
+		nsm.Annotations = map[string]string{Annotation: value}
+		unreadable, unknown := Unreadable(nsm), strings.Join(Unknown(nsm), ", ")
 		if unreadable+unknown == "" || len(unreadable)+len(unknown) > 10<<10 {
 			t.Errorf("%d and %d bytes about %.60s", len(unreadable), len(unknown), original)
 		}

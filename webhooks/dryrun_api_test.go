@@ -29,6 +29,8 @@ var passingThrough = []struct{ path, spec string }{
 	{"spec.forwarders[1]", `{forwarders: [{type: ovs}, {type: vpp, %s}]}`},
 	{"spec.admissionWebhook", `{admissionWebhook: {%s}}`},
 	{"spec.csiDriver", `{csiDriver: {%s}}`},
+	{"spec.vl3.ipams[1]", `{vl3: {ipams: [{}, {name: second, %s}]}}`},
+	{"spec.dashboard", `{dashboard: {%s}}`},
 	{"spec.interdomain.nsmgrProxy", `{interdomain: {clusterName: one, nsmgrProxy: {%s}}}`},
 	{"spec.interdomain.registryProxy", `{interdomain: {clusterName: one, registryProxy: {%s}}}`},
 	{"spec.interdomain.clusterInfo", `{interdomain: {clusterName: one, clusterInfo: {%s}}}`},
@@ -38,6 +40,7 @@ var passingThrough = []struct{ path, spec string }{
 var sidecars = []struct{ path, spec string }{
 	{"spec.csiDriver.registrar", `{csiDriver: {registrar: {%s}}}`},
 	{"spec.nsmgr.excludePrefixes", `{nsmgr: {excludePrefixes: {%s}}}`},
+	{"spec.dashboard.ui", `{dashboard: {ui: {%s}}}`},
 	{"spec.interdomain.mapIP", `{interdomain: {mapIP: {%s}}}`},
 }
 

@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"context"
@@ -32,7 +32,6 @@ import (
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 const (
@@ -49,26 +48,39 @@ func shapes(tb testing.TB) map[string]object {
 	}
 	all := map[string]object{}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		asJSON, err := yaml.YAMLToJSON(data)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		all[strings.TrimSuffix(filepath.Base(file), ".yaml")] = parse(tb, string(asJSON))
+		all[strings.TrimSuffix(filepath.Base(file), ".yaml")] = parseFile(tb, file)
 	}
 	return all
 }
 
+// everything is an object of v1beta1 with much that v1alpha1 has no word for.
+func everything(tb testing.TB) object {
+	tb.Helper()
+	return parseFile(tb, "testdata/everything.yaml")
+}
+
+// registryAlone is an object of v1beta1 without what every one of v1alpha1 has.
+func registryAlone(tb testing.TB) object {
+	tb.Helper()
+	return parseFile(tb, "testdata/registry-alone.yaml")
+}
+
+func parseFile(tb testing.TB, file string) object {
+	tb.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return parseYAML(tb, string(data))
+}
+
 func parse(tb testing.TB, text string) object {
 	tb.Helper()
-	var parsed document
-	if err := parsed.UnmarshalJSON([]byte(text)); err != nil {
+	parsed, err := Parse([]byte(text))
+	if err != nil {
 		tb.Fatalf("%s: %v", text, err)
 	}
-	return parsed.fields
+	return parsed
 }
 
 func parseYAML(tb testing.TB, text string) object {
@@ -103,8 +115,8 @@ func up(tb testing.TB, in object) object {
 // upBySchema is up with the schema.
 func upBySchema(tb testing.TB, in object) object {
 	tb.Helper()
-	var out v1beta1Document
-	if err := ConvertToV1beta1(context.Background(), &v1alpha1Document{document{fields: in}}, &out); err != nil {
+	var out V1beta1Document
+	if err := ToV1beta1(context.Background(), &V1alpha1Document{document{fields: in}}, &out); err != nil {
 		tb.Fatalf("%s: %v", toJSON(tb, in), err)
 	}
 	return parse(tb, toJSON(tb, &out))
@@ -112,8 +124,8 @@ func upBySchema(tb testing.TB, in object) object {
 
 func down(tb testing.TB, in object) object {
 	tb.Helper()
-	var out v1alpha1Document
-	if err := ConvertFromV1beta1(context.Background(), &v1beta1Document{document{fields: in}}, &out); err != nil {
+	var out V1alpha1Document
+	if err := ToV1alpha1(context.Background(), &V1beta1Document{document{fields: in}}, &out); err != nil {
 		tb.Fatalf("%s: %v", toJSON(tb, in), err)
 	}
 	return parse(tb, toJSON(tb, &out))
@@ -136,7 +148,7 @@ func stored(in object) object {
 }
 
 func carried(of object) string {
-	return text(annotations(of), conversion.Annotation)
+	return text(annotations(of), Annotation)
 }
 
 func expectSame(tb testing.TB, got, want object) {
@@ -320,7 +332,7 @@ func editOneMember(edited, other object) string {
 }
 
 // expectWithin: each change lies where one was made.
-func expectWithin(tb testing.TB, changes, made []conversion.Difference, what string) {
+func expectWithin(tb testing.TB, changes, made []Difference, what string) {
 	tb.Helper()
 	for _, change := range changes {
 		within := false

@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"encoding/json"
@@ -15,15 +15,12 @@ import (
 	"strconv"
 	"strings"
 
-	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
-
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
-// words translate between what an object says in v1beta1 and what somebody
+// Words translate between what an object says in v1beta1 and what somebody
 // wrote in v1alpha1.
-type words struct {
+type Words struct {
 	// written is the v1alpha1 spec.
 	written object
 	// pairs hold the paths of both versions, those further down first.
@@ -32,17 +29,17 @@ type words struct {
 
 type pair struct{ v1beta1, v1alpha1 string }
 
-// wordsOf finds the words of the v1alpha1 form of an object.
-func wordsOf(nsm *nsmv1beta1.NSM) words {
+// WordsOf finds the words of the v1alpha1 form of an object.
+func WordsOf(nsm *nsmv1beta1.NSM) Words {
 	written := object{}
-	if original, ok := conversion.OriginalSpec(nsm); ok {
+	if original, ok := OriginalSpec(nsm); ok {
 		value, _ := read(original)
 		written, _ = value.(object)
 	} else if data, err := json.Marshal(nsm.Spec); err == nil {
 		value, _ := read(data)
 		written, _ = putSpec(nothing, value).(object)
 	}
-	return words{written: written, pairs: pairsOf(written)}
+	return Words{written: written, pairs: pairsOf(written)}
 }
 
 func pairsOf(written object) []pair {
@@ -121,8 +118,8 @@ func spelt(forwarder object, usual, capital string) string {
 	return usual
 }
 
-// path is where v1alpha1 has what v1beta1 has under a path.
-func (w words) path(path string) string {
+// Path is where v1alpha1 has what v1beta1 has under a path.
+func (w Words) Path(path string) string {
 	for _, pair := range w.pairs {
 		if rest, ok := strings.CutPrefix(path, pair.v1beta1); ok && (rest == "" || strings.ContainsAny(rest[:1], ".[")) {
 			if pair.v1alpha1 == planePath {
@@ -135,11 +132,12 @@ func (w words) path(path string) string {
 	return path
 }
 
-var specPath = regexp.MustCompile(`spec(\.[A-Za-z0-9]+(\[[0-9]+\])?)+`)
+// SpecPath is the path of a field in a sentence.
+var SpecPath = regexp.MustCompile(`spec(\.[A-Za-z0-9]+(\[[0-9]+\])?)+`)
 
-// sentence is a sentence in the words of v1alpha1.
-func (w words) sentence(sentence string) string {
-	return specPath.ReplaceAllStringFunc(sentence, w.path)
+// Sentence is a sentence in the words of v1alpha1.
+func (w Words) Sentence(sentence string) string {
+	return SpecPath.ReplaceAllStringFunc(sentence, w.Path)
 }
 
 // renamed holds, for the fields of v1alpha1 that have another name in v1beta1,
@@ -176,10 +174,10 @@ var overruled = [][2]string{
 	{"registry.type", "registryMemoryImage"},
 }
 
-// warnings tell what to write instead of v1alpha1, and what in it counts for
+// Warnings tell what to write instead of v1alpha1, and what in it counts for
 // nothing.
-func (w words) warnings() admission.Warnings {
-	var warned admission.Warnings
+func (w Words) Warnings() []string {
+	var warned []string
 	var replacements []string
 	for _, pair := range renamed {
 		if w.has(pair.v1alpha1) {
@@ -193,7 +191,7 @@ func (w words) warnings() admission.Warnings {
 		warned = append(warned, "in "+nsmv1beta1.GroupVersion.Version+" write "+strings.Join(replacements, ", "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.written)) {
-		if conversion.IsObsolete("spec." + key) {
+		if IsObsolete("spec." + key) {
 			warned = append(warned, "spec."+key+": has no effect: only the operator of 2020 knew it")
 		}
 	}
@@ -207,7 +205,7 @@ func (w words) warnings() admission.Warnings {
 }
 
 // at is the string under a path of one or two steps.
-func (w words) at(path string) string {
+func (w Words) at(path string) string {
 	component, key, nested := strings.Cut(path, ".")
 	if nested {
 		return text(child(w.written, component), key)
@@ -215,8 +213,8 @@ func (w words) at(path string) string {
 	return text(w.written, component)
 }
 
-// has tells whether there is anything under a path of one or two steps.
-func (w words) has(path string) bool {
+// has reports whether there is anything under a path of one or two steps.
+func (w Words) has(path string) bool {
 	component, key, nested := strings.Cut(path, ".")
 	if nested {
 		return has(child(w.written, component), key)

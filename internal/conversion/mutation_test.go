@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"encoding/json"
@@ -19,7 +19,7 @@ import (
 func TestMutatedObjectsRoundTrip(t *testing.T) {
 	t.Parallel()
 	all := shapes(t)
-	all["everything"] = parseYAML(t, everything)
+	all["everything"], all["registry-alone"] = everything(t), registryAlone(t)
 	names := slices.Sorted(maps.Keys(all))
 	random := rand.New(rand.NewPCG(1, 2))
 	for range randomObjects {
@@ -47,6 +47,9 @@ func mutate(in object, random *rand.Rand) {
 		// What stands elsewhere may be right there and wrong here.
 		value = clone(places[random.IntN(len(places))].get())
 	}
+	if list, isList := place.get().([]any); isList && random.IntN(2) == 0 {
+		value = mutateList(list, random)
+	}
 	if place.list != nil {
 		place.list[place.index] = orNull(value)
 		return
@@ -56,6 +59,23 @@ func mutate(in object, random *rand.Rand) {
 		return
 	}
 	set(place.object, place.key, value)
+}
+
+// mutateList has the elements of a list in another order, some of them twice, and
+// some without their names.
+func mutateList(list []any, random *rand.Rand) []any {
+	mutated := []any{}
+	for _, i := range random.Perm(len(list)) {
+		for range 1 + random.IntN(2) {
+			item := clone(list[i])
+			if element, ok := item.(object); ok && random.IntN(3) == 0 {
+				delete(element, "name")
+			}
+			mutated = append(mutated, item)
+		}
+	}
+	random.Shuffle(len(mutated), func(i, j int) { mutated[i], mutated[j] = mutated[j], mutated[i] })
+	return mutated
 }
 
 func orNull(value any) any {

@@ -4,19 +4,17 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"context"
 	"testing"
-
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // Each target is run over its seeds and its corpus, testdata/fuzz, by go test,
 // and for longer by:
 //
-//	go test ./webhooks -run '^$' -fuzz '^FuzzReview$' -fuzztime 10s -fuzzminimizetime 10x
+//	go test ./internal/conversion -run '^$' -fuzz '^FuzzAnnotation$' -fuzztime 10s -fuzzminimizetime 10x
 
 func addSeeds(f *testing.F) {
 	f.Helper()
@@ -24,18 +22,20 @@ func addSeeds(f *testing.F) {
 		f.Add([]byte(toJSON(f, shape)))
 		f.Add([]byte(toJSON(f, up(f, shape))))
 	}
-	f.Add([]byte(toJSON(f, parseYAML(f, everything))))
-	f.Add([]byte(toJSON(f, down(f, parseYAML(f, everything)))))
+	f.Add([]byte(toJSON(f, everything(f))))
+	f.Add([]byte(toJSON(f, down(f, everything(f)))))
+	f.Add([]byte(toJSON(f, registryAlone(f))))
+	f.Add([]byte(toJSON(f, down(f, registryAlone(f)))))
 }
 
 // readable makes an object out of a fuzzer's bytes, where the API server could
 // send such: metadata and annotations are checked before anything is stored.
 func readable(data []byte) (object, bool) {
-	var parsed document
-	if parsed.UnmarshalJSON(data) != nil {
+	parsed, err := Parse(data)
+	if err != nil {
 		return nil, false
 	}
-	metadata := get(parsed.fields, "metadata")
+	metadata := get(parsed, "metadata")
 	fields, isObject := metadata.(object)
 	if metadata != nothing && !isObject {
 		return nil, false
@@ -50,7 +50,7 @@ func readable(data []byte) (object, bool) {
 			return nil, false
 		}
 	}
-	return parsed.fields, true
+	return parsed, true
 }
 
 func expectRoundTrip(t *testing.T, in, out object, version string) {
@@ -71,19 +71,19 @@ func FuzzV1alpha1(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, ok := readable(data)
-		if !ok || carried(in) == conversion.TooLarge {
+		if !ok || carried(in) == TooLarge {
 			return
 		}
 		before := toJSON(t, in)
-		var hub v1beta1Document
-		if err := ConvertToV1beta1(context.Background(), &v1alpha1Document{document{fields: in}}, &hub); err != nil {
+		var hub V1beta1Document
+		if err := ToV1beta1(context.Background(), &V1alpha1Document{document{fields: in}}, &hub); err != nil {
 			t.Fatal(err)
 		}
 		if toJSON(t, in) != before {
 			t.Fatal("the source has been changed")
 		}
 		converted := parse(t, toJSON(t, &hub))
-		if carried(converted) == conversion.TooLarge {
+		if carried(converted) == TooLarge {
 			return
 		}
 		expectRoundTrip(t, withStatusOf(in, converted), down(t, converted), v1alpha1Version)
@@ -94,44 +94,22 @@ func FuzzV1beta1(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, ok := readable(data)
-		if !ok || carried(in) == conversion.TooLarge {
+		if !ok || carried(in) == TooLarge {
 			return
 		}
 		in = stored(in)
 		before := toJSON(t, in)
-		var spoke v1alpha1Document
-		if err := ConvertFromV1beta1(context.Background(), &v1beta1Document{document{fields: in}}, &spoke); err != nil {
+		var spoke V1alpha1Document
+		if err := ToV1alpha1(context.Background(), &V1beta1Document{document{fields: in}}, &spoke); err != nil {
 			t.Fatal(err)
 		}
 		if toJSON(t, in) != before {
 			t.Fatal("the source has been changed")
 		}
 		converted := parse(t, toJSON(t, &spoke))
-		if carried(converted) == conversion.TooLarge {
+		if carried(converted) == TooLarge {
 			return
 		}
 		expectRoundTrip(t, in, up(t, converted), v1beta1Version)
-	})
-}
-
-func FuzzReview(f *testing.F) {
-	for _, shape := range shapes(f) {
-		f.Add([]byte(reviewOf(v1beta1Version, toJSON(f, shape))))
-		f.Add([]byte(reviewOf(v1alpha1Version, toJSON(f, up(f, shape)), toJSON(f, shape))))
-	}
-	f.Add([]byte(reviewOf(v1alpha1Version, toJSON(f, parseYAML(f, everything)))))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		response, _ := review(t, string(data))
-		if response == nil {
-			return
-		}
-		if response.Result.Message == "internal error occurred during conversion" {
-			t.Fatal("it panicked")
-		}
-		for _, converted := range response.ConvertedObjects {
-			if out := parse(t, string(converted.Raw)); !has(out, "apiVersion") {
-				t.Fatalf("no version: %s", converted.Raw)
-			}
-		}
 	})
 }

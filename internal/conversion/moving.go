@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"encoding/json"
@@ -12,30 +12,27 @@ import (
 	"slices"
 	"strings"
 
-	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // Applying a file of one version after a file of the other one. What a file no
 // longer says shall go, and both ways to apply tell by comparing it with the file
 // before, which was of another version.
 
-// stays warns of what kubectl's client-side apply leaves behind when the version
+// LeftBehind warns of what kubectl's client-side apply leaves behind when the version
 // of the file changes: kubectl compares the fields of both files by their names,
 // and those of the other version are none of this one's.
-func stays(before, nsm object) admission.Warnings {
-	was, wasSaid := lastApplied(before)
-	is, said := lastApplied(nsm)
+func (w Write) LeftBehind() []string {
+	was, wasSaid := lastApplied(w.Before)
+	is, said := lastApplied(w.After)
 	if text(was, "apiVersion") == text(is, "apiVersion") || wasSaid == nothing {
 		return nil
 	}
-	left := minus(common(wasSaid, get(nsm, "spec")), said)
+	left := minus(common(wasSaid, get(w.After, "spec")), said)
 	if fields, isObject := left.(object); isObject {
 		// The release never goes by itself.
 		left = without(fields, "version")
@@ -43,7 +40,7 @@ func stays(before, nsm object) admission.Warnings {
 	if len(places(left, "spec")) == 0 || same(left, object{}) {
 		return nil
 	}
-	return admission.Warnings{fmt.Sprintf(
+	return []string{fmt.Sprintf(
 		"not in this file, and still set from the %s file before: %s. kubectl apply compares a file only with one of the same version. "+
 			"\"kubectl replace --save-config -f FILE\" writes exactly what the file says",
 		nameOf(text(was, "apiVersion")), list(places(left, "spec")))}
@@ -52,11 +49,11 @@ func stays(before, nsm object) admission.Warnings {
 // lastApplied is the file that was applied last by client-side apply, and what it
 // means in v1beta1.
 func lastApplied(nsm object) (object, any) {
-	var file document
-	if file.UnmarshalJSON([]byte(text(annotations(nsm), corev1.LastAppliedConfigAnnotation))) != nil {
+	file, err := Parse([]byte(text(annotations(nsm), corev1.LastAppliedConfigAnnotation)))
+	if err != nil {
 		return nil, nothing
 	}
-	return file.fields, meaning(text(file.fields, "apiVersion"), get(file.fields, "spec"))
+	return file, meaning(text(file, "apiVersion"), get(file, "spec"))
 }
 
 // meaning is what a spec of a version says, in v1beta1.
@@ -71,7 +68,7 @@ func meaning(apiVersion string, spec any) any {
 	}
 }
 
-// applied puts server-side apply right where the version of what is applied
+// Reapply puts server-side apply right where the version of what is applied
 // changes. The API server works out what to take away in the version of the last
 // time: it converts the object to it, takes away the fields that were applied
 // then, and converts it back. Fields of one version are not fields of the other,
@@ -81,52 +78,53 @@ func meaning(apiVersion string, spec any) any {
 //
 // So it is done anew, in the terms of v1beta1: what the manager had applied
 // goes, and what it applies now is put in. What that is, conversion has kept
-// (conversion.Data.InHand), since the API server does not tell.
-func applied(request *admissionv1.AdmissionRequest, before, nsm object) admission.Warnings {
-	data, inHand := takeInHand(request, nsm)
-	was, is := entriesOf(request, before), entriesOf(request, nsm)
-	if inHand == nil || claimed(request, before, is) || !changesVersion(was.own, is.own, inHand.APIVersion) {
+// (Data.InHand), since the API server does not tell. The warnings say what goes and
+// what stays.
+func (w Write) Reapply() []string {
+	data, inHand := w.takeInHand()
+	was, is := w.entriesOf(w.Before), w.entriesOf(w.After)
+	if inHand == nil || w.isClaimed(is) || !changesVersion(was.own, is.own, inHand.APIVersion) {
 		return nil
 	}
 	merged, ok := read(inHand.Spec)
-	gone, err := was.givenUp(before)
+	gone, err := was.givenUp(w.Before)
 	if !ok || err != nil {
 		return nil
 	}
 	file := is.own.part(merged)
-	kept := minus(get(before, "spec"), gone)
+	kept := minus(get(w.Before, "spec"), gone)
 	sent := sentBy(is.own.APIVersion, file, kept)
 	result, isObject := plus(kept, sent).(object)
 	if !isObject {
 		return nil
 	}
-	nsm["spec"] = result
-	if data.V1alpha1, err = was.originalAfter(is.own.APIVersion, file, data.V1alpha1); err != nil || replaceData(nsm, data) != nil {
+	w.After["spec"] = result
+	if data.V1alpha1, err = was.originalAfter(is.own.APIVersion, file, data.V1alpha1); err != nil || replaceData(w.After, data) != nil {
 		return nil
 	}
-	return tellApplied(was.own.APIVersion, minus(common(gone, get(before, "spec")), result), minus(kept, sent))
+	return reapplied(was.own.APIVersion, minus(common(gone, get(w.Before, "spec")), result), minus(kept, sent))
 }
 
 // takeInHand takes what conversion has kept out of the annotation, and returns it,
 // nil for nothing, and the rest.
-func takeInHand(request *admissionv1.AdmissionRequest, nsm object) (conversion.Data, *conversion.InHand) {
-	data, ok := conversion.Decode(text(annotations(nsm), conversion.Annotation))
+func (w Write) takeInHand() (Data, *InHand) {
+	data, ok := Decode(text(annotations(w.After), Annotation))
 	if !ok || data.InHand == nil {
 		return data, nil
 	}
 	inHand := data.InHand
 	data.InHand = nil
-	if isInV1alpha1(request) {
+	if w.InV1alpha1 {
 		// On its way back to v1alpha1 it is not kept once more.
-		data.InHand = &conversion.InHand{}
+		data.InHand = &InHand{}
 	}
-	if replaceData(nsm, data) != nil {
+	if replaceData(w.After, data) != nil {
 		return data, nil
 	}
 	return data, inHand
 }
 
-// changesVersion tells whether a manager that has applied in one version applies in
+// changesVersion reports whether a manager that has applied in one version applies in
 // another now, the one of what is in hand.
 func changesVersion(was, is *entry, inHand string) bool {
 	return was != nil && is != nil && (was.spec != nil || is.spec != nil) &&
@@ -162,13 +160,13 @@ func sentBy(apiVersion string, file, kept any) any {
 // originalAfter is the form in v1alpha1 after a file has been applied: that of the
 // file, if it is one of v1alpha1, and else the one before as long as anybody else
 // applies in v1alpha1.
-func (e entries) originalAfter(apiVersion string, file any, before *conversion.Original) (*conversion.Original, error) {
+func (e entries) originalAfter(apiVersion string, file any, before *Original) (*Original, error) {
 	if apiVersion == nsmv1alpha1.GroupVersion.String() {
 		if file == nothing {
 			return before, nil
 		}
 		raw, err := verbatim(file)
-		return &conversion.Original{Spec: raw}, err
+		return &Original{Spec: raw}, err
 	}
 	keepsV1alpha1 := slices.ContainsFunc(e.others, func(other entry) bool { return other.APIVersion == nsmv1alpha1.GroupVersion.String() })
 	if keepsV1alpha1 || apiVersion != nsmv1beta1.GroupVersion.String() {
@@ -182,20 +180,20 @@ func saysWebhook(apiVersion string, file any) bool {
 	return apiVersion == nsmv1beta1.GroupVersion.String() || has(fields, "webhook") || has(fields, "admwhImage")
 }
 
-// claimed tells whether somebody has written himself what seems to have been in
+// isClaimed reports whether somebody has written himself what seems to have been in
 // hand: it was stored, or is a part of what is applied. An old object that has been
 // converted for admission has it anyway, and was stored without.
-func claimed(request *admissionv1.AdmissionRequest, before object, is entries) bool {
+func (w Write) isClaimed(is entries) bool {
 	if is.own != nil && is.own.annotates {
 		return true
 	}
-	stored, ok := conversion.Decode(text(annotations(before), conversion.Annotation))
-	return ok && stored.InHand != nil && !isInV1alpha1(request)
+	stored, ok := Decode(text(annotations(w.Before), Annotation))
+	return ok && stored.InHand != nil && !w.InV1alpha1
 }
 
-// tellApplied says what the change of version takes away, and what it leaves.
-func tellApplied(apiVersion string, gone, kept any) admission.Warnings {
-	var warned admission.Warnings
+// reapplied says what the change of version takes away, and what it leaves.
+func reapplied(apiVersion string, gone, kept any) []string {
+	var warned []string
 	if paths := places(gone, "spec"); len(paths) > 0 && !same(gone, object{}) {
 		warned = append(warned, fmt.Sprintf("not in this file, and removed with the %s file before: %s", nameOf(apiVersion), list(paths)))
 	}
@@ -235,28 +233,26 @@ type entry struct {
 	annotates bool
 }
 
-func entriesOf(request *admissionv1.AdmissionRequest, nsm object) entries {
-	var options metav1.PatchOptions
+func (w Write) entriesOf(nsm object) entries {
 	var found entries
-	if json.Unmarshal(request.Options.Raw, &options) != nil {
-		return found
-	}
 	var all []metav1.ManagedFieldsEntry
 	raw, err := json.Marshal(child(nsm, "metadata")["managedFields"])
 	if err != nil || json.Unmarshal(raw, &all) != nil {
 		return found
 	}
 	for _, one := range all {
-		var fields document
-		if one.Operation != metav1.ManagedFieldsOperationApply || one.Subresource != "" || one.FieldsV1 == nil ||
-			fields.UnmarshalJSON(one.FieldsV1.GetRawBytes()) != nil {
+		if one.Operation != metav1.ManagedFieldsOperationApply || one.Subresource != "" || one.FieldsV1 == nil {
+			continue
+		}
+		fields, err := Parse(one.FieldsV1.GetRawBytes())
+		if err != nil {
 			continue
 		}
 		applied := entry{
-			one, child(fields.fields, "f:spec"),
-			has(child(child(fields.fields, "f:metadata"), "f:annotations"), "f:"+conversion.Annotation),
+			one, child(fields, "f:spec"),
+			has(child(child(fields, "f:metadata"), "f:annotations"), "f:"+Annotation),
 		}
-		if one.Manager == options.FieldManager {
+		if one.Manager == w.Manager {
 			found.own = &applied
 			continue
 		}
@@ -283,69 +279,4 @@ func (e entry) said(inV1alpha1, inV1beta1 object) any {
 		from = inV1alpha1
 	}
 	return common(meaning(e.APIVersion, e.part(get(from, "spec"))), get(inV1beta1, "spec"))
-}
-
-// kept is the value of the annotation without what is in hand, which is not stored;
-// nothing where that was all.
-func kept(value string) any {
-	data, ok := conversion.Decode(value)
-	if !ok || data.InHand == nil {
-		return value
-	}
-	data.InHand = nil
-	if data.IsEmpty() {
-		return nothing
-	}
-	rest, err := data.Encode()
-	if err != nil {
-		return value
-	}
-	return rest
-}
-
-// settle leaves in the annotation what conversion itself would write. It then says
-// the same after every write, through either version; and what somebody else
-// has put there, and what does not count, is not kept.
-func settle(request *admissionv1.AdmissionRequest, before, nsm object) admission.Warnings {
-	value := text(annotations(nsm), conversion.Annotation)
-	isNew := value != text(annotations(before), conversion.Annotation)
-	if value == "" || value == conversion.TooLarge || !isNew && same(get(before, "spec"), get(nsm, "spec")) {
-		return nil
-	}
-	data, ok := conversion.Decode(value)
-	spec := get(nsm, "spec")
-	written := specDown(spec, data.V1alpha1)
-	settled := conversion.Data{InHand: data.InHand}
-	if !same(putSpec(nothing, spec), written) {
-		original, err := verbatim(written)
-		if err != nil {
-			return nil
-		}
-		settled.V1alpha1 = &conversion.Original{Spec: original}
-	}
-	if replaceData(nsm, settled) != nil || !isNew || isInV1alpha1(request) {
-		return nil
-	}
-	if given, readable := read(originalOf(data)); ok && readable && same(given, written) {
-		return nil
-	}
-	return admission.Warnings{"metadata.annotations[" + conversion.Annotation +
-		"]: belongs to the operator; what was written there does not match the spec and was dropped"}
-}
-
-func originalOf(data conversion.Data) json.RawMessage {
-	if data.V1alpha1 == nil {
-		return nil
-	}
-	return data.V1alpha1.Spec
-}
-
-func isInV1alpha1(request *admissionv1.AdmissionRequest) bool {
-	return request.RequestKind != nil && request.RequestKind.Version == nsmv1alpha1.GroupVersion.Version
-}
-
-// replaceData writes the annotation anew.
-func replaceData(nsm object, data conversion.Data) error {
-	removeAnnotation(nsm)
-	return keepData(nsm, data)
 }

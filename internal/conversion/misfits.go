@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"context"
@@ -13,14 +13,10 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"sync"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/apischema"
 )
-
-// schema of v1beta1. It is compiled when something is first checked by it.
-var schemaOfV1beta1 = sync.OnceValues(apischema.New)
 
 // misfits lists the members of a v1beta1 spec that are not as the schema wants
 // them; one of no name where that is the spec as a whole.
@@ -40,7 +36,7 @@ func misfitsOf(spec any) []string {
 	if err != nil || json.Unmarshal(data, &nsm.Spec) != nil {
 		return whole
 	}
-	schema, err := schemaOfV1beta1()
+	schema, err := apischema.V1beta1()
 	if err != nil {
 		return whole
 	}

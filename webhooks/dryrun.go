@@ -28,38 +28,38 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
-// rehearsalTimeout bounds what a rehearsal adds to a write of an NSM, for which
+// dryRunTimeout bounds what dry runs add to a write of an NSM, for which
 // the API server gives the webhook ten seconds. Without an answer by then the NSM
 // is taken as it is.
-const rehearsalTimeout = 3 * time.Second
+const dryRunTimeout = 3 * time.Second
 
-// rehearsal has the API server look at the workloads and Services of a mesh before
+// dryRun has the API server look at the workloads and Services of a mesh before
 // the mesh is taken: what passes through from the NSM to them (env, tolerations,
 // affinity, labels and so on) is checked by the API server's own rules, in its
 // release. It sends each as a dry run, under a name of its own, so that what exists
 // plays no part.
-type rehearsal struct {
+type dryRun struct {
 	// client asks the API server itself.
 	client client.Client
 }
 
-// newRehearsal has a client of its own: the manager's reads from the cache, waits
+// newDryRun has a client of its own: the manager's reads from the cache, waits
 // for its own writes and is limited in their number.
-func newRehearsal(mgr ctrl.Manager) (rehearsal, error) {
+func newDryRun(mgr ctrl.Manager) (dryRun, error) {
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.QPS = -1
 	// Warnings about the workloads are for those who look at them.
 	config.WarningHandler = rest.NoWarnings{}
 	direct, err := client.New(config, client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
-	return rehearsal{client: direct}, err
+	return dryRun{client: direct}, err
 }
 
 // refusals lists what the API server would refuse of the objects that an NSM
 // changes, as mistakes in the NSM. before is nil for an NSM that is new. Whatever
 // else goes wrong on the way, such as a quota or a policy, refuses no NSM: it may
 // be over by the time that counts.
-func (r rehearsal) refusals(ctx context.Context, before, nsm *nsmv1beta1.NSM) field.ErrorList {
-	ctx, cancel := context.WithTimeout(ctx, rehearsalTimeout)
+func (r dryRun) refusals(ctx context.Context, before, nsm *nsmv1beta1.NSM) field.ErrorList {
+	ctx, cancel := context.WithTimeout(ctx, dryRunTimeout)
 	defer cancel()
 	known := triedOf(before)
 	var (
@@ -112,7 +112,7 @@ func triedOf(nsm *nsmv1beta1.NSM) []mesh.Object {
 }
 
 // try sends one object as a dry run.
-func (r rehearsal) try(ctx context.Context, nsm *nsmv1beta1.NSM, object mesh.Object) field.ErrorList {
+func (r dryRun) try(ctx context.Context, nsm *nsmv1beta1.NSM, object mesh.Object) field.ErrorList {
 	trial, ok := object.DeepCopyObject().(client.Object)
 	if !ok {
 		return nil
@@ -139,7 +139,7 @@ func (r rehearsal) try(ctx context.Context, nsm *nsmv1beta1.NSM, object mesh.Obj
 	return errs
 }
 
-// isInvalid tells whether the API server's own rules refuse an object. Webhooks and
+// isInvalid reports whether the API server's own rules refuse an object. Webhooks and
 // policies of others may give the same reason.
 func isInvalid(err error) bool {
 	return apierrors.IsInvalid(err) && len(causesOf(err)) > 0

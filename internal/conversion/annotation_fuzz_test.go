@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"encoding/json"
@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
@@ -30,7 +29,7 @@ func FuzzAnnotation(f *testing.F) {
 		f.Add(seed, uint64(0), []byte(nil))
 	}
 	all := shapes(f)
-	all["everything"] = down(f, parseYAML(f, everything))
+	all["everything"], all["registry-alone"] = down(f, everything(f)), down(f, registryAlone(f))
 	names := slices.Sorted(maps.Keys(all))
 	f.Fuzz(func(t *testing.T, one, other uint64, data []byte) {
 		forger := forger{rand.New(rand.NewPCG(one, other))}
@@ -59,7 +58,7 @@ func expectHarmlessInV1alpha1(t *testing.T, in object) {
 	if odd := misfitsOf(get(hub, "spec")); len(odd) > 0 && len(misfitsOf(get(honest, "spec"))) == 0 {
 		t.Fatalf("%v in %s", odd, toJSON(t, hub))
 	}
-	if carried(hub) != conversion.TooLarge && !same(get(down(t, hub), "spec"), get(in, "spec")) {
+	if carried(hub) != TooLarge && !same(get(down(t, hub), "spec"), get(in, "spec")) {
 		t.Fatalf("in  %s\nhub %s\nout %s", toJSON(t, in), toJSON(t, hub), toJSON(t, down(t, hub)))
 	}
 	expectNoPanic(t, hub)
@@ -77,7 +76,7 @@ func expectHarmlessInV1beta1(t *testing.T, in object) {
 	if !same(get(spoke, "status"), statusDown(in)) {
 		t.Fatalf("status %s", toJSON(t, spoke))
 	}
-	if carried(spoke) != conversion.TooLarge && !same(get(up(t, spoke), "spec"), get(in, "spec")) {
+	if carried(spoke) != TooLarge && !same(get(up(t, spoke), "spec"), get(in, "spec")) {
 		t.Fatalf("in  %s\nspoke %s\nout %s", toJSON(t, in), toJSON(t, spoke), toJSON(t, up(t, spoke)))
 	}
 }
@@ -89,11 +88,11 @@ func expectNoPanic(t *testing.T, hub object) {
 	if json.Unmarshal([]byte(toJSON(t, hub)), &nsm) != nil {
 		return // metadata, which the API server checks
 	}
-	if told := conversion.Unreadable(&nsm); len(told) > 16<<10 {
+	if told := Unreadable(&nsm); len(told) > 16<<10 {
 		t.Fatalf("a condition holds 32 KiB, and this are %d bytes", len(told))
 	}
-	conversion.Unknown(&nsm)
-	wordsOf(&nsm).warnings()
+	Unknown(&nsm)
+	WordsOf(&nsm).Warnings()
 	in := mesh.Input{
 		NSM: &nsm, Release: release.Newest(),
 		Platform: mesh.Platform{OpenShift: true, ClusterSPIFFEIDs: true, ClusterProperties: true},

@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"encoding/json"
@@ -12,13 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	admissionv1 "k8s.io/api/admission/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // patched is an object with a merge patch (RFC 7386) applied.
@@ -107,29 +102,6 @@ func TestEditsInV1beta1(t *testing.T) {
 	}
 }
 
-// everything is an object of v1beta1 with much that v1alpha1 has no word for.
-const everything = `
-apiVersion: nsm.networkservicemesh.io/v1beta1
-kind: NSM
-metadata: {name: everything, namespace: nsm, annotations: {kubectl.kubernetes.io/last-applied-configuration: "{}"}}
-spec:
-  version: v1.18.0
-  images: {registry: quay.io, pullSecrets: [{name: pull}]}
-  logLevel: INFO
-  spire: {agentSocket: "unix:///run/spire/sockets/agent.sock", mount: CSI}
-  registry: {type: k8s, replicas: 2, priorityClassName: high, env: [{name: A, value: b}]}
-  nsmgr:
-    image: quay.io/nsm/cmd-nsmgr:v1.18.0
-    resources: {limits: {cpu: 1000m, memory: 1Gi}}
-    excludedPrefixes: [10.0.0.0/8]
-    excludePrefixes: {resources: {limits: {cpu: 100m}}}
-  forwarders:
-  - {name: forwarder-vpp, type: vpp, nodeSelector: {a: b}, vpp: {init: NONE}}
-  - {name: forwarder-ovs, type: ovs, image: "quay.io/nsm/cmd-forwarder-ovs:v1.18.0", ovs: {bridge: br0}}
-  telemetry: {pprof: {enabled: true}}
-  upgrade: {maxUnavailable: 20%}
-`
-
 // TestEditsInV1alpha1: an object of v1beta1 is edited in v1alpha1; v1beta1 has
 // the edit, and all else as it was.
 func TestEditsInV1alpha1(t *testing.T) {
@@ -157,7 +129,7 @@ func TestEditsInV1alpha1(t *testing.T) {
 		{`metadata: {labels: {a: b}}`, `metadata: {labels: {a: b}}`},
 	} {
 		t.Run(test.edit, func(t *testing.T) {
-			hub := parseYAML(t, everything)
+			hub := everything(t)
 			edited := patched(t, down(t, hub), test.edit)
 			got := up(t, edited)
 			want := patched(t, hub, test.want)
@@ -174,13 +146,13 @@ func patchedData(from, into object) object {
 	out, _ := clone(into).(object)
 	removeAnnotation(out)
 	if value := carried(from); value != "" {
-		ensureChild(ensureChild(out, "metadata"), "annotations")[conversion.Annotation] = value
+		ensureChild(ensureChild(out, "metadata"), "annotations")[Annotation] = value
 	}
 	return out
 }
 
 func TestAnnotationComesAndGoes(t *testing.T) {
-	hub := parseYAML(t, everything)
+	hub := everything(t)
 	spoke := down(t, hub)
 	if carried(spoke) == "" {
 		t.Fatal("v1alpha1 cannot say it all and carries nothing")
@@ -214,14 +186,14 @@ func TestSomebodyElsesAnnotationStays(t *testing.T) {
 }
 
 func TestLargeDataIsCompressed(t *testing.T) {
-	hub := parseYAML(t, everything)
+	hub := everything(t)
 	pods := object{}
 	for i := range 2000 {
 		pods[fmt.Sprintf("example.com/label-%d", i)] = strings.Repeat("value", 10)
 	}
 	child(child(hub, "spec"), "nsmgr")["podAnnotations"] = pods
 	spoke := down(t, hub)
-	if size := len(carried(spoke)); size == 0 || size > conversion.MaxPlain*4 {
+	if size := len(carried(spoke)); size == 0 || size > MaxPlain*4 {
 		t.Errorf("%d bytes", size)
 	}
 	expectSame(t, up(t, spoke), hub)
@@ -233,35 +205,31 @@ func TestLargeDataIsCompressed(t *testing.T) {
 // TestNoRoom: the API server fails a conversion that makes the annotations
 // larger than it allows.
 func TestNoRoom(t *testing.T) {
-	hub := parseYAML(t, everything)
-	annotations(hub)["example.com/large"] = strings.Repeat("x", conversion.MaxTotal-600)
+	hub := everything(t)
+	annotations(hub)["example.com/large"] = strings.Repeat("x", MaxTotal-600)
 	spoke := down(t, hub)
-	if carried(spoke) != conversion.TooLarge {
+	if carried(spoke) != TooLarge {
 		t.Fatalf("carried: %.40s", carried(spoke))
 	}
-	if total := size(annotations(spoke)); total > conversion.MaxTotal {
+	if total := size(annotations(spoke)); total > MaxTotal {
 		t.Errorf("%d bytes", total)
 	}
 	// Written like this, something would be lost: admission gets to see it.
 	written := up(t, spoke)
-	if carried(written) != conversion.TooLarge {
+	if carried(written) != TooLarge {
 		t.Fatalf("carried: %.40s", carried(written))
 	}
-	request := &admissionv1.AdmissionRequest{
-		Operation:   admissionv1.Create,
-		RequestKind: &metav1.GroupVersionKind{Version: nsmv1alpha1.GroupVersion.Version},
-		Object:      runtime.RawExtension{Raw: []byte(toJSON(t, written))},
-	}
-	if errs, _, err := validateRoom(request); err != nil || len(errs) != 1 || !strings.Contains(errs[0].Detail, "256 KiB") {
+	write := Write{Before: object{}, After: written, InV1alpha1: true}
+	if errs, _, err := write.Room(); err != nil || len(errs) != 1 || !strings.Contains(errs[0].Detail, "256 KiB") {
 		t.Errorf("got %v, %v", errs, err)
 	}
 	// And not even room for that.
-	annotations(hub)["example.com/large"] = strings.Repeat("x", conversion.MaxTotal-30)
+	annotations(hub)["example.com/large"] = strings.Repeat("x", MaxTotal-30)
 	if carried(down(t, hub)) != "" {
 		t.Error("it does not fit")
 	}
-	request.Object.Raw = []byte(toJSON(t, up(t, down(t, hub))))
-	if errs, _, err := validateRoom(request); err != nil || len(errs) != 1 {
+	write.After = up(t, down(t, hub))
+	if errs, _, err := write.Room(); err != nil || len(errs) != 1 {
 		t.Errorf("got %v, %v", errs, err)
 	}
 }
@@ -316,7 +284,7 @@ func TestUnreadableIsTold(t *testing.T) {
 		if err := json.Unmarshal([]byte(toJSON(t, up(t, shapes(t)[shape]))), &nsm); err != nil {
 			t.Fatal(err)
 		}
-		if got := conversion.Unreadable(&nsm); got != want {
+		if got := Unreadable(&nsm); got != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", shape, got, want)
 		}
 	}
@@ -328,10 +296,10 @@ func TestUnknownFieldsAreTold(t *testing.T) {
 	if err := json.Unmarshal([]byte(toJSON(t, up(t, in))), &nsm); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(conversion.Unknown(&nsm), " "); got != "spec.forwarders[0].speed spec.size spec.registry.shards" {
+	if got := strings.Join(Unknown(&nsm), " "); got != "spec.forwarders[0].speed spec.size spec.registry.shards" {
 		t.Errorf("got %s", got)
 	}
-	if got := conversion.Unreadable(&nsm); got != "" {
+	if got := Unreadable(&nsm); got != "" {
 		t.Errorf("all of it can be read, but: %s", got)
 	}
 }
@@ -370,7 +338,7 @@ func TestV1beta1NeverFailsToDecode(t *testing.T) {
 		if err := json.Unmarshal([]byte(test.in), &nsm); err != nil {
 			t.Fatalf("%s: %v", test.in, err)
 		}
-		if got := conversion.Unreadable(&nsm); got != test.unreadable {
+		if got := Unreadable(&nsm); got != test.unreadable {
 			t.Errorf("%s: got %q, want %q", test.in, got, test.unreadable)
 		}
 		if got, want := toJSON(t, &nsm), test.in; test.unreadable != "" && !same(parse(t, got), parse(t, want)) {
@@ -401,7 +369,7 @@ func TestMetadataIsAlwaysThere(t *testing.T) {
 func TestTypedObjects(t *testing.T) {
 	// Whatever comes out in v1alpha1 fits its Go types, too.
 	var nsm nsmv1alpha1.NSM
-	if err := json.Unmarshal([]byte(toJSON(t, down(t, parseYAML(t, everything)))), &nsm); err != nil {
+	if err := json.Unmarshal([]byte(toJSON(t, down(t, everything(t)))), &nsm); err != nil {
 		t.Fatal(err)
 	}
 	if nsm.Spec.Registry.Spec == nil || *nsm.Spec.Registry.Spec.ReplicaCount != 2 {

@@ -4,7 +4,12 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+// Package conversion converts NSMs between the versions of the API, as pure
+// functions on their JSON, so that nothing is lost either way. It knows the
+// annotation in which an NSM of one version carries what only the other version can
+// say, tells what in it nobody understands, and puts right what a write through one
+// version does to the other (Write). webhooks serves it to the API server.
+package conversion
 
 import (
 	"context"
@@ -14,7 +19,6 @@ import (
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 )
 
 // How nothing is lost. v1beta1 can say all that v1alpha1 can, but for how it was
@@ -38,15 +42,15 @@ import (
 //
 // The status is never carried: each version can say the other's.
 
-// ConvertToV1beta1 makes dst say all that src says.
-func ConvertToV1beta1(_ context.Context, src *v1alpha1Document, dst *v1beta1Document) error {
+// ToV1beta1 makes dst say all that src says.
+func ToV1beta1(_ context.Context, src *V1alpha1Document, dst *V1beta1Document) error {
 	fields, err := toV1beta1(src.fields, misfitsOf)
 	dst.fields = fields
 	return err
 }
 
-// ConvertFromV1beta1 makes dst say all that src says.
-func ConvertFromV1beta1(_ context.Context, src *v1beta1Document, dst *v1alpha1Document) error {
+// ToV1alpha1 makes dst say all that src says.
+func ToV1alpha1(_ context.Context, src *V1beta1Document, dst *V1alpha1Document) error {
 	fields, err := toV1alpha1(src.fields)
 	dst.fields = fields
 	return err
@@ -63,15 +67,21 @@ func toV1beta1(in object, misfits misfits) (object, error) {
 	if err != nil {
 		return out, err
 	}
-	carry := conversion.Data{InHand: inHand}
-	if !same(putSpec(nothing, spec), written) {
-		original, err := verbatim(written)
-		if err != nil {
-			return out, err
-		}
-		carry.V1alpha1 = &conversion.Original{Spec: original}
+	original, err := originalOf(written, spec)
+	if err != nil {
+		return out, err
 	}
-	return out, keepData(out, carry)
+	return out, keepData(out, Data{V1alpha1: original, InHand: inHand})
+}
+
+// originalOf keeps how a v1beta1 spec was written in v1alpha1; nil where it would be
+// written so anyway.
+func originalOf(written, spec any) (*Original, error) {
+	if same(putSpec(nothing, spec), written) {
+		return nil, nil
+	}
+	raw, err := verbatim(written)
+	return &Original{Spec: raw}, err
 }
 
 // inHandOf keeps what the API server has in hand in a server-side apply. It then
@@ -79,10 +89,10 @@ func toV1beta1(in object, misfits misfits) (object, error) {
 // takes fields away in between: what admission gets to see in the end need not
 // be what was applied.
 //
-// Such an object can be told by its resource version: one that is read from the
+// Such an object is known by its resource version: one that is read from the
 // store, or on its way into it, has none yet, or none any more. Objects in
 // admission have one, too; admission takes out what it does not want to be kept.
-func inHandOf(in object, data conversion.Data) (*conversion.InHand, error) {
+func inHandOf(in object, data Data) (*InHand, error) {
 	switch {
 	case text(child(in, "metadata"), "resourceVersion") == "":
 		return nil, nil
@@ -90,7 +100,7 @@ func inHandOf(in object, data conversion.Data) (*conversion.InHand, error) {
 		return data.InHand, nil
 	}
 	spec, err := verbatim(get(in, "spec"))
-	return &conversion.InHand{APIVersion: text(in, "apiVersion"), Spec: spec}, err
+	return &InHand{APIVersion: text(in, "apiVersion"), Spec: spec}, err
 }
 
 func toV1alpha1(in object) (object, error) {
@@ -105,18 +115,18 @@ func toV1alpha1(in object) (object, error) {
 	if inHand != nil && inHand.APIVersion == "" {
 		inHand = nil
 	}
-	return out, keepData(out, conversion.Data{V1beta1: beyond, InHand: inHand})
+	return out, keepData(out, Data{V1beta1: beyond, InHand: inHand})
 }
 
 // lower is a spec in v1alpha1, and what it does not say of the one in v1beta1.
-func lower(spec any, original *conversion.Original) (any, []conversion.Difference) {
+func lower(spec any, original *Original) (any, []Difference) {
 	written := specDown(spec, original)
 	return written, differences(inSpec(specUp(written)), inSpec(spec))
 }
 
 // specDown gives back the v1alpha1 spec that an object was written in, with the
 // edits made in v1beta1 since.
-func specDown(spec any, original *conversion.Original) any {
+func specDown(spec any, original *Original) any {
 	if original == nil || len(original.Spec) == 0 {
 		return putSpec(nothing, spec)
 	}
@@ -134,7 +144,7 @@ func specDown(spec any, original *conversion.Original) any {
 	return putSpec(nothing, spec)
 }
 
-// saysAll tells whether a v1alpha1 spec says of a v1beta1 spec all that v1alpha1
+// saysAll reports whether a v1alpha1 spec says of a v1beta1 spec all that v1alpha1
 // has words for, and nothing else.
 func saysAll(written, spec any) bool {
 	_, isObject := written.(object)
@@ -159,7 +169,7 @@ func wouldSay(written, spec any) any {
 
 // specUpAs is what a v1alpha1 spec says, with the differences to the v1beta1
 // spec that it comes from.
-func specUpAs(written any, carried []conversion.Difference, misfits misfits) any {
+func specUpAs(written any, carried []Difference, misfits misfits) any {
 	said := specUp(written)
 	if len(carried) == 0 {
 		return said
@@ -223,14 +233,14 @@ func inSpec(spec any) object {
 }
 
 // start copies all of an object but spec and status, and takes the annotation out.
-func start(in object, apiVersion string) (object, conversion.Data) {
+func start(in object, apiVersion string) (object, Data) {
 	out, _ := clone(without(in, "spec", "status")).(object)
 	out["apiVersion"] = apiVersion
 	if get(out, "metadata") == nothing || out["metadata"] == nil {
 		// The API server takes no object without it, though it sends such.
 		out["metadata"] = object{}
 	}
-	data, ok := conversion.Decode(text(annotations(out), conversion.Annotation))
+	data, ok := Decode(text(annotations(out), Annotation))
 	if ok {
 		removeAnnotation(out)
 	}
@@ -242,7 +252,7 @@ func annotations(of object) object {
 }
 
 func removeAnnotation(from object) {
-	delete(annotations(from), conversion.Annotation)
+	delete(annotations(from), Annotation)
 	if len(annotations(from)) == 0 {
 		delete(child(from, "metadata"), "annotations")
 	}
@@ -251,7 +261,7 @@ func removeAnnotation(from object) {
 // keepData writes the annotation, where there is something to write and room
 // for it. An annotation that somebody else wrote, and that says nothing, stays
 // where nothing has to be written.
-func keepData(into object, data conversion.Data) error {
+func keepData(into object, data Data) error {
 	if data.IsEmpty() {
 		return nil
 	}
@@ -260,7 +270,7 @@ func keepData(into object, data conversion.Data) error {
 		// The API server sends none such, and would take back none.
 		return nil
 	}
-	if text(annotations(into), conversion.Annotation) == conversion.TooLarge && len(data.V1beta1) == 0 {
+	if text(annotations(into), Annotation) == TooLarge && len(data.V1beta1) == 0 {
 		// What did not fit on the way here is missing: admission has to know.
 		return nil
 	}
@@ -268,17 +278,17 @@ func keepData(into object, data conversion.Data) error {
 	if err != nil {
 		return err
 	}
-	delete(annotations(into), conversion.Annotation)
-	room := conversion.MaxTotal - size(annotations(into)) - len(conversion.Annotation)
-	if data.InHand != nil && (len(value) > room || value == conversion.TooLarge) {
+	delete(annotations(into), Annotation)
+	room := MaxTotal - size(annotations(into)) - len(Annotation)
+	if data.InHand != nil && (len(value) > room || value == TooLarge) {
 		data.InHand = nil
 		return keepData(into, data)
 	}
 	if len(value) > room {
-		value = conversion.TooLarge
+		value = TooLarge
 	}
 	if len(value) <= room {
-		ensureChild(metadata, "annotations")[conversion.Annotation] = value
+		ensureChild(metadata, "annotations")[Annotation] = value
 	}
 	return nil
 }
@@ -303,9 +313,9 @@ func read(raw json.RawMessage) (any, bool) {
 	if len(raw) == 0 {
 		return nothing, true
 	}
-	var wrapped document
-	if wrapped.UnmarshalJSON([]byte(`{"":`+string(raw)+`}`)) != nil {
+	wrapped, err := Parse([]byte(`{"":` + string(raw) + `}`))
+	if err != nil {
 		return nothing, false
 	}
-	return wrapped.fields[""], true
+	return wrapped[""], true
 }

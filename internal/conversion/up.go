@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"cmp"
@@ -97,7 +97,7 @@ func number(from object, key string) (int64, bool) {
 	return count, err == nil && count >= math.MinInt32 && count <= math.MaxInt32
 }
 
-// isFlat tells whether a spec has the flat shape of the first releases.
+// isFlat reports whether a spec has the flat shape of the first releases.
 func isFlat(in object) bool {
 	if _, isHost := in["registry"].(string); isHost {
 		return true

@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package webhooks
+package conversion
 
 import (
 	"cmp"
@@ -208,7 +208,7 @@ func putForwarders(out, in object) {
 			wanted.all = append(wanted.all, forwarder)
 		}
 	}
-	order := wanted.names()
+	order := forwarderNames(list)
 	putPlane(out, wanted)
 	for _, key := range forwarderLists {
 		putForwarderList(out, key, wanted)
@@ -220,14 +220,6 @@ func putForwarders(out, in object) {
 // wantedForwarders are the forwarders that have no place yet.
 type wantedForwarders struct {
 	all []object
-}
-
-func (w *wantedForwarders) names() []string {
-	var names []string
-	for _, forwarder := range w.all {
-		names = append(names, forwarderName(forwarder))
-	}
-	return names
 }
 
 func (w *wantedForwarders) find(name string) int {
@@ -312,7 +304,7 @@ func addForwarders(out object, wanted *wantedForwarders) {
 }
 
 // orderForwarders brings forwarders into their order where a single list has
-// them all.
+// them all. Two of one name keep the places that they have.
 func orderForwarders(out object, order []string) {
 	if planeOf(out) != nil {
 		return
@@ -323,14 +315,25 @@ func orderForwarders(out object, order []string) {
 			lists = append(lists, list)
 		}
 	}
-	if len(lists) != 1 {
+	if len(lists) != 1 || slices.Equal(forwarderNames(lists[0]), order) {
 		return
 	}
-	slices.SortStableFunc(lists[0], func(one, other any) int {
-		oneObject, _ := one.(object)
-		otherObject, _ := other.(object)
-		return slices.Index(order, forwarderName(oneObject)) - slices.Index(order, forwarderName(otherObject))
-	})
+	place := func(item any) int {
+		forwarder, _ := item.(object)
+		return slices.Index(order, forwarderName(forwarder))
+	}
+	slices.SortStableFunc(lists[0], func(one, other any) int { return place(one) - place(other) })
+}
+
+// forwarderNames are the names of those elements of a list that are forwarders.
+func forwarderNames(list []any) []string {
+	var names []string
+	for _, item := range list {
+		if forwarder, ok := item.(object); ok {
+			names = append(names, forwarderName(forwarder))
+		}
+	}
+	return names
 }
 
 // changeForwarder is a forwarder of v1alpha1 with what one of v1beta1 says.
