@@ -20,7 +20,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -48,7 +47,7 @@ type quest struct {
 }
 
 // orphans lists them.
-func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.Object, error) {
+func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]mesh.Object, error) {
 	quest := quest{nsm: nsm.UID, manifests: mesh.MayTakeOver(nsm)}
 	_, done := a.done.Load(quest)
 	if done || !quest.manifests && (nsm.Status.Version != "" || nsm.CreationTimestamp.After(a.started)) {
@@ -58,18 +57,19 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.O
 	// All at once, since a new mesh waits for the answers; and from the API
 	// server's own cache, which knows what an earlier operator made: to be up to
 	// date to the moment takes it a tenth of a second.
-	cached := &client.ListOptions{Namespace: nsm.Namespace, Raw: &metav1.ListOptions{ResourceVersion: "0"}}
 	group, asking := errgroup.WithContext(ctx)
 	for _, list := range lists {
+		// The client writes into the options.
+		cached := &client.ListOptions{Namespace: nsm.Namespace, Raw: &metav1.ListOptions{ResourceVersion: "0"}}
 		group.Go(func() error { return a.direct.List(asking, list, cached) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("looking for what an earlier operator made: %w", err)
 	}
-	var orphans []client.Object
+	var orphans []mesh.Object
 	for _, list := range lists {
 		err := meta.EachListItem(list, func(item runtime.Object) error {
-			object, ok := item.(client.Object)
+			object, ok := item.(mesh.Object)
 			if ok && isOrphan(object, quest) {
 				orphans = append(orphans, object)
 			}
@@ -85,39 +85,10 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]client.O
 	return orphans, nil
 }
 
-func isOrphan(object client.Object, quest quest) bool {
+func isOrphan(object mesh.Object, quest quest) bool {
 	if object.GetLabels()[mesh.LabelManagedBy] == mesh.ManagedBy {
 		return false
 	}
 	isOwned := slices.ContainsFunc(object.GetOwnerReferences(), func(reference metav1.OwnerReference) bool { return reference.UID == quest.nsm })
 	return isOwned || quest.manifests && mesh.IsFromManifests(object)
-}
-
-// dropOrphans deletes those that the mesh has no place for. Those with the name
-// of an object of the mesh are taken over when that one is applied.
-func (r *NSMReconciler) dropOrphans(ctx context.Context, plan plan) error {
-	if len(plan.orphans) > 0 {
-		if err := r.dropCallers(ctx, plan.input.NSM); err != nil {
-			return err
-		}
-	}
-	for _, orphan := range plan.orphans {
-		isWanted := slices.ContainsFunc(plan.objects, func(object client.Object) bool {
-			return object.GetName() == orphan.GetName() && object.GetNamespace() == orphan.GetNamespace() && sameType(object, orphan)
-		})
-		if isWanted {
-			continue
-		}
-		// Nothing of this is in the cache: nobody must wait to see it go.
-		err := r.client.Delete(ctx, orphan, client.DisableReadYourWritesConsistency,
-			client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: ptr.To(orphan.GetUID())})
-		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("deleting %s/%s that has no place in the mesh: %w", orphan.GetNamespace(), orphan.GetName(), err)
-		}
-	}
-	return nil
-}
-
-func sameType(one, other client.Object) bool {
-	return fmt.Sprintf("%T", one) == fmt.Sprintf("%T", other)
 }

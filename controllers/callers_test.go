@@ -14,6 +14,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -43,20 +45,23 @@ func TestWhatElseCallsTheWebhookIsFoundAfterAFailedLook(t *testing.T) {
 		},
 	}).Build()
 	now := time.Unix(1e9, 0)
-	r := &NSMReconciler{direct: direct, now: func() time.Time { return now }}
-	look := func() (*workload, *observation) {
-		w, seen := &workload{namespace: "nsm", name: mesh.WebhookName, exists: true, seenAt: "1"}, &observation{}
-		r.seeCallers(t.Context(), nsm, w, seen)
+	webhook := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: mesh.WebhookName, ResourceVersion: "1"}}
+	r := &NSMReconciler{direct: direct, Times: DefaultTimes(), now: func() time.Time { return now }}
+	look := func() (*health.Workload, *observation) {
+		w, seen := &health.Workload{
+			Component: mesh.Component{Role: mesh.RoleWebhook, Workload: webhook}, Live: webhook,
+		}, &observation{}
+		r.observeCallers(t.Context(), nsm, w, seen)
 		return w, seen
 	}
 
 	w, seen := look()
-	g.Expect(seen.callers).To(BeEmpty())
-	g.Expect(seen.wakeAt).To(Equal(now.Add(askAgain)), "nothing else wakes the loop")
-	g.Expect(w.unseen).To(ConsistOf("what else calls it (the API server does not answer)"))
+	g.Expect(seen.Callers).To(BeEmpty())
+	g.Expect(seen.wakeAt).To(Equal(now.Add(r.Times.AskAgain)), "nothing else wakes the loop")
+	g.Expect(w.Unseen).To(ConsistOf("what else calls it (the API server does not answer)"))
 
 	failure = nil
 	w, seen = look()
-	g.Expect(seen.callers).To(ConsistOf("theirs"))
-	g.Expect(w.unseen).To(BeEmpty())
+	g.Expect(seen.Callers).To(ConsistOf(health.Caller{Kind: "MutatingWebhookConfiguration", Name: "theirs"}))
+	g.Expect(w.Unseen).To(BeEmpty())
 }

@@ -36,7 +36,7 @@ var _ = Describe("OpenShift: namespaces of clients", func() {
 
 	BeforeEach(func(ctx SpecContext) {
 		serveSCCs(ctx)
-		o = startOperatorOn(mesh.Platform{OpenShift: true}, &requests{writesLeft: -1})
+		o = startOperatorOn(mesh.Platform{OpenShift: true}, &requests{})
 	})
 
 	It("may go", func(ctx SpecContext) {

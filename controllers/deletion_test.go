@@ -61,7 +61,7 @@ var _ = Describe("The deletion of an NSM", func() {
 		expectNothingLeft(ctx, nsm)
 	})
 
-	It("takes the report back while it waits for others", func(ctx SpecContext) {
+	It("names what it waits for, and what holds that", func(ctx SpecContext) {
 		o := startOperator()
 		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
 		role := getClusterRole(ctx, nsm)
@@ -73,24 +73,16 @@ var _ = Describe("The deletion of an NSM", func() {
 
 		let()
 		Eventually(condition(ctx, nsm, degraded)).WithTimeout(time.Minute).Should(Equal("False"))
-		Expect(messageOf(ctx, nsm, progressing)()).To(Equal("waiting for the objects of the mesh to go"))
+		Eventually(messageOf(ctx, nsm, progressing)).WithTimeout(time.Minute).Should(
+			Equal("waiting for ClusterRole " + role.Name + ", which the finalizer example.com/hold keeps"))
+		Expect(condition(ctx, nsm, available)()).To(Equal("False"), "its workloads are gone")
 		change(ctx, getClusterRole(ctx, nsm), func(o *rbacv1.ClusterRole) { o.Finalizers = nil })
 		expectNothingLeft(ctx, nsm)
 	})
 
 	It("does not wait for a kind of somebody else's that cannot be listed any more", func(ctx SpecContext) {
-		crd := &unstructured.Unstructured{}
-		Expect(crd.UnmarshalJSON([]byte(spiffeIDs))).To(Succeed())
-		Expect(admin.Create(ctx, crd)).To(Succeed())
-		DeferCleanup(func(ctx context.Context) {
-			change(ctx, crd, func(crd *unstructured.Unstructured) {
-				Expect(unstructured.SetNestedMap(crd.Object, map[string]any{"strategy": "None"}, "spec", "conversion")).To(Succeed())
-			})
-			Expect(admin.Delete(ctx, crd)).To(Succeed())
-			Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
-		})
-		server.Kubectl(ctx, "wait", "--for=condition=Established", "crd", crd.GetName(), "--timeout=30s")
-		o := startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{writesLeft: -1})
+		crd := serveSPIFFEIDs(ctx)
+		o := impatient(mesh.Platform{ClusterSPIFFEIDs: true})
 		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
 		breakConversion(ctx, crd)
 		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
@@ -98,6 +90,69 @@ var _ = Describe("The deletion of an NSM", func() {
 		expectNothingLeft(ctx, nsm)
 	})
 })
+
+var _ = Describe("A kind of somebody else's that cannot be listed when the operator starts", func() {
+	var (
+		crd    *unstructured.Unstructured
+		before *nsmv1beta1.NSM
+	)
+
+	BeforeEach(func(ctx SpecContext) {
+		crd = serveSPIFFEIDs(ctx)
+		first := startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{})
+		before = newAvailableNSM(ctx, first, onZone("a"))
+		first.stop()
+		breakConversion(ctx, crd)
+	})
+
+	It("does not keep an NSM from being deleted", func(ctx SpecContext) {
+		impatient(mesh.Platform{ClusterSPIFFEIDs: true})
+		Expect(admin.Delete(ctx, before.DeepCopy())).To(Succeed())
+		Eventually(func() bool { return isGone(ctx, before) }).WithTimeout(30 * time.Second).Should(BeTrue())
+		expectNothingLeft(ctx, before)
+	})
+
+	It("is reported, and holds up nothing else", func(ctx SpecContext) {
+		impatient(mesh.Platform{ClusterSPIFFEIDs: true})
+		Eventually(messageOf(ctx, before, degraded)).WithTimeout(20 * time.Second).Should(ContainSubstring("ClusterSPIFFEIDs cannot be read"))
+		Expect(condition(ctx, before, available)()).To(Equal("True"), "its workloads run")
+		change(ctx, before.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.LogLevel = "DEBUG" })
+		Eventually(func() string { return templates(ctx, before)["DaemonSet nsmgr"] }).WithTimeout(20 * time.Second).Should(ContainSubstring("DEBUG"))
+		after := newNSM(ctx, onZone("b"))
+		Eventually(func() []string { return names(ctx, after) }).WithTimeout(20 * time.Second).Should(ConsistOf(wholeMesh))
+
+		By("ends when the kind can be listed again")
+		mendConversion(ctx, crd)
+		Eventually(condition(ctx, after, degraded)).WithTimeout(2 * time.Minute).Should(Equal("False"))
+	}, SpecTimeout(4*time.Minute))
+})
+
+// serveSPIFFEIDs has the API server serve ClusterSPIFFEIDs until the spec ends.
+func serveSPIFFEIDs(ctx context.Context) *unstructured.Unstructured {
+	GinkgoHelper()
+	crd := &unstructured.Unstructured{}
+	Expect(crd.UnmarshalJSON([]byte(spiffeIDs))).To(Succeed())
+	Expect(admin.Create(ctx, crd)).To(Succeed())
+	DeferCleanup(func(ctx context.Context) {
+		mendConversion(ctx, crd)
+		Expect(admin.Delete(ctx, crd)).To(Succeed())
+		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
+	})
+	server.AwaitDefinitions(ctx, crd.GetName())
+	// It is established a moment before it can be listed.
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(mesh.ClusterSPIFFEIDKind)
+	Eventually(func() error { return admin.List(ctx, list) }).Should(Succeed())
+	return crd
+}
+
+// mendConversion takes back what breakConversion did.
+func mendConversion(ctx context.Context, crd *unstructured.Unstructured) {
+	GinkgoHelper()
+	change(ctx, crd, func(crd *unstructured.Unstructured) {
+		Expect(unstructured.SetNestedMap(crd.Object, map[string]any{"strategy": "None"}, "spec", "conversion")).To(Succeed())
+	})
+}
 
 // breakConversion gives ClusterSPIFFEIDs a second version and a conversion webhook
 // that does not answer, so that they cannot be listed in the first any more.

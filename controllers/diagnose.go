@@ -11,9 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,32 +23,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 const (
-	// patience is how long a workload may be down before anybody asks why: most
-	// come up by themselves.
-	patience = 5 * time.Second
-	// askAgain is the time between two looks at a workload that stays down.
-	askAgain = 15 * time.Second
-	// lookPause is the time for which what was found out of a workload is not asked
-	// again, however often the loop comes by.
-	lookPause = 5 * time.Second
 	// lookTimeout is how long all the looks of a pass may take: the pass has to be
 	// told of all the same.
 	lookTimeout = 10 * time.Second
-	// fairStart is how long a container may run until it is worth a word that it is
-	// not ready: SPIRE takes some seconds to give a new pod its identity.
-	fairStart = 30 * time.Second
-	// recently: a container that has run for longer crashes no more.
-	recently = 2 * time.Minute
 	// mostPods is how many pods of a workload are looked at.
 	mostPods = 500
-	// mostCauses is how many different causes a message names.
-	mostCauses = 3
-	// mostCauseLength keeps a cause to what a person reads.
-	mostCauseLength = 300
+	// mostReason is how long the API server's reason for a read that failed may be.
+	mostReason = 300
 )
 
 // Pods and events are read when something is down, and then only those of the
@@ -66,50 +50,56 @@ type diagnosis struct {
 	downSince time.Time
 	// at is when its pods were looked at last; zero for not yet.
 	at     time.Time
-	causes []cause
+	causes []health.Cause
+	// lost is what was found out about nodes that are down; nil for none.
+	lost *health.Lost
+	// nodes are those on which a pod is not up.
+	nodes []string
 }
 
 // diagnose finds out why workloads are down that have been for a while. It is best
 // effort: what cannot be looked up keeps nothing else from being told.
-func (r *NSMReconciler) diagnose(ctx context.Context, plan plan, seen *observation) {
+func (r *NSMReconciler) diagnose(ctx context.Context, d desired, seen *observation) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	for i := range seen.workloads {
-		w := &seen.workloads[i]
-		if len(w.unseen) > 0 {
-			seen.wake(r.now().Add(askAgain))
+	for i := range seen.Workloads {
+		w := &seen.Workloads[i]
+		if len(w.Unseen) > 0 {
+			seen.wake(r.now().Add(r.Times.AskAgain))
 		}
-		if !w.exists || w.isReady() {
-			r.diagnoses.Store(w.key(), diagnosis{of: w.definition})
+		if w.Live == nil || w.BlockedBy != "" || w.HeldBack || w.IsWhole() {
+			w.Lost = nil
+			r.diagnoses.Store(keyOf(w), diagnosis{of: w.Definition()})
 			continue
 		}
-		known := r.diagnosisOf(w, plan.input.NSM)
+		known := r.diagnosisOf(w, d.input.NSM)
 		switch {
-		case r.now().Before(known.downSince.Add(patience)):
-			seen.wake(known.downSince.Add(patience))
-		case r.now().Before(known.at.Add(lookPause)):
-			w.causes = known.causes
-			seen.wake(r.now().Add(askAgain))
+		case r.now().Before(known.downSince.Add(r.Times.Patience)):
+			seen.wake(known.downSince.Add(r.Times.Patience))
+		case r.now().Before(known.at.Add(r.Times.LookPause)):
+			w.Causes, w.Nodes = known.causes, known.nodes
+			seen.wake(r.now().Add(r.Times.AskAgain))
 		default:
-			found, err := r.causesOf(ctx, plan.input.Platform, w)
+			w.Lost = nil
+			found, nodes, err := r.causesOf(ctx, d.input.Platform, w)
 			if err != nil {
-				log.FromContext(ctx).Error(err, "Looking for what is wrong with a workload", "workload", w.fullName())
-				w.unseen = append(w.unseen, "why ("+inShort(err)+")")
+				log.FromContext(ctx).Error(err, "Looking for what is wrong with a workload", "workload", w.String())
+				w.Unseen = append(w.Unseen, "why ("+inShort(err)+")")
 			}
-			known.at, known.causes = r.now(), sameWords(known.causes, found)
-			w.causes = known.causes
-			seen.wake(r.now().Add(askAgain))
+			known.at, known.causes, known.lost, known.nodes = r.now(), health.SameWords(known.causes, found), w.Lost, nodes
+			w.Causes, w.Nodes = known.causes, known.nodes
+			seen.wake(r.now().Add(r.Times.AskAgain))
 		}
-		r.diagnoses.Store(w.key(), known)
+		r.diagnoses.Store(keyOf(w), known)
 	}
 }
 
 // diagnosisOf a workload that is down. What was found out of an older definition
 // is dropped. One that this process has not seen before is down since the mesh is.
-func (r *NSMReconciler) diagnosisOf(w *workload, nsm *nsmv1beta1.NSM) diagnosis {
-	found, _ := r.diagnoses.Load(w.key())
+func (r *NSMReconciler) diagnosisOf(w *health.Workload, nsm *nsmv1beta1.NSM) diagnosis {
+	found, _ := r.diagnoses.Load(keyOf(w))
 	known, isKnown := found.(diagnosis)
-	if isKnown && known.of == w.definition && !known.downSince.IsZero() {
+	if isKnown && known.of == w.Definition() && !known.downSince.IsZero() {
 		return known
 	}
 	since := r.now()
@@ -117,201 +107,105 @@ func (r *NSMReconciler) diagnosisOf(w *workload, nsm *nsmv1beta1.NSM) diagnosis 
 	if !isKnown && available != nil && available.Status == metav1.ConditionFalse {
 		since = available.LastTransitionTime.Time
 	}
-	return diagnosis{of: w.definition, downSince: since}
+	return diagnosis{of: w.Definition(), downSince: since}
 }
 
 // inShort tells what kept something from being read, without what moves.
 func inShort(err error) string {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) && (apierrors.IsForbidden(err) || apierrors.IsNotFound(err)) {
-		return shorten(status.Status().Message)
+		return health.Shorten(status.Status().Message, mostReason)
 	}
 	return "the API server does not answer"
 }
 
-// causesOf reads the pods of a workload and tells what is wrong with them. With an
-// error it tells what it has found out nevertheless.
-func (r *NSMReconciler) causesOf(ctx context.Context, platform mesh.Platform, w *workload) ([]cause, error) {
+// causesOf reads the pods of a workload and tells what is wrong with them, and on which
+// nodes they are not up. With an error it tells what it has found out nevertheless.
+func (r *NSMReconciler) causesOf(ctx context.Context, platform mesh.Platform, w *health.Workload) (causes []health.Cause, nodes []string, err error) {
+	namespace := w.Workload.GetNamespace()
 	var list corev1.PodList
-	err := r.direct.List(ctx, &list, client.InNamespace(w.namespace), client.Limit(mostPods), w.podLabels())
-	if err != nil {
-		return nil, fmt.Errorf("reading the pods of %s: %w", w.fullName(), err)
+	if err := r.direct.List(ctx, &list, client.InNamespace(namespace), client.Limit(mostPods), podLabels(w)); err != nil {
+		return nil, nil, fmt.Errorf("reading the pods of %s: %w", w, err)
 	}
-	missing := len(list.Items) < int(w.desired)
-	pods := w.ofDefinition(list.Items)
-	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Spec.NodeName, b.Spec.NodeName) })
-	var causes []cause
-	var failure error
+	failure := r.findLost(ctx, w, list.Items)
+	isMissing := len(list.Items) < int(w.Pods().Desired)
+	nodes = health.NotUpOn(list.Items)
+	// What is wrong with pods on nodes that are down is known.
+	pods := slices.DeleteFunc(w.Current(list.Items), func(pod corev1.Pod) bool {
+		return w.Lost != nil && slices.Contains(w.Lost.Nodes, pod.Spec.NodeName)
+	})
 	for i := range pods {
-		found, err := r.podCause(ctx, w, &pods[i])
+		found, err := r.causeOf(ctx, w, &pods[i])
 		failure = cmp.Or(failure, err)
-		// The first of those that differ in the node alone stands for all.
-		isNew := found.what != "" && !slices.ContainsFunc(causes, func(known cause) bool {
-			return known.what == found.what && (known.detail == found.detail || found.detail == "")
-		})
-		if isNew {
-			found.node = pods[i].Spec.NodeName
-			causes = append(causes, found)
-		}
-		if len(causes) == mostCauses {
+		var isRoom bool
+		if causes, isRoom = health.AddCause(causes, found, pods[i].Spec.NodeName); !isRoom {
 			break
 		}
 	}
 	switch {
-	case len(causes) > 0:
-		return causes, nil
-	case w.refused != "":
-		return []cause{refusalOf(w, w.refused, platform)}, nil
-	case missing:
-		refused, err := r.creationFailures(ctx, w, platform)
-		return refused, cmp.Or(failure, err)
-	default:
-		return nil, failure
+	case len(causes) > 0 || w.Lost != nil:
+		return causes, nodes, failure
+	case w.Refused() == "" && !isMissing:
+		return nil, nodes, failure
 	}
+	causes, err = r.creationFailure(ctx, w, labelCommand(namespace, platform))
+	return causes, nodes, cmp.Or(failure, err)
 }
 
-// templateGenerationLabel is what the DaemonSet controller labels pods with.
-const templateGenerationLabel = "pod-template-generation"
-
-// ofDefinition leaves out the pods of older definitions of the workload, as far as
-// they can be told: what is wrong with them may be mended already. A DaemonSet
-// numbers them; else it is the images, unless something changes those of all pods.
-func (w *workload) ofDefinition(pods []corev1.Pod) []corev1.Pod {
-	pods = slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
-		generation := pod.Labels[templateGenerationLabel]
-		return w.templateGeneration != "" && generation != "" && generation != w.templateGeneration
-	})
-	current := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool {
-		return slices.ContainsFunc(slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers), func(container corev1.Container) bool {
-			image, isOurs := w.images[container.Name]
-			return isOurs && image != container.Image
-		})
-	})
-	if len(current) == 0 {
-		return pods
-	}
-	return current
-}
-
-// podCause tells what is wrong with a pod, an empty cause for nothing.
-func (r *NSMReconciler) podCause(ctx context.Context, w *workload, pod *corev1.Pod) (cause, error) {
-	if found := causeOf(pod, r.now()); found.what != "" {
-		return found, nil
-	}
-	switch {
-	case w.registers && isReady(pod) && !w.isRegistered(pod.Name):
-		return cause{what: unregisteredCause}, nil
-	case isStarting(pod):
-		return r.kubeletSays(ctx, pod, "FailedMount", "a volume cannot be mounted")
-	case isUnready(pod, r.now()):
-		return r.kubeletSays(ctx, pod, "Unhealthy", "it runs and is not ready (has it got an identity from SPIRE?)")
-	default:
-		return cause{}, nil
-	}
-}
-
-// creationFailures reads why the pods of a workload are not even created: only
-// events tell that admission, by pod security or an SCC, refuses them.
-func (r *NSMReconciler) creationFailures(ctx context.Context, w *workload, platform mesh.Platform) ([]cause, error) {
-	var events corev1.EventList
-	err := r.direct.List(ctx, &events, client.InNamespace(w.namespace), client.Limit(mostPods), client.MatchingFieldsSelector{
-		Selector: fields.SelectorFromSet(fields.Set{"reason": "FailedCreate", "type": corev1.EventTypeWarning}),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the events of %s: %w", w.fullName(), err)
-	}
-	if last := latest(events.Items, w.isCreator); last != nil {
-		return []cause{refusalOf(w, last.Message, platform)}, nil
-	}
-	return nil, nil
-}
-
-// isCreator tells whether what an event is about creates the workload's pods: a
-// Deployment has a ReplicaSet do so, whose name is its own and a hash.
-func (w *workload) isCreator(event corev1.Event) bool {
-	creator := event.InvolvedObject
-	if creator.Kind != "ReplicaSet" {
-		return creator.Kind == w.kind && creator.Name == w.name
-	}
-	hash, isOurs := strings.CutPrefix(creator.Name, w.name+"-")
-	return w.kind == "Deployment" && isOurs && !strings.Contains(hash, "-")
-}
-
-// latest of the events that are asked for; nil for none.
-func latest(events []corev1.Event, isAskedFor func(corev1.Event) bool) *corev1.Event {
-	var last *corev1.Event
-	for i := range events {
-		if event := &events[i]; isAskedFor(*event) && (last == nil || !timeOf(event).Before(timeOf(last))) {
-			last = event
+// findLost looks at the nodes of pods that are not ready, a few of them. It takes the
+// right to list nodes, which exclude-prefixes is handed on anyway.
+func (r *NSMReconciler) findLost(ctx context.Context, w *health.Workload, pods []corev1.Pod) error {
+	nodes := map[string]*corev1.Node{}
+	for _, name := range health.Suspects(pods) {
+		var list corev1.NodeList
+		if err := r.direct.List(ctx, &list, client.MatchingFields{"metadata.name": name}); err != nil {
+			return fmt.Errorf("reading node %s: %w", name, err)
+		}
+		// The pods of one that is not there any more go by themselves.
+		if len(list.Items) > 0 {
+			nodes[name] = &list.Items[0]
 		}
 	}
-	return last
+	w.Lost = w.FindLost(pods, nodes)
+	return nil
 }
 
-// timeOf an event is when it was last seen, in either of the API's ways to say so.
-func timeOf(event *corev1.Event) time.Time {
-	if event.Series != nil {
-		return event.Series.LastObservedTime.Time
+// creationFailure tells why the pods of a workload are not even created: where it does
+// not say so itself, only events tell that admission refuses them.
+func (r *NSMReconciler) creationFailure(ctx context.Context, w *health.Workload, labelCommand string) ([]health.Cause, error) {
+	var events []corev1.Event
+	if w.Refused() == "" {
+		var err error
+		if events, err = r.warnings(ctx, w.Workload.GetNamespace(), "FailedCreate", nil); err != nil {
+			return nil, fmt.Errorf("reading the events of %s: %w", w, err)
+		}
 	}
-	return later(event.LastTimestamp.Time, event.EventTime.Time)
+	causes, _ := health.AddCause(nil, w.CreationFailure(events, labelCommand), "")
+	return causes, nil
 }
 
-// refusalOf tells that a workload's pods are refused, without the names that they
-// would have had, which are others each time.
-func refusalOf(w *workload, message string, platform mesh.Platform) cause {
-	names := regexp.MustCompile(regexp.QuoteMeta(w.name) + `-[-a-z0-9]*"`)
-	refusal := cause{what: "its pods are refused", detail: shorten(names.ReplaceAllLiteralString(message, w.name+`-..."`))}
-	if strings.Contains(message, "violates PodSecurity") {
-		refusal.detail += "; the namespace must allow them: " + labelCommand(w.namespace, platform)
+// causeOf tells what is wrong with a pod: only an event tells that a directory is
+// missing on the node, or what a probe said.
+func (r *NSMReconciler) causeOf(ctx context.Context, w *health.Workload, pod *corev1.Pod) (health.Cause, error) {
+	found, question := w.CauseOf(pod, r.now())
+	if question.Reason == "" {
+		return found, nil
 	}
-	// What the API server's own words, in full, are for a class that only some
-	// namespaces may use, as on GKE.
-	if strings.Contains(message, "insufficient quota to match these scopes") && strings.Contains(message, "PriorityClass") {
-		refusal.detail += "; the namespace must allow the priority class by a ResourceQuota, or priorityClassName: None leaves it out"
-	}
-	return refusal
-}
-
-// unregisteredCause is of a forwarder that is up and serves nobody.
-const unregisteredCause = "a pod is ready and not registered: no live NetworkServiceEndpoint of the service " + mesh.ForwarderService +
-	" has its name; its log, and that of nsmgr on the same node, tell why"
-
-func isReady(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(condition corev1.PodCondition) bool {
-		return condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue
-	})
-}
-
-// isStarting tells whether a pod has a node and no container has been made yet.
-func isStarting(pod *corev1.Pod) bool {
-	return pod.Spec.NodeName != "" && slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
-		return container.State.Waiting != nil && container.State.Waiting.Reason == "ContainerCreating"
-	})
-}
-
-// isUnready tells whether a pod runs, and a container of it has not become ready
-// in a fair time.
-func isUnready(pod *corev1.Pod, now time.Time) bool {
-	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
-		running := container.State.Running
-		return running != nil && !container.Ready && !now.Before(running.StartedAt.Add(fairStart))
-	})
-}
-
-// kubeletSays reads what the kubelet warns of about a pod, for one reason: only
-// an event tells that a directory is missing on the node, or what a probe said.
-func (r *NSMReconciler) kubeletSays(ctx context.Context, pod *corev1.Pod, reason, words string) (cause, error) {
-	var events corev1.EventList
-	err := r.direct.List(ctx, &events, client.InNamespace(pod.Namespace), client.Limit(mostPods), client.MatchingFieldsSelector{
-		Selector: fields.SelectorFromSet(fields.Set{
-			"involvedObject.uid": string(pod.UID), "reason": reason, "type": corev1.EventTypeWarning,
-		}),
-	})
+	events, err := r.warnings(ctx, pod.Namespace, question.Reason, pod)
 	if err != nil {
-		return cause{}, fmt.Errorf("reading the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+		return found, fmt.Errorf("reading the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	if last := latest(events.Items, func(corev1.Event) bool { return true }); last != nil {
-		return cause{what: words, detail: shorten(last.Message)}, nil
+	return question.Answer(events), nil
+}
+
+// warnings reads the events of a namespace that warn for a reason, about a pod or
+// about anything.
+func (r *NSMReconciler) warnings(ctx context.Context, namespace, reason string, pod *corev1.Pod) ([]corev1.Event, error) {
+	which := fields.Set{"reason": reason, "type": corev1.EventTypeWarning}
+	if pod != nil {
+		which["involvedObject.uid"] = string(pod.UID)
 	}
-	return cause{}, nil
+	var events corev1.EventList
+	err := r.direct.List(ctx, &events, client.InNamespace(namespace), client.Limit(mostPods), client.MatchingFieldsSelector{Selector: fields.SelectorFromSet(which)})
+	return events.Items, err
 }

@@ -60,21 +60,19 @@ var _ = Describe("A part that stays down", func() {
 	var nsm *nsmv1beta1.NSM
 
 	BeforeEach(func(ctx SpecContext) {
-		startOperator()
+		impatient(mesh.Platform{})
 		nsm = newNSM(ctx, nsmv1beta1.NSMSpec{})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3})
 	})
 
 	managers := func(ctx context.Context) func() string { return messageOf(ctx, nsm, nsmv1beta1.ConditionManagersReady) }
-	// The loop waits a few seconds before it asks why.
-	const patience = 30 * time.Second
 
 	It("tells of an image that cannot be pulled, once for all nodes", func(ctx SpecContext) {
 		for _, node := range []string{"node-b", "node-a"} {
 			newPod(ctx, nsm, "nsmgr-"+node, node, waiting("ImagePullBackOff", `Back-off pulling image "example.com/nsmgr:1"`))
 		}
-		Eventually(managers(ctx)).WithTimeout(patience).Should(Equal("DaemonSet " + nsm.Namespace +
+		Eventually(managers(ctx)).Should(Equal("DaemonSet " + nsm.Namespace +
 			"/nsmgr: the image example.com/nsmgr:1 cannot be pulled (on node node-a)"))
 	})
 
@@ -89,7 +87,7 @@ var _ = Describe("A part that stays down", func() {
 		status := waiting("CrashLoopBackOff", "back-off 10s restarting")
 		status.ContainerStatuses[0].LastTerminationState = crashed
 		newPod(ctx, nsm, "nsmgr-1", "node-a", status)
-		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring(lastWords))
+		Eventually(managers(ctx)).Should(ContainSubstring(lastWords))
 	})
 
 	It("tells them while it tries again, too", func(ctx SpecContext) {
@@ -97,7 +95,7 @@ var _ = Describe("A part that stays down", func() {
 		status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
 		status.ContainerStatuses[0].LastTerminationState = crashed
 		newPod(ctx, nsm, "nsmgr-1", "node-a", status)
-		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring(lastWords))
+		Eventually(managers(ctx)).Should(ContainSubstring(lastWords))
 	})
 
 	It("tells what the probe of a pod that runs says", func(ctx SpecContext) {
@@ -107,7 +105,7 @@ var _ = Describe("A part that stays down", func() {
 		}}
 		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", status)
 		warn(ctx, nsm, "Pod", pod.Name, pod.UID, "Unhealthy", "Readiness probe failed: no x509 source")
-		Eventually(managers(ctx)).WithTimeout(patience).Should(HaveSuffix(
+		Eventually(managers(ctx)).Should(HaveSuffix(
 			"it runs and is not ready (has it got an identity from SPIRE?): Readiness probe failed: no x509 source (on node node-a)"))
 	})
 
@@ -119,7 +117,7 @@ var _ = Describe("A part that stays down", func() {
 			Message: `pods "nsm-registry-5f7c-x2kf9" is forbidden: exceeded quota`,
 		}}
 		Expect(admin.Status().Update(ctx, deployment)).To(Succeed())
-		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionRegistryReady)).WithTimeout(patience).Should(HaveSuffix(
+		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionRegistryReady)).Should(HaveSuffix(
 			`/nsm-registry: its pods are refused: pods "nsm-registry-..." is forbidden: exceeded quota`))
 	})
 
@@ -127,13 +125,13 @@ var _ = Describe("A part that stays down", func() {
 		newPod(ctx, nsm, "nsmgr-1", "", corev1.PodStatus{Conditions: []corev1.PodCondition{{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "Insufficient cpu",
 		}}})
-		Eventually(managers(ctx)).WithTimeout(patience).Should(HaveSuffix("no node takes its pod: Insufficient cpu"))
+		Eventually(managers(ctx)).Should(HaveSuffix("no node takes its pod: Insufficient cpu"))
 	})
 
 	It("tells of SPIRE's directory missing on a node", func(ctx SpecContext) {
 		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", waiting("ContainerCreating", ""))
 		warn(ctx, nsm, "Pod", pod.Name, pod.UID, "FailedMount", "hostPath type check failed: /run/spire/sockets is not a directory")
-		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring(
+		Eventually(managers(ctx)).Should(ContainSubstring(
 			"a volume cannot be mounted: hostPath type check failed: /run/spire/sockets is not a directory (on node node-a)"))
 	})
 
@@ -141,7 +139,7 @@ var _ = Describe("A part that stays down", func() {
 		// Of another workload, whose name begins alike.
 		warn(ctx, nsm, "ReplicaSet", "nsmgr-proxy-5f7c", "", "FailedCreate", "exceeded quota")
 		warn(ctx, nsm, "DaemonSet", "nsmgr", "", "FailedCreate", `pods "nsmgr-x" is forbidden: violates PodSecurity "baseline:latest"`)
-		Eventually(managers(ctx)).WithTimeout(patience).Should(And(
+		Eventually(managers(ctx)).Should(And(
 			ContainSubstring(`its pods are refused: pods "nsmgr-..." is forbidden`),
 			HaveSuffix("kubectl label namespace "+nsm.Namespace+" pod-security.kubernetes.io/enforce=privileged --overwrite")))
 	})
@@ -150,13 +148,13 @@ var _ = Describe("A part that stays down", func() {
 		for _, n := range []string{"1", "2", "3", "4"} {
 			newPod(ctx, nsm, "nsmgr-"+n, "node-"+n, waiting("CreateContainerError", "reason "+n))
 		}
-		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring("reason 3"))
+		Eventually(managers(ctx)).Should(ContainSubstring("reason 3"))
 		Expect(strings.Count(managers(ctx)(), "cannot be started")).To(Equal(3))
 	})
 
 	It("tells nothing of an older definition once there is a newer one", func(ctx SpecContext) {
 		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", waiting("ImagePullBackOff", `Back-off pulling image "example.com/nsmgr:1"`))
-		Eventually(managers(ctx)).WithTimeout(patience).Should(ContainSubstring("the image example.com/nsmgr:1 cannot be pulled"))
+		Eventually(managers(ctx)).Should(ContainSubstring("the image example.com/nsmgr:1 cannot be pulled"))
 		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) {
 			nsm.Spec.Nsmgr = &nsmv1beta1.NsmgrSpec{}
 			nsm.Spec.Nsmgr.Image = "example.com/nsmgr:2"
@@ -168,11 +166,20 @@ var _ = Describe("A part that stays down", func() {
 })
 
 var _ = Describe("Reads that fail do not hide what is known:", func() {
+	It("what pods say is told beside nodes that cannot be read", func(ctx SpecContext) {
+		nsm := newAvailableNSM(ctx, impatient(mesh.Platform{}), nsmv1beta1.NSMSpec{})
+		forbid(ctx, "nodes", "list")
+		newPod(ctx, nsm, "nsmgr-1", "node-a", waiting("ImagePullBackOff", `Back-off pulling image "example.com/nsmgr:1"`))
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionManagersReady)).Should(And(
+			ContainSubstring("the image example.com/nsmgr:1 cannot be pulled"), ContainSubstring(`nodes "node-a" is forbidden: `)))
+	})
+
 	It("pods and events that cannot be read are told in words beside the rest", func(ctx SpecContext) {
-		nsm := newAvailableNSM(ctx, startOperator(), nsmv1beta1.NSMSpec{})
+		nsm := newAvailableNSM(ctx, impatient(mesh.Platform{}), nsmv1beta1.NSMSpec{})
 		forbid(ctx, "pods", "list")
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
-		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionManagersReady)).WithTimeout(30 * time.Second).Should(And(
+		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionManagersReady)).Should(And(
 			HavePrefix("DaemonSet "+nsm.Namespace+"/nsmgr has pods that are not ready; this could not be looked up: why (pods is forbidden: "),
 			ContainSubstring(`cannot list resource "pods"`)))
 		status := reread(ctx, nsm).Status
@@ -189,7 +196,7 @@ var _ = Describe("Reads that fail do not hide what is known:", func() {
 		o.stop()
 		forbid(ctx, "networkserviceendpoints", "list", "watch")
 		passes := reconciles()
-		startOperator()
+		impatient(mesh.Platform{})
 		Eventually(reconciles).Should(BeNumerically(">", passes))
 		Consistently(condition(ctx, nsm, available)).Should(Equal("True"))
 
@@ -207,8 +214,8 @@ var _ = Describe("Reads that fail do not hide what is known:", func() {
 		o.stop()
 		forbid(ctx, "namespaces", "list", "watch")
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
-		startOperator()
-		Eventually(func() string { return reread(ctx, nsm).Status.Managers }).WithTimeout(20 * time.Second).Should(Equal("2/3"))
+		impatient(mesh.Platform{})
+		Eventually(func() string { return reread(ctx, nsm).Status.Managers }).Should(Equal("2/3"))
 		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("namespaces"))
 		Expect(messageOf(ctx, nsm, available)()).To(ContainSubstring("nsmgr has pods that are not ready"))
 	})

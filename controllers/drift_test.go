@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,6 +42,9 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			Eventually(func() bool { return isWhole(ctx, nsm) }).WithTimeout(second).Should(BeTrue())
 			Eventually(func() float64 { return repaired(kind) - before }).Should(Equal(1.0))
 			Eventually(eventsOf(ctx, nsm)).Should(ContainElement(ContainSubstring(strings.ReplaceAll(told, "NAMESPACE", nsm.Namespace))))
+			// The pods of what is down for long are looked at.
+			setAllReady(ctx, nsm)
+			Eventually(condition(ctx, nsm, available)).WithTimeout(soon).Should(Equal("True"))
 			settle(o)
 			reconcileOften(ctx, o, nsm)
 		},
@@ -341,6 +345,29 @@ var _ = Describe("What stands where our objects should", func() {
 		reconcileOften(ctx, o, nsm)
 	})
 
+	DescribeTable("and has a field of somebody else's that does not go with ours loses it", func(ctx SpecContext, lose func(*appsv1.Deployment)) {
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		o.stop()
+		before := get(ctx, nsm, mesh.RegistryName, &appsv1.Deployment{})
+		change(ctx, before, func(registry *appsv1.Deployment) {
+			registry.Spec.Replicas = ptr.To[int32](3)
+			registry.Spec.Strategy.RollingUpdate.MaxSurge = ptr.To(intstr.FromInt32(2))
+			lose(registry)
+		})
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Registry: &nsmv1beta1.RegistrySpec{Type: nsmv1beta1.RegistryTypeMemory}})
+		startOperator()
+		Eventually(func() appsv1.DeploymentStrategy {
+			return get(ctx, nsm, mesh.RegistryName, &appsv1.Deployment{}).Spec.Strategy
+		}).Should(Equal(appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}))
+		after := get(ctx, nsm, mesh.RegistryName, &appsv1.Deployment{})
+		Expect(after.UID).To(Equal(before.UID))
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment "+mesh.RegistryName), "its labels are back")
+		Expect(after.Spec.Replicas).To(HaveValue(BeEquivalentTo(3)), "that is left to others")
+	},
+		Entry("where it can be seen", func(*appsv1.Deployment) {}),
+		Entry("where it has lost its labels as well", func(registry *appsv1.Deployment) { delete(registry.Labels, mesh.LabelManagedBy) }),
+	)
+
 	It("of an NSM that is gone goes on in one of the same name: a mesh that a backup has brought back", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)
 		gone := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mesh", UID: "of-another-life"}}
@@ -360,7 +387,7 @@ var _ = Describe("What stands where our objects should", func() {
 })
 
 func hasAll(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
-	return len(owned(ctx, nsm)) == len(wholeMesh)
+	return len(names(ctx, nsm)) == len(wholeMesh)
 }
 
 func getClusterRole(ctx context.Context, nsm *nsmv1beta1.NSM) *rbacv1.ClusterRole {

@@ -8,16 +8,14 @@ package controllers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/follow"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/watchfacts"
 )
 
 // fileHashes are the hashes of the forwarders' files that come from ConfigMaps.
@@ -26,7 +24,7 @@ import (
 func (r *NSMReconciler) fileHashes(ctx context.Context, nsm *nsmv1beta1.NSM) (map[mesh.ConfigFile]string, error) {
 	hashes := map[mesh.ConfigFile]string{}
 	for _, file := range mesh.ConfigFiles(&nsm.Spec) {
-		facts, err := r.follower.Ask(ctx, client.ObjectKeyFromObject(nsm), fileQuery(nsm.Namespace, file))
+		facts, err := r.watcher.Facts(ctx, client.ObjectKeyFromObject(nsm), fileQuery(nsm.Namespace, file))
 		if err != nil {
 			return nil, err
 		}
@@ -48,27 +46,22 @@ func (r *NSMReconciler) hashInUse(ctx context.Context, namespace string, file me
 	return forwarder.Spec.Template.Annotations[file.Annotation], client.IgnoreNotFound(err)
 }
 
-// fileQuery follows the ConfigMap of a file, and keeps the hash of the file.
-func fileQuery(namespace string, file mesh.ConfigFile) follow.Query {
-	return follow.Query{
+// fileQuery watches the ConfigMap of a file, and keeps the hash of the file.
+func fileQuery(namespace string, file mesh.ConfigFile) watchfacts.Query {
+	return watchfacts.Query{
 		ID:        "ConfigMap " + namespace + "/" + file.ConfigMap + ", key " + file.Key,
 		List:      func() client.ObjectList { return &corev1.ConfigMapList{} },
 		Namespace: namespace, Name: file.ConfigMap,
-		Keep: func(object client.Object) (follow.Fact, bool) {
+		Keep: func(object client.Object) (watchfacts.Fact, bool) {
 			configMap, ok := object.(*corev1.ConfigMap)
 			if !ok {
-				return follow.Fact{}, false
+				return watchfacts.Fact{}, false
 			}
 			content, isThere := configMap.BinaryData[file.Key]
 			if text, isText := configMap.Data[file.Key]; isText {
 				content, isThere = []byte(text), true
 			}
-			return follow.Fact{Value: hashOf(content)}, isThere
+			return watchfacts.Fact{Value: mesh.Fingerprint(content)}, isThere
 		},
 	}
-}
-
-func hashOf(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:8])
 }

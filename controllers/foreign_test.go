@@ -9,7 +9,6 @@ package controllers_test
 import (
 	"context"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -93,6 +92,8 @@ var _ = Describe("An object of somebody else in the place of one of the mesh", f
 	)
 
 	It("keeps nothing back for longer than it is there", func(ctx SpecContext) {
+		o.stop()
+		o = impatient(mesh.Platform{})
 		namespace := newNamespace(ctx)
 		theirs := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "nsm-registry"}}
 		Expect(admin.Create(ctx, theirs)).To(Succeed())
@@ -100,7 +101,7 @@ var _ = Describe("An object of somebody else in the place of one of the mesh", f
 		Eventually(reason(ctx, nsm)).Should(Equal("NotOurs"))
 
 		Expect(admin.Delete(ctx, theirs)).To(Succeed())
-		Eventually(func() []string { return names(ctx, nsm) }).WithTimeout(20 * time.Second).Should(ConsistOf(wholeMesh))
+		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
 		setAllReady(ctx, nsm)
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 		Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
@@ -144,7 +145,7 @@ var _ = Describe("The name of the domain, which the whole cluster shares,", func
 	DescribeTable("as somebody else has set it",
 		func(ctx SpecContext, value, wanted string) {
 			serveClusterProperties(ctx)
-			o := startOperatorOn(mesh.Platform{ClusterProperties: true}, &requests{writesLeft: -1})
+			o := startOperatorOn(mesh.Platform{ClusterProperties: true}, &requests{})
 			property := theirs(ctx, value)
 			before := property.GetResourceVersion()
 			nsm := newDomain(ctx, "one")

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -31,36 +32,6 @@ func handled(stats map[string]any) *unstructured.Unstructured {
 	return identity
 }
 
-func TestWhatTheControllerManagerSaysIsTold(t *testing.T) {
-	for name, test := range map[string]struct {
-		stats   map[string]any
-		class   string
-		hasPods bool
-		status  metav1.ConditionStatus
-		message string
-	}{
-		"nothing, of no class": {nil, "", true, metav1.ConditionFalse, "no SPIRE controller manager handles ClusterSPIFFEID nsm-nsm-workloads, which has no class"},
-		"nothing, of a class":  {nil, "mine", true, metav1.ConditionFalse, `no SPIRE controller manager of class "mine" handles ClusterSPIFFEID nsm-nsm-workloads`},
-		"all well":             {map[string]any{"podsSelected": int64(7), "entriesToSet": int64(7)}, "", true, metav1.ConditionTrue, "registers the pods"},
-		"entries of others":    {map[string]any{"podsSelected": int64(7), "entriesMasked": int64(7)}, "", true, metav1.ConditionTrue, "registers the pods"},
-		"no pod yet":           {map[string]any{"podsSelected": int64(0), "namespacesSelected": int64(5)}, "", false, metav1.ConditionUnknown, "has no pod to register yet"},
-		"no pod of several":    {map[string]any{"podsSelected": int64(0), "namespacesIgnored": int64(5)}, "", true, metav1.ConditionFalse, "ignoreNamespaces"},
-		"a template that fails": {map[string]any{"podsSelected": int64(7), "podEntryRenderFailures": int64(1)}, "", true, metav1.ConditionFalse,
-			"cannot render entries for pods that ClusterSPIFFEID nsm-nsm-workloads selects"},
-		"a server that refuses": {map[string]any{"podsSelected": int64(7), "entryFailures": int64(7)}, "", true, metav1.ConditionFalse, "the SPIRE server does not take entries"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			g := NewWithT(t)
-			said := identityVerdict(handled(test.stats), test.class, test.hasPods)
-			g.Expect(said.Status).To(Equal(test.status))
-			g.Expect(said.Message).To(ContainSubstring(test.message))
-			g.Expect(said.Message).NotTo(ContainSubstring("7"), "no number that moves")
-		})
-	}
-}
-
-// TestTheControllerManagerIsGivenAMinute, by a process that has just started as
-// well, unless something was wrong before it started.
 func TestTheControllerManagerIsGivenAMinute(t *testing.T) {
 	g := NewWithT(t)
 	start := time.Now()
@@ -70,8 +41,8 @@ func TestTheControllerManagerIsGivenAMinute(t *testing.T) {
 	pass := func(stats map[string]any) metav1.Condition {
 		t.Helper()
 		seen := &observation{}
-		said := r.patientlyOf(nsm, identityVerdict(handled(stats), "", true), handled(stats), seen)
-		if said.Reason == reasonSpireWaiting && said.Status == metav1.ConditionUnknown {
+		said := r.patientlyOf(nsm, health.SpireOf(handled(stats), "", true), handled(stats), seen)
+		if said.Reason == health.ReasonSpireWaiting && said.Status == metav1.ConditionUnknown {
 			g.Expect(seen.wakeAt).To(BeTemporally("==", start.Add(time.Minute)), "the loop looks again then")
 		}
 		said.Type = nsmv1beta1.ConditionSpireReady

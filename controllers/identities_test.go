@@ -49,8 +49,8 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 			Expect(admin.Delete(ctx, crd)).To(Succeed())
 			Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
 		})
-		server.Kubectl(ctx, "wait", "--for=condition=Established", "crd", crd.GetName(), "--timeout=30s")
-		o = startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{writesLeft: -1})
+		server.AwaitDefinitions(ctx, crd.GetName())
+		o = startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{})
 	})
 	spireReady := func(ctx context.Context, nsm *nsmv1beta1.NSM) func() string {
 		return condition(ctx, nsm, nsmv1beta1.ConditionSpireReady)
@@ -87,6 +87,8 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 	})
 
 	It("False where a pod waits for its identity, whoever registers it", func(ctx SpecContext) {
+		o.stop()
+		impatient(mesh.Platform{ClusterSPIFFEIDs: true})
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Spire: &nsmv1beta1.SpireSpec{Registration: nsmv1beta1.SpireRegistrationNone}})
 		Eventually(why(ctx, nsm)).Should(ContainSubstring("somebody else registers"))
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3})
@@ -96,7 +98,7 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 		}}
 		pod := newPod(ctx, nsm, "nsmgr-1", "node-a", status)
 		warn(ctx, nsm, "Pod", pod.Name, pod.UID, "Unhealthy", "Readiness probe failed: no x509 source")
-		Eventually(spireReady(ctx, nsm)).WithTimeout(30 * time.Second).Should(Equal("False"))
+		Eventually(spireReady(ctx, nsm)).Should(Equal("False"))
 		Expect(why(ctx, nsm)()).To(And(HavePrefix("DaemonSet "+nsm.Namespace+"/nsmgr: "), ContainSubstring("no x509 source")))
 	})
 })

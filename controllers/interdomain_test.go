@@ -42,7 +42,7 @@ var _ = Describe("Where a mesh names its domain", func() {
 
 	BeforeEach(func(ctx SpecContext) {
 		serveClusterProperties(ctx)
-		o = startOperatorOn(mesh.Platform{ClusterProperties: true}, &requests{writesLeft: -1})
+		o = startOperatorOn(mesh.Platform{ClusterProperties: true}, &requests{})
 		nsm = newDomain(ctx, "one")
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElements(
 			"DaemonSet nsmgr", "DaemonSet forwarder-vpp", "Deployment nsm-registry",

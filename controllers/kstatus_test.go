@@ -17,6 +17,7 @@ import (
 
 	fluxstatus "github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,7 +26,7 @@ import (
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/apply"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
@@ -43,24 +44,33 @@ const (
 // pass is what one pass of the loop made of a generation.
 type pass struct {
 	generation int64
-	seen       *observation
+	seen       *health.Mesh
 	failure    error
 }
 
 var (
 	errWrite = errors.New("applying DaemonSet nsm/nsmgr: quota exceeded")
 
-	up = workload{role: mesh.RoleManager, kind: "DaemonSet", namespace: "nsm", name: "nsmgr",
-		exists: true, rolledOut: true, desired: 3, updated: 3, ready: 3, version: "v1.18.0"}
-	rolling   = workload{role: mesh.RoleManager, kind: "DaemonSet", namespace: "nsm", name: "nsmgr", exists: true, changing: true, desired: 3}
-	rebooting = workload{role: mesh.RoleManager, kind: "DaemonSet", namespace: "nsm", name: "nsmgr",
-		exists: true, rolledOut: true, desired: 3, updated: 3, ready: 2}
+	up        = managers(3, 3, true)
+	rolling   = managers(2, 2, true)
+	rebooting = managers(3, 2, true)
 )
 
-func seeing(t *testing.T, w workload, how ...func(*observation)) *observation {
+// managers are those of a mesh, some of three up to date and ready, or not there.
+func managers(updated, ready int32, exist bool) health.Workload {
+	meta := metav1.ObjectMeta{Namespace: "nsm", Name: "nsmgr", Labels: map[string]string{mesh.LabelVersion: "v1.18.0"}}
+	w := health.Workload{Component: mesh.Component{Role: mesh.RoleManager, Workload: &appsv1.DaemonSet{ObjectMeta: meta}}}
+	if exist {
+		w.Live = &appsv1.DaemonSet{ObjectMeta: meta, Status: appsv1.DaemonSetStatus{
+			DesiredNumberScheduled: 3, CurrentNumberScheduled: 3, UpdatedNumberScheduled: updated, NumberReady: ready,
+		}}
+	}
+	return w
+}
+
+func seeing(t *testing.T, w health.Workload, how ...func(*health.Mesh)) *health.Mesh {
 	t.Helper()
-	newest := release.Newest()
-	seen := &observation{release: newest, workloads: []workload{w}}
+	seen := &health.Mesh{Release: release.Newest(), Workloads: []health.Workload{w}}
 	for _, change := range how {
 		change(seen)
 	}
@@ -71,14 +81,14 @@ func seeing(t *testing.T, w workload, how ...func(*observation)) *observation {
 // both versions and with the conditions in any order, to both libraries that
 // tools judge by.
 func TestToolsThatWaitSeeTheTruth(t *testing.T) {
-	refusedFor := func(reason string) *observation {
-		return &observation{refusal: refusal{reason: reason, message: "it cannot be run"}}
+	refusedFor := func(reason string) *health.Mesh {
+		return &health.Mesh{Refusal: health.Refusal{Reason: reason, Message: "it cannot be run"}}
 	}
 	come := pass{1, seeing(t, up), nil}
-	overdue := func(o *observation) { o.overdue = "within spec.upgrade.progressDeadline" }
-	inTheWay := func(o *observation) { o.notOurs = []apply.NotOurs{{}} }
-	rollBack := func(o *observation) { overdue(o); o.rollBack = true }
-	rolledBack := func(o *observation) { o.rolledBack = true }
+	overdue := func(o *health.Mesh) { o.Overdue = "within spec.upgrade.progressDeadline" }
+	inTheWay := func(o *health.Mesh) { o.InTheWay = []health.InTheWay{{}} }
+	rollBack := func(o *health.Mesh) { overdue(o); o.RollBackTo = "v1.17.0" }
+	rolledBack := func(o *health.Mesh) { o.RolledBack = true }
 	for name, state := range map[string]struct {
 		passes []pass
 		// generation is that of the object when it is judged; 0 for the last pass'.
@@ -88,7 +98,7 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 	}{
 		"not seen yet":                  {nil, 1, false, inProgress},
 		"coming up":                     {[]pass{{1, seeing(t, rolling), nil}}, 0, false, inProgress},
-		"nothing made yet":              {[]pass{{1, seeing(t, workload{}), nil}}, 0, false, inProgress},
+		"nothing made yet":              {[]pass{{1, seeing(t, managers(0, 0, false)), nil}}, 0, false, inProgress},
 		"up":                            {[]pass{{1, seeing(t, rolling), nil}, come}, 0, false, current},
 		"being deleted":                 {[]pass{come}, 0, true, terminating},
 		"a node reboots":                {[]pass{come, {1, seeing(t, rebooting), nil}}, 0, false, current},
@@ -106,8 +116,8 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 		"changed, and not written":      {[]pass{come, {2, seeing(t, up), errWrite}}, 0, false, inProgress},
 		"changed, and not even planned": {[]pass{come, {2, nil, errWrite}}, 0, false, inProgress},
 		"of a release that is none":     {[]pass{{1, refusedFor("InvalidVersion"), nil}}, 0, false, failed},
-		"in conflict with another":      {[]pass{{1, refusedFor(reasonConflict), nil}}, 0, false, failed},
-		"in conflict, that is over":     {[]pass{{1, refusedFor(reasonConflict), nil}, {1, seeing(t, rolling), nil}}, 0, false, inProgress},
+		"in conflict with another":      {[]pass{{1, refusedFor(health.ReasonConflict), nil}}, 0, false, failed},
+		"in conflict, that is over":     {[]pass{{1, refusedFor(health.ReasonConflict), nil}, {1, seeing(t, rolling), nil}}, 0, false, inProgress},
 		"unreadable":                    {[]pass{come, {1, refusedFor("Unreadable"), nil}}, 0, false, failed},
 		"overdue":                       {[]pass{{1, seeing(t, rolling, overdue), nil}}, 0, false, failed},
 		"overdue, then up":              {[]pass{{1, seeing(t, rolling, overdue), nil}, come}, 0, false, current},
@@ -117,24 +127,24 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 		"taken back, the old up":        {[]pass{come, {2, seeing(t, rolling, rollBack), nil}, {2, seeing(t, up, rolledBack), nil}}, 0, false, failed},
 		"taken back, a write refused":   {[]pass{come, {2, seeing(t, rolling, rollBack), nil}, {2, seeing(t, up, rolledBack), errWrite}}, 0, false, failed},
 		"taken back, then changed":      {[]pass{come, {2, seeing(t, rolling, rollBack), nil}, {3, seeing(t, rolling), nil}}, 0, false, inProgress},
-		"its namespace refuses pods":    {[]pass{{1, seeing(t, rolling, func(o *observation) { o.refusedPods = "baseline" }), nil}}, 0, false, inProgress},
+		"its namespace refuses pods":    {[]pass{{1, seeing(t, rolling, func(o *health.Mesh) { o.RefusedPods = "baseline" }), nil}}, 0, false, inProgress},
 		"something is in its way":       {[]pass{{1, seeing(t, rolling, inTheWay), nil}}, 0, false, inProgress},
 		"up, and something in the way of what no workload needs": {[]pass{{1, seeing(t, up, inTheWay), nil}}, 0, false, inProgress},
 		"was up, and something comes in its way":                 {[]pass{come, {1, seeing(t, up, inTheWay), nil}}, 0, false, inProgress},
 		"something stays in its way":                             {[]pass{{1, seeing(t, rolling, inTheWay, overdue), nil}}, 0, false, failed},
 		"nothing is in its way any more":                         {[]pass{{1, seeing(t, rolling, inTheWay, overdue), nil}, come}, 0, false, current},
 		"of a spec that is invalid":                              {[]pass{{1, refusedFor("InvalidSpec"), nil}}, 0, false, failed},
-		"up, and contested":                                      {[]pass{{1, seeing(t, up, func(o *observation) { o.contested = []string{"Service nsm/registry"} }), nil}}, 0, false, current},
-		"up, and clients refused":                                {[]pass{{1, seeing(t, up, func(o *observation) { o.refusedByClients = []string{"quota"} }), nil}}, 0, false, current},
-		"up, with fields nobody knows":                           {[]pass{{1, seeing(t, up, func(o *observation) { o.unknown = []string{"spec.size"} }), nil}}, 0, false, current},
-		"up, and a part is not installed":                        {[]pass{{1, seeing(t, up, func(o *observation) { o.missing = map[mesh.Role]string{mesh.RoleInterdomain: "x"} }), nil}}, 0, false, inProgress},
+		"up, and contested":                                      {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.Contested = []string{"Service nsm/registry"} }), nil}}, 0, false, current},
+		"up, and clients refused":                                {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.RefusedByClients = []string{"quota"} }), nil}}, 0, false, current},
+		"up, with fields nobody knows":                           {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.UnknownFields = []string{"spec.size"} }), nil}}, 0, false, current},
+		"up, and a part is not installed":                        {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.Missing = map[mesh.Role]string{mesh.RoleInterdomain: "x"} }), nil}}, 0, false, inProgress},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			nsm := newlyCreated()
 			for _, pass := range state.passes {
 				nsm.Generation = pass.generation
-				nsm.Status = statusOf(nsm, pass.seen, pass.failure)
+				nsm.Status = health.Status(nsm, pass.seen, pass.failure)
 			}
 			if state.generation != 0 {
 				nsm.Generation = state.generation

@@ -8,7 +8,6 @@ package controllers_test
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -25,87 +24,60 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-var _ = Describe("Guarantee 3: a crash between any two API calls leaves nothing that the next start does not finish or clean up", func() {
-	// crash lets an operator die after each number of writes that the work takes,
-	// before the next one or before the next one's answer, and then start again.
-	crash := func(ctx context.Context, prepare func() *nsmv1beta1.NSM, work func(*nsmv1beta1.NSM), finished func(Gomega, *nsmv1beta1.NSM)) {
+var _ = Describe("An NSM that goes without its finalizer", func() {
+	var (
+		o   *operator
+		nsm *nsmv1beta1.NSM
+	)
+
+	// vanish takes the NSM away, and what owner references would remove with it.
+	vanish := func(ctx context.Context) {
 		GinkgoHelper()
-		died := true
-		for writes := 0; died; writes++ {
-			lost := writes%2 == 1
-			By(fmt.Sprintf("dying after %d writes, the next one done unheard: %t", writes, lost))
-			nsm := prepare()
-			first := startMortalOperator(writes, lost)
-			work(nsm)
-			Eventually(func(g Gomega) {
-				if !first.requests.isDead() {
-					finished(g, nsm)
-				}
-			}).Should(Succeed())
-			first.stop()
-			died = first.requests.isDead()
-
-			second := startOperator()
-			Eventually(func(g Gomega) { finished(g, nsm) }).Should(Succeed())
-			second.stop()
-			remove(ctx, nsm)
-			Expect(died || writes > 4).To(BeTrue(), "there is something to interrupt")
-		}
-	}
-	installed := func(ctx context.Context) *nsmv1beta1.NSM {
-		GinkgoHelper()
-		o := startOperator()
-		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
-		Eventually(func() bool { return hasAll(ctx, nsm) }).Should(BeTrue())
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("False"))
-		o.stop()
-		return nsm
-	}
-
-	It("of an installation", func(ctx SpecContext) {
-		crash(ctx,
-			func() *nsmv1beta1.NSM { return newNSM(ctx, nsmv1beta1.NSMSpec{}) },
-			func(*nsmv1beta1.NSM) {},
-			func(g Gomega, nsm *nsmv1beta1.NSM) {
-				g.Expect(names(ctx, nsm)).To(ConsistOf(wholeMesh))
-				g.Expect(condition(ctx, nsm, available)()).To(Equal("False"))
-			})
-	})
-
-	It("of a change that creates, updates and prunes", func(ctx SpecContext) {
-		crash(ctx,
-			func() *nsmv1beta1.NSM { return installed(ctx) },
-			func(nsm *nsmv1beta1.NSM) {
-				setSpec(ctx, nsm, nsmv1beta1.NSMSpec{LogLevel: "DEBUG", Version: nsm.Spec.Version, Forwarders: []nsmv1beta1.ForwarderSpec{
-					{Name: "vpp", Type: nsmv1beta1.ForwarderTypeVPP},
-				}})
-			},
-			func(g Gomega, nsm *nsmv1beta1.NSM) {
-				g.Expect(names(ctx, nsm)).To(And(ContainElements("DaemonSet vpp", "ServiceAccount vpp"), HaveLen(len(wholeMesh))))
-				g.Expect(templates(ctx, nsm)["DaemonSet nsmgr"]).To(ContainSubstring("DEBUG"))
-				g.Expect(reread(ctx, nsm).Status.ObservedGeneration).To(Equal(reread(ctx, nsm).Generation))
-			})
-	})
-
-	It("of a deletion", func(ctx SpecContext) {
-		crash(ctx,
-			func() *nsmv1beta1.NSM { return installed(ctx) },
-			func(nsm *nsmv1beta1.NSM) { Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed()) },
-			func(g Gomega, nsm *nsmv1beta1.NSM) {
-				g.Expect(isGone(ctx, nsm)).To(BeTrue())
-				g.Expect(names(ctx, nsm)).To(BeEmpty())
-			})
-	})
-
-	It("nor does a removed finalizer: the next start cleans up what no owner reference can", func(ctx SpecContext) {
-		nsm := installed(ctx)
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Finalizers = []string{"example.com/hold"} })
 		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Finalizers = nil })
-		Eventually(func() bool { return isGone(ctx, nsm) }).Should(BeTrue())
-		Expect(names(ctx, nsm)).To(ConsistOf(wholeMesh), "nothing cleans up yet")
+		Eventually(func() bool { return isGone(ctx, nsm) }).WithTimeout(soon).Should(BeTrue())
+		for _, object := range owned(ctx, nsm) {
+			if object.GetNamespace() != "" {
+				Expect(client.IgnoreNotFound(admin.Delete(ctx, object))).To(Succeed())
+			}
+		}
+	}
 
+	BeforeEach(func(ctx SpecContext) {
+		o = startOperator()
+		namespace := newNamespace(ctx)
+		letLabel(ctx, namespace)
+		nsm = newAvailableNSMIn(ctx, o, namespace, nsmv1beta1.NSMSpec{})
+		newConfiguration(ctx, nsm.Namespace, oldWebhookPod)
+		register(ctx, nsm, "a-client", longLife)
+		Expect(podSecurityLabels(labelsOf(ctx, nsm.Namespace)())).NotTo(BeEmpty())
+	})
+
+	expectAllGone := func(ctx context.Context) {
+		GinkgoHelper()
+		Eventually(func() map[string]string { return stateOf(ctx, mesh.Platform{}, nsm) }).WithTimeout(soon).Should(BeEmpty())
+		Eventually(isRegistered(ctx, oldWebhookPod)).WithTimeout(soon).Should(BeFalse())
+	}
+
+	It("leaves nothing that no owner reference removes", func(ctx SpecContext) {
+		vanish(ctx)
+		expectAllGone(ctx)
+		settle(o)
+		Consistently(o.requests.all).Should(BeEmpty())
+	})
+
+	It("leaves none of that beyond the operator's next start", func(ctx SpecContext) {
+		o.stop()
+		vanish(ctx)
+		Expect(stateOf(ctx, mesh.Platform{}, nsm)).NotTo(BeEmpty(), "nothing cleans up yet")
 		startOperator()
-		Eventually(func() []string { return names(ctx, nsm) }).ShouldNot(ContainElement(HavePrefix("ClusterRole")))
+		expectAllGone(ctx)
+	})
+
+	It("gets it back while it is there", func(ctx SpecContext) {
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Finalizers = nil })
+		Eventually(func() []string { return reread(ctx, nsm).Finalizers }).WithTimeout(soon).Should(ConsistOf(controllers.Finalizer))
 	})
 })
 
@@ -261,7 +233,7 @@ var _ = Describe("Guarantee 4: deleting the NSM removes everything it made", fun
 func expectNothingLeft(ctx context.Context, nsm *nsmv1beta1.NSM) {
 	GinkgoHelper()
 	Eventually(func() bool { return isGone(ctx, nsm) }).Should(BeTrue(), "the NSM goes")
-	Eventually(func() []string { return names(ctx, nsm) }).Should(BeEmpty())
+	Eventually(func() []client.Object { return owned(ctx, nsm) }).Should(BeEmpty())
 }
 
 func isGone(ctx context.Context, nsm *nsmv1beta1.NSM) bool {

@@ -15,16 +15,19 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -40,8 +43,9 @@ func CacheOptions() cache.Options {
 	options := cache.Options{
 		DefaultTransform:     withoutStrangers,
 		DefaultLabelSelector: ours,
+		NewInformer:          newInformer,
 		ByObject: map[client.Object]cache.ByObject{
-			&nsmv1beta1.NSM{}: {Label: labels.Everything(), Transform: cache.TransformStripManagedFields()},
+			&nsmv1beta1.NSM{}: {Label: labels.Everything(), Transform: abridge},
 		},
 	}
 	// A ConfigMap holds up to a MiB, and anybody can label one.
@@ -123,8 +127,8 @@ func AddProbes(mgr ctrl.Manager, servesWebhooks bool) error {
 	return errors.Join(append(errs,
 		mgr.Add(EveryReplica(func(ctx context.Context) error {
 			for _, kind := range mesh.Kinds() {
-				if _, err := mgr.GetCache().GetInformer(ctx, kind); err != nil {
-					return err
+				if !awaitCache(ctx, mgr.GetCache(), kind) {
+					return nil // the process ends
 				}
 			}
 			filled.Store(true)
@@ -138,6 +142,18 @@ func AddProbes(mgr ctrl.Manager, servesWebhooks bool) error {
 			return nil
 		}),
 	)...)
+}
+
+// awaitCache waits until the cache of a kind is filled, whatever the API server answers
+// meanwhile. It returns false when the context ends.
+func awaitCache(ctx context.Context, from cache.Cache, kind mesh.Object) bool {
+	return wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
+		_, err := from.GetInformer(ctx, kind)
+		if err != nil && ctx.Err() == nil {
+			log.FromContext(ctx).Error(err, "Filling a cache", "kind", fmt.Sprintf("%T", kind))
+		}
+		return err == nil, nil
+	}) == nil
 }
 
 // EveryReplica runs in replicas that do not lead, too.

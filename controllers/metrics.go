@@ -7,17 +7,71 @@
 package controllers
 
 import (
+	"context"
+
 	"github.com/prometheus/client_golang/prometheus"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"k8s.io/client-go/util/cert"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
 
-// driftRepaired counts the objects that somebody changed or deleted and that
-// were brought back.
-var driftRepaired = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Name: "nsm_operator_drift_repaired_total",
-	Help: "Objects of a mesh that somebody else changed or deleted and that the operator brought back, by kind.",
-}, []string{"kind"})
+// meshCollector tells Prometheus about the meshes, out of the cache, in the moment in
+// which it asks. So nothing outlives its NSM, and nothing is kept beside it.
+type meshCollector struct {
+	// begun is the context of the process: it leads.
+	begun context.Context //nolint:containedctx // Collect takes none
+	r     *NSMReconciler
+}
 
-func init() {
-	metrics.Registry.MustRegister(driftRepaired)
+// Describe implements prometheus.Collector.
+func (c meshCollector) Describe(all chan<- *prometheus.Desc) {
+	for _, one := range metrics.Descriptions() {
+		all <- one
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c meshCollector) Collect(all chan<- prometheus.Metric) {
+	nsms, err := c.r.nsms.all(c.begun)
+	if err != nil {
+		// The cache is not filled yet: nothing is known.
+		return
+	}
+	for nsm := range nsms {
+		if !c.r.watches(nsm.Namespace) {
+			continue
+		}
+		known := metrics.Mesh{NSM: nsm}
+		if seen, isSeen := c.r.measured.Load(client.ObjectKeyFromObject(nsm)); isSeen {
+			known.Observed = seen.(metrics.Observed) //nolint:forcetypeassert,errcheck // nothing else is stored
+		}
+		for _, sample := range known.Samples() {
+			all <- sample
+		}
+	}
+}
+
+// serveMetrics has Prometheus ask about the meshes as long as this replica leads.
+func (r *NSMReconciler) serveMetrics(ctx context.Context) error {
+	collector := meshCollector{ctx, r}
+	if err := r.Metrics.Register(collector); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	r.Metrics.Unregister(collector)
+	return nil
+}
+
+// measure keeps what a pass saw and the status does not tell.
+func (r *NSMReconciler) measure(nsm *nsmv1beta1.NSM, seen *observation) {
+	if seen == nil {
+		return
+	}
+	measured := metrics.Observed{Contested: len(seen.Contested), Unregistered: seen.Unregistered()}
+	if chain, err := cert.ParseCertsPEM(seen.webhookCertificate); err == nil {
+		measured.CertificateEnds = chain[0].NotAfter
+	}
+	r.measured.Store(client.ObjectKeyFromObject(nsm), measured)
 }

@@ -11,10 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -68,60 +66,6 @@ func (r *NSMReconciler) clientNamespaces(ctx context.Context, in mesh.Input) ([]
 	return names, nil
 }
 
-// isOfClients tells whether an object is in a namespace of others, who may refuse
-// it for reasons that are not the mesh's.
-func (p plan) isOfClients(object client.Object) bool {
-	return object.GetNamespace() != "" && object.GetNamespace() != p.input.NSM.Namespace
-}
-
-// shutClientsOut takes the SCC from namespaces that are selected no more, before
-// the policy that limits their pods looks elsewhere. What cannot be taken is
-// tried, and told, again when all else is pruned.
-func (r *NSMReconciler) shutClientsOut(ctx context.Context, plan plan) {
-	if !plan.input.Platform.OpenShift {
-		return
-	}
-	nsm := plan.input.NSM
-	pruned, err := r.applier.Prune(ctx, nsm, []client.Object{&rbacv1.RoleBinding{}}, mesh.ClientLabels(nsm), plan.objects)
-	r.tell(ctx, nsm, pruned)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Taking the SCC from namespaces that are selected no more")
-	}
-}
-
-// letClientsIn gives the SCC to the clients' namespaces: last, since what limits
-// it has to be there, and apart, since none of them shall stop the mesh or the
-// others.
-func (r *NSMReconciler) letClientsIn(ctx context.Context, plan plan) error {
-	clients := slices.DeleteFunc(slices.Clone(plan.objects), func(o client.Object) bool { return !plan.isOfClients(o) })
-	changes, err := r.applier.Apply(ctx, plan.survey, clients)
-	r.tell(ctx, plan.input.NSM, changes)
-	return err
-}
-
-// seeClients notes what namespaces of clients have refused, and looks again: what
-// made them refuse may go without a sign. One that goes itself is no failure; the
-// cache has not heard of it yet.
-func (r *NSMReconciler) seeClients(ctx context.Context, seen *observation, failure error) {
-	if failure == nil {
-		return
-	}
-	failures := []error{failure}
-	var joined interface{ Unwrap() []error }
-	if errors.As(failure, &joined) {
-		failures = joined.Unwrap()
-	}
-	for _, err := range failures {
-		if isNamespaceGone(err) {
-			seen.wake(r.now().Add(time.Second))
-			continue
-		}
-		log.FromContext(ctx).Error(err, "A namespace of clients refuses")
-		seen.refusedByClients = append(seen.refusedByClients, failureMessage(err))
-		seen.wake(r.now().Add(askAgain))
-	}
-}
-
 // isNamespaceGone tells whether a write came too late for its namespace.
 func isNamespaceGone(err error) bool {
 	var status apierrors.APIStatus
@@ -149,7 +93,7 @@ func (w *platformWatch) watchNamespaces() error {
 // be one that they selected before.
 func (w *platformWatch) meshesWithClients(ctx context.Context, _ client.Object) []reconcile.Request {
 	var all nsmv1beta1.NSMList
-	if err := w.cache.List(ctx, &all); err != nil {
+	if err := w.cache.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "Cannot list NSMs")
 		return nil
 	}

@@ -46,7 +46,7 @@ var _ = Describe("OpenShift", func() {
 
 	BeforeEach(func(ctx SpecContext) {
 		crd = serveSCCs(ctx)
-		o = startOperatorOn(mesh.Platform{OpenShift: true}, &requests{writesLeft: -1})
+		o = startOperatorOn(mesh.Platform{OpenShift: true}, &requests{})
 	})
 
 	It("gets the SCCs that a mesh needs, and loses them with it", func(ctx SpecContext) {
@@ -307,6 +307,9 @@ func newMeshOfAllSCCs(ctx context.Context, o *operator) *nsmv1beta1.NSM {
 	clients := labelledNamespace(ctx, "all")
 	Eventually(func() []string { return bindings(ctx, nsm) }).Should(ContainElement(HavePrefix(clients + "/")))
 	Eventually(func() []string { return sccs(ctx, nsm) }).Should(HaveLen(6))
+	// Pods of what is down are looked at again and again.
+	setAllReady(ctx, nsm)
+	Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 	settle(o)
 	return nsm
 }

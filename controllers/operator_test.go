@@ -47,18 +47,22 @@ type operator struct {
 // startOperator starts the loop as main does, and returns when it works.
 func startOperator() *operator {
 	GinkgoHelper()
-	return startMortalOperator(-1, false)
-}
-
-// startMortalOperator starts a loop that dies after a number of writes.
-func startMortalOperator(writes int, loseAnswer bool) *operator {
-	GinkgoHelper()
-	return startOperatorOn(mesh.Platform{}, &requests{writesLeft: writes, loseAnswer: loseAnswer})
+	return startOperatorOn(mesh.Platform{}, &requests{})
 }
 
 func startOperatorOn(platform mesh.Platform, asked *requests) *operator {
 	GinkgoHelper()
 	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace}, asked)
+}
+
+// impatient is an operator that waits for nothing longer than a spec should. It asks
+// the API server again and again while something is wrong.
+func impatient(platform mesh.Platform) *operator {
+	GinkgoHelper()
+	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace, Times: controllers.Times{
+		Patience: 200 * time.Millisecond, AskAgain: 500 * time.Millisecond, LookPause: 100 * time.Millisecond,
+		Cache: 500 * time.Millisecond, List: time.Second, Soonest: 100 * time.Millisecond,
+	}}, &requests{})
 }
 
 func startOperatorWith(loop *controllers.NSMReconciler, asked *requests) *operator {
@@ -153,11 +157,15 @@ func versions(ctx context.Context, nsm *nsmv1beta1.NSM) map[string]string {
 	return found
 }
 
-// names of the NSM's objects: "Kind name", with the namespace taken out of it.
+// names of the NSM's objects: "Kind name", with the namespace taken out of it. The
+// record of the spec is left out, which comes when the mesh is up.
 func names(ctx context.Context, nsm *nsmv1beta1.NSM) []string {
 	GinkgoHelper()
 	found := []string{}
 	for _, object := range owned(ctx, nsm) {
+		if object.GetName() == mesh.RecordName {
+			continue
+		}
 		found = append(found, strings.ReplaceAll(nameOf(object), nsm.Namespace, "NAMESPACE"))
 	}
 	return found
@@ -302,6 +310,9 @@ func setDeployment(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods
 func setAllReady(ctx context.Context, nsm *nsmv1beta1.NSM) {
 	GinkgoHelper()
 	for _, object := range owned(ctx, nsm) {
+		if mesh.IsImagePull(object) {
+			continue
+		}
 		switch workload := object.(type) {
 		case *appsv1.DaemonSet:
 			setDaemonSet(ctx, nsm, workload.Name, pods{desired: 3, current: 3, updated: 3, ready: 3})
@@ -378,10 +389,10 @@ func reconciles() float64 {
 // repaired counts the objects of a kind that were brought back.
 func repaired(kind string) float64 {
 	GinkgoHelper()
-	return metric("nsm_operator_drift_repaired_total", "kind", kind)
+	return metric("nsm_mesh_repairs_total", "kind", kind)
 }
 
-// metric sums a counter over all its series with the label.
+// metric sums a counter, or the samples of a histogram, over all its series with the label.
 func metric(name, label, value string) float64 {
 	GinkgoHelper()
 	families, err := metrics.Registry.Gather()
@@ -393,7 +404,7 @@ func metric(name, label, value string) float64 {
 		}
 		for _, series := range family.GetMetric() {
 			if hasLabel(series, label, value) {
-				sum += series.GetCounter().GetValue()
+				sum += series.GetCounter().GetValue() + float64(series.GetHistogram().GetSampleCount())
 			}
 		}
 	}

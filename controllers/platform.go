@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -56,10 +58,12 @@ func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Plat
 		wake: make(chan event.TypedGenericEvent[*nsmv1beta1.NSM]), doubts: make(chan struct{}, 1),
 	}
 	w.current.Store(&found)
-	for _, kind := range mesh.PlatformKinds(found) {
-		if err := w.watch(kind); err != nil {
-			return nil, err
-		}
+	if err := c.Watch(source.Func(func(ctx context.Context, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		// The loop holds watches that are added meanwhile until its own are filled.
+		go w.begin(ctx, found)
+		return nil
+	})); err != nil {
+		return nil, err
 	}
 	if err := c.Watch(source.Channel(w.wake, &handler.TypedEnqueueRequestForObject[*nsmv1beta1.NSM]{})); err != nil {
 		return nil, err
@@ -70,8 +74,19 @@ func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Plat
 	}))
 }
 
-// watch a kind, whose definition may go at any moment: nobody waits at the start
-// for a cache of it, which then would never fill and end the process.
+// begin watches the kinds that were served at the start. Not before the loop runs: it
+// starts when all caches that there are by then are filled, and that of a kind of
+// somebody else's may never be.
+func (w *platformWatch) begin(ctx context.Context, found mesh.Platform) {
+	for _, kind := range mesh.PlatformKinds(found) {
+		if err := w.watch(kind); err != nil {
+			log.FromContext(ctx).Error(err, "Watching a kind that only some clusters have", "kind", kind.GetObjectKind().GroupVersionKind().Kind)
+		}
+	}
+}
+
+// watch a kind, whose definition may go at any moment: nobody waits for a cache of
+// it, which then would never fill and end the process.
 func (w *platformWatch) watch(kind client.Object) error {
 	kinds := source.Kind(w.cache, kind, w.wakes(ownerOf), identityMatters())
 	return w.controller.Watch(source.Func(kinds.Start))
@@ -117,7 +132,7 @@ func (w *platformWatch) now() mesh.Platform { return *w.current.Load() }
 
 func (w *platformWatch) wakeAll(ctx context.Context) error {
 	var all nsmv1beta1.NSMList
-	if err := w.cache.List(ctx, &all); err != nil {
+	if err := w.cache.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		return err
 	}
 	for i := range all.Items {

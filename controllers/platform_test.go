@@ -35,10 +35,10 @@ var _ = Describe("A kind that the cluster does not serve, though it serves the g
 		Expect(crd.UnmarshalJSON([]byte(staticEntries))).To(Succeed())
 		Expect(admin.Create(ctx, crd)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, crd)).To(Succeed()) })
-		server.Kubectl(ctx, "wait", "--for=condition=Established", "crd", crd.GetName(), "--timeout=30s")
+		server.AwaitDefinitions(ctx, crd.GetName())
 
 		// As if the kind had been there when it looked, and gone since.
-		startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{writesLeft: -1})
+		startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{})
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
 		Eventually(func(g Gomega) {
 			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(Succeed())

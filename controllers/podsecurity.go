@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,8 +23,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/follow"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/rollout"
+	"github.com/networkservicemesh/nsm-operator/internal/watchfacts"
 )
 
 // The operator may not patch namespaces: whoever may, can weaken Pod Security
@@ -56,12 +56,12 @@ type podSecurity struct {
 func (r *NSMReconciler) podSecurity(ctx context.Context, nsm *nsmv1beta1.NSM, platform mesh.Platform) (podSecurity, error) {
 	p := podSecurity{namespace: nsm.Namespace, platform: platform}
 	owner := client.ObjectKeyFromObject(nsm)
-	bindings, err := r.follower.Ask(ctx, owner, podSecurityBindingQuery(nsm.Namespace))
+	bindings, err := r.watcher.Facts(ctx, owner, podSecurityBindingQuery(nsm.Namespace))
 	if err != nil {
 		return p, err
 	}
 	_, p.allowed = bindings[podSecurityRole]
-	namespaces, err := r.follower.Ask(ctx, owner, namespaceQuery(nsm.Namespace))
+	namespaces, err := r.watcher.Facts(ctx, owner, namespaceQuery(nsm.Namespace))
 	if err != nil {
 		return p, err
 	}
@@ -84,29 +84,17 @@ func (p podSecurity) isRight() bool {
 	return labels.SelectorFromSet(mesh.AdmissionLabels(p.platform)).Matches(labels.Set(p.found))
 }
 
-// labelNamespace labels the namespace of a mesh, where an admin has the operator
-// do so. What it puts there has to go with the mesh, so the finalizer comes
-// first. A new mesh does not wait for it with more than its workloads.
-func (r *NSMReconciler) labelNamespace(ctx context.Context, plan plan) error {
-	p, nsm := plan.podSecurity, plan.input.NSM
-	if !p.allowed || p.found == nil {
-		return nil
-	}
-	var meanwhile errgroup.Group
+// labelNamespace labels the namespace of a mesh. What it puts there has to go with
+// the mesh, so the finalizer comes first, and the mesh after it: its pods would be
+// refused.
+func (r *NSMReconciler) labelNamespace(ctx context.Context, nsm *nsmv1beta1.NSM, p podSecurity) error {
 	if !p.isRight() {
 		if err := r.ensureFinalizer(ctx, nsm); err != nil {
 			return err
 		}
-		meanwhile.Go(func() error {
-			// What fails is tried again with all the rest, and told then.
-			changes, _ := r.applier.Apply(ctx, plan.survey, plan.withoutWorkloads())
-			r.tell(ctx, nsm, changes)
-			return nil
-		})
 	}
 	changes, err := r.applier.Label(ctx, p.object(), p.found)
-	r.tell(ctx, nsm, changes)
-	_ = meanwhile.Wait() // it returns no error
+	r.recordChanges(ctx, nsm, changes)
 	if apierrors.IsForbidden(err) {
 		return fmt.Errorf("%w; RoleBinding %s/%s should allow that, by binding the ClusterRole %[3]s to the ServiceAccount %[4]s/%[5]s",
 			err, p.namespace, podSecurityRole, r.Namespace, serviceAccount)
@@ -153,16 +141,16 @@ func (r *NSMReconciler) allowCommand(namespace string) string {
 }
 
 // podSecurityQueries are what podSecurity asks.
-func podSecurityQueries(namespace string) []follow.Query {
-	return []follow.Query{podSecurityBindingQuery(namespace), namespaceQuery(namespace)}
+func podSecurityQueries(namespace string) []watchfacts.Query {
+	return []watchfacts.Query{podSecurityBindingQuery(namespace), namespaceQuery(namespace)}
 }
 
-// podSecurityBindingQuery follows what lets the operator label a namespace. Each
+// podSecurityBindingQuery watches what lets the operator label a namespace. Each
 // version of it is a fact of its own: it may name another account now.
-func podSecurityBindingQuery(namespace string) follow.Query {
+func podSecurityBindingQuery(namespace string) watchfacts.Query {
 	key := types.NamespacedName{Namespace: namespace, Name: podSecurityRole}
-	return metadataQuery(rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), key, func(object client.Object) (follow.Fact, bool) {
-		return follow.Fact{Value: object.GetResourceVersion()}, true
+	return metadataQuery(rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), key, func(object client.Object) (watchfacts.Fact, bool) {
+		return watchfacts.Fact{Value: object.GetResourceVersion()}, true
 	})
 }
 
@@ -175,40 +163,40 @@ var errNamespaceGoes = errors.New("the namespace is being deleted")
 // checkNamespace tells, by errNamespaceGoes, that the namespace of a mesh is being
 // deleted.
 func (r *NSMReconciler) checkNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	namespaces, err := r.follower.Ask(ctx, client.ObjectKeyFromObject(nsm), namespaceQuery(nsm.Namespace))
+	namespaces, err := r.watcher.Facts(ctx, client.ObjectKeyFromObject(nsm), namespaceQuery(nsm.Namespace))
 	if err == nil && namespaces[nsm.Namespace] == goes {
 		return errNamespaceGoes
 	}
 	return err
 }
 
-// leaveNamespace has the API server ask the mesh's webhook no more. Its pods go
-// with the namespace, sooner or later than the NSM does; until both are gone pods
-// would be refused in the whole cluster.
+// leaveNamespace has the API server call the mesh's webhook no more, where it may.
 func (r *NSMReconciler) leaveNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
 	told, err := r.toldWebhook(ctx, nsm)
-	if err != nil || told == nil && !registerThemselves(versionOf(nsm), nsm.Status.Version) {
+	if err != nil || told == nil && !registerThemselves(rollout.VersionOf(&nsm.Spec), nsm.Status.Version) {
 		return err
 	}
-	return r.removeRegistrations(ctx, nsm)
+	return r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.LeavesNamespace()).failure
 }
 
-// namespaceQuery follows a namespace and keeps the labels by which it lets pods
+// namespaceQuery watches a namespace and keeps the labels by which it lets pods
 // in, or that it goes.
-func namespaceQuery(name string) follow.Query {
+func namespaceQuery(name string) watchfacts.Query {
 	key := types.NamespacedName{Name: name}
-	return metadataQuery(corev1.SchemeGroupVersion.WithKind("Namespace"), key, func(object client.Object) (follow.Fact, bool) {
+	return metadataQuery(corev1.SchemeGroupVersion.WithKind("Namespace"), key, func(object client.Object) (watchfacts.Fact, bool) {
 		if object.GetDeletionTimestamp() != nil {
-			return follow.Fact{Value: goes}, true
+			return watchfacts.Fact{Value: goes}, true
 		}
-		return follow.Fact{Value: labels.Set(mesh.OfAdmission(object.GetLabels())).String()}, true
+		return watchfacts.Fact{Value: labels.Set(mesh.OfAdmission(object.GetLabels())).String()}, true
 	})
 }
 
-// metadataQuery follows the metadata of one object.
-func metadataQuery(kind schema.GroupVersionKind, key types.NamespacedName, keep func(client.Object) (follow.Fact, bool)) follow.Query {
-	return follow.Query{
-		ID: kind.Kind + " " + strings.TrimPrefix(key.String(), "/"), Namespace: key.Namespace, Name: key.Name, Keep: keep,
+// metadataQuery watches the metadata of one object. A new mesh waits for the first
+// answer, and an old one does no harm: a label that is right is written again, and
+// the loop is woken when there is another answer.
+func metadataQuery(kind schema.GroupVersionKind, key types.NamespacedName, keep func(client.Object) (watchfacts.Fact, bool)) watchfacts.Query {
+	return watchfacts.Query{
+		ID: kind.Kind + " " + strings.TrimPrefix(key.String(), "/"), Namespace: key.Namespace, Name: key.Name, Keep: keep, MayLag: true,
 		List: func() client.ObjectList {
 			list := &metav1.PartialObjectMetadataList{}
 			list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))

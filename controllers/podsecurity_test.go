@@ -221,7 +221,7 @@ var _ = Describe("The Pod Security labels of a mesh's namespace", func() {
 var _ = Describe("The labels of a mesh's namespace on OpenShift", func() {
 	It("keep OpenShift from changing them as well", func(ctx SpecContext) {
 		serveSCCs(ctx)
-		startOperatorOn(mesh.Platform{OpenShift: true}, &requests{writesLeft: -1})
+		startOperatorOn(mesh.Platform{OpenShift: true}, &requests{})
 		namespace := newNamespace(ctx)
 		setLabels(ctx, namespace, map[string]string{enforceLabel: "restricted"})
 		nsm := newNSMIn(ctx, namespace, nsmv1beta1.NSMSpec{})

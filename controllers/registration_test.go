@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 var _ = Describe("A forwarder is ready when the registry has a live endpoint for it", func() {
@@ -29,7 +30,7 @@ var _ = Describe("A forwarder is ready when the registry has a live endpoint for
 	)
 
 	BeforeEach(func(ctx SpecContext) {
-		o = startOperator()
+		o = impatient(mesh.Platform{})
 		nsm = newNSM(ctx, nsmv1beta1.NSMSpec{})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
 		setDeployment(ctx, nsm, "nsm-registry", oneUp)
@@ -100,7 +101,7 @@ var _ = Describe("A forwarder is ready when the registry has a live endpoint for
 		}
 		register(ctx, nsm, forwarderPod(workload, 7), time.Hour)
 		Eventually(forwarders(ctx)).Should(Equal("2/3"))
-		Eventually(why(ctx)).WithTimeout(30*time.Second).Should(ContainSubstring("(on node node-2)"), "the loop finds out which")
+		Eventually(why(ctx)).Should(ContainSubstring("(on node node-2)"), "the loop finds out which")
 		Expect(condition(ctx, nsm, available)()).To(Equal("False"))
 
 		register(ctx, nsm, forwarderPod(workload, 2), time.Hour)

@@ -8,16 +8,15 @@ package controllers_test
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -38,6 +37,9 @@ func releases(ctx context.Context, nsm *nsmv1beta1.NSM) func() map[string]string
 	return func() map[string]string {
 		found := map[string]string{}
 		for _, object := range owned(ctx, nsm) {
+			if mesh.IsImagePull(object) {
+				continue
+			}
 			switch object.(type) {
 			case *appsv1.DaemonSet, *appsv1.Deployment:
 				found[object.GetName()] = object.GetLabels()[mesh.LabelVersion]
@@ -64,6 +66,7 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 	}
 
 	It("registry, managers, forwarders", func(ctx SpecContext) {
+		managersBefore := metric("nsm_upgrade_stage_duration_seconds", "stage", "nsmgr")
 		upgrade(ctx, nsmv1beta1.UpgradeSpec{})
 		Eventually(releases(ctx, nsm)).Should(Equal(map[string]string{"nsm-registry": newState, "nsmgr": oldState, "forwarder-vpp": oldState}))
 		settle(o)
@@ -74,6 +77,8 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		step(ctx, nsm, "nsmgr", oneDown)
 		settle(o)
 		Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("forwarder-vpp", oldState), "the forwarders wait for the managers")
+		Eventually(messageOf(ctx, nsm, progressing)).WithTimeout(time.Minute).Should(
+			Equal("stage 2 of 3, DaemonSet " + nsm.Namespace + "/nsmgr: 1 of 3 pods are new and ready"))
 		Expect(reread(ctx, nsm).Status.Version).To(Equal(oldState))
 
 		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
@@ -81,10 +86,31 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		setDaemonSet(ctx, nsm, "forwarder-vpp", threeUp)
 		Eventually(func() string { return reread(ctx, nsm).Status.Version }).Should(Equal(newState))
 		Expect(condition(ctx, nsm, available)()).To(Equal("True"))
+
+		Eventually(eventsOf(ctx, nsm)).WithTimeout(time.Minute).Should(ContainElements(
+			ContainSubstring("PullingImages: "), ContainSubstring("ImagesPulled: the new images are on the nodes after "),
+			Equal("StageBegun: stage 1 of 3: Deployment "+nsm.Namespace+"/nsm-registry changes from v1.17.0 to v1.18.0"),
+			HavePrefix("StageEnded: stage 1 of 3: Deployment "+nsm.Namespace+"/nsm-registry runs v1.18.0 after "),
+			HavePrefix("StageEnded: stage 2 of 3: "), HavePrefix("StageEnded: stage 3 of 3: ")))
+		Expect(metric("nsm_upgrade_stage_duration_seconds", "stage", "nsmgr") - managersBefore).To(Equal(1.0))
+	})
+
+	It("with many nodes, counts are reported once a second", func(ctx SpecContext) {
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 40, current: 40, updated: 40, ready: 40})
+		Eventually(func() string { return reread(ctx, nsm).Status.Managers }).WithTimeout(time.Minute).Should(Equal("40/40"))
+		settle(o)
+		begun := time.Now()
+		for down := range int32(30) {
+			setDaemonSetStatus(ctx, nsm, "nsmgr", pods{desired: 40, current: 40, updated: 40, ready: 10 + down})
+		}
+		Eventually(func() string { return reread(ctx, nsm).Status.Managers }).WithTimeout(time.Minute).Should(Equal("39/40"))
+		written := o.requests.count(request{"PATCH", "/apis/nsm.networkservicemesh.io/v1beta1/namespaces/" + nsm.Namespace + "/nsms/" + nsm.Name + "/status"})
+		// One tells that it is not Available, one what it waits for after a while.
+		Expect(written).To(BeNumerically("<=", 3+int(time.Since(begun).Seconds())))
 	})
 
 	It("and halts at one that does not come up in time, saying which", func(ctx SpecContext) {
-		upgrade(ctx, nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}})
+		upgrade(ctx, nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}, PrePull: new(bool)})
 		Eventually(condition(ctx, nsm, degraded)).WithTimeout(20 * time.Second).Should(Equal("True"))
 		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("Deployment " + nsm.Namespace + "/nsm-registry"))
 		Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("nsmgr", oldState))
@@ -97,7 +123,7 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 	takeBack := func(ctx SpecContext) {
 		GinkgoHelper()
 		upgrade(ctx, nsmv1beta1.UpgradeSpec{
-			ProgressDeadline: &metav1.Duration{Duration: time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback,
+			ProgressDeadline: &metav1.Duration{Duration: time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback, PrePull: new(bool),
 		})
 		Eventually(releases(ctx, nsm)).WithTimeout(20 * time.Second).Should(HaveKeyWithValue("nsm-registry", newState))
 		Eventually(releases(ctx, nsm)).WithTimeout(20 * time.Second).Should(HaveKeyWithValue("nsm-registry", oldState))
@@ -125,6 +151,135 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring(oldState + " runs again"))
 		Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("nsm-registry", oldState))
 	})
+
+	Describe("what runs is read from the workloads:", func() {
+		// begin lets the change come as far as the managers.
+		begin := func(ctx SpecContext) {
+			GinkgoHelper()
+			upgrade(ctx, nsmv1beta1.UpgradeSpec{})
+			Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+			setDeployment(ctx, nsm, "nsm-registry", oneUp)
+			Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsmgr", newState))
+			step(ctx, nsm, "nsmgr", oneDown)
+		}
+
+		It("turned back half way, a change goes back stage by stage", func(ctx SpecContext) {
+			begin(ctx)
+			change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.Version = oldState })
+			Eventually(releases(ctx, nsm)).Should(Equal(map[string]string{"nsm-registry": oldState, "nsmgr": newState, "forwarder-vpp": oldState}))
+			settle(o)
+			Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("nsmgr", newState), "the managers wait for the registry")
+			setDeployment(ctx, nsm, "nsm-registry", oneUp)
+			Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsmgr", oldState))
+		})
+
+		It("a status that is lost comes back at once, and the next change goes stage by stage", func(ctx SpecContext) {
+			lost := reread(ctx, nsm)
+			lost.Status = nsmv1beta1.NSMStatus{ObservedGeneration: -1}
+			Expect(admin.Status().Update(ctx, lost)).To(Succeed())
+			Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+			Expect(reread(ctx, nsm).Status.Version).To(Equal(oldState))
+
+			By("also where no operator has seen that it was")
+			o.stop()
+			lost = reread(ctx, nsm)
+			lost.Status = nsmv1beta1.NSMStatus{ObservedGeneration: -1}
+			Expect(admin.Status().Update(ctx, lost)).To(Succeed())
+			upgrade(ctx, nsmv1beta1.UpgradeSpec{})
+			o = startOperator()
+			Eventually(releases(ctx, nsm)).Should(Equal(map[string]string{"nsm-registry": newState, "nsmgr": oldState, "forwarder-vpp": oldState}))
+			settle(o)
+			Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("nsmgr", oldState), "the managers wait for the registry")
+		})
+
+		It("an old workload that is ready is not taken for the new one that cannot be written", func(ctx SpecContext) {
+			mutate(ctx, "stubborn", admissionregistrationv1.Rule{
+				APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"deployments"},
+			}, func(raw []byte) ([]byte, error) {
+				// Whoever keeps a backup of it puts it back as it was, mark and all.
+				kept := get(context.Background(), nsm, "nsm-registry", &appsv1.Deployment{})
+				return json.Marshal([]map[string]any{
+					{"op": "replace", "path": "/spec", "value": kept.Spec}, {"op": "replace", "path": "/metadata/annotations", "value": kept.Annotations},
+				})
+			})
+			upgrade(ctx, nsmv1beta1.UpgradeSpec{})
+			Eventually(messageOf(ctx, nsm, available)).WithTimeout(20 * time.Second).Should(ContainSubstring("nsm-registry"))
+			Consistently(releases(ctx, nsm)).WithTimeout(2 * time.Second).Should(HaveKeyWithValue("nsmgr", oldState))
+			Expect(reread(ctx, nsm).Status.Version).To(Equal(oldState))
+		})
+	})
+
+	It("a forwarder that gets another name at the same time serves until its successor does", func(ctx SpecContext) {
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{
+			Version: newState, AdmissionWebhook: nsm.Spec.AdmissionWebhook,
+			Forwarders: []nsmv1beta1.ForwarderSpec{{Name: "vpp", Type: nsmv1beta1.ForwarderTypeVPP}},
+		})
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsmgr", newState))
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("vpp", newState))
+		setDaemonSetStatus(ctx, nsm, "vpp", threeUp)
+		settle(o)
+		Expect(names(ctx, nsm)).To(ContainElements("DaemonSet forwarder-vpp", "ServiceAccount forwarder-vpp"), "nobody has registered the new one's pods")
+		setDaemonSet(ctx, nsm, "vpp", threeUp)
+		Eventually(func() []string { return names(ctx, nsm) }).ShouldNot(ContainElement(HaveSuffix(" forwarder-vpp")))
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+	})
+
+	It("it does not begin with a mesh that is not healthy, unless it shall", func(ctx SpecContext) {
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		Eventually(condition(ctx, nsm, available)).Should(Equal("False"))
+		upgrade(ctx, nsmv1beta1.UpgradeSpec{})
+		Eventually(messageOf(ctx, nsm, available)).Should(And(
+			HavePrefix("the change from v1.17.0 to v1.18.0 has not begun, since the mesh is not healthy: DaemonSet "+nsm.Namespace+"/nsmgr has pods that are not ready"),
+			ContainSubstring("nsm.networkservicemesh.io/upgrade-anyway=v1.18.0")))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionRegistryReady)()).To(Equal("True"))
+		settle(o)
+		Expect(releases(ctx, nsm)()).To(HaveEach(oldState))
+
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Annotations = map[string]string{mesh.UpgradeAnywayAnnotation: newState} })
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+	})
+
+	It("it begins when the mesh is healthy again, and names what is known to go wrong", func(ctx SpecContext) {
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: "v1.16.0", AdmissionWebhook: nsm.Spec.AdmissionWebhook})
+		Eventually(messageOf(ctx, nsm, available)).Should(ContainSubstring("has not begun"))
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", "v1.16.0"))
+		Eventually(eventsOf(ctx, nsm)).Should(ContainElement(And(HavePrefix("RiskyUpgrade: From v1.17.0 to v1.16.0: "), ContainSubstring("IPv6"))))
+	})
+
+	It("a rollback brings back the whole spec that was available last, through the same stages", func(ctx SpecContext) {
+		pinned := func(tag string) *nsmv1beta1.NsmgrSpec {
+			spec := &nsmv1beta1.NsmgrSpec{}
+			spec.Image = "mirror.example.com/cmd-nsmgr:" + tag
+			return spec
+		}
+		image := func() string { return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Spec.Containers[0].Image }
+		how := &nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: 3 * time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback, PrePull: new(bool)}
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: oldState, AdmissionWebhook: nsm.Spec.AdmissionWebhook, Nsmgr: pinned(oldState)})
+		Eventually(image).Should(Equal("mirror.example.com/cmd-nsmgr:" + oldState))
+		setAllReady(ctx, nsm)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		settle(o)
+
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: newState, AdmissionWebhook: nsm.Spec.AdmissionWebhook, Nsmgr: pinned(newState), Upgrade: how})
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		Eventually(image).Should(HaveSuffix(newState))
+		step(ctx, nsm, "nsmgr", oneDown)
+		Eventually(releases(ctx, nsm)).WithTimeout(20 * time.Second).Should(HaveKeyWithValue("nsm-registry", oldState))
+		Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("nsmgr", newState), "the managers wait for the registry")
+		o.stop()
+		o = startOperator()
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		Eventually(image).Should(Equal("mirror.example.com/cmd-nsmgr:"+oldState), "and a new process knows")
+		setAllReady(ctx, nsm)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("NSM " + oldState + " runs again until the spec changes"))
+	})
 })
 
 var _ = Describe("A status that somebody else has written", func() {
@@ -148,86 +303,4 @@ var _ = Describe("A status that somebody else has written", func() {
 		Entry("that there is not", "nonsense"),
 		Entry("that is too large a number", "v99999999999999999999.0.0"),
 	)
-})
-
-var _ = Describe("What an earlier operator made for an NSM", func() {
-	orphan := func(nsm *nsmv1beta1.NSM, name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{
-			Namespace: nsm.Namespace, Name: name, Labels: map[string]string{"app": name},
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(nsm, nsmv1beta1.GroupVersion.WithKind("NSM"))},
-		}
-	}
-	template := func(app string) corev1.PodTemplateSpec {
-		return corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": app}},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "example.com/old"}}},
-		}
-	}
-	selector := func(app string) *metav1.LabelSelector {
-		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
-	}
-
-	It("is taken over one component at a time, and what is no longer wanted goes", func(ctx SpecContext) {
-		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.9.0"})
-		leftService := &corev1.Service{ObjectMeta: orphan(nsm, "nsm-registry-svc"), Spec: corev1.ServiceSpec{
-			Ports: []corev1.ServicePort{{Port: 5002}},
-		}}
-		leftForwarder := &appsv1.DaemonSet{ObjectMeta: orphan(nsm, "forwarder-ovs"), Spec: appsv1.DaemonSetSpec{
-			Selector: selector("forwarder"), Template: template("forwarder"),
-		}}
-		for _, object := range []client.Object{
-			leftService, leftForwarder,
-			&appsv1.Deployment{ObjectMeta: orphan(nsm, "nsm-registry"), Spec: appsv1.DeploymentSpec{Selector: selector("nsm-registry"), Template: template("nsm-registry")}},
-			&appsv1.DaemonSet{ObjectMeta: orphan(nsm, "nsmgr"), Spec: appsv1.DaemonSetSpec{Selector: selector("nsmgr"), Template: template("nsmgr")}},
-			&appsv1.DaemonSet{ObjectMeta: orphan(nsm, "forwarder-vpp"), Spec: appsv1.DaemonSetSpec{Selector: selector("forwarder"), Template: template("forwarder")}},
-		} {
-			Expect(admin.Create(ctx, object)).To(Succeed())
-		}
-		o := startOperator()
-
-		Eventually(releases(ctx, nsm)).Should(Equal(map[string]string{"nsm-registry": "v1.9.0"}))
-		settle(o)
-		Expect(releases(ctx, nsm)()).To(HaveLen(1), "the managers go on until the registry is up")
-		setDeployment(ctx, nsm, "nsm-registry", oneUp)
-		Eventually(releases(ctx, nsm)).Should(HaveLen(2))
-		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
-		Eventually(releases(ctx, nsm)).Should(HaveLen(3))
-		Expect(admin.Get(ctx, client.ObjectKeyFromObject(leftService), leftService)).To(Succeed(), "until all is up, nothing is dropped")
-
-		setDaemonSet(ctx, nsm, "forwarder-vpp", threeUp)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
-		for _, left := range []client.Object{leftService, leftForwarder} {
-			Eventually(func() bool {
-				return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(left), left))
-			}).Should(BeTrue(), left.GetName())
-		}
-	})
-
-	It("is found by its Services until it is their turn", func(ctx SpecContext) {
-		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.9.0", AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
-		service := &corev1.Service{ObjectMeta: orphan(nsm, mesh.WebhookService), Spec: corev1.ServiceSpec{
-			Selector: map[string]string{"app": mesh.WebhookName}, Ports: []corev1.ServicePort{{Port: 443}},
-		}}
-		old := &appsv1.Deployment{ObjectMeta: orphan(nsm, mesh.WebhookName), Spec: appsv1.DeploymentSpec{
-			Selector: selector(mesh.WebhookName), Template: template(mesh.WebhookName),
-		}}
-		Expect(admin.Create(ctx, service)).To(Succeed())
-		Expect(admin.Create(ctx, old)).To(Succeed())
-		finds := func() map[string]string {
-			Expect(admin.Get(ctx, client.ObjectKeyFromObject(service), service)).To(Succeed())
-			return service.Spec.Selector
-		}
-		o := startOperator()
-		Eventually(releases(ctx, nsm)).Should(HaveKey("nsm-registry"))
-		settle(o)
-		Expect(finds()).To(Equal(map[string]string{"app": mesh.WebhookName}), "no pod can be made while nobody answers for it")
-
-		setDeployment(ctx, nsm, "nsm-registry", oneUp)
-		Eventually(releases(ctx, nsm)).Should(HaveKey("nsmgr"))
-		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
-		Eventually(releases(ctx, nsm)).Should(HaveKey("forwarder-vpp"))
-		setDaemonSet(ctx, nsm, "forwarder-vpp", threeUp)
-		Eventually(releases(ctx, nsm)).Should(HaveKey(mesh.WebhookName))
-		Eventually(finds).Should(HaveKeyWithValue(mesh.LabelName, mesh.WebhookName))
-	})
 })

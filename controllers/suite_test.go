@@ -32,6 +32,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/controllers"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
 	"github.com/networkservicemesh/nsm-operator/test/apiserver"
+	"github.com/networkservicemesh/nsm-operator/test/parallel"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
 )
 
@@ -63,7 +64,7 @@ func TestControllers(t *testing.T) {
 	SetDefaultConsistentlyDuration(150 * time.Millisecond)
 	SetDefaultConsistentlyPollingInterval(20 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
-	RunSpecs(t, "Controllers")
+	parallel.RunSpecs(t, "Controllers", 2)
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
@@ -76,6 +77,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	operatorConfig = server.Operator()
 	serveWebhooks(ctx)
 	exemptFromValidation(ctx)
+	nodes.start()
 })
 
 // serveWebhooks runs conversion, defaulting and validation for the whole suite,
@@ -83,7 +85,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 func serveWebhooks(ctx context.Context) {
 	GinkgoHelper()
 	port := freePort()
-	issued, err := certs.Ensure(ctx, operatorConfig, operatorNamespace, "https://127.0.0.1:"+strconv.Itoa(port))
+	issued, err := (&certs.Issuer{Config: operatorConfig, Namespace: operatorNamespace, URL: "https://127.0.0.1:" + strconv.Itoa(port)}).Ensure(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
 		Scheme:  scheme,

@@ -8,17 +8,14 @@ package controllers_test
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -121,57 +118,42 @@ var _ = Describe("A mesh of NSM's own manifests, put up by hand,", func() {
 
 var _ = Describe("What else calls the admission webhook", func() {
 	It("is told, as long as it does", func(ctx SpecContext) {
-		o := startOperator()
+		o := impatient(mesh.Platform{})
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment " + mesh.WebhookName))
 		setAllReady(ctx, nsm)
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 		settle(o)
 
-		theirs := callerOf(nsm.Namespace, "theirs")
-		Expect(admin.Create(ctx, theirs)).To(Succeed())
-		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, theirs))).To(Succeed()) })
+		theirs, validating := callerOf(nsm.Namespace, "theirs"), validatingCallerOf(nsm.Namespace, "theirs-too")
+		for _, one := range []client.Object{theirs, validating, callerOf("elsewhere", "of-another-namespace"), validatingCallerOf("elsewhere", "of-another-namespace")} {
+			Expect(admin.Create(ctx, one)).To(Succeed())
+			DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, one))).To(Succeed()) })
+		}
 		change(ctx, get(ctx, nsm, mesh.WebhookName, &appsv1.Deployment{}), func(d *appsv1.Deployment) { d.Annotations["example.com/seen"] = "now" })
 		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
-			HavePrefix("MutatingWebhookConfiguration theirs calls the admission webhook"), HaveSuffix("kubectl delete mutatingwebhookconfiguration theirs")))
+			HavePrefix("the admission webhook of the mesh is called by configurations that are not the operator's: MutatingWebhookConfiguration theirs, ValidatingWebhookConfiguration theirs-too; "),
+			HaveSuffix("kubectl delete mutatingwebhookconfiguration/theirs validatingwebhookconfiguration/theirs-too")))
 		Expect(meta.FindStatusCondition(reread(ctx, nsm).Status.Conditions, degraded).Reason).To(Equal("ForeignWebhook"))
 
 		Expect(admin.Delete(ctx, theirs)).To(Succeed())
-		Eventually(condition(ctx, nsm, degraded)).WithTimeout(20 * time.Second).Should(Equal("False"))
+		Eventually(messageOf(ctx, nsm, degraded)).Should(HaveSuffix("kubectl delete validatingwebhookconfiguration/theirs-too"))
+		Expect(admin.Delete(ctx, validating)).To(Succeed())
+		Eventually(condition(ctx, nsm, degraded)).Should(Equal("False"))
 	})
 })
 
-var _ = Describe("What the registry has kept", func() {
-	It("goes with the mesh, and what people have written stays", func(ctx SpecContext) {
-		o := startOperator()
-		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
-		elsewhere := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(ctx)}}
-		register(ctx, elsewhere, "nse-elsewhere", time.Hour)
-		networkService := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"payload": "ETHERNET"}}}
-		networkService.SetAPIVersion("networkservicemesh.io/v1")
-		networkService.SetKind("NetworkService")
-		networkService.SetNamespace(nsm.Namespace)
-		networkService.SetName("by-people")
-		Expect(admin.Create(ctx, networkService)).To(Succeed())
-		endpoints := func(namespace string) func() int {
-			return func() int {
-				GinkgoHelper()
-				list := &unstructured.UnstructuredList{}
-				list.SetAPIVersion("networkservicemesh.io/v1")
-				list.SetKind("NetworkServiceEndpointList")
-				Expect(admin.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
-				return len(list.Items)
-			}
-		}
-		Expect(endpoints(nsm.Namespace)()).To(BeNumerically(">", 0))
-
-		Expect(admin.Delete(ctx, nsm)).To(Succeed())
-		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)) }).Should(BeTrue())
-		Expect(endpoints(nsm.Namespace)()).To(BeZero())
-		Expect(endpoints(elsewhere.Namespace)()).To(Equal(1))
-		Expect(admin.Get(ctx, client.ObjectKeyFromObject(networkService), networkService)).To(Succeed())
-	})
-})
+// validatingCallerOf is callerOf of the other kind.
+func validatingCallerOf(namespace, name string) *admissionregistrationv1.ValidatingWebhookConfiguration {
+	one := callerOf(namespace, name).Webhooks[0]
+	return &admissionregistrationv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+			Name: one.Name, AdmissionReviewVersions: one.AdmissionReviewVersions, SideEffects: one.SideEffects,
+			ClientConfig: one.ClientConfig, ObjectSelector: one.ObjectSelector, Rules: one.Rules,
+		}},
+	}
+}
 
 // callerOf is a configuration of somebody else that calls the admission webhook of
 // a namespace, about objects that no spec makes.

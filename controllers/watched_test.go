@@ -31,7 +31,7 @@ var _ = Describe("An operator that is restricted to some namespaces", func() {
 		namespace = newNamespace(ctx)
 		o = startOperatorWith(&controllers.NSMReconciler{
 			Namespace: operatorNamespace, WatchNamespaces: []string{namespace, newNamespace(ctx)},
-		}, &requests{writesLeft: -1})
+		}, &requests{})
 	})
 
 	zone := func(name string) map[string]string { return map[string]string{"zone": name} }

@@ -7,7 +7,6 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -101,49 +100,6 @@ func (r *NSMReconciler) webhookPair(ctx context.Context, nsm *nsmv1beta1.NSM, ke
 		r.issued.Store(owner, pair)
 	}
 	return pair, false, err
-}
-
-// prepareCertificate writes what has to be in place before a pod of the webhook
-// can serve another certificate: first the API server trusts it, where it asks the
-// webhook already, and then the Secret holds it. Where that fails the plan is
-// without the webhook, which stays as it is.
-func (r *NSMReconciler) prepareCertificate(ctx context.Context, plan plan) (plan, error) {
-	nsm, certificate := plan.input.NSM, plan.input.WebhookCertificate
-	if len(certificate.CertificateChain) == 0 {
-		return plan, nil
-	}
-	told, _, err := r.webhookState(ctx, nsm)
-	if err == nil && told != nil {
-		err = r.applyNow(ctx, plan, plan.objectsLike(isWebhookConfiguration))
-	}
-	if err == nil {
-		err = r.applyNow(ctx, plan, plan.objectsLike(isSecret))
-	}
-	if err != nil {
-		return plan.withoutWebhook(), err
-	}
-	kept, err := r.keptPair(ctx, nsm)
-	if err != nil || !bytes.Equal(kept.Certificate, certificate.CertificateChain) {
-		// The Secret wakes the loop when it is there.
-		return plan.withoutWebhook(), err
-	}
-	return plan, nil
-}
-
-func (r *NSMReconciler) applyNow(ctx context.Context, plan plan, objects []client.Object) error {
-	changes, err := r.applier.Apply(ctx, plan.survey, objects)
-	r.tell(ctx, plan.input.NSM, changes)
-	return err
-}
-
-func isWebhookConfiguration(object client.Object) bool {
-	_, is := object.(*admissionregistrationv1.MutatingWebhookConfiguration)
-	return is
-}
-
-func isSecret(object client.Object) bool {
-	_, is := object.(*corev1.Secret)
-	return is
 }
 
 // webhookState is what there is of the admission webhook: what tells the API server

@@ -89,9 +89,35 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 		stays()
 	})
 
+	It("keeps the terms that others add to its namespace selector, and loses none of its own", func(ctx SpecContext) {
+		selector := func() *metav1.LabelSelector { return configurationOf(ctx, nsm).Webhooks[0].NamespaceSelector }
+		ours := selector().MatchExpressions
+		added := []metav1.LabelSelectorRequirement{
+			{Key: "kubernetes.azure.com/managedby", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"aks"}},
+			{Key: "control-plane", Operator: metav1.LabelSelectorOpDoesNotExist},
+		}
+		change(ctx, configurationOf(ctx, nsm), func(c *admissionregistrationv1.MutatingWebhookConfiguration) {
+			for n := range c.Webhooks {
+				c.Webhooks[n].NamespaceSelector.MatchExpressions = append(c.Webhooks[n].NamespaceSelector.MatchExpressions, added...)
+				c.Webhooks[n].NamespaceSelector.MatchLabels = map[string]string{"added": "too"}
+			}
+		})
+		version := configurationOf(ctx, nsm).ResourceVersion
+		wakeOften(ctx, nsm)
+		Expect(configurationOf(ctx, nsm).ResourceVersion).To(Equal(version), "ten passes have written nothing")
+		Expect(messageOf(ctx, nsm, degraded)()).To(Equal("nothing is known to be wrong"))
+
+		By("but a term of its own comes back")
+		change(ctx, configurationOf(ctx, nsm), func(c *admissionregistrationv1.MutatingWebhookConfiguration) {
+			c.Webhooks[0].NamespaceSelector.MatchExpressions = added
+		})
+		Eventually(func() []metav1.LabelSelectorRequirement { return selector().MatchExpressions }).WithTimeout(time.Minute).Should(ContainElements(ours))
+	})
+
 	It("comes back when somebody deletes it, and meanwhile people are told", func(ctx SpecContext) {
 		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 2, updated: 1, ready: 1})
 		Eventually(messageOf(ctx, nsm, webhookReady)).Should(ContainSubstring("is rolling out"))
+		settle(o) // a pass that has seen it would put it back
 		Expect(admin.Delete(ctx, configurationOf(ctx, nsm))).To(Succeed())
 		Eventually(messageOf(ctx, nsm, webhookReady)).Should(HaveSuffix(withoutSidecars))
 		Expect(messageOf(ctx, nsm, available)()).To(HaveSuffix(withoutSidecars))

@@ -59,6 +59,8 @@ func newRecorder() *recorder {
 	r := &recorder{ca: pair.CA, asked: map[string][]string{}}
 	r.server = httptest.NewUnstartedServer(http.HandlerFunc(r.answer))
 	r.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	// The API server would use a connection again that has ended, and not wait for anybody.
+	r.server.Config.SetKeepAlivesEnabled(false)
 	r.server.StartTLS()
 	DeferCleanup(r.server.Close)
 	return r

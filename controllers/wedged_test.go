@@ -20,6 +20,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -96,11 +97,11 @@ var _ = Describe("A kind that goes and comes again", func() {
 		nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh", UID: "1"}}
 		property.SetLabels(mesh.OwnerLabels(nsm))
 		write := func() ([]apply.Change, error) {
-			survey, err := applier.Survey(ctx, nsm, []client.Object{property})
+			survey, err := applier.Survey(ctx, nsm, []mesh.Object{property})
 			if err != nil {
 				return nil, err
 			}
-			return applier.Apply(ctx, survey, []client.Object{property})
+			return applier.Apply(ctx, survey, []mesh.Object{property})
 		}
 		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, property))).To(Succeed()) })
 		Eventually(func() error { _, err := write(); return err }).Should(Succeed())
@@ -115,7 +116,7 @@ var _ = Describe("A kind that goes and comes again", func() {
 			Expect(mgr.GetClient().Get(ctx, client.ObjectKeyFromObject(live), live)).To(Succeed())
 			Expect(live.Object).To(HaveKeyWithValue("spec", HaveKeyWithValue("value", value)), "the cache has what was written")
 		}
-		pruned, err := applier.Prune(ctx, nsm, []client.Object{property}, mesh.OwnerLabels(nsm), nil)
+		pruned, err := applier.Prune(ctx, nsm, []mesh.Object{property}, labels.SelectorFromSet(mesh.OwnerLabels(nsm)), nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(pruned).To(HaveLen(1))
 	}, SpecTimeout(30*time.Second))
@@ -164,9 +165,9 @@ var _ = Describe("An object that somebody else makes at the same moment", func()
 			Eventually(func() error { return mgr.GetClient().Get(ctx, client.ObjectKeyFromObject(before), before) }).Should(Succeed())
 		}
 		applier := apply.New(racing, mgr.GetAPIReader(), mesh.LabelManagedBy)
-		survey, err := applier.Survey(ctx, nsm, []client.Object{ours})
+		survey, err := applier.Survey(ctx, nsm, []mesh.Object{ours})
 		Expect(err).NotTo(HaveOccurred())
-		_, err = applier.Apply(ctx, survey, []client.Object{ours})
+		_, err = applier.Apply(ctx, survey, []mesh.Object{ours})
 		return err
 	}
 	service := func(app string) *corev1.Service {

@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +35,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/apimachinery/pkg/util/sets"
 	applyconfigurations "k8s.io/client-go/applyconfigurations"
+	"k8s.io/client-go/util/csaupgrade"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 	"k8s.io/utils/ptr"
@@ -45,7 +46,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/brake"
+	"github.com/networkservicemesh/nsm-operator/internal/backoff"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -55,7 +56,7 @@ const (
 	// parallel writes at a time: a whole mesh in one wave, and little enough for
 	// the API server to share.
 	parallel = 16
-	// mostCopies is how many copies are remembered. Of more, some are told again.
+	// mostCopies is how many copies are remembered. Of more, some are logged again.
 	mostCopies = 1024
 )
 
@@ -72,6 +73,8 @@ const (
 	Repaired Action = "Repaired"
 	// Recreated: it should be different in a field that cannot change.
 	Recreated Action = "Recreated"
+	// Adopted: somebody else had made it for the mesh, an earlier operator, say.
+	Adopted Action = "Adopted"
 	// Pruned: it is no longer wanted.
 	Pruned Action = "Pruned"
 )
@@ -93,12 +96,16 @@ func (c Change) String() string {
 
 // Applier writes objects.
 type Applier struct {
+	// AskAgain is how long an object that is not the mesh's is taken for what it was
+	// found to be. No watch tells of it: it has no label of ours.
+	AskAgain time.Duration
+
 	client client.Client
 	// direct reads from the API server.
 	direct    client.Reader
 	clock     clock.PassiveClock
 	converter managedfields.TypeConverter
-	brake     *brake.Brake[identity]
+	backoff   *backoff.Backoff[identity]
 	// finders are the keys of the labels by which objects are found again.
 	finders []string
 	// inPlace holds, by identity, the objects that were seen or written: one of
@@ -107,7 +114,7 @@ type Applier struct {
 	inPlace sync.Map
 	// verdicts are about what is not the mesh's, by identity.
 	verdicts sync.Map
-	// copies are those that were told in the log lately, by UID.
+	// copies are those that were logged lately, by UID.
 	copies *lru.Cache
 	// owners holds, by identity, the labels that tell whose an object is.
 	owners sync.Map
@@ -124,12 +131,13 @@ type comparison struct {
 // asks the API server, for what the cache does not show.
 func New(c client.Client, direct client.Reader, finders ...string) *Applier {
 	return &Applier{
+		AskAgain:  15 * time.Second,
 		client:    c,
 		direct:    direct,
 		clock:     clock.RealClock{},
 		finders:   finders,
 		converter: applyconfigurations.NewTypeConverter(c.Scheme()),
-		brake:     brake.New[identity](clock.RealClock{}),
+		backoff:   backoff.New[identity](clock.RealClock{}),
 		copies:    lru.New(mostCopies),
 	}
 }
@@ -138,12 +146,12 @@ func New(c client.Client, direct client.Reader, finders ...string) *Applier {
 // alone, and tells what it had to change. Objects that need nothing cost no
 // request. It goes on after an error and returns all of them, joined, with the
 // changes that were made nevertheless.
-func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []client.Object) ([]Change, error) {
+func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []mesh.Object) ([]Change, error) {
 	// Roles come first and bindings last, so that no binding takes the place of a
 	// role that it waits for.
 	a.own(objects)
 	objects = slices.Clone(objects)
-	slices.SortStableFunc(objects, func(one, other client.Object) int { return turnOf(one) - turnOf(other) })
+	slices.SortStableFunc(objects, func(one, other mesh.Object) int { return turnOf(one) - turnOf(other) })
 	var roles sync.WaitGroup
 	for _, object := range objects {
 		if turnOf(object) == role {
@@ -151,7 +159,7 @@ func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []client.Ob
 		}
 	}
 	var writes writes
-	changes, err := a.each(objects, func(object client.Object) (*Change, error) {
+	changes, err := a.each(objects, func(object mesh.Object) (*Change, error) {
 		switch turnOf(object) {
 		case role:
 			defer roles.Done()
@@ -172,7 +180,7 @@ const (
 	binding
 )
 
-func turnOf(object client.Object) int {
+func turnOf(object mesh.Object) int {
 	switch object.(type) {
 	case *rbacv1.ClusterRole, *rbacv1.Role:
 		return role
@@ -186,13 +194,13 @@ func turnOf(object client.Object) int {
 // Contested names those of the objects that somebody else keeps changing. As
 // long as there are any, Apply has to be called again after the returned time:
 // it holds some of its writes back.
-func (a *Applier) Contested(objects []client.Object) (names []string, again time.Duration) {
+func (a *Applier) Contested(objects []mesh.Object) (names []string, again time.Duration) {
 	for _, object := range objects {
 		id, err := a.identify(object)
 		if err != nil {
-			continue // Apply has told about it
+			continue // Apply has reported it
 		}
-		contested, next := a.brake.Contested(id)
+		contested, next := a.backoff.Contested(id)
 		if !contested {
 			continue
 		}
@@ -206,7 +214,7 @@ func (a *Applier) Contested(objects []client.Object) (names []string, again time
 
 // each runs do for all objects at once and collects changes and errors in the
 // order of the objects.
-func (a *Applier) each(objects []client.Object, do func(client.Object) (*Change, error)) ([]Change, error) {
+func (a *Applier) each(objects []mesh.Object, do func(mesh.Object) (*Change, error)) ([]Change, error) {
 	changes := make([]*Change, len(objects))
 	errs := make([]error, len(objects))
 	var group errgroup.Group
@@ -228,13 +236,13 @@ func (a *Applier) each(objects []client.Object, do func(client.Object) (*Change,
 	return made, errors.Join(errs...)
 }
 
-func (a *Applier) applyOne(ctx context.Context, survey *Survey, object client.Object, writes *writes) (*Change, error) {
+func (a *Applier) applyOne(ctx context.Context, survey *Survey, object mesh.Object, writes *writes) (*Change, error) {
 	want, err := a.newIntent(object)
 	if err != nil {
 		return nil, err
 	}
 	change := changeOf(want.object, Created)
-	live, err := a.cached(ctx, want.object)
+	live, err := a.cached(ctx, want.object, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", change, err)
 	}
@@ -243,16 +251,25 @@ func (a *Applier) applyOne(ctx context.Context, survey *Survey, object client.Ob
 		return nil, err
 	}
 	if live != nil {
-		change.Action, err = a.actionOnce(want, live)
+		if a.isCompared(want, live) {
+			return nil, nil
+		}
+		// What follows writes into it. The copy has the same type.
+		live, _ = live.DeepCopyObject().(client.Object)
+		place.there = live
+		change.Action, err = a.compare(want, live)
 		if err != nil {
 			return nil, fmt.Errorf("comparing %s: %w", change, err)
 		}
 	} else if _, wasInPlace := a.inPlace.Load(want.identity()); wasInPlace {
 		change.Action = Repaired
+	} else if place.there != nil {
+		change.Action = Adopted
 	}
-	if change.Action == "" || a.brake.Holds(want.identity(), want.hash) {
+	if change.Action == "" || a.backoff.Holds(want.identity(), want.hash) {
 		return nil, nil
 	}
+	want.begin(live, a.clock.Now())
 	answer, err := a.writeOver(ctx, survey.nsm, want, place.there, &change)
 	if err != nil {
 		return nil, err
@@ -260,7 +277,7 @@ func (a *Applier) applyOne(ctx context.Context, survey *Survey, object client.Ob
 	if err := a.isLost(want, answer); err != nil {
 		return nil, err
 	}
-	a.brake.Wrote(want.identity(), want.hash)
+	a.backoff.Wrote(want.identity(), want.hash)
 	a.inPlace.Store(want.identity(), comparison{})
 	writes.add(want, live, answer)
 	return &change, nil
@@ -281,11 +298,17 @@ func (a *Applier) writeOver(ctx context.Context, nsm *nsmv1beta1.NSM, want *inte
 			return nil, fmt.Errorf("taking %s over from an NSM that is gone: %w", change, err)
 		}
 	}
+	if err := a.inherit(ctx, there); err != nil {
+		return nil, fmt.Errorf("taking %s over from an earlier operator: %w", change, err)
+	}
 	answer, err := a.write(ctx, want, there.GetUID())
 	if err != nil {
-		return a.overcome(ctx, want, there, change, err)
+		answer, err = a.overcome(ctx, want, there, change, err)
 	}
-	return answer, nil
+	if err != nil {
+		return nil, err
+	}
+	return a.takeFields(ctx, want, answer)
 }
 
 // isLost tells, of the answer to a write, that somebody has changed the labels by
@@ -302,7 +325,7 @@ func (a *Applier) isLost(want *intent, answer client.Object) error {
 	return nil
 }
 
-// isTyped tells whether a kind is one of Kubernetes' own, and not of a CRD.
+// isTyped reports whether a kind is one of Kubernetes' own, and not of a CRD.
 func (a *Applier) isTyped(gvk schema.GroupVersionKind) bool {
 	return applyconfigurations.ForKind(gvk) != nil
 }
@@ -316,9 +339,19 @@ func (a *Applier) toTyped(object client.Object, gvk schema.GroupVersionKind, opt
 	return managedfields.NewDeducedTypeConverter().ObjectToTyped(object, options...)
 }
 
+// Cached is the object of that kind and name as the cache has it, nil where that has
+// none: nobody may change it.
+func (a *Applier) Cached(ctx context.Context, named mesh.Object) (mesh.Object, error) {
+	live, err := a.cached(ctx, named, client.UnsafeDisableDeepCopy)
+	if live == nil || err != nil {
+		return nil, err
+	}
+	return live, nil
+}
+
 // cached reads the live object of that kind and name, nil when it is not there.
 // It does not wait for writes to be seen: settle has.
-func (a *Applier) cached(ctx context.Context, named client.Object, options ...client.GetOption) (client.Object, error) {
+func (a *Applier) cached(ctx context.Context, named mesh.Object, options ...client.GetOption) (client.Object, error) {
 	live, err := a.empty(named)
 	if err != nil {
 		return nil, err
@@ -333,7 +366,7 @@ func (a *Applier) cached(ctx context.Context, named client.Object, options ...cl
 
 // empty is an object with nothing but the name of another: of the kind's own
 // type, or unstructured for a kind of somebody else's CRD.
-func (a *Applier) empty(named client.Object) (client.Object, error) {
+func (a *Applier) empty(named mesh.Object) (client.Object, error) {
 	var object client.Object
 	gvk, err := apiutil.GVKForObject(named, a.client.Scheme())
 	if err != nil {
@@ -358,15 +391,18 @@ func (a *Applier) empty(named client.Object) (client.Object, error) {
 	return object, nil
 }
 
-// actionOnce is action, without comparing again what was found right before.
-func (a *Applier) actionOnce(want *intent, live client.Object) (Action, error) {
-	this := comparison{intent: want.hash, resourceVersion: live.GetResourceVersion()}
-	if last, found := a.inPlace.Load(want.identity()); found && last == this {
-		return "", nil
-	}
+// isCompared reports whether the two were compared last and found to need nothing.
+func (a *Applier) isCompared(want *intent, live client.Object) bool {
+	last, found := a.inPlace.Load(want.identity())
+	return found && last == comparison{intent: want.hash, resourceVersion: live.GetResourceVersion()}
+}
+
+// compare is action, and remembers where there is nothing to do.
+func (a *Applier) compare(want *intent, live client.Object) (Action, error) {
 	action, err := a.action(want, live)
-	if action != "" || err != nil {
-		this = comparison{}
+	this := comparison{}
+	if action == "" && err == nil {
+		this = comparison{intent: want.hash, resourceVersion: live.GetResourceVersion()}
 	}
 	a.inPlace.Store(want.identity(), this)
 	return action, err
@@ -374,7 +410,7 @@ func (a *Applier) actionOnce(want *intent, live client.Object) (Action, error) {
 
 // action decides whether a live object has to be written, and why; "" is no.
 func (a *Applier) action(want *intent, live client.Object) (Action, error) {
-	mark := live.GetAnnotations()[Annotation]
+	mark := live.GetAnnotations()[mesh.AppliedAnnotation]
 	deviation, err := a.deviation(want, live)
 	if err != nil {
 		return "", err
@@ -382,7 +418,7 @@ func (a *Applier) action(want *intent, live client.Object) (Action, error) {
 	switch {
 	case mark == want.mark(deviation):
 		return "", nil
-	case want.isOf(mark) || mark == "":
+	case mark == "" || mesh.IsWrittenFrom(live, want.hash):
 		return Repaired, nil
 	default:
 		return Updated, nil
@@ -460,6 +496,20 @@ func (a *Applier) dropOwners(ctx context.Context, live client.Object) error {
 	return a.client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), FieldOwner, client.DisableReadYourWritesConsistency)
 }
 
+// inherit makes what an earlier operator has set of an object the operator's own to
+// change: else it would stay for ever beside what is applied. Objects from the cache
+// have no managed fields, and need none of this.
+func (a *Applier) inherit(ctx context.Context, there client.Object) error {
+	if !mesh.IsOfEarlierOperator(there) {
+		return nil
+	}
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(there, sets.New(mesh.EarlierFieldOwner), string(FieldOwner))
+	if err != nil || patch == nil {
+		return err
+	}
+	return a.client.Patch(ctx, there, client.RawPatch(types.JSONPatchType, patch), FieldOwner, client.DisableReadYourWritesConsistency)
+}
+
 // send applies an object and returns the answer, of the kind's own type where
 // there is one: fields that only a newer API server knows are left out of it.
 func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured, options ...client.ApplyOption) (client.Object, error) {
@@ -473,95 +523,6 @@ func (a *Applier) send(ctx context.Context, object *unstructured.Unstructured, o
 		return nil, err
 	}
 	return typedAnswer, runtime.DefaultUnstructuredConverter.FromUnstructured(answer.Object, typedAnswer)
-}
-
-// overcome deals with a write that the API server refused: where the live
-// object stands in the way, it goes, as a whole or in part.
-func (a *Applier) overcome(ctx context.Context, want *intent, live client.Object, change *Change, refused error) (client.Object, error) {
-	if isImmutable(refused) {
-		change.Action = Recreated
-		answer, err := a.recreate(ctx, want, live)
-		if err != nil {
-			return nil, fmt.Errorf("recreating %s: %w", change, err)
-		}
-		return answer, nil
-	}
-	if apierrors.IsInvalid(refused) {
-		if answer, err := a.replaceSpec(ctx, want, live); err == nil {
-			return answer, nil
-		}
-	}
-	return nil, fmt.Errorf("applying %s: %w", change, refused)
-}
-
-// replaceSpec writes our spec over the live one, lists as a whole, and applies
-// it then. Applying alone keeps what somebody put into a list beside ours, even
-// when the two together are not valid: a second port of a Service with the name
-// of ours.
-func (a *Applier) replaceSpec(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": live.GetUID()}, "spec": want.object.Object["spec"],
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := a.client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), FieldOwner, client.DisableReadYourWritesConsistency); err != nil {
-		return nil, err
-	}
-	return a.write(ctx, want, live.GetUID())
-}
-
-// recreate deletes the live object, whose pods go with it, and makes it anew.
-func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
-	if err := a.delete(ctx, live); err != nil {
-		return nil, err
-	}
-	left, err := a.empty(live)
-	if err != nil {
-		return nil, err
-	}
-	err = a.direct.Get(ctx, client.ObjectKeyFromObject(live), left)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, err
-	}
-	if err := isGoing(left); err != nil {
-		return nil, err
-	}
-	return a.create(ctx, want)
-}
-
-// isGoing tells, by an error, that an object is being deleted, and what holds it:
-// until it has gone another cannot be made.
-func isGoing(object client.Object) error {
-	if object.GetDeletionTimestamp() == nil {
-		return nil
-	}
-	return fmt.Errorf("the old one is still being deleted: its finalizers hold it: %s", strings.Join(object.GetFinalizers(), ", "))
-}
-
-// delete deletes exactly the object that was seen.
-func (a *Applier) delete(ctx context.Context, live client.Object) error {
-	err := a.client.Delete(ctx, live,
-		client.PropagationPolicy(metav1.DeletePropagationBackground),
-		client.Preconditions{UID: ptr.To(live.GetUID())},
-		client.DisableReadYourWritesConsistency)
-	return client.IgnoreNotFound(err)
-}
-
-// isImmutable tells whether the API server refused a write for nothing but
-// fields that cannot change. It has no code for that, only these words.
-func isImmutable(err error) bool {
-	var status apierrors.APIStatus
-	if !apierrors.IsInvalid(err) || !errors.As(err, &status) || status.Status().Details == nil {
-		return false
-	}
-	causes := status.Status().Details.Causes
-	for _, cause := range causes {
-		if !strings.Contains(cause.Message, "immutable") && !strings.Contains(cause.Message, "cannot change") {
-			return false
-		}
-	}
-	return len(causes) > 0
 }
 
 func changeOf(object *unstructured.Unstructured, action Action) Change {

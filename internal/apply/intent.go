@@ -11,30 +11,31 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
-)
 
-// Annotation marks each object with the intent that was applied last, and,
-// where the API server or a mutating webhook made something else of it, with
-// what it made: "<hash>" or "<hash>.<hash>".
-const Annotation = "nsm.networkservicemesh.io/applied"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
 
 // intent is an object as it should be, in the forms that diffing and applying
 // need.
 type intent struct {
 	object *unstructured.Unstructured
 	hash   string
+	// since when a workload is to be as the object says; zero for what is no workload.
+	since time.Time
 }
 
 // newIntent prepares an object for comparison. What is not the owner's to say,
 // the status and the creation time, is left out.
-func (a *Applier) newIntent(object client.Object) (*intent, error) {
+func (a *Applier) newIntent(object mesh.Object) (*intent, error) {
 	gvk, err := apiutil.GVKForObject(object, a.client.Scheme())
 	if err != nil {
 		return nil, err
@@ -61,6 +62,9 @@ func (a *Applier) newIntent(object client.Object) (*intent, error) {
 func (a *Applier) deviation(want *intent, live client.Object) (string, error) {
 	wantTyped, err := a.toTyped(want.object, want.object.GroupVersionKind())
 	if err != nil {
+		return "", err
+	}
+	if live, err = withoutAddedTerms(want, live); err != nil {
 		return "", err
 	}
 	live.GetObjectKind().SetGroupVersionKind(want.object.GroupVersionKind())
@@ -92,15 +96,20 @@ func (i *intent) identity() identity {
 	return identity{kind: i.object.GetKind(), namespace: i.object.GetNamespace(), name: i.object.GetName()}
 }
 
-// mark is the value of Annotation.
+// mark is the value of mesh.AppliedAnnotation.
 func (i *intent) mark(deviation string) string {
 	return strings.TrimSuffix(i.hash+"."+deviation, ".")
 }
 
-// isOf tells whether a mark was made by this intent.
-func (i *intent) isOf(mark string) bool {
-	hash, _, _ := strings.Cut(mark, ".")
-	return hash == i.hash
+// begin notes, of a workload that is about to be written, since when it is wanted: as
+// long as it is written again and again from the same, that stays.
+func (i *intent) begin(live client.Object, now time.Time) {
+	if _, isWorkload, _ := unstructured.NestedFieldNoCopy(i.object.Object, "spec", "template"); !isWorkload {
+		return
+	}
+	if i.since = now; live != nil && mesh.IsWrittenFrom(live, i.hash) && !mesh.WrittenAt(live).IsZero() {
+		i.since = mesh.WrittenAt(live)
+	}
 }
 
 // marked is the object to send, with its mark.
@@ -110,7 +119,10 @@ func (i *intent) marked(deviation string) *unstructured.Unstructured {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[Annotation] = i.mark(deviation)
+	annotations[mesh.AppliedAnnotation] = i.mark(deviation)
+	if !i.since.IsZero() {
+		mesh.SetWrittenAt(annotations, i.since)
+	}
 	object.SetAnnotations(annotations)
 	return object
 }
@@ -122,4 +134,17 @@ func hashOf(parts ...[]byte) string {
 		hash.Write([]byte{0})
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8])
+}
+
+// Wanted tells what hash a live object of a mesh has to be marked with
+// (mesh.IsWrittenFrom) to be what is wanted, and whether it differs from that and the
+// operator waits before it puts it back, since somebody else keeps changing it.
+func (a *Applier) Wanted(object, live mesh.Object) (hash string, isHeldBack bool, err error) {
+	want, err := a.newIntent(object)
+	if err != nil || live == nil || !a.backoff.Holds(want.identity(), want.hash) || a.isCompared(want, live) {
+		return ptr.Deref(want, intent{}).hash, false, err
+	}
+	copied, _ := live.DeepCopyObject().(client.Object)
+	action, err := a.action(want, copied)
+	return want.hash, action != "", err
 }

@@ -7,6 +7,8 @@
 package apply
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
@@ -17,7 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 // wanted is an object as the operator renders it.
@@ -110,7 +115,7 @@ var _ = Describe("The deviation of a live object from what is wanted", func() {
 		Expect(err).NotTo(HaveOccurred())
 		action := func(mark, image string) Action {
 			live := defaulted()
-			live.Annotations = map[string]string{Annotation: mark}
+			live.Annotations = map[string]string{mesh.AppliedAnnotation: mark}
 			live.Spec.Template.Spec.Containers[0].Image = image
 			found, err := applier.action(want, live)
 			Expect(err).NotTo(HaveOccurred())
@@ -133,24 +138,55 @@ var _ = Describe("The deviation of a live object from what is wanted", func() {
 		again, err := applier.newIntent(withStatus)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(again.mark("")).To(Equal(want.mark("")))
-		Expect(want.marked("").GetAnnotations()).To(HaveKeyWithValue(Annotation, want.hash))
+		Expect(want.marked("").GetAnnotations()).To(HaveKeyWithValue(mesh.AppliedAnnotation, want.hash))
 		Expect(want.object.GetAnnotations()).To(BeEmpty(), "the intent itself is not changed")
+	})
+
+	It("of a workload count from when it was first written from them", func() {
+		noon := time.Date(2026, time.November, 28, 12, 0, 0, 0, time.UTC)
+		since := func(live client.Object, now time.Time) time.Time {
+			want, err := applier.newIntent(wanted())
+			Expect(err).NotTo(HaveOccurred())
+			want.begin(live, now)
+			return mesh.WrittenAt(want.marked(""))
+		}
+		want, err := applier.newIntent(wanted())
+		Expect(err).NotTo(HaveOccurred())
+		before := func(hash string) *appsv1.DaemonSet {
+			live := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{mesh.AppliedAnnotation: hash + ".other"}}}
+			mesh.SetWrittenAt(live.Annotations, noon)
+			return live
+		}
+		Expect(since(nil, noon)).To(Equal(noon))
+		Expect(since(before("older"), noon.Add(time.Hour))).To(Equal(noon.Add(time.Hour)), "another definition")
+		Expect(since(before(want.hash), noon.Add(time.Hour))).To(Equal(noon), "a repair is no new definition")
+
+		service, err := applier.newIntent(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "registry"}})
+		Expect(err).NotTo(HaveOccurred())
+		service.begin(nil, noon)
+		Expect(mesh.WrittenAt(service.marked(""))).To(BeZero(), "nobody waits for it")
 	})
 })
 
 var _ = Describe("A refusal for what cannot change", func() {
 	kind := schema.GroupKind{Group: "apps", Kind: "DaemonSet"}
-	immutable := field.Invalid(field.NewPath("spec", "selector"), "x", "field is immutable")
-	roleRef := field.Invalid(field.NewPath("roleRef"), "x", "cannot change roleRef")
+	path := field.NewPath("spec", "selector")
 	bad := field.Invalid(field.NewPath("spec", "template"), "x", "must not be")
+	ofPolicy := apierrors.NewInvalid(kind, "nsmgr", nil)
+	ofPolicy.ErrStatus.Details.Causes = []metav1.StatusCause{{Message: "images are immutable"}}
 
-	DescribeTable("is told from others, for which nothing may be deleted", func(err error, is bool) {
+	DescribeTable("is told from others, which another way of writing may overcome", func(err error, is bool) {
 		Expect(isImmutable(err)).To(Equal(is))
 	},
-		Entry("a selector", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{immutable}), true),
-		Entry("a role reference", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{roleRef}), true),
-		Entry("a selector and a mistake", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{immutable, bad}), false),
+		Entry("a selector", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{field.Invalid(path, "x", "field is immutable")}), true),
+		Entry("a role reference", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{field.Invalid(path, "x", "cannot change roleRef")}), true),
+		Entry("a Service's address", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{field.Invalid(path, "x", "may not change once set")}), true),
+		Entry("a Service's first address", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{field.Invalid(path, "x", "primary clusterIP can not be unset")}), true),
+		Entry("what is declared so", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{field.Invalid(path, "x", "field cannot be modified once set")}), true),
+		Entry("what is declared to stay", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{field.Invalid(path, "x", "field cannot be cleared once set")}), true),
+		Entry("a selector and a mistake", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{bad, field.Invalid(path, "x", "field is immutable")}), true),
 		Entry("a mistake", apierrors.NewInvalid(kind, "nsmgr", field.ErrorList{bad}), false),
+		Entry("a policy's words", ofPolicy, false),
 		Entry("nothing in detail", apierrors.NewInvalid(kind, "nsmgr", nil), false),
 		Entry("a conflict", apierrors.NewConflict(schema.GroupResource{}, "nsmgr", nil), false),
 	)

@@ -31,7 +31,7 @@ func (a *Applier) Label(ctx context.Context, object *metav1.PartialObjectMetadat
 		a.inPlace.Store(id, comparison{intent: want.hash})
 		return nil, nil
 	}
-	if a.brake.Holds(id, want.hash) {
+	if a.backoff.Holds(id, want.hash) {
 		return nil, nil
 	}
 	answer, err := a.send(ctx, want.object, client.ForceOwnership)
@@ -44,7 +44,7 @@ func (a *Applier) Label(ctx context.Context, object *metav1.PartialObjectMetadat
 		return nil, nil
 	}
 	a.inPlace.Store(id, now)
-	a.brake.Wrote(id, want.hash)
+	a.backoff.Wrote(id, want.hash)
 	if isKnown {
 		change.Action = Repaired
 	}
@@ -63,7 +63,7 @@ func (a *Applier) Unlabel(ctx context.Context, object *metav1.PartialObjectMetad
 	if _, err := a.send(ctx, want.object, client.ForceOwnership); err != nil {
 		return fmt.Errorf("taking labels off %s: %w", changeOf(want.object, Updated), err)
 	}
-	a.brake.Forget(want.identity())
+	a.backoff.Forget(want.identity())
 	a.inPlace.Delete(want.identity())
 	return nil
 }

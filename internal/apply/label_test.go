@@ -21,7 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/networkservicemesh/nsm-operator/internal/brake"
+	"github.com/networkservicemesh/nsm-operator/internal/backoff"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 var _ = Describe("The labels of an object that is not ours", func() {
@@ -37,7 +38,7 @@ var _ = Describe("The labels of an object that is not ours", func() {
 			ObjectMeta: metav1.ObjectMeta{Name: "nsm", Labels: map[string]string{"theirs": "1", "ours": "theirs"}},
 		}).Build()
 		applier, now = New(api, api), clocktesting.NewFakePassiveClock(time.Now())
-		applier.brake = brake.New[identity](now)
+		applier.backoff = backoff.New[identity](now)
 		object = &metav1.PartialObjectMetadata{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 			ObjectMeta: metav1.ObjectMeta{Name: "nsm", Labels: map[string]string{"ours": "1"}},
@@ -93,20 +94,20 @@ var _ = Describe("The labels of an object that is not ours", func() {
 		})
 		before := map[string]string{"ours": "theirs"}
 		Expect(label(ctx, before)).To(ConsistOf(updated))
-		for range 2 * brake.FreeRepeats {
+		for range 2 * backoff.FreeRepeats {
 			Expect(label(ctx, before)).To(BeEmpty())
 		}
-		names, _ := applier.Contested([]client.Object{object})
+		names, _ := applier.Contested([]mesh.Object{object})
 		Expect(names).To(BeEmpty())
 	})
 
 	It("are no cause for a fight", func(ctx SpecContext) {
-		for range brake.FreeRepeats + 1 {
+		for range backoff.FreeRepeats + 1 {
 			Expect(label(ctx, live(ctx))).To(HaveLen(1))
 			meddle(ctx)
 		}
 		Expect(label(ctx, live(ctx))).To(BeEmpty())
-		names, again := applier.Contested([]client.Object{object})
+		names, again := applier.Contested([]mesh.Object{object})
 		Expect(names).To(ConsistOf("Namespace nsm"))
 		now.SetTime(now.Now().Add(again))
 		Expect(label(ctx, live(ctx))).To(ConsistOf(repaired))

@@ -15,6 +15,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,10 +37,11 @@ func (id identity) change(action Action) Change {
 	return Change{Action: action, Kind: id.kind, Namespace: id.namespace, Name: id.name}
 }
 
-// Prune deletes the objects of the given kinds that are the NSM's own, have the
-// labels, and are not among the wanted ones. It returns what it deleted. What limits others goes
+// Prune deletes the objects of the given kinds that are the NSM's own, match the
+// selector, and are not among the wanted ones. It returns what it deleted. A kind that
+// cannot be listed does not keep the objects of the others. What limits others goes
 // when they are gone, and stays as long as one of them cannot be deleted.
-func (a *Applier) Prune(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client.Object, labels client.MatchingLabels, wanted []client.Object) ([]Change, error) {
+func (a *Applier) Prune(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []mesh.Object, which labels.Selector, wanted []mesh.Object) ([]Change, error) {
 	keep := map[identity]bool{}
 	for _, object := range wanted {
 		id, err := a.identify(object)
@@ -48,11 +50,15 @@ func (a *Applier) Prune(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client
 		}
 		keep[id] = true
 	}
-	var unwanted []client.Object
+	var (
+		unwanted []mesh.Object
+		unread   []error
+	)
 	for _, kind := range kinds {
-		objects, err := a.list(ctx, nsm, kind, labels)
+		objects, err := a.list(ctx, nsm, kind, which)
 		if err != nil {
-			return nil, err
+			unread = append(unread, err)
+			continue
 		}
 		for _, object := range objects {
 			id, err := a.identify(object)
@@ -65,10 +71,10 @@ func (a *Applier) Prune(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client
 		}
 	}
 	var writes writes
-	prune := func(object client.Object) (*Change, error) { return a.pruneOne(ctx, object, &writes) }
-	limits := slices.DeleteFunc(slices.Clone(unwanted), func(object client.Object) bool { return !isLimit(object) })
+	prune := func(object mesh.Object) (*Change, error) { return a.pruneOne(ctx, object, &writes) }
+	limits := slices.DeleteFunc(slices.Clone(unwanted), func(object mesh.Object) bool { return !isLimit(object) })
 	pruned, err := a.each(slices.DeleteFunc(unwanted, isLimit), prune)
-	if err == nil {
+	if err = errors.Join(append(unread, err)...); err == nil {
 		var last []Change
 		last, err = a.each(limits, prune)
 		pruned = append(pruned, last...)
@@ -76,8 +82,8 @@ func (a *Applier) Prune(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client
 	return pruned, errors.Join(err, a.settle(ctx, &writes))
 }
 
-// isLimit tells whether an object limits what others allow.
-func isLimit(object client.Object) bool {
+// isLimit reports whether an object limits what others allow.
+func isLimit(object mesh.Object) bool {
 	switch object.(type) {
 	case *admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding:
 		return true
@@ -86,7 +92,7 @@ func isLimit(object client.Object) bool {
 	}
 }
 
-func (a *Applier) pruneOne(ctx context.Context, object client.Object, writes *writes) (*Change, error) {
+func (a *Applier) pruneOne(ctx context.Context, object mesh.Object, writes *writes) (*Change, error) {
 	gvk, err := apiutil.GVKForObject(object, a.client.Scheme())
 	if err != nil {
 		return nil, err
@@ -98,30 +104,30 @@ func (a *Applier) pruneOne(ctx context.Context, object client.Object, writes *wr
 	if err := a.delete(ctx, object); err != nil {
 		return nil, fmt.Errorf("deleting %s: %w", change, err)
 	}
-	a.brake.Forget(id)
+	a.backoff.Forget(id)
 	a.inPlace.Delete(id)
 	writes.addDeletion(change, object)
 	return &change, nil
 }
 
-// Remaining counts the objects of the given kinds that are the NSM's own, those
-// that are being deleted included.
-func (a *Applier) Remaining(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []client.Object) (int, error) {
-	remaining := 0
+// Own are the objects of the given kinds that are the NSM's own, those that are being
+// deleted included, as the cache has them: nobody may change them.
+func (a *Applier) Own(ctx context.Context, nsm *nsmv1beta1.NSM, kinds ...mesh.Object) ([]mesh.Object, error) {
+	var own []mesh.Object
 	for _, kind := range kinds {
-		objects, err := a.list(ctx, nsm, kind, mesh.OwnerLabels(nsm))
+		objects, err := a.list(ctx, nsm, kind, labels.SelectorFromSet(mesh.OwnerLabels(nsm)))
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		remaining += len(objects)
+		own = append(own, objects...)
 	}
-	return remaining, nil
+	return own, nil
 }
 
 // list reads the objects of one kind that are the NSM's own and have the labels.
 // Others with the labels are copies of the NSM's objects, and nobody's business:
 // they are logged, once.
-func (a *Applier) list(ctx context.Context, nsm *nsmv1beta1.NSM, kind client.Object, labels client.MatchingLabels) ([]client.Object, error) {
+func (a *Applier) list(ctx context.Context, nsm *nsmv1beta1.NSM, kind mesh.Object, which labels.Selector) ([]mesh.Object, error) {
 	gvk, err := apiutil.GVKForObject(kind, a.client.Scheme())
 	if err != nil {
 		return nil, err
@@ -131,10 +137,10 @@ func (a *Applier) list(ctx context.Context, nsm *nsmv1beta1.NSM, kind client.Obj
 		return nil, err
 	}
 	// Nobody changes them, and settle has waited for our own writes.
-	if err := a.client.List(ctx, list, labels, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+	if err := a.client.List(ctx, list, client.MatchingLabelsSelector{Selector: which}, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, fmt.Errorf("listing %s: %w", gvk.Kind, err)
 	}
-	var objects []client.Object
+	var objects []mesh.Object
 	err = meta.EachListItem(list, func(item runtime.Object) error {
 		object, ok := item.(client.Object)
 		if !ok {
@@ -169,7 +175,7 @@ func (a *Applier) emptyList(gvk schema.GroupVersionKind, isTyped bool) (client.O
 	return list, nil
 }
 
-func (a *Applier) identify(object client.Object) (identity, error) {
+func (a *Applier) identify(object mesh.Object) (identity, error) {
 	gvk, err := apiutil.GVKForObject(object, a.client.Scheme())
 	return identity{kind: gvk.Kind, namespace: object.GetNamespace(), name: object.GetName()}, err
 }

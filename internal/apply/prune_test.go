@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,21 +32,27 @@ import (
 
 var _ = Describe("Pruning", func() {
 	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "blue", Name: "mesh", UID: "1"}}
-	labels := mesh.OwnerLabels(nsm)
-	meta := metav1.ObjectMeta{Name: "clients", Labels: labels}
-	namespaced := metav1.ObjectMeta{Name: "clients", Namespace: "blue", Labels: labels}
-	kinds := []client.Object{
+	owner := mesh.OwnerLabels(nsm)
+	meta := metav1.ObjectMeta{Name: "clients", Labels: owner}
+	namespaced := metav1.ObjectMeta{Name: "clients", Namespace: "blue", Labels: owner}
+	kinds := []mesh.Object{
 		&admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{},
 		&rbacv1.RoleBinding{}, &corev1.Service{},
 	}
-	// prune all, where the deletion of RoleBindings comes to something.
-	prune := func(ctx context.Context, deletion error) (pruned []string, deleted []client.Object, err error) {
+	// prune all, where listing and deleting RoleBindings come to something.
+	prune := func(ctx context.Context, listing, deletion error) (pruned []string, deleted []client.Object, err error) {
 		var mu sync.Mutex
 		api := fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(
 			&admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: meta},
 			&admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta},
 			&rbacv1.RoleBinding{ObjectMeta: namespaced}, &corev1.Service{ObjectMeta: namespaced},
 		).WithInterceptorFuncs(interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+				if _, areBindings := list.(*rbacv1.RoleBindingList); areBindings && listing != nil {
+					return listing
+				}
+				return c.List(ctx, list, options...)
+			},
 			Delete: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.DeleteOption) error {
 				if _, isBinding := object.(*rbacv1.RoleBinding); isBinding && deletion != nil {
 					return deletion
@@ -56,7 +63,7 @@ var _ = Describe("Pruning", func() {
 				return c.Delete(ctx, object, options...)
 			},
 		}).Build()
-		changes, err := New(api, api).Prune(ctx, nsm, kinds, labels, nil)
+		changes, err := New(api, api).Prune(ctx, nsm, kinds, labels.SelectorFromSet(owner), nil)
 		for _, change := range changes {
 			pruned = append(pruned, change.Kind)
 		}
@@ -64,7 +71,7 @@ var _ = Describe("Pruning", func() {
 	}
 
 	It("deletes what limits others after them", func(ctx SpecContext) {
-		pruned, deleted, err := prune(ctx, nil)
+		pruned, deleted, err := prune(ctx, nil, nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(pruned).To(ConsistOf("RoleBinding", "Service", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"))
 		Expect(deleted).To(HaveLen(4))
@@ -74,8 +81,14 @@ var _ = Describe("Pruning", func() {
 	})
 
 	It("keeps what limits others where one of them stays", func(ctx SpecContext) {
-		pruned, _, err := prune(ctx, errors.New("refused"))
+		pruned, _, err := prune(ctx, nil, errors.New("refused"))
 		Expect(err).To(MatchError(ContainSubstring("refused")))
+		Expect(pruned).To(ConsistOf("Service"))
+	})
+
+	It("goes on with the other kinds where one cannot be listed, and keeps what may limit it", func(ctx SpecContext) {
+		pruned, _, err := prune(ctx, errors.New("no answer"), nil)
+		Expect(err).To(MatchError("listing RoleBinding: no answer"))
 		Expect(pruned).To(ConsistOf("Service"))
 	})
 })
@@ -91,7 +104,7 @@ var _ = Describe("Copies of the mesh's objects", func() {
 		}
 		built := api.Build()
 		applier := New(built, built)
-		Expect(applier.Remaining(ctx, nsm, []client.Object{&corev1.Service{}})).To(BeZero())
+		Expect(applier.Own(ctx, nsm, &corev1.Service{})).To(BeEmpty())
 		Expect(applier.copies.Len()).To(Equal(mostCopies))
 	})
 })

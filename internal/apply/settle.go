@@ -90,7 +90,7 @@ func (a *Applier) settle(ctx context.Context, writes *writes) error {
 	return errors.Join(errs...)
 }
 
-// isIn tells whether the cache, which has the live object or nil, is past the
+// isIn reports whether the cache, which has the live object or nil, is past the
 // write.
 func (w write) isIn(live client.Object) bool {
 	switch {

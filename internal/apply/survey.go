@@ -24,10 +24,6 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// askAgain is how long an object that is not the mesh's is taken for what it was
-// found to be. No watch tells of it: it has no label of ours.
-const askAgain = 15 * time.Second
-
 // Survey is what stands where the objects of a mesh should. Before an object is
 // made, the API server is asked for it, since the cache shows only what has our
 // labels. Objects that the cache shows as the mesh's own cost no request.
@@ -52,7 +48,7 @@ type Survey struct {
 // NotOurs is an object of somebody else in the place of one of the mesh.
 type NotOurs struct {
 	Change
-	// Whose it is, as far as it can be told: a sentence.
+	// Whose it is, as far as can be seen: a sentence.
 	Whose string
 }
 
@@ -67,19 +63,20 @@ type verdict struct {
 }
 
 // Survey looks at what stands where the objects should.
-func (a *Applier) Survey(ctx context.Context, nsm *nsmv1beta1.NSM, objects []client.Object) (*Survey, error) {
+func (a *Applier) Survey(ctx context.Context, nsm *nsmv1beta1.NSM, objects []mesh.Object) (*Survey, error) {
 	s := &Survey{
 		nsm: nsm, scheme: a.client.Scheme(), there: map[identity]*metav1.PartialObjectMetadata{},
 		left: map[identity]bool{}, failed: map[identity]error{}, notOurs: map[identity]NotOurs{},
 	}
-	_, err := a.each(objects, func(object client.Object) (*Change, error) {
+	_, err := a.each(objects, func(object mesh.Object) (*Change, error) {
 		id, err := a.identify(object)
 		if err != nil {
 			return nil, err
 		}
 		live, err := a.cached(ctx, object, client.UnsafeDisableDeepCopy)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", id.change(""), err)
+			s.fail(id, fmt.Errorf("reading %s: %w", id.change(""), err))
+			return nil, nil
 		}
 		if live == nil || !mesh.IsOf(live, nsm) {
 			a.ask(ctx, s, id, object)
@@ -90,7 +87,7 @@ func (a *Applier) Survey(ctx context.Context, nsm *nsmv1beta1.NSM, objects []cli
 }
 
 // NotOurs are those of the objects that are in the way; none without a survey.
-func (s *Survey) NotOurs(objects []client.Object) []NotOurs {
+func (s *Survey) NotOurs(objects []mesh.Object) []NotOurs {
 	if s == nil {
 		return nil
 	}
@@ -105,6 +102,16 @@ func (s *Survey) NotOurs(objects []client.Object) []NotOurs {
 	return found
 }
 
+// Finds reports whether there was something in the place of an object that is the
+// mesh's to take, and that the cache did not show as the mesh's.
+func (s *Survey) Finds(object mesh.Object) bool {
+	if s == nil {
+		return false
+	}
+	there, _, _ := s.answer(s.identify(object))
+	return there != nil
+}
+
 // Again is when to look again at what is in the way; zero for never.
 func (s *Survey) Again() time.Time {
 	if s == nil {
@@ -116,7 +123,7 @@ func (s *Survey) Again() time.Time {
 }
 
 // Leave has nothing done about objects, as about those that are not the mesh's.
-func (s *Survey) Leave(objects []client.Object) {
+func (s *Survey) Leave(objects []mesh.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, object := range objects {
@@ -124,8 +131,8 @@ func (s *Survey) Leave(objects []client.Object) {
 	}
 }
 
-// Leaves tells whether nothing is done about an object.
-func (s *Survey) Leaves(object client.Object) bool {
+// Leaves reports whether nothing is done about an object.
+func (s *Survey) Leaves(object mesh.Object) bool {
 	if s == nil {
 		return false
 	}
@@ -135,22 +142,20 @@ func (s *Survey) Leaves(object client.Object) bool {
 }
 
 // identify an object of a kind that Survey has accepted.
-func (s *Survey) identify(object client.Object) identity {
+func (s *Survey) identify(object mesh.Object) identity {
 	gvk, _ := apiutil.GVKForObject(object, s.scheme)
 	return identity{kind: gvk.Kind, namespace: object.GetNamespace(), name: object.GetName()}
 }
 
 // ask notes what the API server has in the place of an object that the cache does
 // not show as the mesh's own.
-func (a *Applier) ask(ctx context.Context, s *Survey, id identity, object client.Object) {
+func (a *Applier) ask(ctx context.Context, s *Survey, id identity, object mesh.Object) {
 	known, isKnown := a.verdicts.Load(id)
 	last, _ := known.(verdict)
 	if !isKnown || last.nsm != s.nsm.UID || last.takeOver != s.nsm.Annotations[mesh.TakeOverAnnotation] || !a.clock.Now().Before(last.until) {
 		there, judged, err := a.judge(ctx, s.nsm, object)
 		if err != nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.failed[id] = fmt.Errorf("looking whether there is a %s: %w", id.change(""), err)
+			s.fail(id, fmt.Errorf("looking whether there is a %s: %w", id.change(""), err))
 			return
 		}
 		if judged == nil {
@@ -213,6 +218,14 @@ func (s *Survey) answer(id identity) (there *metav1.PartialObjectMetadata, isAsk
 	return there, isAsked, s.left[id]
 }
 
+// fail notes that nobody knows what stands in the place of an object. Nothing is
+// written there; the others do not depend on it.
+func (s *Survey) fail(id identity, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed[id] = err
+}
+
 func (s *Survey) failure(id identity) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,7 +234,7 @@ func (s *Survey) failure(id identity) error {
 
 // judge reads what stands in the place of an object: nothing, something that is or
 // may become the NSM's, or, with a verdict, something that is somebody else's.
-func (a *Applier) judge(ctx context.Context, nsm *nsmv1beta1.NSM, object client.Object) (*metav1.PartialObjectMetadata, *verdict, error) {
+func (a *Applier) judge(ctx context.Context, nsm *nsmv1beta1.NSM, object mesh.Object) (*metav1.PartialObjectMetadata, *verdict, error) {
 	want, err := a.newIntent(object)
 	if err != nil {
 		return nil, nil, err
@@ -239,7 +252,7 @@ func (a *Applier) judge(ctx context.Context, nsm *nsmv1beta1.NSM, object client.
 	if may {
 		return there, nil, nil
 	}
-	now := verdict{nsm: nsm.UID, takeOver: nsm.Annotations[mesh.TakeOverAnnotation], until: a.clock.Now().Add(askAgain), whose: whose}
+	now := verdict{nsm: nsm.UID, takeOver: nsm.Annotations[mesh.TakeOverAnnotation], until: a.clock.Now().Add(a.AskAgain), whose: whose}
 	if !mesh.MayTakeOver(nsm) && !mesh.IsShared(there.GroupVersionKind()) {
 		return nil, &now, nil
 	}
@@ -259,7 +272,7 @@ func (a *Applier) judge(ctx context.Context, nsm *nsmv1beta1.NSM, object client.
 	return nil, &now, err
 }
 
-// saysTheSame tells whether a live object has all that the intent says but for
+// saysTheSame reports whether a live object has all that the intent says but for
 // its metadata.
 func (a *Applier) saysTheSame(want *intent, live client.Object) (bool, error) {
 	bare := &unstructured.Unstructured{Object: map[string]any{}}

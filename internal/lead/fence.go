@@ -66,7 +66,7 @@ func (f *Fence) now() time.Time {
 	return f.Clock.Now()
 }
 
-// stops tells whether a request must not be sent.
+// stops reports whether a request must not be sent.
 func (f *Fence) stops(request *http.Request, now time.Time) bool {
 	renewed := f.renewed.Load()
 	return changes(request) && (renewed == nil || now.Sub(*renewed) >= f.Validity)
@@ -76,7 +76,7 @@ func (f *Fence) stops(request *http.Request, now time.Time) bool {
 // election itself, and to answer requests.
 var everybodys = []string{"leases", "events", "tokenreviews", "subjectaccessreviews"}
 
-// changes tells whether a request changes something that is the leader's.
+// changes reports whether a request changes something that is the leader's.
 func changes(request *http.Request) bool {
 	switch request.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -99,7 +99,7 @@ func resourceOf(path string) string {
 	return parts[0]
 }
 
-// renews tells whether a request takes or renews the lease.
+// renews reports whether a request takes or renews the lease.
 func (f *Fence) renews(request *http.Request) bool {
 	leases := "/apis/coordination.k8s.io/v1/namespaces/" + f.Namespace + "/leases"
 	return request.Method == http.MethodPut && request.URL.Path == leases+"/"+f.Name ||

@@ -32,8 +32,9 @@ import (
 // CRD is the name of the CustomResourceDefinition of NSMs.
 const CRD = "nsms.nsm.networkservicemesh.io"
 
-// pageSize is how many objects are held at a time.
-const pageSize = 500
+// pageSize is how many objects are held at a time. Each may have 256 KiB of
+// annotations, and more of managed fields.
+const pageSize = 50
 
 // Why not Kubernetes' own StorageVersionMigration: it is stable since 1.37 only,
 // OpenShift serves another API of that name, and neither touches

@@ -168,7 +168,7 @@ func servesConstraints(ctx context.Context, client rest.Interface) (bool, error)
 	}
 }
 
-// serves tells whether a resource is served. A group alone says nothing: others
+// serves reports whether a resource is served. A group alone says nothing: others
 // may have put one resource of it there, and not the one that matters.
 func serves(client discovery.DiscoveryInterface, groups *metav1.APIGroupList, wanted schema.GroupVersionResource) (bool, error) {
 	if !hasVersion(groups, wanted.GroupVersion()) {

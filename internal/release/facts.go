@@ -6,6 +6,8 @@
 
 package release
 
+import "sync"
+
 // Facts are the things in which NSM's releases differ, for one release.
 type Facts struct {
 	// The containers of the components. ExcludePrefixes is nsmgr's sidecar.
@@ -21,6 +23,9 @@ type Facts struct {
 	MapIP           Container
 	RegistryProxy   Container
 	ClusterInfo     Container
+	VL3IPAM         Container
+	// DashboardBackend is the dashboard's, whose UI is of the same releases.
+	DashboardBackend Container
 
 	// ExcludePrefixesListsNamespaces: the sidecar watches the Services of one
 	// namespace after the other.
@@ -49,6 +54,8 @@ type Facts struct {
 	// ForwarderDNSPolicy: forwarder-vpp and -sriov use the cluster's DNS from the
 	// host network.
 	ForwarderDNSPolicy bool
+	// VPPOnAMD64Only: the image of forwarder-vpp is for amd64 alone.
+	VPPOnAMD64Only bool
 	// VPPInit: forwarder-vpp reads NSM_VPP_INIT.
 	VPPInit bool
 	// Pprof: components read NSM_PPROF_*, which the manifests of nsmgr, registry-k8s
@@ -124,57 +131,57 @@ var rows = []row{
 			MapIPOutputEnv:         "NSM_OUTPUTPATH",
 		}
 	}},
-	{"v1.1.1", "registry-k8s, -memory, nsmgr, forwarder-sriov: log levels", func(f *Facts) {
+	{"v1.1.0", "registry-k8s, -memory, nsmgr, forwarder-sriov: log levels", func(f *Facts) {
 		f.RegistryK8s.LogLevel = true
 		f.RegistryMemory.LogLevel = true
 		f.Nsmgr.LogLevel = true
 		f.SRIOV.LogLevel = true
 	}},
-	{"v1.1.1", "nsmgr: exclude-prefixes sidecar", func(f *Facts) {
+	{"v1.1.0", "nsmgr: exclude-prefixes sidecar", func(f *Facts) {
 		f.ExcludePrefixes = Container{EnvPrefix: "NSM_", LogLevel: true, Limits: Resources{CPU: "75m", Memory: "40Mi"}}
 	}},
-	{"v1.1.1", "cmd-exclude-prefixes-k8s, pod_monitor_server.go: lists namespaces", func(f *Facts) { f.ExcludePrefixesListsNamespaces = true }},
-	{"v1.1.1", "nsmgr: resources", func(f *Facts) {
+	{"v1.1.0", "cmd-exclude-prefixes-k8s, pod_monitor_server.go: lists namespaces", func(f *Facts) { f.ExcludePrefixesListsNamespaces = true }},
+	{"v1.1.0", "nsmgr: resources", func(f *Facts) {
 		f.Nsmgr.Requests = Resources{CPU: "200m", Memory: "100Mi"}
 		f.Nsmgr.Limits = Resources{CPU: "400m", Memory: "200Mi"}
 	}},
-	{"v1.1.1", "registry-k8s: resources", func(f *Facts) {
+	{"v1.1.0", "registry-k8s: resources", func(f *Facts) {
 		f.RegistryK8s.Requests = Resources{CPU: "100m"}
 		f.RegistryK8s.Limits = Resources{CPU: "200m", Memory: "40Mi"}
 	}},
-	{"v1.1.1", "registry-memory: resources", func(f *Facts) {
+	{"v1.1.0", "registry-memory: resources", func(f *Facts) {
 		f.RegistryMemory.Requests = Resources{CPU: "100m"}
 		f.RegistryMemory.Limits = Resources{CPU: "200m", Memory: "40Mi"}
 	}},
-	{"v1.1.1", "registry-memory: proxy", func(f *Facts) { f.RegistryMemoryProxyURL = "nsmgr-proxy:5004" }},
-	{"v1.1.1", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Limits.Memory = "500Mi" }},
-	{"v1.1.1", "forwarder-vpp: kubelet, cgroup and vfio mounts", func(f *Facts) { f.VPPDeviceMounts = true }},
-	{"v1.1.1", "forwarder-vpp, -sriov: dnsPolicy", func(f *Facts) { f.ForwarderDNSPolicy = true }},
-	{"v1.1.1", "forwarder-sriov: resources", func(f *Facts) {
+	{"v1.1.0", "registry-memory: proxy", func(f *Facts) { f.RegistryMemoryProxyURL = "nsmgr-proxy:5004" }},
+	{"v1.1.0", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Limits.Memory = "500Mi" }},
+	{"v1.1.0", "forwarder-vpp: kubelet, cgroup and vfio mounts", func(f *Facts) { f.VPPDeviceMounts = true }},
+	{"v1.1.0", "forwarder-vpp, -sriov: dnsPolicy", func(f *Facts) { f.ForwarderDNSPolicy = true }},
+	{"v1.1.0", "forwarder-sriov: resources", func(f *Facts) {
 		f.SRIOV.Requests = Resources{CPU: "200m"}
 		f.SRIOV.Limits.CPU = "400m"
 	}},
-	{"v1.1.1", "forwarder-ovs: first release", func(f *Facts) {
+	{"v1.1.0", "forwarder-ovs: first release", func(f *Facts) {
 		f.OVS = Container{EnvPrefix: "NSM_", LogLevel: true, Limits: Resources{CPU: "2", Memory: "1Gi"}}
 	}},
-	{"v1.1.1", "nsmgr-proxy: log level and resources", func(f *Facts) {
+	{"v1.1.0", "nsmgr-proxy: log level and resources", func(f *Facts) {
 		f.NsmgrProxy = Container{
 			EnvPrefix: "NSM_", LogLevel: true,
 			Requests: Resources{CPU: "200m"}, Limits: Resources{CPU: "400m", Memory: "100Mi"},
 		}
 	}},
-	{"v1.1.1", "nsmgr-proxy: map-ip's resources and node name", func(f *Facts) {
+	{"v1.1.0", "nsmgr-proxy: map-ip's resources and node name", func(f *Facts) {
 		f.MapIP.Limits.Memory = "25Mi"
 		f.MapIPNodeNameEnv = "NSM_NODENAME"
 	}},
-	{"v1.1.1", "cmd-map-ip-k8s, main.go (pull request 15): NSM_LOG_LEVEL", func(f *Facts) { f.MapIP.ReadsLogLevel = true }},
-	{"v1.1.1", "registry-proxy-dns: log level and resources", func(f *Facts) {
+	{"v1.1.0", "cmd-map-ip-k8s, main.go (pull request 15): NSM_LOG_LEVEL", func(f *Facts) { f.MapIP.ReadsLogLevel = true }},
+	{"v1.1.0", "registry-proxy-dns: log level and resources", func(f *Facts) {
 		f.RegistryProxy = Container{
 			EnvPrefix: "NSM_", LogLevel: true,
 			Requests: Resources{CPU: "100m"}, Limits: Resources{CPU: "200m", Memory: "40Mi"},
 		}
 	}},
-	{"v1.1.1", "sdk, discoverforwarder (pull request 1122): forwarders are endpoints", func(f *Facts) { f.ForwarderEndpoints = true }},
+	{"v1.1.0", "sdk, discoverforwarder (pull request 1122): forwarders are endpoints", func(f *Facts) { f.ForwarderEndpoints = true }},
 	{"v1.2.0", "admission-webhook-k8s: NSM_ENVS, NSM_LABELS", func(f *Facts) { f.WebhookClientEnv = true }},
 	{"v1.2.0", "all main.go: OpenTelemetry instead of Jaeger (sdk, pull request 1205; cmd-nsmgr, pull request 441)", func(f *Facts) {
 		f.OpenTelemetryEndpointEnv = "OPENTELEMETRYENDPOINT"
@@ -182,6 +189,12 @@ var rows = []row{
 	{"v1.3.0", "nsmgr, forwarder-vpp: probe timings, startup probe", func(f *Facts) { f.ProbeTimings = true }},
 	{"v1.3.0", "forwarder-vpp: hostPID", func(f *Facts) { f.VPPHostPID = true }},
 	{"v1.3.0", "forwarder-vpp: /var/run/vpp", func(f *Facts) { f.VPPExternalMount = true }},
+	{"v1.3.0", "vl3-ipam: first release", func(f *Facts) {
+		f.VL3IPAM = Container{
+			EnvPrefix: "NSM_", LogLevel: true,
+			Requests: Resources{CPU: "100m"}, Limits: Resources{CPU: "200m", Memory: "40Mi"},
+		}
+	}},
 	{"v1.3.1", "forwarder-vpp: resources", func(f *Facts) { f.VPP.Limits.CPU = "525m" }},
 	{"v1.4.0", "cmd-exclude-prefixes-k8s, pod_monitor_server.go: watches all Services at once", func(f *Facts) { f.ExcludePrefixesListsNamespaces = false }},
 	{"v1.4.0", "forwarder-ovs: resources", func(f *Facts) { f.OVS.Limits.CPU = "" }},
@@ -220,6 +233,7 @@ var rows = []row{
 	{"v1.12.0", "cmd-admission-webhook-k8s, main.go: NSM_CERT_FILE_PATH, no self-registration", func(f *Facts) {
 		f.WebhookCertificate = true
 	}},
+	{"v1.12.0", "dashboard: first release", func(f *Facts) { f.DashboardBackend = Container{EnvPrefix: "NSM_"} }},
 	{"v1.13.1", "nsmgr-proxy: map-ip's names", func(f *Facts) {
 		f.MapIPNodeNameEnv, f.MapIPOutputEnv = "NSM_NODE_NAME", "NSM_OUTPUT_PATH"
 	}},
@@ -230,23 +244,38 @@ var rows = []row{
 	}},
 	{"v1.14.0", "nsmgr, registry-k8s, forwarder-vpp, and README.md of other commands: NSM_PPROF_*", func(f *Facts) { f.Pprof = true }},
 	{"v1.14.0", "cmd-forwarder-vpp, internal/config: NSM_PROMETHEUS_LISTEN_ON", func(f *Facts) { f.Prometheus = true }},
+	{"v1.14.3", "cmd-forwarder-vpp, Dockerfile: VPP v24.10, whose image is for amd64 alone (govpp, pull request 45)", func(f *Facts) {
+		f.VPPOnAMD64Only = true
+	}},
 	{"v1.16.0", "nsmgr: no brackets in the listen address", func(f *Facts) {
 		f.NsmgrListenOn = "unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://$(POD_IP):5001"
 	}},
 }
 
-// Facts are the facts of a release: those of all releases up to it.
+// since are the releases of the rows, each read once: facts are asked for at every
+// turn.
+var since = sync.OnceValue(func() []Release {
+	releases := make([]Release, len(rows))
+	for i, row := range rows {
+		releases[i] = must(row.from)
+	}
+	return releases
+})
+
+// Facts are the facts of a release: those of all releases up to the known one that
+// it is like.
 func (r Release) Facts() Facts {
 	var facts Facts
-	for _, row := range rows {
-		if r.AtLeast(must(row.from)) {
+	like := r.Like()
+	for i, row := range rows {
+		if like.AtLeast(since()[i]) {
 			row.change(&facts)
 		}
 	}
 	return facts
 }
 
-// Exists tells whether the release has the container at all.
+// Exists reports whether the release has the container at all.
 func (c Container) Exists() bool {
 	return c.EnvPrefix != ""
 }

@@ -66,32 +66,34 @@ type edge struct {
 
 // edges are read off NSM's manifests, or the code where a row says so.
 var edges = []edge{
-	{"v1.1.1", "registry-k8s log level", func(f Facts) any { return f.RegistryK8s.LogLevel }, false, true},
-	{"v1.1.1", "registry-memory log level", func(f Facts) any { return f.RegistryMemory.LogLevel }, false, true},
-	{"v1.1.1", "nsmgr log level", func(f Facts) any { return f.Nsmgr.LogLevel }, false, true},
-	{"v1.1.1", "forwarder-sriov log level", func(f Facts) any { return f.SRIOV.LogLevel }, false, true},
-	{"v1.1.1", "exclude-prefixes", func(f Facts) any { return f.ExcludePrefixes.Exists() }, false, true},
-	{"v1.1.1", "exclude-prefixes limits", func(f Facts) any { return f.ExcludePrefixes.Limits }, Resources{}, Resources{CPU: "75m", Memory: "40Mi"}},
-	{"v1.1.1", "exclude-prefixes and namespaces", func(f Facts) any { return f.ExcludePrefixesListsNamespaces }, false, true},
+	{"v1.1.0", "registry-k8s log level", func(f Facts) any { return f.RegistryK8s.LogLevel }, false, true},
+	{"v1.1.0", "registry-memory log level", func(f Facts) any { return f.RegistryMemory.LogLevel }, false, true},
+	{"v1.1.0", "nsmgr log level", func(f Facts) any { return f.Nsmgr.LogLevel }, false, true},
+	{"v1.1.0", "forwarder-sriov log level", func(f Facts) any { return f.SRIOV.LogLevel }, false, true},
+	{"v1.1.0", "exclude-prefixes", func(f Facts) any { return f.ExcludePrefixes.Exists() }, false, true},
+	{"v1.1.0", "exclude-prefixes limits", func(f Facts) any { return f.ExcludePrefixes.Limits }, Resources{}, Resources{CPU: "75m", Memory: "40Mi"}},
+	{"v1.1.0", "exclude-prefixes and namespaces", func(f Facts) any { return f.ExcludePrefixesListsNamespaces }, false, true},
 	{"v1.4.0", "exclude-prefixes and namespaces no more", func(f Facts) any { return f.ExcludePrefixesListsNamespaces }, true, false},
-	{"v1.1.1", "nsmgr requests", func(f Facts) any { return f.Nsmgr.Requests }, Resources{}, Resources{CPU: "200m", Memory: "100Mi"}},
-	{"v1.1.1", "nsmgr limits", func(f Facts) any { return f.Nsmgr.Limits }, Resources{CPU: "200m", Memory: "60Mi"}, Resources{CPU: "400m", Memory: "200Mi"}},
-	{"v1.1.1", "registry-k8s requests", func(f Facts) any { return f.RegistryK8s.Requests }, Resources{}, Resources{CPU: "100m"}},
-	{"v1.1.1", "registry-k8s limits", func(f Facts) any { return f.RegistryK8s.Limits }, Resources{CPU: "100m", Memory: "40Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
-	{"v1.1.1", "registry-memory requests", func(f Facts) any { return f.RegistryMemory.Requests }, Resources{}, Resources{CPU: "100m"}},
-	{"v1.1.1", "registry-memory limits", func(f Facts) any { return f.RegistryMemory.Limits }, Resources{CPU: "100m", Memory: "20Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
-	{"v1.1.1", "registry-memory proxy", func(f Facts) any { return f.RegistryMemoryProxyURL }, "registry-proxy-svc:5003", "nsmgr-proxy:5004"},
-	{"v1.1.1", "registry-k8s proxy, unchanged", func(f Facts) any { return f.RegistryK8sProxyURL }, "nsmgr-proxy:5004", "nsmgr-proxy:5004"},
-	{"v1.1.1", "forwarder-vpp limits", func(f Facts) any { return f.VPP.Limits }, Resources{CPU: "500m", Memory: "400Mi"}, Resources{CPU: "500m", Memory: "500Mi"}},
-	{"v1.1.1", "forwarder-vpp device mounts", func(f Facts) any { return f.VPPDeviceMounts }, false, true},
-	{"v1.1.1", "forwarder DNS policy", func(f Facts) any { return f.ForwarderDNSPolicy }, false, true},
-	{"v1.1.1", "forwarder-sriov requests", func(f Facts) any { return f.SRIOV.Requests }, Resources{}, Resources{CPU: "200m"}},
-	{"v1.1.1", "forwarder-sriov limits", func(f Facts) any { return f.SRIOV.Limits }, Resources{CPU: "200m", Memory: "40Mi"}, Resources{CPU: "400m", Memory: "40Mi"}},
-	{"v1.1.1", "forwarder-ovs", func(f Facts) any { return f.OVS.Exists() }, false, true},
-	{"v1.1.1", "forwarders are endpoints", func(f Facts) any { return f.ForwarderEndpoints }, false, true},
+	{"v1.1.0", "nsmgr requests", func(f Facts) any { return f.Nsmgr.Requests }, Resources{}, Resources{CPU: "200m", Memory: "100Mi"}},
+	{"v1.1.0", "nsmgr limits", func(f Facts) any { return f.Nsmgr.Limits }, Resources{CPU: "200m", Memory: "60Mi"}, Resources{CPU: "400m", Memory: "200Mi"}},
+	{"v1.1.0", "registry-k8s requests", func(f Facts) any { return f.RegistryK8s.Requests }, Resources{}, Resources{CPU: "100m"}},
+	{"v1.1.0", "registry-k8s limits", func(f Facts) any { return f.RegistryK8s.Limits }, Resources{CPU: "100m", Memory: "40Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
+	{"v1.1.0", "registry-memory requests", func(f Facts) any { return f.RegistryMemory.Requests }, Resources{}, Resources{CPU: "100m"}},
+	{"v1.1.0", "registry-memory limits", func(f Facts) any { return f.RegistryMemory.Limits }, Resources{CPU: "100m", Memory: "20Mi"}, Resources{CPU: "200m", Memory: "40Mi"}},
+	{"v1.1.0", "registry-memory proxy", func(f Facts) any { return f.RegistryMemoryProxyURL }, "registry-proxy-svc:5003", "nsmgr-proxy:5004"},
+	{"v1.1.0", "registry-k8s proxy, unchanged", func(f Facts) any { return f.RegistryK8sProxyURL }, "nsmgr-proxy:5004", "nsmgr-proxy:5004"},
+	{"v1.1.0", "forwarder-vpp limits", func(f Facts) any { return f.VPP.Limits }, Resources{CPU: "500m", Memory: "400Mi"}, Resources{CPU: "500m", Memory: "500Mi"}},
+	{"v1.1.0", "forwarder-vpp device mounts", func(f Facts) any { return f.VPPDeviceMounts }, false, true},
+	{"v1.1.0", "forwarder DNS policy", func(f Facts) any { return f.ForwarderDNSPolicy }, false, true},
+	{"v1.1.0", "forwarder-sriov requests", func(f Facts) any { return f.SRIOV.Requests }, Resources{}, Resources{CPU: "200m"}},
+	{"v1.1.0", "forwarder-sriov limits", func(f Facts) any { return f.SRIOV.Limits }, Resources{CPU: "200m", Memory: "40Mi"}, Resources{CPU: "400m", Memory: "40Mi"}},
+	{"v1.1.0", "forwarder-ovs", func(f Facts) any { return f.OVS.Exists() }, false, true},
+	{"v1.1.0", "forwarders are endpoints", func(f Facts) any { return f.ForwarderEndpoints }, false, true},
 	{"v1.3.0", "probe timings", func(f Facts) any { return f.ProbeTimings }, false, true},
 	{"v1.3.0", "forwarder-vpp host PID", func(f Facts) any { return f.VPPHostPID }, false, true},
 	{"v1.3.0", "forwarder-vpp external mount", func(f Facts) any { return f.VPPExternalMount }, false, true},
+	{"v1.3.0", "vl3-ipam", func(f Facts) any { return f.VL3IPAM.Exists() }, false, true},
+	{"v1.3.0", "vl3-ipam's limits", func(f Facts) any { return f.VL3IPAM.Limits }, Resources{}, Resources{CPU: "200m", Memory: "40Mi"}},
 	{"v1.3.1", "forwarder-vpp CPU limit", func(f Facts) any { return f.VPP.Limits.CPU }, "500m", "525m"},
 	{"v1.4.0", "forwarder-ovs limits", func(f Facts) any { return f.OVS.Limits }, Resources{CPU: "2", Memory: "1Gi"}, Resources{Memory: "1Gi"}},
 	{
@@ -119,6 +121,7 @@ var edges = []edge{
 	{"v1.13.1", "OpenTelemetry endpoint", func(f Facts) any { return f.OpenTelemetryEndpointEnv }, "OPENTELEMETRYENDPOINT", "OPEN_TELEMETRY_ENDPOINT"},
 	{"v1.13.1", "forwarder-ovs bridge", func(f Facts) any { return f.OVSBridgeEnv }, "BRIDGENAME", "BRIDGE_NAME"},
 	{"v1.14.0", "pprof", func(f Facts) any { return f.Pprof }, false, true},
+	{"v1.14.3", "forwarder-vpp on amd64", func(f Facts) any { return f.VPPOnAMD64Only }, false, true},
 	{"v1.14.0", "Prometheus", func(f Facts) any { return f.Prometheus }, false, true},
 	{
 		"v1.16.0", "nsmgr's address",
@@ -126,11 +129,11 @@ var edges = []edge{
 		"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://[$(POD_IP)]:5001",
 		"unix:///var/lib/networkservicemesh/nsm.io.sock,tcp://$(POD_IP):5001",
 	},
-	{"v1.1.1", "nsmgr-proxy's log level", func(f Facts) any { return f.NsmgrProxy.LogLevel }, false, true},
-	{"v1.1.1", "map-ip's memory", func(f Facts) any { return f.MapIP.Limits.Memory }, "10Mi", "25Mi"},
-	{"v1.1.1", "map-ip's node name", func(f Facts) any { return f.MapIPNodeNameEnv }, "", "NSM_NODENAME"},
-	{"v1.1.1", "registry-proxy's requests", func(f Facts) any { return f.RegistryProxy.Requests }, Resources{}, Resources{CPU: "100m"}},
-	{"v1.1.1", "map-ip's log level", func(f Facts) any { return f.MapIP.ReadsLogLevel }, false, true},
+	{"v1.1.0", "nsmgr-proxy's log level", func(f Facts) any { return f.NsmgrProxy.LogLevel }, false, true},
+	{"v1.1.0", "map-ip's memory", func(f Facts) any { return f.MapIP.Limits.Memory }, "10Mi", "25Mi"},
+	{"v1.1.0", "map-ip's node name", func(f Facts) any { return f.MapIPNodeNameEnv }, "", "NSM_NODENAME"},
+	{"v1.1.0", "registry-proxy's requests", func(f Facts) any { return f.RegistryProxy.Requests }, Resources{}, Resources{CPU: "100m"}},
+	{"v1.1.0", "map-ip's log level", func(f Facts) any { return f.MapIP.ReadsLogLevel }, false, true},
 	{"v1.2.0", "OpenTelemetry", func(f Facts) any { return f.OpenTelemetryEndpointEnv }, "", "OPENTELEMETRYENDPOINT"},
 	{"v1.2.0", "the webhook's NSM_ENVS", func(f Facts) any { return f.WebhookClientEnv }, false, true},
 	{"v1.6.0", "the webhook's role", func(f Facts) any { return f.WebhookReadsNamespaces }, false, true},
@@ -140,6 +143,7 @@ var edges = []edge{
 	{"v1.10.0", "the CSI driver", func(f Facts) any { return f.CSIDriver }, false, true},
 	{"v1.11.0", "the webhook's NSM_SIDECAR_*", func(f Facts) any { return f.WebhookClientResources }, false, true},
 	{"v1.12.0", "the webhook's certificate", func(f Facts) any { return f.WebhookCertificate }, false, true},
+	{"v1.12.0", "the dashboard", func(f Facts) any { return f.DashboardBackend.Exists() }, false, true},
 	{"v1.13.1", "map-ip's node name", func(f Facts) any { return f.MapIPNodeNameEnv }, "NSM_NODENAME", "NSM_NODE_NAME"},
 	{"v1.13.1", "map-ip's output", func(f Facts) any { return f.MapIPOutputEnv }, "NSM_OUTPUTPATH", "NSM_OUTPUT_PATH"},
 }
@@ -171,17 +175,37 @@ func TestEveryRowIsTested(t *testing.T) {
 	}
 }
 
-// A release that nobody knows has the facts of the newest one before it.
+// A release that nobody knows has the facts of the one that it is like.
 func TestFactsOfUnknownReleases(t *testing.T) {
-	for text, like := range map[string]Release{
-		"v1.7.2":          must("v1.7.1"),
-		"v1.1.0":          must("v1.0.0"),
-		"v1.14.0-rc.1":    must("v1.13.3"),
-		"v99.0.0":         Newest(),
-		Newest().String(): Newest(),
+	for text, like := range map[string]string{
+		// Newer than all: a minor or a major to come.
+		"v1.19.0-rc.1": "v1.18.0", "v1.18.1": "v1.18.0", "v99.0.0": "v1.18.0",
+		// The nearest of the same minor, whichever side it is on.
+		"v1.0.7": "v1.0.0", "v1.7.2": "v1.7.1", "v1.6.99": "v1.6.2", "v1.14.6-rc.1": "v1.14.5",
+		"v1.14.0-rc.1": "v1.14.0", "v1.7.0-rc.3": "v1.7.0", "v1.6.2-rc.1": "v1.6.2", "v1.1.0-rc.1": "v1.1.0", "v1.18.0-rc.1": "v1.18.0",
+		// Known ones are themselves.
+		"v1.1.0": "v1.1.0", "v1.13.0": "v1.13.0", "v1.18.0": "v1.18.0",
 	} {
-		if !reflect.DeepEqual(must(text).Facts(), like.Facts()) {
+		if got := must(text).Like().String(); got != like {
+			t.Errorf("%s is like %s, not %s", text, got, like)
+		}
+		if !reflect.DeepEqual(must(text).Facts(), must(like).Facts()) {
 			t.Errorf("%s has other facts than %s", text, like)
+		}
+	}
+}
+
+// Where no release of the minor is known, the one before it counts.
+func TestLikeTheOneBefore(t *testing.T) {
+	all, releases := known, knownReleases
+	t.Cleanup(func() { known, knownReleases = all, releases })
+	known = []string{"v1.0.0", "v1.2.1", "v1.2.4", "v1.4.0"}
+	knownReleases = func() []Release { return []Release{must("v1.0.0"), must("v1.2.1"), must("v1.2.4"), must("v1.4.0")} }
+	for text, like := range map[string]string{
+		"v1.1.0": "v1.0.0", "v1.3.9": "v1.2.4", "v1.3.0-rc.1": "v1.2.4", "v1.2.0": "v1.2.1", "v1.2.2": "v1.2.1", "v1.2.3": "v1.2.4", "v2.0.0": "v1.4.0",
+	} {
+		if got := must(text).Like().String(); got != like {
+			t.Errorf("%s is like %s, not %s", text, got, like)
 		}
 	}
 }

@@ -13,6 +13,7 @@ package release
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/util/version"
 )
@@ -21,7 +22,7 @@ import (
 // here, and a row in facts.go for each thing in which it differs.
 var known = []string{
 	"v1.0.0",
-	"v1.1.1",
+	"v1.1.0", "v1.1.1",
 	"v1.2.0",
 	"v1.3.0", "v1.3.1",
 	"v1.4.0",
@@ -40,6 +41,15 @@ var known = []string{
 	"v1.17.0",
 	"v1.18.0",
 }
+
+// knownReleases are the known ones, each read once.
+var knownReleases = sync.OnceValue(func() []Release {
+	releases := make([]Release, len(known))
+	for i, text := range known {
+		releases[i] = must(text)
+	}
+	return releases
+})
 
 // Release is one release of NSM. The zero value is none.
 type Release struct {
@@ -87,10 +97,38 @@ func (r Release) String() string {
 	return "v" + r.version.String()
 }
 
-// IsKnown tells whether the operator knows the release by name. One that it
-// does not know renders as the newest known one that is not newer.
+// IsKnown reports whether the operator knows the release by name. One that it
+// does not know renders as the one that Like names.
 func (r Release) IsKnown() bool {
 	return slices.Contains(known, r.String())
+}
+
+// Like is the known release whose manifests a release is run with: itself where it
+// is known; else the nearest one of the same minor, so that a candidate is run like
+// the release that it became; else the one before it.
+func (r Release) Like() Release {
+	like := Oldest()
+	for _, other := range knownReleases() {
+		switch {
+		case other.isSameMinor(r):
+			if !like.isSameMinor(r) || other.patchesFrom(r) < like.patchesFrom(r) {
+				like = other
+			}
+		case r.AtLeast(other):
+			like = other
+		}
+	}
+	return like
+}
+
+func (r Release) isSameMinor(other Release) bool {
+	return r.version.Major() == other.version.Major() && r.version.Minor() == other.version.Minor()
+}
+
+// patchesFrom is how many patches lie between two releases of one minor.
+func (r Release) patchesFrom(other Release) uint {
+	one, two := r.version.Patch(), other.version.Patch()
+	return max(one, two) - min(one, two)
 }
 
 // Caveat tells, in brackets and behind a space, that a release is run like
@@ -99,16 +137,10 @@ func (r Release) Caveat() string {
 	if r.IsKnown() {
 		return ""
 	}
-	like := Oldest()
-	for _, text := range known {
-		if other := must(text); r.AtLeast(other) {
-			like = other
-		}
-	}
-	return " (this operator does not know the release, and runs it like " + like.String() + ")"
+	return " (this operator does not know the release, and runs it like " + r.Like().String() + ")"
 }
 
-// AtLeast tells whether the release is other or a later one.
+// AtLeast reports whether the release is other or a later one.
 func (r Release) AtLeast(other Release) bool {
 	return r.version.AtLeast(other.version)
 }

@@ -117,7 +117,7 @@ func TestKnownIsACopy(t *testing.T) {
 }
 
 func TestIsKnown(t *testing.T) {
-	for text, want := range map[string]bool{"v1.18.0": true, "v1.0.0": true, "v1.18.1": false, "v1.1.0": false, "v1.18.0-rc.1": false} {
+	for text, want := range map[string]bool{"v1.18.0": true, "v1.0.0": true, "v1.18.1": false, "v1.1.0": true, "v1.1.2": false, "v1.18.0-rc.1": false} {
 		if got := must(text).IsKnown(); got != want {
 			t.Errorf("%s is known: %t, want %t", text, got, want)
 		}

@@ -38,6 +38,9 @@ var hurdles = []hurdle{
 	{"v1.14.2", "v1.14.5",
 		"connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it",
 		"https://github.com/networkservicemesh/deployments-k8s/issues/13118"},
+	{"v1.14.3", "",
+		"the vpp forwarder is for amd64 alone from this release on: nodes of other architectures have none",
+		"https://github.com/networkservicemesh/govpp/pull/45"},
 	{"v1.16.0", "v1.16.0",
 		"managers cannot listen on an IPv6 address: where pods have such, take v1.17.0 or later; on a cluster without IPv6 nothing is wrong",
 		"https://github.com/networkservicemesh/deployments-k8s/pull/13554"},
@@ -48,7 +51,8 @@ var hurdles = []hurdle{
 func Bugs(of Release) []string {
 	var bugs []string
 	for _, hurdle := range hurdles {
-		if hurdle.until != "" && hurdle.lies(of, of) {
+		// What stays lies between two releases, and in none.
+		if hurdle.lies(of, of) {
 			bugs = append(bugs, hurdle.String())
 		}
 	}
@@ -77,7 +81,7 @@ func Warnings(from, to Release) []string {
 // String is a sentence for people.
 func (h hurdle) String() string { return fmt.Sprintf("%s: %s (%s)", h.from, h.reason, h.source) }
 
-// lies tells whether a hurdle lies between two releases, either way, or, where
+// lies reports whether a hurdle lies between two releases, either way, or, where
 // it was mended, at the end of the way.
 func (h hurdle) lies(from, to Release) bool {
 	first := must(h.from)

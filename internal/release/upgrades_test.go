@@ -36,10 +36,10 @@ func TestWarnings(t *testing.T) {
 		{"v1.11.0", "v1.11.2", nil},
 		{"v1.11.2", "v1.12.0", []string{"v1.12.0: the admission webhook"}},
 		{"v1.13.0", "v1.13.1", []string{"v1.13.1: environment"}},
-		{"v1.14.1", "v1.14.3", []string{"v1.14.2: connections"}},
-		{"v1.14.1", "v1.15.0", nil},
+		{"v1.14.1", "v1.14.3", []string{"v1.14.2: connections", "v1.14.3: the vpp forwarder"}},
+		{"v1.14.3", "v1.15.0", nil},
 		{"v1.15.0", "v1.16.0", []string{"v1.16.0: managers cannot listen"}},
-		{"v1.6.0", "v1.18.0", []string{"v1.7.0: ", "v1.11.0: ", "v1.12.0: ", "v1.13.1: "}},
+		{"v1.6.0", "v1.18.0", []string{"v1.7.0: ", "v1.11.0: ", "v1.12.0: ", "v1.13.1: ", "v1.14.3: "}},
 		{"v1.18.0", "v1.17.0", []string{"v1.17.0 is older than v1.18.0"}},
 		{"v1.13.1", "v1.13.0", []string{"v1.13.0 is older than v1.13.1", "v1.13.1: environment"}},
 	} {

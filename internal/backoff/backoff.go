@@ -4,10 +4,10 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-// Package brake keeps the operator from fighting: what it writes and somebody
+// Package backoff keeps the operator from fighting: what it writes and somebody
 // else keeps changing is written at once a few times, and then with growing
 // pauses.
-package brake
+package backoff
 
 import (
 	"sync"
@@ -29,11 +29,11 @@ const (
 	calm = time.Minute
 )
 
-// Brake slows down the writing of objects that somebody else keeps changing, so
+// Backoff slows down the writing of objects that somebody else keeps changing, so
 // that two controllers with different ideas do not keep the API server, and the
 // pods between them, busy for ever. Only the same intent once more counts: what
 // the user changes goes out at once. Objects are told apart by keys of type K.
-type Brake[K comparable] struct {
+type Backoff[K comparable] struct {
 	clock clock.PassiveClock
 
 	mu        sync.Mutex
@@ -50,13 +50,13 @@ type history struct {
 	repeats int
 }
 
-// New makes a Brake.
-func New[K comparable](c clock.PassiveClock) *Brake[K] {
-	return &Brake[K]{clock: c, histories: map[K]history{}}
+// New makes a Backoff.
+func New[K comparable](c clock.PassiveClock) *Backoff[K] {
+	return &Backoff[K]{clock: c, histories: map[K]history{}}
 }
 
-// Holds tells whether the intent must wait before it is written again.
-func (b *Brake[K]) Holds(id K, intent string) bool {
+// Holds reports whether the intent must wait before it is written again.
+func (b *Backoff[K]) Holds(id K, intent string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	past, known := b.histories[id]
@@ -64,7 +64,7 @@ func (b *Brake[K]) Holds(id K, intent string) bool {
 }
 
 // Wrote notes that an intent was written.
-func (b *Brake[K]) Wrote(id K, intent string) {
+func (b *Backoff[K]) Wrote(id K, intent string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock.Now()
@@ -84,15 +84,15 @@ func (b *Brake[K]) Wrote(id K, intent string) {
 }
 
 // Forget an object that was deleted on purpose.
-func (b *Brake[K]) Forget(id K) {
+func (b *Backoff[K]) Forget(id K) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.histories, id)
 }
 
-// Contested tells whether somebody else keeps changing an object, and if so,
+// Contested reports whether somebody else keeps changing an object, and if so,
 // after what time there is something new to do or to say about it.
-func (b *Brake[K]) Contested(id K) (yes bool, again time.Duration) {
+func (b *Backoff[K]) Contested(id K) (yes bool, again time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	past, known := b.histories[id]

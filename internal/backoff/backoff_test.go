@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package brake
+package backoff
 
 import (
 	"testing"
@@ -15,15 +15,15 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 )
 
-func TestBrake(t *testing.T) {
+func TestBackoff(t *testing.T) {
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "Brake")
+	RunSpecs(t, "Backoff")
 }
 
-var _ = Describe("The brake", func() {
+var _ = Describe("The backoff", func() {
 	var (
 		clock *clocktesting.FakeClock
-		b     *Brake[string]
+		b     *Backoff[string]
 	)
 	const nsmgr, other = "nsmgr", "vpp"
 

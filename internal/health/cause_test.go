@@ -4,13 +4,14 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package controllers
+package health
 
 import (
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -40,6 +41,25 @@ func TestTheLastWordsOfACrashAreItsCauseWithoutTheTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(lastMessage(log.log)).To(Equal(log.want))
 		})
+	}
+}
+
+// TestWhatTheKubeletSaysOfTheNodeIsAdvisedAbout, where its words do not tell what to do.
+func TestWhatTheKubeletSaysOfTheNodeIsAdvisedAbout(t *testing.T) {
+	const elsewhere = "; if the node's kubelet keeps its files elsewhere, as on MicroK8s and k0s, spec.kubeletDirectory says where"
+	g := NewWithT(t)
+	const notShared = `failed to generate container "1f2e" spec: failed to generate spec: path "/var/lib/kubelet/pods" is mounted on "/" but it is not a shared mount`
+	g.Expect(containerCause(waitsFor("CreateContainerError", notShared), time.Now()).String()).To(Equal(
+		"container nsmgr cannot be started (CreateContainerError): " + notShared +
+			"; the node's root is no shared mount, as on k3d: run mount --make-rshared / on the node, or leave spec.csiDriver out"))
+	for message, want := range map[string]string{
+		`MountVolume.SetUp failed for volume "kubelet-socket" : hostPath type check failed: /var/lib/kubelet is not a directory`:                                   elsewhere,
+		`MountVolume.SetUp failed for volume "mountpoint-dir" : hostPath type check failed: /var/lib/kubelet/pods is not a directory`:                              elsewhere,
+		`MountVolume.SetUp failed for volume "kubelet-plugin-registration-dir" : hostPath type check failed: /var/lib/kubelet/plugins_registry is not a directory`: elsewhere,
+		`MountVolume.SetUp failed for volume "spire-agent-socket" : hostPath type check failed: /run/spire/sockets is not a directory`:                             "",
+	} {
+		answer := Question{what: "a volume cannot be mounted"}.Answer([]corev1.Event{{Message: message}})
+		g.Expect(answer.String()).To(Equal("a volume cannot be mounted: " + message + want))
 	}
 }
 
@@ -76,9 +96,9 @@ func TestAnImageThatIsMissingIsToldInTheSameWordsAllTheTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			var known []cause
+			var known []Cause
 			for _, state := range states.turns {
-				known = sameWords(known, []cause{containerCause(state, time.Now())})
+				known = SameWords(known, []Cause{containerCause(state, time.Now())})
 				g.Expect(known[0].String()).To(Equal(states.want))
 			}
 		})
@@ -86,20 +106,20 @@ func TestAnImageThatIsMissingIsToldInTheSameWordsAllTheTime(t *testing.T) {
 }
 
 func TestCausesThatDifferInNumbersStayApart(t *testing.T) {
-	one, two, three := cause{what: "x", detail: "reason 1"}, cause{what: "x", detail: "reason 2"}, cause{what: "x", detail: "reason 3"}
+	one, two, three := Cause{What: "x", Detail: "reason 1"}, Cause{What: "x", Detail: "reason 2"}, Cause{What: "x", Detail: "reason 3"}
 	g := NewWithT(t)
-	g.Expect(sameWords([]cause{one, two}, []cause{two, one})).To(Equal([]cause{two, one}))
-	g.Expect(sameWords([]cause{one}, []cause{one, two})).To(Equal([]cause{one, two}))
-	g.Expect(sameWords([]cause{one, two}, []cause{two, three})).To(Equal([]cause{two, one}), "two are known, and one of them moves")
+	g.Expect(SameWords([]Cause{one, two}, []Cause{two, one})).To(Equal([]Cause{two, one}))
+	g.Expect(SameWords([]Cause{one}, []Cause{one, two})).To(Equal([]Cause{one, two}))
+	g.Expect(SameWords([]Cause{one, two}, []Cause{two, three})).To(Equal([]Cause{two, one}), "two are known, and one of them moves")
 }
 
 func TestAnotherCauseIsToldInItsOwnWords(t *testing.T) {
 	g := NewWithT(t)
-	known := []cause{{what: "the image a cannot be pulled", detail: "not found"}}
-	for _, found := range []cause{
-		{what: "the image a cannot be pulled", detail: "unauthorized"}, {what: "the image b cannot be pulled"}, {what: "container a crashes: exit code 1"},
+	known := []Cause{{What: "the image a cannot be pulled", Detail: "not found"}}
+	for _, found := range []Cause{
+		{What: "the image a cannot be pulled", Detail: "unauthorized"}, {What: "the image b cannot be pulled"}, {What: "container a crashes: exit code 1"},
 	} {
-		g.Expect(sameWords(known, []cause{found})).To(Equal([]cause{found}))
+		g.Expect(SameWords(known, []Cause{found})).To(Equal([]Cause{found}))
 	}
 }
 
@@ -124,10 +144,13 @@ func TestPodsOfAnOlderDefinitionAreNotBlamed(t *testing.T) {
 		}
 		return pod
 	}
-	daemonSet := workload{templateGeneration: "2", images: map[string]string{"nsmgr": "nsmgr:2"}}
-	deployment := workload{images: map[string]string{"nsmgr": "nsmgr:2"}}
+	template := corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "nsmgr", Image: "nsmgr:2"}}}}
+	daemonSet := Workload{Live: &appsv1.DaemonSet{
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{appsv1.DeprecatedTemplateGeneration: "2"}}, Spec: appsv1.DaemonSetSpec{Template: template},
+	}}
+	deployment := Workload{Live: &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Template: template}}}
 	for name, test := range map[string]struct {
-		of   workload
+		of   Workload
 		pods []corev1.Pod
 		want []string
 	}{
@@ -139,7 +162,7 @@ func TestPodsOfAnOlderDefinitionAreNotBlamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var names []string
-			for _, left := range test.of.ofDefinition(test.pods) {
+			for _, left := range test.of.Current(test.pods) {
 				names = append(names, left.Name)
 			}
 			NewWithT(t).Expect(names).To(Equal(test.want))

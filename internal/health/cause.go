@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package controllers
+package health
 
 import (
 	"cmp"
@@ -17,24 +17,31 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// cause is what is wrong with a pod of a workload.
-type cause struct {
-	// what is wrong; "" for nothing.
-	what string
-	// detail is what Kubernetes, or the program itself, says about it.
-	detail string
-	// node of the pod; "" for none.
-	node string
+const (
+	// recently: a container that has run for longer crashes no more.
+	recently = 2 * time.Minute
+	// mostDetail is how long the detail of a cause may be.
+	mostDetail = 300
+)
+
+// Cause is what is wrong with a pod of a workload.
+type Cause struct {
+	// What is wrong; "" for nothing.
+	What string
+	// Detail is what Kubernetes, or the program itself, says about it.
+	Detail string
+	// Node of the pod; "" for none.
+	Node string
 }
 
 // String is the cause for people.
-func (c cause) String() string {
-	text := c.what
-	if c.detail != "" {
-		text += ": " + c.detail
+func (c Cause) String() string {
+	text := c.What
+	if c.Detail != "" {
+		text += ": " + c.Detail
 	}
-	if c.node != "" {
-		text += " (on node " + c.node + ")"
+	if c.Node != "" {
+		text += " (on node " + c.Node + ")"
 	}
 	return text
 }
@@ -44,17 +51,35 @@ func (c cause) String() string {
 var ofIdentity = regexp.MustCompile(`(?i)x509 ?source|svid|workload ?api|no identity|csi\.spiffe\.io|/spire/`)
 
 // isOfIdentity tells whether the pod waits for an identity from SPIRE.
-func (c cause) isOfIdentity() bool { return ofIdentity.MatchString(c.detail) }
+func (c Cause) isOfIdentity() bool { return ofIdentity.MatchString(c.Detail) }
 
 // numbers are what moves in messages that mean the same: addresses, ports,
 // durations, process IDs.
 var numbers = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)
 
-// sameWords puts causes that were known already in the words in which they were
+// advice is what to do about what the kubelet says, where its words do not tell.
+var advice = []struct{ says, do string }{
+	{"is not a shared mount", "the node's root is no shared mount, as on k3d: run mount --make-rshared / on the node, or leave spec.csiDriver out"},
+	{"/kubelet is not a directory", "if the node's kubelet keeps its files elsewhere, as on MicroK8s and k0s, spec.kubeletDirectory says where"},
+	{"/kubelet/pods is not a directory", "if the node's kubelet keeps its files elsewhere, as on MicroK8s and k0s, spec.kubeletDirectory says where"},
+	{"/kubelet/plugins_registry is not a directory", "if the node's kubelet keeps its files elsewhere, as on MicroK8s and k0s, spec.kubeletDirectory says where"},
+}
+
+// advised is what the kubelet says, in brief, and what to do about it.
+func advised(message string) string {
+	for _, one := range advice {
+		if strings.Contains(message, one.says) {
+			return inBrief(message) + "; " + one.do
+		}
+	}
+	return inBrief(message)
+}
+
+// SameWords puts causes that were known already in the words in which they were
 // told: where they differ in numbers alone, or say less than before, as the
 // kubelet does of an image every other time.
-func sameWords(known, found []cause) []cause {
-	left := slices.DeleteFunc(slices.Clone(known), func(before cause) bool {
+func SameWords(known, found []Cause) []Cause {
+	left := slices.DeleteFunc(slices.Clone(known), func(before Cause) bool {
 		return slices.ContainsFunc(found, before.says)
 	})
 	for i := range found {
@@ -62,7 +87,7 @@ func sameWords(known, found []cause) []cause {
 			continue
 		}
 		if j := slices.IndexFunc(left, found[i].means); j >= 0 {
-			found[i].detail = left[j].detail
+			found[i].Detail = left[j].Detail
 			left = slices.Delete(left, j, j+1)
 		}
 	}
@@ -70,51 +95,51 @@ func sameWords(known, found []cause) []cause {
 }
 
 // says tells whether two causes are told in the same words.
-func (c cause) says(other cause) bool {
-	return c.what == other.what && c.detail == other.detail
+func (c Cause) says(other Cause) bool {
+	return c.What == other.What && c.Detail == other.Detail
 }
 
 // means tells whether a cause may be another one that was told before.
-func (c cause) means(before cause) bool {
-	return c.what == before.what && (c.detail == "" ||
-		numbers.ReplaceAllLiteralString(c.detail, "#") == numbers.ReplaceAllLiteralString(before.detail, "#"))
+func (c Cause) means(before Cause) bool {
+	return c.What == before.What && (c.Detail == "" ||
+		numbers.ReplaceAllLiteralString(c.Detail, "#") == numbers.ReplaceAllLiteralString(before.Detail, "#"))
 }
 
 // causeOf tells what a pod's status says is wrong with it.
-func causeOf(pod *corev1.Pod, now time.Time) cause {
+func causeOf(pod *corev1.Pod, now time.Time) Cause {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return cause{what: "no node takes its pod", detail: shorten(condition.Message)}
+			return Cause{What: "no node takes its pod", Detail: inBrief(condition.Message)}
 		}
 	}
 	for _, container := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if found := containerCause(container, now); found.what != "" {
+		if found := containerCause(container, now); found.What != "" {
 			return found
 		}
 	}
-	return cause{}
+	return Cause{}
 }
 
 // containerCause tells why a container does not run. One that crashes runs again
 // between two crashes: it is told to crash until it is ready, or has run for a
 // while.
-func containerCause(container corev1.ContainerStatus, now time.Time) cause {
+func containerCause(container corev1.ContainerStatus, now time.Time) Cause {
 	waiting := container.State.Waiting
 	if waiting == nil {
 		if !container.Ready && hasCrashed(container, now) {
 			return crashOf(container)
 		}
-		return cause{}
+		return Cause{}
 	}
 	switch waiting.Reason {
 	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
-		return cause{what: "the image " + container.Image + " cannot be pulled", detail: shorten(pullMessage(container.Image, waiting.Message))}
+		return Cause{What: "the image " + container.Image + " cannot be pulled", Detail: inBrief(pullMessage(container.Image, waiting.Message))}
 	case "CrashLoopBackOff":
 		return crashOf(container)
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		return cause{what: fmt.Sprintf("container %s cannot be started (%s)", container.Name, waiting.Reason), detail: shorten(waiting.Message)}
+		return Cause{What: fmt.Sprintf("container %s cannot be started (%s)", container.Name, waiting.Reason), Detail: advised(waiting.Message)}
 	default:
-		return cause{}
+		return Cause{}
 	}
 }
 
@@ -138,17 +163,17 @@ func hasCrashed(container corev1.ContainerStatus, now time.Time) bool {
 }
 
 // crashOf is a crash with what the container left behind.
-func crashOf(container corev1.ContainerStatus) cause {
+func crashOf(container corev1.ContainerStatus) Cause {
 	crash := "container " + container.Name + " crashes: "
 	last := cmp.Or(container.State.Terminated, container.LastTerminationState.Terminated)
 	if last == nil {
-		return cause{what: crash + "it has left no message; see kubectl logs --previous"}
+		return Cause{What: crash + "it has left no message; see kubectl logs --previous"}
 	}
 	crash += fmt.Sprintf("exit code %d", last.ExitCode)
 	if last.Reason != "" {
 		crash += ", " + last.Reason
 	}
-	return cause{what: crash, detail: shorten(lastMessage(last.Message))}
+	return Cause{What: crash, Detail: inBrief(lastMessage(last.Message))}
 }
 
 var (
@@ -183,11 +208,15 @@ func lastMessage(log string) string {
 	return timeOfDay.ReplaceAllLiteralString(lines[last], "")
 }
 
-// shorten keeps a text to one line of bearable length, and to whole characters.
-func shorten(text string) string {
+// inBrief keeps what Kubernetes or a program says to what a person reads.
+func inBrief(text string) string { return Shorten(text, mostDetail) }
+
+// Shorten keeps a text to one line of so many bytes, and to whole characters: the
+// API would store something else in place of a part of one.
+func Shorten(text string, most int) string {
 	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > mostCauseLength {
-		text = strings.ToValidUTF8(text[:mostCauseLength], "") + " …"
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + " …"
 	}
 	return text
 }

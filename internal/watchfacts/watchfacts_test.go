@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package follow_test
+package watchfacts_test
 
 import (
 	"context"
@@ -25,23 +25,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
-	"github.com/networkservicemesh/nsm-operator/internal/follow"
+	"github.com/networkservicemesh/nsm-operator/internal/watchfacts"
 	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 var (
 	admin client.WithWatch
-	// watches are the open ones of the followers.
+	// watches are the open ones of the Watchers.
 	watches atomic.Int32
-	owner   = types.NamespacedName{Namespace: "default", Name: "mesh"}
+	// lastVersion is the resource version that the last watch began with.
+	lastVersion atomic.Value
+	owner       = types.NamespacedName{Namespace: "default", Name: "mesh"}
 )
 
-func TestFollow(t *testing.T) {
+func TestWatchFacts(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(10 * time.Second)
 	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	SetDefaultConsistentlyDuration(150 * time.Millisecond)
-	RunSpecs(t, "Follow")
+	RunSpecs(t, "Watch facts")
 }
 
 var _ = BeforeSuite(func() {
@@ -58,6 +60,7 @@ func countWatches(next http.RoundTripper) http.RoundTripper {
 		answer, err := next.RoundTrip(call)
 		if err == nil && call.URL.Query().Get("watch") != "" && answer.StatusCode == http.StatusOK {
 			watches.Add(1)
+			lastVersion.Store(call.URL.Query().Get("resourceVersion"))
 			answer.Body = &countedBody{ReadCloser: answer.Body}
 		}
 		return answer, err
@@ -80,42 +83,42 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(call *http.Request) (*http.Response, error) { return f(call) }
 
-// follower starts one that counts its calls, and ends with the spec.
-func follower() (*follow.Follower, *atomic.Int32) {
+// watcher starts one that counts its calls, and ends with the spec.
+func watcher() (*watchfacts.Watcher, *atomic.Int32) {
 	GinkgoHelper()
 	calls := &atomic.Int32{}
-	f := follow.New(admin, func(_ context.Context, told types.NamespacedName) {
+	w := watchfacts.New(admin, func(_ context.Context, told types.NamespacedName) {
 		defer GinkgoRecover()
 		Expect(told).To(Equal(owner))
 		calls.Add(1)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- f.Start(ctx) }()
+	go func() { done <- w.Start(ctx) }()
 	DeferCleanup(func() {
 		cancel()
 		Eventually(done).Should(Receive(Succeed()))
-		Eventually(watches.Load).Should(BeZero(), "all watches end with the follower")
+		Eventually(watches.Load).Should(BeZero(), "all watches end with the Watcher")
 	})
-	return f, calls
+	return w, calls
 }
 
 // life of a fact in these tests.
-const life = 500 * time.Millisecond
+const life = time.Second
 
-// value follows ConfigMaps and keeps the value of the key "value", until the time
+// value watches ConfigMaps and keeps the value of the key "value", until the time
 // in the key "ends".
-func value(name string) follow.Query {
-	return follow.Query{
+func value(name string) watchfacts.Query {
+	return watchfacts.Query{
 		ID: "ConfigMap " + name, Namespace: "default", Name: name, Life: life,
 		List: func() client.ObjectList { return &corev1.ConfigMapList{} },
-		Keep: func(object client.Object) (follow.Fact, bool) {
+		Keep: func(object client.Object) (watchfacts.Fact, bool) {
 			configMap, ok := object.(*corev1.ConfigMap)
 			if !ok || configMap.Data["value"] == "" {
-				return follow.Fact{}, false
+				return watchfacts.Fact{}, false
 			}
 			ends, _ := time.Parse(time.RFC3339Nano, configMap.Data["ends"])
-			return follow.Fact{Value: configMap.Data["value"], Ends: ends}, true
+			return watchfacts.Fact{Value: configMap.Data["value"], Ends: ends}, true
 		},
 	}
 }
@@ -135,21 +138,21 @@ func write(ctx context.Context, configMap *corev1.ConfigMap, data map[string]str
 }
 
 // answer asks again and again.
-func answer(ctx context.Context, f *follow.Follower, query follow.Query) func() map[string]string {
+func answer(ctx context.Context, w *watchfacts.Watcher, query watchfacts.Query) func() map[string]string {
 	return func() map[string]string {
 		GinkgoHelper()
-		facts, err := f.Ask(ctx, owner, query)
+		facts, err := w.Facts(ctx, owner, query)
 		Expect(err).NotTo(HaveOccurred())
 		return facts
 	}
 }
 
-var _ = Describe("A follower", func() {
+var _ = Describe("A Watcher", func() {
 	It("knows what is there when it is first asked, and tells of changes of the facts alone", func(ctx SpecContext) {
 		configMap := newConfigMap(ctx, "one", map[string]string{"value": "1"})
 		newConfigMap(ctx, "other", map[string]string{"value": "2"})
-		f, calls := follower()
-		ask := answer(ctx, f, value("one"))
+		w, calls := watcher()
+		ask := answer(ctx, w, value("one"))
 		Expect(ask()).To(Equal(map[string]string{"one": "1"}))
 		Expect(calls.Load()).To(BeZero(), "who asked knows the first answer")
 
@@ -163,10 +166,22 @@ var _ = Describe("A follower", func() {
 		Expect(watches.Load()).To(Equal(int32(1)), "all answers come from one watch")
 	})
 
-	It("follows all objects of a namespace", func(ctx SpecContext) {
+	It("waits for the latest state, but for facts that may lag", func(ctx SpecContext) {
+		newConfigMap(ctx, "lag", map[string]string{"value": "1"})
+		w, _ := watcher()
+		query := value("lag")
+		Expect(w.Facts(ctx, owner, query)).To(Equal(map[string]string{"lag": "1"}))
+		Expect(lastVersion.Load()).To(BeEmpty(), "the API server looks whether its cache is up to date")
+
+		query.ID, query.MayLag = "lags", true
+		Eventually(ctx, func() (map[string]string, error) { return w.Facts(ctx, owner, query) }).Should(Equal(map[string]string{"lag": "1"}))
+		Expect(lastVersion.Load()).To(Equal("0"), "the API server answers from its cache")
+	})
+
+	It("watches all objects of a namespace", func(ctx SpecContext) {
 		newConfigMap(ctx, "a", map[string]string{"value": "1"})
-		f, _ := follower()
-		ask := answer(ctx, f, value(""))
+		w, _ := watcher()
+		ask := answer(ctx, w, value(""))
 		Expect(ask()).To(Equal(map[string]string{"a": "1"}))
 		newConfigMap(ctx, "b", map[string]string{"value": "2"})
 		newConfigMap(ctx, "c", nil)
@@ -181,8 +196,8 @@ var _ = Describe("A follower", func() {
 	for _, ahead := range []time.Duration{0, -time.Hour, time.Hour} {
 		It("keeps a fact as long as it is renewed, by a clock that is ahead by "+ahead.String(), func(ctx SpecContext) {
 			configMap := newConfigMap(ctx, "short", until(0, ahead))
-			f, calls := follower()
-			ask := answer(ctx, f, value("short"))
+			w, calls := watcher()
+			ask := answer(ctx, w, value("short"))
 			Expect(ask()).To(HaveLen(1), "whether it was renewed lately, nobody knows yet")
 			Consistently(func() map[string]string {
 				write(ctx, configMap, until(0, ahead))
@@ -203,8 +218,8 @@ var _ = Describe("A follower", func() {
 
 	It("keeps a fact for longer where it is renewed more seldom", func(ctx SpecContext) {
 		configMap := newConfigMap(ctx, "slow", until(0, -time.Hour))
-		f, _ := follower()
-		ask := answer(ctx, f, value("slow"))
+		w, _ := watcher()
+		ask := answer(ctx, w, value("slow"))
 		Expect(ask()).To(HaveLen(1))
 		write(ctx, configMap, until(time.Minute, -time.Hour))
 		Consistently(ask).WithTimeout(2 * life).Should(HaveLen(1))
@@ -213,41 +228,41 @@ var _ = Describe("A follower", func() {
 	It("waits for no fact that had ended long before the others when it was listed first", func(ctx SpecContext) {
 		newConfigMap(ctx, "dead", until(-10*time.Minute, -time.Hour))
 		newConfigMap(ctx, "alive", until(time.Minute, -time.Hour))
-		f, calls := follower()
-		Expect(answer(ctx, f, value(""))()).To(HaveLen(1))
-		Expect(answer(ctx, f, value(""))()).To(HaveKey("alive"))
+		w, calls := watcher()
+		Expect(answer(ctx, w, value(""))()).To(HaveLen(1))
+		Expect(answer(ctx, w, value(""))()).To(HaveKey("alive"))
 		Expect(calls.Load()).To(BeZero())
 	})
 
 	It("ends the watches that an owner needs no more, and those alone", func(ctx SpecContext) {
 		newConfigMap(ctx, "kept", map[string]string{"value": "1"})
-		f, _ := follower()
+		w, _ := watcher()
 		for _, name := range []string{"kept", "dropped"} {
-			answer(ctx, f, value(name))()
+			answer(ctx, w, value(name))()
 		}
 		Eventually(watches.Load).Should(Equal(int32(2)))
-		f.Follow(types.NamespacedName{Namespace: "default", Name: "another"})
-		f.Follow(owner, value("kept"))
+		w.Watch(types.NamespacedName{Namespace: "default", Name: "another"})
+		w.Watch(owner, value("kept"))
 		Eventually(watches.Load).Should(Equal(int32(1)))
-		Expect(answer(ctx, f, value("kept"))()).To(HaveLen(1))
-		f.Follow(owner)
+		Expect(answer(ctx, w, value("kept"))()).To(HaveLen(1))
+		w.Watch(owner)
 		Eventually(watches.Load).Should(BeZero())
 	})
 
 	It("watches what it is told to before anybody asks", func(ctx SpecContext) {
 		newConfigMap(ctx, "early", map[string]string{"value": "1"})
-		f, calls := follower()
-		f.Follow(owner, value("early"), value("none"))
+		w, calls := watcher()
+		w.Watch(owner, value("early"), value("none"))
 		Eventually(watches.Load).Should(Equal(int32(2)))
-		f.Follow(owner, value("early"), value("none"))
-		Expect(answer(ctx, f, value("early"))()).To(Equal(map[string]string{"early": "1"}))
-		Expect(answer(ctx, f, value("none"))()).To(BeEmpty())
+		w.Watch(owner, value("early"), value("none"))
+		Expect(answer(ctx, w, value("early"))()).To(Equal(map[string]string{"early": "1"}))
+		Expect(answer(ctx, w, value("none"))()).To(BeEmpty())
 		Expect(watches.Load()).To(Equal(int32(2)), "nothing is watched twice")
 		Expect(calls.Load()).To(BeZero(), "who asks knows the first answer")
 	})
 
 	It("says what the API server says when it has no answer", func(ctx SpecContext) {
-		f, _ := follower()
+		w, _ := watcher()
 		query := value("none")
 		query.List = func() client.ObjectList {
 			list := &unstructured.UnstructuredList{}
@@ -256,7 +271,7 @@ var _ = Describe("A follower", func() {
 		}
 		short, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		_, err := f.Ask(short, owner, query)
+		_, err := w.Facts(short, owner, query)
 		Expect(err).To(MatchError(And(ContainSubstring("ConfigMap none cannot be read yet"), ContainSubstring(`no matches for kind "Unknown"`))))
 	})
 })

@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package follow
+package watchfacts
 
 import (
 	"cmp"
@@ -31,7 +31,11 @@ import (
 // know when the others were renewed last.
 const longDead = 5 * time.Minute
 
-// errNotYet is told in the moment between a refusal and an answer.
+// fromCache is the resource version of what the API server has in its cache, and
+// the one that a reflector asks for first where lists are not streamed.
+const fromCache = "0"
+
+// errNotYet is the answer in the moment between a refusal and an answer.
 var errNotYet = errors.New("the API server has not answered yet")
 
 // view holds the facts of one query. It is the store that a reflector fills,
@@ -72,7 +76,7 @@ func newView(query Query, end context.CancelFunc, changed func()) *view {
 
 // watch fills the view until the context ends.
 func (v *view) watch(ctx context.Context, c client.WithWatch) {
-	logger := log.FromContext(ctx).WithName("follow").WithValues("query", v.query.ID)
+	logger := log.FromContext(ctx).WithName("watchfacts").WithValues("query", v.query.ID)
 	toolscache.NewReflectorWithOptions(v.listWatch(c), nil, v, toolscache.ReflectorOptions{
 		Name: v.query.ID, TypeDescription: v.query.ID, Logger: &logger,
 	}).RunWithContext(ctx)
@@ -96,6 +100,9 @@ func (v *view) listWatch(c client.WithWatch) *toolscache.ListWatch {
 			return list, v.note(c.List(ctx, list, options(raw)))
 		},
 		WatchFuncWithContext: func(ctx context.Context, raw metav1.ListOptions) (watch.Interface, error) {
+			if v.query.MayLag && raw.SendInitialEvents != nil && !v.isFilled() {
+				raw.ResourceVersion = fromCache
+			}
 			events, err := c.Watch(ctx, v.query.List(), options(raw))
 			return events, v.note(err)
 		},
@@ -170,7 +177,7 @@ func (v *view) Update(item any) error {
 	if err != nil {
 		return err
 	}
-	v.tell(v.set(object))
+	v.notify(v.set(object))
 	return nil
 }
 
@@ -180,7 +187,7 @@ func (v *view) Delete(item any) error {
 	if err != nil {
 		return err
 	}
-	v.tell(v.drop(object.GetName()))
+	v.notify(v.drop(object.GetName()))
 	return nil
 }
 
@@ -210,7 +217,7 @@ func (v *view) Replace(items []any, _ string) error {
 		v.buryTheDead()
 		changed = v.fill()
 	}
-	v.tell(changed)
+	v.notify(changed)
 	return nil
 }
 
@@ -245,8 +252,8 @@ func (v *view) isFilled() bool {
 	}
 }
 
-// fill notes that the first list is in, and tells whether somebody has to be
-// told: those who wait are not.
+// fill notes that the first list is in, and reports whether somebody has to be
+// woken: those who wait are not.
 func (v *view) fill() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -265,7 +272,7 @@ func asObject(item any) (client.Object, error) {
 	return object, nil
 }
 
-// set keeps an object's fact and tells whether that changes an answer.
+// set keeps an object's fact and reports whether that changes an answer.
 func (v *view) set(object client.Object) (changed bool) {
 	name := object.GetName()
 	fact, keep := v.query.Keep(object)
@@ -287,7 +294,7 @@ func (v *view) set(object client.Object) (changed bool) {
 	if !fact.Ends.IsZero() {
 		life := max(v.query.Life, lifeOf(before, fact))
 		now.until = time.Now().Add(life)
-		now.timer = time.AfterFunc(life, func() { v.tell(v.expire(name)) })
+		now.timer = time.AfterFunc(life, func() { v.notify(v.expire(name)) })
 	}
 	return !wasTrue || before.Value != fact.Value
 }
@@ -301,7 +308,7 @@ func lifeOf(before *held, fact Fact) time.Duration {
 	return 2 * fact.Ends.Sub(before.Ends)
 }
 
-// drop forgets a fact and tells whether it was true.
+// drop forgets a fact and reports whether it was true.
 func (v *view) drop(name string) (wasTrue bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -340,7 +347,8 @@ func (f *held) end() {
 	}
 }
 
-func (v *view) tell(changed bool) {
+// notify the owner of a change.
+func (v *view) notify(changed bool) {
 	if changed {
 		v.changed()
 	}

@@ -1,0 +1,173 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/rollout"
+)
+
+// Finalizer keeps an NSM until the cluster-scoped objects of its mesh, which no
+// owner reference can remove, are gone.
+const Finalizer = "nsm.networkservicemesh.io/finalizer"
+
+// deregisterTimeout is how long a deletion tries to delete what the registry has
+// kept: a webhook of somebody else may answer each deletion after half a minute.
+const deregisterTimeout = 30 * time.Second
+
+// leaving is how far the deletion of an NSM is.
+type leaving struct {
+	// waits: something of its mesh is left.
+	waits bool
+	// held are objects of the mesh that have been going for a while, with what holds them.
+	held []string
+	// again is when there may be more of those; zero for never.
+	again time.Time
+}
+
+// finalize removes the mesh of an NSM that is being deleted, and lets the NSM
+// go when all of it is gone. Until then the NSM waits.
+func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (leaving, error) {
+	if !controllerutil.ContainsFinalizer(nsm, Finalizer) {
+		r.watcher.Watch(client.ObjectKeyFromObject(nsm))
+		return leaving{}, nil
+	}
+	r.watcher.Watch(client.ObjectKeyFromObject(nsm), podSecurityQueries(nsm.Namespace)...)
+	mayHaveEntries, err := r.hasEntriesRole(ctx, nsm)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "NetworkServiceEndpoints of a mesh that is gone may stay")
+	}
+	readable := r.readable(ctx, nsm, mesh.PlatformKinds(r.platform.now()))
+	done := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.Deletes(nsm, readable, mayHaveEntries))
+	if done.isReleased {
+		r.runs.Delete(client.ObjectKeyFromObject(nsm))
+	}
+	if done.isReleased || done.failure != nil {
+		return leaving{waits: !done.isReleased}, done.failure
+	}
+	return r.heldOf(ctx, nsm, slices.Concat(mesh.Kinds(), readable))
+}
+
+// heldOf are the objects of a mesh that were deleted a while ago and are still there,
+// since somebody's finalizers keep them.
+func (r *NSMReconciler) heldOf(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []mesh.Object) (leaving, error) {
+	still := leaving{waits: true}
+	left, err := r.applier.Own(ctx, nsm, kinds...)
+	for _, object := range left {
+		if object.GetDeletionTimestamp() == nil {
+			continue // the cache has not heard of it
+		}
+		late := object.GetDeletionTimestamp().Add(r.Times.Patience)
+		if r.now().Before(late) {
+			if still.again.IsZero() || late.Before(still.again) {
+				still.again = late
+			}
+			continue
+		}
+		still.held = append(still.held, health.Held(object))
+	}
+	slices.Sort(still.held)
+	return still, err
+}
+
+// cleanUp forgets an NSM that is gone. Where it went without its finalizer, what is left
+// of its mesh goes now: what this process has made, or what the cache shows of it.
+func (r *NSMReconciler) cleanUp(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	key := client.ObjectKeyFromObject(nsm)
+	r.forget(nsm)
+	r.issued.Delete(key)
+	_, isDue := r.runs.Load(key)
+	left, err := r.applier.Own(ctx, nsm, slices.Concat(mesh.ClusterKinds(), mesh.PlatformKinds(r.platform.now()))...)
+	if err != nil {
+		return err
+	}
+	if !isDue && len(left) == 0 {
+		r.watcher.Watch(key)
+		return nil
+	}
+	mayHaveEntries, err := r.hasEntriesRole(ctx, nsm)
+	if err != nil {
+		return err
+	}
+	r.watcher.Watch(key, podSecurityQueries(nsm.Namespace)...)
+	plan := rollout.CleansUp(nsm, r.platform.now(), mayHaveEntries)
+	if err := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, plan).failure; err != nil {
+		return err
+	}
+	r.runs.Delete(key)
+	r.watcher.Watch(key)
+	return nil
+}
+
+// readable are those of the kinds that can be listed. The others are kinds of
+// somebody else's, as where a conversion webhook is broken: objects of those cannot
+// be deleted either, and an NSM does not wait for them.
+func (r *NSMReconciler) readable(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []mesh.Object) []mesh.Object {
+	return slices.DeleteFunc(kinds, func(kind mesh.Object) bool {
+		_, err := r.leftOf(ctx, nsm, kind)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "What is left of a kind cannot be found, and stays")
+		}
+		return err != nil
+	})
+}
+
+// leftOf asks the API server for the objects of a kind that are the NSM's own.
+func (r *NSMReconciler) leftOf(ctx context.Context, nsm *nsmv1beta1.NSM, kind mesh.Object) ([]mesh.Object, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.Times.List)
+	defer cancel()
+	gvk, err := apiutil.GVKForObject(kind, r.client.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	left := &metav1.PartialObjectMetadataList{}
+	left.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	err = r.direct.List(ctx, left, client.MatchingLabels{mesh.LabelNSM: nsm.Name, mesh.LabelNamespace: nsm.Namespace})
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return nil, nil // the kind has gone, and all of it
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for what is left of kind %s: %w", gvk.Kind, err)
+	}
+	var own []mesh.Object
+	for i := range left.Items {
+		if one := &left.Items[i]; mesh.IsOf(one, nsm) {
+			own = append(own, one)
+		}
+	}
+	return own, nil
+}
+
+// ensureFinalizer adds the operator's finalizer to an NSM. Whoever reads the NSM at the
+// same time reads nothing that changes.
+func (r *NSMReconciler) ensureFinalizer(ctx context.Context, nsm *nsmv1beta1.NSM) error {
+	if controllerutil.ContainsFinalizer(nsm, Finalizer) {
+		return nil
+	}
+	kept := nsm.DeepCopy()
+	controllerutil.AddFinalizer(kept, Finalizer)
+	if err := r.client.Patch(ctx, kept, client.MergeFromWithOptions(nsm, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	nsm.Finalizers, nsm.ResourceVersion = kept.Finalizers, kept.ResourceVersion
+	return nil
+}

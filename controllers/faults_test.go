@@ -1,0 +1,365 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/controllers"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// long tells to run the whole of what make test runs a part of, by LONG=1, or, by a
+// larger number, each such one of it. 0: the part for make test.
+var long = func() int {
+	share, err := strconv.Atoi(os.Getenv("LONG"))
+	if err != nil {
+		return 0
+	}
+	return share
+}()
+
+// soon is enough for anything that does not wait for the time to pass, on a busy
+// machine too.
+const soon = time.Minute
+
+const (
+	// longLife is for how long an entry of the registry is good that nobody renews here.
+	longLife = time.Hour
+	// writtenAt is the annotation that says since when a workload is as it is.
+	writtenAt = "nsm.networkservicemesh.io/written-at"
+)
+
+// scenario is something that the operator does to a mesh, with a request of which
+// something goes wrong.
+type scenario struct {
+	// begin makes the mesh as it is before; nil for none.
+	begin func(context.Context) *nsmv1beta1.NSM
+	// act has the operator do it.
+	act func(context.Context, *nsmv1beta1.NSM) *nsmv1beta1.NSM
+	// isAway: there is no operator while that is done, and it finds it when it starts.
+	isAway bool
+	// isDone tells whether the operator has done it; nil: the mesh is up.
+	isDone func(context.Context, *nsmv1beta1.NSM) bool
+	// lags: make test has the caches lag, too.
+	lags bool
+	// faults are how many requests make test lets go wrong; on OpenShift half as many.
+	faults int
+}
+
+// trial is scenarios on one platform.
+type trial struct {
+	platform mesh.Platform
+	// clients is a namespace whose pods may use the mesh.
+	clients string
+	o       *operator
+	// lag of the caches.
+	lag time.Duration
+}
+
+func (t *trial) start(asked *requests) {
+	GinkgoHelper()
+	asked.lag = t.lag
+	t.o = startOperatorWith(&controllers.NSMReconciler{Platform: t.platform, Namespace: operatorNamespace, Times: controllers.Times{
+		Patience: 200 * time.Millisecond, AskAgain: 500 * time.Millisecond, LookPause: 100 * time.Millisecond,
+		Cache: 5 * time.Second, List: 10 * time.Second, Soonest: 100 * time.Millisecond,
+	}}, asked)
+}
+
+// run has a scenario happen, with a fault of one of the requests or with none, and then
+// the mesh deleted, of which nothing may be left. It waits for the state that is wanted,
+// or, where none is, until it does not change any more.
+func (t *trial) run(ctx context.Context, s scenario, fault *fault, after int, counts func(request) bool, want ...outcome) outcome {
+	GinkgoHelper()
+	var nsm *nsmv1beta1.NSM
+	if s.begin != nil {
+		nsm = s.begin(ctx)
+		t.finish(ctx, nsm, isUp)
+	}
+	asked := t.o.requests
+	if s.isAway {
+		t.o.stop()
+		nsm = s.act(ctx, nsm)
+		asked = &requests{}
+		asked.arm(fault, after, counts)
+		t.start(asked)
+	} else {
+		asked.reset()
+		asked.arm(fault, after, counts)
+		nsm = s.act(ctx, nsm)
+	}
+	isDone := s.isDone
+	if isDone == nil {
+		isDone = isUp
+	}
+	t.finish(ctx, nsm, isDone)
+	now := func() map[string]string { return stateOf(ctx, t.platform, nsm) }
+	var end outcome
+	if len(want) == 0 {
+		Eventually(func(g Gomega) {
+			end.state = now()
+			g.Consistently(now).WithTimeout(500 * time.Millisecond).WithPolling(100 * time.Millisecond).Should(Equal(end.state))
+		}).WithTimeout(soon).Should(Succeed())
+	} else {
+		end.state = waitFor(now, want[0].state)
+	}
+	end.counted, end.struck = asked.counted(), asked.hit()
+	asked.arm(nil, 0, nil)
+	if !isGone(ctx, nsm) {
+		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		t.finish(ctx, nsm, isGone)
+	}
+	Expect(stateOf(ctx, t.platform, nsm)).To(BeEmpty(), "nothing is left over")
+	return end
+}
+
+// waitFor a state for some time, and return what has come of that: the caller tells the
+// difference.
+func waitFor(now func() map[string]string, want map[string]string) map[string]string {
+	for deadline := time.Now().Add(soon); ; {
+		state := now()
+		if maps.Equal(state, want) || time.Now().After(deadline) {
+			return state
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// outcome of a scenario.
+type outcome struct {
+	// state that the cluster is in, by object.
+	state map[string]string
+	// counted is how many requests were made that count.
+	counted int
+	// struck is what went wrong; nil for nothing.
+	struck *request
+}
+
+// finish has the mesh's pods come up until the operator has done what it has to do. If
+// its process ends, another one goes on.
+func (t *trial) finish(ctx context.Context, nsm *nsmv1beta1.NSM, isDone func(context.Context, *nsmv1beta1.NSM) bool) {
+	GinkgoHelper()
+	Eventually(func() bool {
+		if t.o.requests.isDead() {
+			t.o.stop()
+			t.start(&requests{})
+		}
+		drive(ctx, nsm)
+		return isDone(ctx, nsm)
+	}).WithTimeout(soon).WithPolling(50*time.Millisecond).Should(BeTrue(), func() string {
+		return "the operator does not get there: " + stateOf(ctx, t.platform, nsm)["NSM"]
+	})
+}
+
+// isUp tells whether a mesh is up as its NSM says now.
+func isUp(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
+	GinkgoHelper()
+	now := reread(ctx, nsm)
+	return now.Status.ObservedGeneration == now.Generation && condition(ctx, nsm, available)() == "True" && condition(ctx, nsm, progressing)() == "False"
+}
+
+// isTakenBack tells whether the mesh is up as it was before.
+func isTakenBack(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
+	GinkgoHelper()
+	return isUp(ctx, nsm) && reasonOf(ctx, nsm)() == "RolledBack"
+}
+
+var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the end is the same and nothing is left over", func() {
+	everything := func(t *trial) nsmv1beta1.NSMSpec {
+		spec := nsmv1beta1.NSMSpec{
+			Version: oldState, AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}, CSIDriver: &nsmv1beta1.CSIDriverSpec{},
+		}
+		if t.platform.OpenShift {
+			spec.OpenShift = &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": t.clients}}}
+		}
+		return spec
+	}
+	install := func(t *trial) func(context.Context) *nsmv1beta1.NSM {
+		return func(ctx context.Context) *nsmv1beta1.NSM {
+			GinkgoHelper()
+			namespace := newNamespace(ctx)
+			letLabel(ctx, namespace)
+			return newNSMIn(ctx, namespace, everything(t))
+		}
+	}
+	// edit changes the spec of a mesh that is up.
+	edit := func(t *trial, how func(*nsmv1beta1.NSMSpec)) scenario {
+		return scenario{begin: install(t), act: func(ctx context.Context, nsm *nsmv1beta1.NSM) *nsmv1beta1.NSM {
+			change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { how(&nsm.Spec) })
+			return nsm
+		}}
+	}
+	scenarios := []struct {
+		what string
+		of   func(*trial) scenario
+	}{
+		{"of an installation", func(t *trial) scenario {
+			return scenario{faults: 5, act: func(ctx context.Context, _ *nsmv1beta1.NSM) *nsmv1beta1.NSM { return install(t)(ctx) }}
+		}},
+		{"of a change that creates, updates, moves and removes", func(t *trial) scenario {
+			s := edit(t, func(spec *nsmv1beta1.NSMSpec) {
+				spec.LogLevel, spec.CSIDriver, spec.AdmissionWebhook.Enabled = "DEBUG", nil, ptr.To(false)
+				spec.Forwarders = []nsmv1beta1.ForwarderSpec{{Name: "vpp", Type: nsmv1beta1.ForwarderTypeVPP}}
+				spec.Registry = &nsmv1beta1.RegistrySpec{Type: nsmv1beta1.RegistryTypeMemory}
+				spec.VL3 = &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{{}}}
+				spec.OpenShift = nil
+			})
+			s.faults = 4
+			return s
+		}},
+		{"of a change that is found after a restart", func(t *trial) scenario {
+			s := edit(t, func(spec *nsmv1beta1.NSMSpec) { spec.LogLevel, spec.CSIDriver = "DEBUG", nil })
+			s.isAway, s.faults = true, 2
+			return s
+		}},
+		{"of an upgrade", func(t *trial) scenario {
+			s := edit(t, func(spec *nsmv1beta1.NSMSpec) { spec.Version = newState })
+			s.lags, s.faults = true, 4
+			return s
+		}},
+		{"of a rollback", func(t *trial) scenario {
+			s := edit(t, func(spec *nsmv1beta1.NSMSpec) {
+				spec.Version = newState
+				spec.Nsmgr = &nsmv1beta1.NsmgrSpec{}
+				spec.Nsmgr.Image = "example.com/missing:1"
+				spec.Upgrade = &nsmv1beta1.UpgradeSpec{
+					ProgressDeadline: &metav1.Duration{Duration: time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback,
+					PrePull: ptr.To(false), // how long that takes is chance
+				}
+			})
+			s.isDone, s.faults = isTakenBack, 2
+			return s
+		}},
+		{"of taking over what an earlier operator has made", func(*trial) scenario {
+			return scenario{isAway: true, faults: 3, act: func(ctx context.Context, _ *nsmv1beta1.NSM) *nsmv1beta1.NSM {
+				nsm, _ := earlierMesh(ctx, "memory")
+				return nsm
+			}}
+		}},
+		{"of a deletion", func(t *trial) scenario {
+			return scenario{begin: install(t), isDone: isGone, faults: 3, act: func(ctx context.Context, nsm *nsmv1beta1.NSM) *nsmv1beta1.NSM {
+				Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+				return nsm
+			}}
+		}},
+	}
+	platforms := []struct {
+		where string
+		mesh.Platform
+	}{
+		{"on Kubernetes", mesh.Platform{}},
+		{"on OpenShift", mesh.Platform{OpenShift: true}},
+	}
+
+	for i, platform := range platforms {
+		for j, one := range scenarios {
+			It(one.what+", "+platform.where, func(ctx SpecContext) {
+				t := newTrial(ctx, platform.Platform)
+				s := one.of(t)
+				want := t.run(ctx, s, nil, 0, nil)
+				trials := casesOf(want.counted, (s.faults+i)/(i+1), 3*i+j, nil)
+				if long > 0 {
+					isRead := func(asked request) bool { return !asked.isWrite() }
+					trials = append(trials, casesOf(t.run(ctx, s, nil, 0, isRead).counted, 0, 0, isRead)...)
+				}
+				Expect(trials).NotTo(BeEmpty(), "there is something to go wrong")
+				struck := 0
+				for _, one := range trials {
+					By(one.String())
+					end := t.run(ctx, s, one.fault, one.after, one.counts, want)
+					if end.struck != nil {
+						struck++
+					}
+					expectSame(end, want, one)
+				}
+				Expect(2*struck).To(BeNumerically(">", len(trials)), "requests do go wrong")
+			}, SpecTimeout(3*time.Hour))
+		}
+	}
+
+	It("of any of that, where the caches hear of everything late", func(ctx SpecContext) {
+		t := newTrial(ctx, mesh.Platform{})
+		for _, one := range scenarios {
+			s := one.of(t)
+			if long == 0 && !s.lags {
+				continue
+			}
+			want := t.run(ctx, s, nil, 0, nil)
+			t.o.stop()
+			t.lag = 100 * time.Millisecond
+			t.start(&requests{})
+			expectSame(t.run(ctx, s, nil, 0, nil, want), want, faultAt{fault: &fault{name: one.what}})
+			t.o.stop()
+			t.lag = 0
+			t.start(&requests{})
+		}
+	}, SpecTimeout(30*time.Minute))
+})
+
+// faultAt is a fault of one request.
+type faultAt struct {
+	*fault
+	// after so many of those that count.
+	after  int
+	counts func(request) bool
+}
+
+func (f faultAt) String() string { return fmt.Sprintf("after %d: %s", f.after, f.name) }
+
+// casesOf has each of the requests that count go wrong in every way; or, in the short
+// form, some of them in one way each.
+func casesOf(counted, some, first int, counts func(request) bool) []faultAt {
+	ways := []*fault{lastBefore, conflicting, timedOut, failing, lastAfter, throttled, refused}
+	var all []faultAt
+	if long == 0 {
+		for i := range some {
+			all = append(all, faultAt{ways[(first+i)%len(ways)], i * counted / some, counts})
+		}
+		return all
+	}
+	for i := 0; i < counted*len(ways); i += long {
+		all = append(all, faultAt{ways[i%len(ways)], i / len(ways), counts})
+	}
+	return all
+}
+
+func newTrial(ctx context.Context, platform mesh.Platform) *trial {
+	GinkgoHelper()
+	t := &trial{platform: platform}
+	if platform.OpenShift {
+		serveSCCs(ctx)
+		t.clients = newNamespace(ctx)
+		label(ctx, t.clients, t.clients)
+	}
+	t.start(&requests{})
+	return t
+}
+
+// expectSame compares what there is in the end with what there would be without a fault.
+func expectSame(end, want outcome, one faultAt) {
+	GinkgoHelper()
+	why := one.String()
+	if end.struck != nil {
+		why = end.struck.String() + ", " + why
+	}
+	Expect(slices.Sorted(maps.Keys(end.state))).To(Equal(slices.Sorted(maps.Keys(want.state))), why)
+	for name := range want.state {
+		Expect(end.state[name]).To(BeComparableTo(want.state[name]), name+", "+why)
+	}
+}

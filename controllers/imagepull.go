@@ -1,0 +1,151 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/health"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/rollout"
+)
+
+// pausePerNode stretches the pause between two looks at nodes that pull images, so that
+// a large mesh costs no more requests than a small one.
+const pausePerNode = 5 * time.Millisecond
+
+// pullSeen is what was seen last of nodes that pull images.
+type pullSeen struct {
+	// of is the definition that it is about.
+	of   string
+	at   time.Time
+	pull health.ImagePull
+}
+
+// observePulls looks how far nodes are with the images that have to be there before
+// anything is changed.
+func (r *NSMReconciler) observePulls(ctx context.Context, d *desired, in *rollout.Input) error {
+	in.Pulled = map[string]bool{}
+	for _, pull := range in.Pulls() {
+		seen, again, err := r.observePull(ctx, d.input.Platform, pull)
+		if err != nil {
+			return err
+		}
+		if seen == nil {
+			in.Pulled[pull.Name()] = true
+			continue
+		}
+		d.pulls = append(d.pulls, *seen)
+		if !again.IsZero() && (d.lookAgain.IsZero() || again.Before(d.lookAgain)) {
+			d.lookAgain = again
+		}
+	}
+	return nil
+}
+
+// observePull looks how far nodes are with the images of one workload, and tells when to
+// look again, where no watch does; nil where they have all. Once they had, that shows in the
+// cache, and no pod is there to be looked at any more.
+func (r *NSMReconciler) observePull(ctx context.Context, platform mesh.Platform, pull rollout.Pull) (*health.ImagePull, time.Time, error) {
+	w := health.Workload{Component: mesh.Component{Workload: pull.Pulling}}
+	seen := &health.ImagePull{
+		Workload: fmt.Sprintf("%s %s", mesh.KindOf(pull.Workload), client.ObjectKeyFromObject(pull.Workload)), Images: pull.Images,
+	}
+	var err error
+	if w.Live, err = r.applier.Cached(ctx, pull.Pulling); w.Live == nil || err != nil {
+		return seen, time.Time{}, err
+	}
+	isDone, err := r.isWrittenFrom(w.Live, pull.Done)
+	if isDone || err != nil {
+		return nil, time.Time{}, err
+	}
+	isPulling, err := r.isWrittenFrom(w.Live, pull.Pulling)
+	desired, isCounted := desiredOf(w.Live)
+	if seen.Desired = desired; !isPulling || !isCounted || err != nil {
+		return seen, time.Time{}, err
+	}
+	found, _ := r.pulls.Load(keyOf(&w))
+	last, _ := found.(pullSeen)
+	if last.of != w.Definition() {
+		last = pullSeen{of: w.Definition()}
+	}
+	if again := last.at.Add(r.pullPause(&last.pull)); !last.at.IsZero() && r.now().Before(again) {
+		last.pull.Desired = desired
+		return &last.pull, again, nil
+	}
+	if err := r.countPulls(ctx, platform, &w, seen); err != nil {
+		return seen, time.Time{}, err
+	}
+	if seen.IsDone() {
+		r.pulls.Delete(keyOf(&w))
+		return nil, time.Time{}, nil
+	}
+	seen.KeepWords(last.pull)
+	r.pulls.Store(keyOf(&w), pullSeen{of: last.of, at: r.now(), pull: *seen})
+	return seen, r.now().Add(r.pullPause(seen)), nil
+}
+
+func (r *NSMReconciler) isWrittenFrom(live, object mesh.Object) (bool, error) {
+	intent, _, err := r.applier.Wanted(object, live)
+	return mesh.IsWrittenFrom(live, intent), err
+}
+
+// desiredOf a workload is how many pods should be there, as far as its controller has said.
+func desiredOf(workload mesh.Object) (desired int32, isCounted bool) {
+	switch live := workload.(type) {
+	case *appsv1.DaemonSet:
+		return live.Status.DesiredNumberScheduled, live.Status.ObservedGeneration >= live.Generation
+	case *appsv1.Deployment:
+		return ptr.Deref(live.Spec.Replicas, 1), live.Status.ObservedGeneration >= live.Generation
+	default:
+		return 0, false
+	}
+}
+
+// countPulls reads, page by page, the pods that pull images.
+func (r *NSMReconciler) countPulls(ctx context.Context, platform mesh.Platform, w *health.Workload, seen *health.ImagePull) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	namespace := w.Workload.GetNamespace()
+	for page := ""; ; {
+		var list corev1.PodList
+		err := r.direct.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(mesh.ImagePullSelector(w.Workload)),
+			client.Limit(mostPods), client.Continue(page))
+		if err != nil {
+			return fmt.Errorf("reading the pods of %s: %w", w, err)
+		}
+		for i := range list.Items {
+			seen.Add(&list.Items[i])
+		}
+		if page = list.Continue; page == "" {
+			break
+		}
+	}
+	if seen.Pods >= seen.Desired || r.now().Before(mesh.WrittenAt(w.Live).Add(r.Times.Patience)) {
+		return nil
+	}
+	causes, err := r.creationFailure(ctx, w, labelCommand(namespace, platform))
+	if len(causes) > 0 {
+		seen.Refused = causes[0].String()
+	}
+	return err
+}
+
+// pullPause is the time until the nodes are looked at again.
+func (r *NSMReconciler) pullPause(seen *health.ImagePull) time.Duration {
+	if seen.Refused != "" || len(seen.Failures) > 0 && len(seen.Nodes) == 0 {
+		return r.Times.AskAgain
+	}
+	return max(r.Times.PullPause, time.Duration(seen.Desired)*pausePerNode)
+}

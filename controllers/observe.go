@@ -1,0 +1,198 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/rollout"
+)
+
+// observation is what a pass of the loop saw.
+type observation struct {
+	health.Mesh
+	// wakeAt is when the loop has to look again though nothing happens; zero for
+	// never.
+	wakeAt time.Time
+	// webhookCertificate is the admission webhook's, PEM-encoded; nil for none.
+	webhookCertificate []byte
+}
+
+// wake lets the loop look again at a time, or earlier.
+func (o *observation) wake(at time.Time) {
+	if o.wakeAt.IsZero() || at.Before(o.wakeAt) {
+		o.wakeAt = at
+	}
+}
+
+// webhook is the admission webhook, nil for none.
+func (o *observation) webhook() *health.Workload { return o.Workload(mesh.WebhookName) }
+
+// observe looks at a mesh; held are the workloads, by name, whose turn has not come.
+// Where not all could be written, what should have been does not count.
+func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]bool, isWritten bool) (*observation, error) {
+	nsm := d.input.NSM
+	seen := &observation{Mesh: health.Mesh{
+		Release: d.input.Release, Missing: missingParts(d.input), RolledBack: d.isRolledBack, NotBegun: d.notBegun,
+		Pulls: d.pulls, Staged: d.isStaged,
+	}, wakeAt: d.renewAt, webhookCertificate: d.input.WebhookCertificate.CertificateChain}
+	if !d.lookAgain.IsZero() {
+		seen.wake(d.lookAgain)
+	}
+	for _, component := range d.components {
+		w, err := r.observeWorkload(ctx, d, component)
+		if err != nil {
+			return nil, err
+		}
+		w.Held = held[w.Name()]
+		if !isWritten {
+			w.Intent, w.HeldBack = "", false
+		}
+		seen.Workloads = append(seen.Workloads, w)
+	}
+	if err := r.observeWebhook(ctx, d, seen.webhook()); err != nil {
+		return nil, err
+	}
+	r.observeCallers(ctx, nsm, seen.webhook(), seen)
+	r.diagnose(ctx, d, seen)
+	r.observeIdentities(ctx, d, seen)
+	seen.InTheWay = inTheWay(d)
+	if again := d.survey.Again(); !again.IsZero() {
+		seen.wake(again)
+	}
+	r.checkDeadline(d, seen)
+	seen.UnknownFields = conversion.Unknown(nsm)
+	if mesh.UsesNodes(d.components) {
+		seen.RefusedPods = r.refusedPods(d.podSecurity)
+	}
+	contested, again := r.applier.Contested(append(slices.Clone(d.objects), d.podSecurity.object()))
+	if seen.Contested = contested; len(contested) > 0 {
+		seen.wake(r.now().Add(again))
+	}
+	return seen, nil
+}
+
+// checkDeadline notes what a change has been waiting for longer than it may, or when
+// that will be.
+func (r *NSMReconciler) checkDeadline(d desired, seen *observation) {
+	end, limit := rollout.Deadline(d.input.NSM, seen.Workloads)
+	message := seen.FirstProblem()
+	switch {
+	case end.IsZero() || message == "":
+	case r.now().Before(end):
+		seen.wake(end)
+	default:
+		seen.Overdue = fmt.Sprintf("within spec.upgrade.progressDeadline, %s: %s", limit, message)
+		seen.WayBack = d.wayBack()
+		if before := rollout.Before(d.input.NSM, d.available); before != nil && d.isStaged && !d.isRolledBack {
+			seen.RollBackTo = before.Version
+			seen.wake(r.now())
+		}
+	}
+}
+
+// wayBack tells how to undo a change of release that does not come up; "" where none is
+// going on, or the operator undoes it.
+func (d desired) wayBack() string {
+	was := d.input.NSM.Status.Version
+	if !d.isStaged || d.isRolledBack || was == "" || was == d.input.Release.String() {
+		return ""
+	}
+	return fmt.Sprintf("to go back, set spec.version to %s, or spec.upgrade.onFailure to %s, which brings back all of the spec that was available last",
+		was, nsmv1beta1.UpgradeFailureRollback)
+}
+
+// observeAnyway looks at what there is of a mesh that could not be rendered, as far
+// as that is known.
+func (r *NSMReconciler) observeAnyway(ctx context.Context, d desired) *observation {
+	if d.input.NSM == nil {
+		return nil
+	}
+	d.components = mesh.Components(d.input)
+	seen, err := r.observe(ctx, d, nil, false)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Looking at a mesh that could not be rendered")
+		return nil
+	}
+	return seen
+}
+
+// observeWorkload looks, in the cache, at the workload of a component.
+func (r *NSMReconciler) observeWorkload(ctx context.Context, d desired, component mesh.Component) (health.Workload, error) {
+	w := health.Workload{Component: component}
+	var err error
+	if w.Live, err = r.applier.Cached(ctx, component.Workload); err != nil {
+		return w, err
+	}
+	if found, isKnown := r.diagnoses.Load(keyOf(&w)); isKnown {
+		known, _ := found.(diagnosis)
+		w.Recall(known.lost)
+	}
+	switch {
+	case w.Live == nil:
+		w.Predecessor = predecessorOf(d, component)
+	case component.Registers:
+		r.observeRegistration(ctx, d, &w)
+	}
+	if d.survey.Leaves(component.Workload) {
+		w.BlockedBy = blockerOf(d, component)
+		return w, nil
+	}
+	w.Intent, w.HeldBack, err = r.applier.Wanted(component.Workload, w.Live)
+	return w, err
+}
+
+// predecessorOf a workload that the mesh does not have is what stands in its place:
+// that may run.
+func predecessorOf(d desired, component mesh.Component) health.Predecessor {
+	before := health.Predecessor{Unknown: d.survey == nil, Found: d.survey.Finds(component.Workload)}
+	for _, orphan := range d.orphans {
+		if orphan.GetName() == component.Workload.GetName() && mesh.KindOf(orphan) == mesh.KindOf(component.Workload) {
+			before.Found, before.Object = true, orphan
+		}
+	}
+	return before
+}
+
+// blockerOf a component names what is in its way, or else in that of what it needs.
+func blockerOf(d desired, component mesh.Component) string {
+	inTheWay := d.survey.NotOurs(mesh.Objects([]mesh.Component{component}))
+	if len(inTheWay) == 0 {
+		inTheWay = d.survey.NotOurs(d.objects)
+	}
+	return inTheWay[0].String()
+}
+
+// inTheWay of the mesh are objects of somebody else.
+func inTheWay(d desired) []health.InTheWay {
+	var found []health.InTheWay
+	for _, one := range d.survey.NotOurs(d.objects) {
+		found = append(found, health.InTheWay{Object: one.String(), Whose: one.Whose})
+	}
+	return found
+}
+
+// missingParts tells what an admin has to install before a part of the mesh
+// can run.
+func missingParts(in mesh.Input) map[mesh.Role]string {
+	if !in.NamesCluster() || in.Platform.ClusterProperties {
+		return nil
+	}
+	return map[mesh.Role]string{
+		mesh.RoleInterdomain: "cluster-info cannot run: install the CustomResourceDefinition clusterproperties.about.k8s.io " +
+			"(kubernetes-sigs/about-api), in which spec.interdomain.clusterName is kept",
+	}
+}

@@ -1,0 +1,47 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import "time"
+
+// Times are how long the loop waits for what. Tests wait less.
+type Times struct {
+	// Patience is how long a workload may be down before the loop asks why: most
+	// come up by themselves.
+	Patience time.Duration
+	// AskAgain is the time between two looks at what no watch tells of: at a workload
+	// that stays down, at an object that is in the way.
+	AskAgain time.Duration
+	// LookPause is the time for which what was found out of a workload is not asked
+	// again, however often the loop comes by.
+	LookPause time.Duration
+	// PullPause is the time between two looks at nodes that pull images, of which no
+	// watch tells either. With many nodes it is longer.
+	PullPause time.Duration
+	// ReportPause is the time between two statuses that differ in counts alone.
+	ReportPause time.Duration
+	// Cache is how long a read waits for the cache of a kind to be filled, or for the
+	// first facts of a watch. With a healthy API server that takes milliseconds.
+	Cache time.Duration
+	// List is how long a deletion waits for the list of a kind.
+	List time.Duration
+	// Soonest is the least time after which the loop wakes itself.
+	Soonest time.Duration
+}
+
+// DefaultTimes are those of an NSMReconciler that has none.
+func DefaultTimes() Times {
+	return Times{
+		Patience:  5 * time.Second,
+		AskAgain:  15 * time.Second,
+		LookPause: 5 * time.Second,
+		PullPause: time.Second, ReportPause: time.Second,
+		Cache:   5 * time.Second,
+		List:    10 * time.Second,
+		Soonest: time.Second,
+	}
+}

@@ -1,0 +1,274 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package health
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+// Mesh is what was observed of a mesh: all that its status follows from.
+type Mesh struct {
+	// Refusal says why the NSM is not acted on; then nothing else is known.
+	Refusal Refusal
+	// Release that the mesh should run.
+	Release release.Release
+	// Workloads are its components.
+	Workloads []Workload
+	// Missing tells what an admin has to install for a part of the mesh, by role.
+	Missing map[mesh.Role]string
+	// Spire is SpireReady; it has no type where it is not known.
+	Spire metav1.Condition
+	// Contested are the objects that somebody else keeps changing.
+	Contested []string
+	// InTheWay are objects of somebody else in the place of the mesh's.
+	InTheWay []InTheWay
+	// Callers are configurations of somebody else that call the admission webhook.
+	Callers []Caller
+	// RefusedPods tells that the namespace refuses pods of the mesh, and what lets
+	// them in; "" where it is not known to.
+	RefusedPods string
+	// RefusedByClients tells what namespaces of clients have refused.
+	RefusedByClients []string
+	// EntriesLeft tells why entries of the registry before this one are still there.
+	EntriesLeft string
+	// UnknownFields are fields of the NSM that no version of it has.
+	UnknownFields []string
+	// Overdue tells what has been waited for too long; "" for nothing.
+	Overdue string
+	// WayBack tells how to undo the change that is overdue; "" where nothing can be said.
+	WayBack string
+	// RollBackTo is the release that is to run again, with the spec that was Available
+	// last; "" for none. RolledBack: it does already.
+	RollBackTo string
+	RolledBack bool
+	// NotBegun tells why a change of release has not begun; "" where it has.
+	NotBegun string
+	// Staged: the workloads change one after the other, in their order.
+	Staged bool
+	// Pulls are the images that have to be on the nodes before anything is changed.
+	Pulls []ImagePull
+}
+
+// Refusal says why an NSM is not acted on; empty when it is.
+type Refusal struct {
+	Reason, Message string
+}
+
+// InTheWay is an object of somebody else in the place of one of the mesh.
+type InTheWay struct {
+	// Object is its kind and name, Whose a sentence that says whose it is.
+	Object, Whose string
+}
+
+// Caller is a configuration of somebody else that calls the admission webhook.
+type Caller struct{ Kind, Name string }
+
+// problem is what one part of the mesh waits for.
+type problem struct {
+	role          mesh.Role
+	name, message string
+}
+
+// problems lists what the parts of a role, or of all with "", wait for.
+func (m *Mesh) problems(role mesh.Role) []problem {
+	var problems []problem
+	if m.NotBegun != "" {
+		problems = append(problems, problem{"", "the change to " + m.Release.String(), m.NotBegun})
+	}
+	if len(m.Pulls) > 0 {
+		problems = append(problems, problem{"", "the new images", m.notPulled()})
+	}
+	for _, missing := range slices.Sorted(maps.Keys(m.Missing)) {
+		problems = append(problems, problem{missing, string(missing), m.Missing[missing]})
+	}
+	for i := range m.Workloads {
+		if w := &m.Workloads[i]; w.Message() != "" {
+			problems = append(problems, problem{w.Role, w.String(), w.Message()})
+		}
+	}
+	if len(problems) == 0 {
+		problems = m.waitingTurns()
+	}
+	return slices.DeleteFunc(problems, func(p problem) bool { return role != "" && role != p.role })
+}
+
+// waitingTurns are the workloads that serve as they were before and that nothing but
+// their turn keeps from being changed.
+func (m *Mesh) waitingTurns() []problem {
+	var problems []problem
+	for i := range m.Workloads {
+		if w := &m.Workloads[i]; w.Held && !w.IsWritten() {
+			problems = append(problems, problem{w.Role, w.String(), w.String() + " has not been changed yet"})
+		}
+	}
+	return problems
+}
+
+// messageOf joins what the parts of a role wait for; "" when all are ready.
+func (m *Mesh) messageOf(role mesh.Role) string {
+	var messages []string
+	for _, problem := range m.problems(role) {
+		messages = append(messages, problem.message)
+	}
+	return strings.Join(messages, "; ")
+}
+
+// Summary tells why the mesh is not available: what the first part that is not ready
+// waits for, and the names of the others, whose own conditions tell about them. ""
+// when all is up.
+func (m *Mesh) Summary() string {
+	summary := m.FirstProblem()
+	if waiting := m.waitingFor(); len(waiting) > 1 {
+		summary += "; not ready either: " + strings.Join(waiting[1:], ", ")
+	}
+	return summary
+}
+
+// FirstProblem is the first of what Summary tells; "" when all is up.
+func (m *Mesh) FirstProblem() string {
+	problems := m.problems("")
+	if len(problems) == 0 {
+		return ""
+	}
+	return problems[0].message
+}
+
+// waitingFor names the parts that are not ready.
+func (m *Mesh) waitingFor() []string {
+	var names []string
+	for _, problem := range m.problems("") {
+		names = append(names, problem.name)
+	}
+	return names
+}
+
+// progress tells how far a change is: of one in stages, which stage, and how many of its
+// pods are up.
+func (m *Mesh) progress() (reason, message string) {
+	if len(m.Pulls) > 0 {
+		return ReasonPulling, m.pulling((*ImagePull).Progress)
+	}
+	i := slices.IndexFunc(m.Workloads, func(w Workload) bool { return w.Held || !w.IsWritten() || !w.IsReady() })
+	if !m.Staged || m.NotBegun != "" || i < 0 {
+		return "RollingOut", "waiting for " + strings.Join(m.waitingFor(), ", ")
+	}
+	w := &m.Workloads[i]
+	pods := w.Pods()
+	isNew := min(pods.Updated, pods.Ready)
+	if w.IsChanging() && isNew >= pods.Desired {
+		isNew = 0 // nobody has counted yet, or old ones are among them
+	}
+	message = fmt.Sprintf("stage %d of %d, %s: %d of %d pods are new and ready", i+1, len(m.Workloads), w, isNew, pods.Desired)
+	if len(w.Nodes) > 0 {
+		message += ", not yet on " + SomeNodes(w.Nodes)
+	}
+	return "RollingOut", message
+}
+
+// isChanging tells whether a workload is still to be made, or rolling out, or an image
+// to be pulled.
+func (m *Mesh) isChanging() bool {
+	return len(m.Pulls) > 0 || slices.ContainsFunc(m.Workloads, func(w Workload) bool { return w.Live == nil || w.IsChanging() })
+}
+
+// HasPods tells whether there is a pod of the mesh for sure.
+func (m *Mesh) HasPods() bool {
+	return slices.ContainsFunc(m.Workloads, func(w Workload) bool {
+		pods := w.Pods()
+		return pods.Updated > 0 || pods.Ready > 0
+	})
+}
+
+// Workload of a name; nil for none.
+func (m *Mesh) Workload(name string) *Workload {
+	i := slices.IndexFunc(m.Workloads, func(w Workload) bool { return w.Name() == name })
+	if i < 0 {
+		return nil
+	}
+	return &m.Workloads[i]
+}
+
+// of are the workloads of a role.
+func (m *Mesh) of(role mesh.Role) []Workload {
+	return slices.DeleteFunc(slices.Clone(m.Workloads), func(w Workload) bool { return w.Role != role })
+}
+
+// HasRolledOut tells whether a role has workloads, and no pods of an older
+// definition. A Deployment of strategy Recreate has none once it has made new ones.
+func (m *Mesh) HasRolledOut(role mesh.Role) bool {
+	workloads := m.of(role)
+	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(w Workload) bool {
+		return w.BlockedBy != "" || w.Held || !w.IsWritten() || !w.IsRolledOut() || w.Pods().Desired == 0
+	})
+}
+
+// count is "ready/desired" over the workloads of a role.
+func (m *Mesh) count(role mesh.Role) string {
+	if len(m.of(role)) == 0 {
+		return ""
+	}
+	var ready, desired int32
+	for _, w := range m.of(role) {
+		ready += w.Pods().Ready
+		desired += w.Pods().Desired
+	}
+	return fmt.Sprintf("%d/%d", ready, desired)
+}
+
+func (m *Mesh) namesOf(role mesh.Role) string {
+	var names []string
+	for _, w := range m.of(role) {
+		names = append(names, w.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+func (m *Mesh) components() []nsmv1beta1.ComponentStatus {
+	components := make([]nsmv1beta1.ComponentStatus, 0, len(m.Workloads))
+	for i := range m.Workloads {
+		w := &m.Workloads[i]
+		pods := w.Pods()
+		components = append(components, nsmv1beta1.ComponentStatus{
+			Name: w.Name(), Kind: w.Kind(), Version: w.Version(),
+			Desired: ptr.To(pods.Desired), Updated: ptr.To(pods.Updated), Ready: ptr.To(pods.Ready),
+			Message: w.statusMessage(m.Release.String()),
+		})
+	}
+	return components
+}
+
+// inTheWayMessage tells what is in the way, and what to do.
+func (m *Mesh) inTheWayMessage() string {
+	var inTheWay []string
+	for _, one := range m.InTheWay {
+		inTheWay = append(inTheWay, fmt.Sprintf("%s is in the way: it is not the mesh's (%s)", one.Object, one.Whose))
+	}
+	return strings.Join(inTheWay, "; ") + "; the operator leaves it alone, and with it the part of the mesh that needs the name: " +
+		"delete it if nobody needs it, or run the mesh in another namespace"
+}
+
+// callersMessage tells what else calls the webhook, and what to do.
+func (m *Mesh) callersMessage() string {
+	var callers, commands []string
+	for _, one := range m.Callers {
+		callers = append(callers, one.Kind+" "+one.Name)
+		commands = append(commands, strings.ToLower(one.Kind)+"/"+one.Name)
+	}
+	return "the admission webhook of the mesh is called by configurations that are not the operator's: " + strings.Join(callers, ", ") +
+		"; what they ask about is refused in the whole cluster unless they trust the operator's certificate. Delete them: kubectl delete " +
+		strings.Join(commands, " ")
+}

@@ -1,0 +1,87 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package health
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+// ReasonSpireWaiting of SpireReady: it is not known yet.
+const ReasonSpireWaiting = "Waiting"
+
+// SpireUnknown is SpireReady where it is not known, or not the operator's to know.
+func SpireUnknown(reason, message string) metav1.Condition {
+	return metav1.Condition{Type: nsmv1beta1.ConditionSpireReady, Status: metav1.ConditionUnknown, Reason: reason, Message: message}
+}
+
+// SpireFailed is SpireReady where something is wrong.
+func SpireFailed(reason, message string) metav1.Condition {
+	return metav1.Condition{Type: nsmv1beta1.ConditionSpireReady, Status: metav1.ConditionFalse, Reason: reason, Message: message}
+}
+
+// SpireOf is SpireReady from what SPIRE's controller manager says of a
+// ClusterSPIFFEID in its status (github.com/spiffe/spire-controller-manager,
+// api/v1alpha1), without its numbers: they move with every pod of the cluster.
+func SpireOf(identity *unstructured.Unstructured, class string, hasPods bool) metav1.Condition {
+	name := "ClusterSPIFFEID " + identity.GetName()
+	stats, isHandled, _ := unstructured.NestedMap(identity.Object, "status", "stats")
+	count := func(field string) int64 {
+		n, _, _ := unstructured.NestedInt64(stats, field)
+		return n
+	}
+	switch {
+	case !isHandled && class == "":
+		return SpireFailed("NotHandled", "no SPIRE controller manager handles "+name+", which has no class: "+
+			"set spec.spire.className to the className of your controller manager, or watchClassless in its configuration")
+	case !isHandled:
+		return SpireFailed("NotHandled", fmt.Sprintf("no SPIRE controller manager of class %q handles %s: "+
+			"spec.spire.className must be the className of one that runs", class, name))
+	case count("podEntryRenderFailures") > 0:
+		return SpireFailed("RenderFailures", "SPIRE's controller manager cannot render entries for pods that "+name+" selects: its log says which, and why")
+	case count("entryFailures") > 0:
+		return SpireFailed("EntryFailures", "the SPIRE server does not take entries for pods that "+name+" selects: the log of its controller manager says why")
+	case count("podsSelected") == 0 && hasPods:
+		return SpireFailed("NoPodSelected", name+" selects no pod: SPIRE's controller manager must not ignore the namespace of the mesh (ignoreNamespaces)")
+	case count("podsSelected") == 0:
+		return SpireUnknown(ReasonSpireWaiting, name+" has no pod to register yet")
+	default:
+		return metav1.Condition{
+			Type: nsmv1beta1.ConditionSpireReady, Status: metav1.ConditionTrue, Reason: "Registered",
+			Message: "SPIRE's controller manager registers the pods that " + name + " selects",
+		}
+	}
+}
+
+// SetSpire sets SpireReady from who registers the workloads, and from what the pods
+// say: those that have found no way to SPIRE are decisive.
+func (m *Mesh) SetSpire(registration metav1.Condition) {
+	m.Spire = registration
+	if waiting := m.waitsForIdentity(); waiting != "" && registration.Status != metav1.ConditionFalse {
+		m.Spire = SpireFailed("PodsWait", waiting)
+	}
+}
+
+// waitsForIdentity names the workloads whose pods have found no way to SPIRE, and
+// what they say; "" for none.
+func (m *Mesh) waitsForIdentity() string {
+	var waiting []string
+	for i := range m.Workloads {
+		w := &m.Workloads[i]
+		j := slices.IndexFunc(w.Causes, Cause.isOfIdentity)
+		if j >= 0 && !w.IsReady() {
+			waiting = append(waiting, w.String()+": "+w.Causes[j].String())
+		}
+	}
+	return strings.Join(waiting, "; ")
+}

@@ -1,0 +1,313 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package health
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// MostMessage is how long a message is at most, as the API takes it for an event.
+const MostMessage = 1000
+
+// Reasons of the condition Degraded that more than this package goes by.
+const (
+	// ReasonConflict: another NSM was here first.
+	ReasonConflict = "Conflict"
+	// ReasonRolledBack: the new release did not come up, and the one before runs.
+	ReasonRolledBack = "RolledBack"
+	// ReasonOverdue: the mesh takes longer to come up than it may.
+	ReasonOverdue = "ProgressDeadlineExceeded"
+	// ReasonNotOurs: somebody else's object is in the way.
+	ReasonNotOurs = "NotOurs"
+	// ReasonForeignWebhook: somebody else has the admission webhook called, too.
+	ReasonForeignWebhook = "ForeignWebhook"
+	// ReasonPulling, of Progressing: nodes pull the images of a change that has not begun.
+	ReasonPulling = "PullingImages"
+	// ReasonDeletionFailed: the mesh of an NSM that is being deleted could not be
+	// removed.
+	ReasonDeletionFailed = "DeletionFailed"
+)
+
+// retrying is what Progressing says after a failure.
+const retrying = "the operator tries again, with growing pauses of a minute at most"
+
+// Degradation is what Degraded says is wrong; nil for nothing.
+func Degradation(status *nsmv1beta1.NSMStatus) *metav1.Condition {
+	degraded := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionDegraded)
+	if degraded == nil || degraded.Status != metav1.ConditionTrue {
+		return nil
+	}
+	return degraded
+}
+
+// Status derives the new status from the old one and what was seen. It is
+// pure but for the transition times of conditions.
+func Status(nsm *nsmv1beta1.NSM, seen *Mesh, failure error) nsmv1beta1.NSMStatus {
+	s := status{NSMStatus: *nsm.Status.DeepCopy(), generation: nsm.Generation}
+	s.begin()
+	switch {
+	case failure != nil:
+		s.setFailed(FailureMessage(failure), seen)
+	case seen.Refusal.Reason != "":
+		s.setRefused(seen.Refusal)
+	default:
+		s.setSeen(seen)
+	}
+	s.setStalled()
+	s.setReady()
+	return s.NSMStatus
+}
+
+// deleting is the reason of conditions of an NSM that is being deleted.
+const deleting = "Deleting"
+
+// DeletionStatus tells, of an NSM that is being deleted, what keeps its mesh from
+// being removed, and what it waits for: objects that somebody holds, as Held names them.
+func DeletionStatus(nsm *nsmv1beta1.NSM, held []string, failure error) nsmv1beta1.NSMStatus {
+	s := status{NSMStatus: *nsm.Status.DeepCopy(), generation: nsm.Generation}
+	s.ObservedGeneration = s.generation
+	waits := "waiting for the objects of the mesh to go"
+	if len(held) > 0 {
+		waits = "waiting for " + strings.Join(held, ", ")
+	}
+	s.set(nsmv1beta1.ConditionAvailable, false, deleting, "the NSM is being deleted, and its mesh with it")
+	s.set(nsmv1beta1.ConditionReady, false, deleting, "the NSM is being deleted, and its mesh with it")
+	if failure == nil {
+		s.set(nsmv1beta1.ConditionProgressing, true, deleting, waits)
+		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+		return s.NSMStatus
+	}
+	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", retrying)
+	s.set(nsmv1beta1.ConditionDegraded, true, ReasonDeletionFailed, "the NSM cannot be deleted yet: "+FailureMessage(failure))
+	return s.NSMStatus
+}
+
+// Held names an object that was deleted and is still there, and what holds it.
+func Held(object mesh.Object) string {
+	text := mesh.KindOf(object) + " " + strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/")
+	if len(object.GetFinalizers()) == 0 {
+		return text
+	}
+	word := "finalizer"
+	if len(object.GetFinalizers()) > 1 {
+		word = "finalizers"
+	}
+	return fmt.Sprintf("%s, which the %s %s keeps", text, word, strings.Join(object.GetFinalizers(), " and "))
+}
+
+// ReportsDeletion tells whether a status says what a deletion waits for, or that it has
+// failed.
+func ReportsDeletion(status *nsmv1beta1.NSMStatus) bool {
+	available := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionAvailable)
+	return available != nil && available.Reason == deleting
+}
+
+// status is a status while it is being derived.
+type status struct {
+	nsmv1beta1.NSMStatus
+	generation int64
+	// wasProgressing: the mesh was being changed when it was seen last.
+	wasProgressing bool
+	// refused: the NSM is not acted on; overdue: it takes longer to come up than it
+	// may.
+	refused, overdue bool
+	// inTheWay: somebody else's object is in the place of one of the mesh's.
+	inTheWay bool
+}
+
+// begin notes that this generation has been seen, whatever will be said of it.
+func (s *status) begin() {
+	s.wasProgressing = !meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing)
+	if s.ObservedGeneration != s.generation {
+		// Progressing counts from the change of the spec on.
+		meta.RemoveStatusCondition(&s.Conditions, nsmv1beta1.ConditionProgressing)
+	}
+	s.ObservedGeneration = s.generation
+}
+
+func (s *status) set(conditionType string, value bool, reason, message string) {
+	conditionStatus := metav1.ConditionFalse
+	if value {
+		conditionStatus = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(&s.Conditions, metav1.Condition{
+		Type: conditionType, Status: conditionStatus, Reason: reason, Message: Shorten(message, MostMessage),
+		ObservedGeneration: s.generation,
+	})
+}
+
+// setFailed reports that the last pass could not write all it wanted to. What
+// was available stays so as long as nothing is seen to be down.
+func (s *status) setFailed(message string, seen *Mesh) {
+	waits := ""
+	if seen != nil {
+		s.setParts(seen)
+		waits = seen.Summary()
+	}
+	if waits != "" {
+		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", waits)
+	} else if !meta.IsStatusConditionTrue(s.Conditions, nsmv1beta1.ConditionAvailable) {
+		s.set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
+	}
+	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", retrying)
+	// That a release was taken back is remembered here and nowhere else.
+	if !ReportsRollback(&s.NSMStatus, s.generation) {
+		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
+	}
+}
+
+// setRefused reports an NSM that is not acted on.
+func (s *status) setRefused(why Refusal) {
+	s.refused = true
+	s.set(nsmv1beta1.ConditionAvailable, false, why.Reason, why.Message)
+	s.set(nsmv1beta1.ConditionProgressing, false, why.Reason, "the operator does nothing until that is fixed")
+	s.set(nsmv1beta1.ConditionDegraded, true, why.Reason, why.Message)
+}
+
+// setSeen reports the workloads. A mesh that was all there and whose pods went,
+// as in a node's reboot, is not progressing: nobody changes it.
+func (s *status) setSeen(seen *Mesh) {
+	s.overdue = seen.Overdue != ""
+	s.setParts(seen)
+	message := seen.Summary()
+	switch {
+	case message == "":
+		s.Version = seen.Release.String()
+		s.set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+s.Version+" is ready"+seen.lostMessage()+seen.Release.Caveat())
+		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
+	case s.wasProgressing || seen.isChanging():
+		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
+		reason, progress := seen.progress()
+		s.set(nsmv1beta1.ConditionProgressing, true, reason, progress)
+	default:
+		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
+		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
+	}
+	s.setDegraded(seen)
+}
+
+// setDegraded reports what does not mend by itself.
+func (s *status) setDegraded(seen *Mesh) {
+	switch {
+	case seen.RollBackTo != "":
+		s.set(nsmv1beta1.ConditionDegraded, true, ReasonRolledBack, "NSM "+seen.Release.String()+" has not come up "+seen.Overdue+
+			"; NSM "+seen.RollBackTo+" runs again until the spec changes")
+	case seen.RolledBack:
+		// It stays as it was told.
+	case len(seen.InTheWay) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, ReasonNotOurs, seen.inTheWayMessage())
+	case len(seen.Callers) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, ReasonForeignWebhook, seen.callersMessage())
+	case seen.Overdue != "":
+		s.set(nsmv1beta1.ConditionDegraded, true, ReasonOverdue, strings.TrimSuffix("the mesh has not come up "+seen.Overdue+"; "+seen.WayBack, "; "))
+	case seen.RefusedPods != "":
+		s.set(nsmv1beta1.ConditionDegraded, true, "PodSecurity", seen.RefusedPods)
+	case len(seen.RefusedByClients) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", strings.Join(seen.RefusedByClients, "; "))
+	case seen.EntriesLeft != "":
+		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", seen.EntriesLeft)
+	case len(seen.Contested) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, "Contested", "somebody else keeps changing "+strings.Join(seen.Contested, ", ")+
+			"; the operator puts it back with growing pauses: metadata.managedFields tells who else writes it")
+	case len(seen.UnknownFields) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, "UnknownFields", "these fields have no effect: "+strings.Join(seen.UnknownFields, ", ")+"; remove them")
+	default:
+		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+	}
+}
+
+// setStalled reports that no waiting helps: nothing is done, or all that could be
+// was, and in vain. What the operator tries again by itself never counts.
+func (s *status) setStalled() {
+	wrong := Degradation(&s.NSMStatus)
+	if wrong != nil && (s.refused || s.overdue || wrong.Reason == ReasonRolledBack) {
+		s.set(nsmv1beta1.ConditionStalled, true, wrong.Reason, wrong.Message)
+		return
+	}
+	s.set(nsmv1beta1.ConditionStalled, false, "AsExpected", "the operator goes on by itself")
+}
+
+// setReady reports whether the mesh has come up as this generation describes it.
+// Once it has, that stays so until somebody changes the mesh: pods that are lost,
+// as in a node's reboot, are Available's to tell.
+func (s *status) setReady() {
+	stalled := meta.FindStatusCondition(s.Conditions, nsmv1beta1.ConditionStalled)
+	available := meta.FindStatusCondition(s.Conditions, nsmv1beta1.ConditionAvailable)
+	ready := meta.FindStatusCondition(s.Conditions, nsmv1beta1.ConditionReady)
+	switch {
+	case stalled.Status == metav1.ConditionTrue:
+		s.set(nsmv1beta1.ConditionReady, false, stalled.Reason, stalled.Message)
+	case available.Status == metav1.ConditionTrue && available.ObservedGeneration == s.generation && !s.inTheWay:
+		s.set(nsmv1beta1.ConditionReady, true, "RolledOut", "the mesh has come up as the spec describes it")
+	case available.Status == metav1.ConditionTrue:
+		// This generation could not be written, or a part of it that no workload needs.
+		wrong := Degradation(&s.NSMStatus)
+		s.set(nsmv1beta1.ConditionReady, false, wrong.Reason, wrong.Message)
+	case ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == s.generation &&
+		meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing):
+		// It stays as it is.
+	default:
+		s.set(nsmv1beta1.ConditionReady, false, available.Reason, available.Message)
+	}
+}
+
+// setParts reports the workloads one by one.
+func (s *status) setParts(seen *Mesh) {
+	s.inTheWay = len(seen.InTheWay) > 0
+	s.Components = seen.components()
+	s.Managers = seen.count(mesh.RoleManager)
+	s.Forwarders = seen.count(mesh.RoleForwarder)
+	if seen.Spire.Type != "" {
+		condition := seen.Spire
+		condition.ObservedGeneration = s.generation
+		meta.SetStatusCondition(&s.Conditions, condition)
+	}
+	for _, concern := range mesh.Concerns() {
+		if len(seen.of(concern.Role)) == 0 {
+			meta.RemoveStatusCondition(&s.Conditions, concern.Condition)
+			continue
+		}
+		if message := seen.messageOf(concern.Role); message != "" {
+			s.set(concern.Condition, false, "NotReady", message)
+			continue
+		}
+		s.set(concern.Condition, true, "Ready", "ready: "+seen.namesOf(concern.Role))
+	}
+}
+
+// WithoutCounts is a status without what moves while pods come up.
+func WithoutCounts(from *nsmv1beta1.NSMStatus) *nsmv1beta1.NSMStatus {
+	still := from.DeepCopy()
+	still.Managers, still.Forwarders = "", ""
+	for i := range still.Components {
+		still.Components[i].Desired, still.Components[i].Updated, still.Components[i].Ready = nil, nil, nil
+	}
+	if progressing := meta.FindStatusCondition(still.Conditions, nsmv1beta1.ConditionProgressing); progressing != nil {
+		progressing.Message = ""
+	}
+	return still
+}
+
+// FailureMessage is the text of an error without what moves in it: the lines of
+// a joined error in their order, each once.
+func FailureMessage(failure error) string {
+	return strings.ReplaceAll(failure.Error(), "\n", "; ")
+}
+
+// ReportsRollback tells whether a status says that the spec of a generation has
+// been tried and taken back.
+func ReportsRollback(status *nsmv1beta1.NSMStatus, generation int64) bool {
+	degraded := Degradation(status)
+	return degraded != nil && degraded.Reason == ReasonRolledBack && degraded.ObservedGeneration == generation
+}
