@@ -43,27 +43,29 @@ type ContainerSpec struct {
 type ComponentSpec struct {
 	ContainerSpec `json:",inline"`
 
-	// nodeSelector limits the nodes on which the component's pods run. They run on
-	// Linux only, whatever it says. Default: every Linux node that the pods tolerate.
+	// nodeSelector limits the nodes on which the component's pods run, in the place of
+	// spec.nodeSelector. They run on Linux only, whatever it says, and a vpp
+	// forwarder from NSM v1.14.3 on runs on amd64 only, unless it selects another
+	// kubernetes.io/arch. Default: spec.nodeSelector.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="!('kubernetes.io/os' in self) || self['kubernetes.io/os'] == 'linux'",messageExpression="'selects kubernetes.io/os: ' + self['kubernetes.io/os'] + ', which must be linux: NSM runs on no other system'",message="selects kubernetes.io/os, which must be linux: NSM runs on no other system"
 	NodeSelector map[string]string `json:"nodeSelector,omitzero"`
 
-	// tolerations of the component's pods. Default: none beyond those that
-	// Kubernetes gives to every DaemonSet.
+	// tolerations of the component's pods, in the place of spec.tolerations; an
+	// empty list, [], is none. Default: spec.tolerations.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Tolerations []corev1.Toleration `json:"tolerations,omitzero"`
 
-	// affinity of the component's pods. Default: none.
+	// affinity of the component's pods. Nodes that run no containers of their own
+	// (virtual-kubelet, AWS Fargate) are left out whatever it says. Default: none.
 	// +optional
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
 
 	// priorityClassName of the component's pods, or None for the cluster's default.
-	// Default: system-node-critical for nsmgr, the forwarders and the CSI driver,
-	// system-cluster-critical for all else.
+	// Default: spec.priorityClassName.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	PriorityClassName string `json:"priorityClassName,omitempty"`
@@ -96,6 +98,7 @@ type ComponentSpec struct {
 }
 
 // ImagesSpec says where the images of the mesh come from.
+// +kubebuilder:validation:XValidation:rule="!has(self.template) || !has(self.registry) && !has(self.repository)",fieldPath=".template",reason="FieldValueForbidden",message="must be left out where registry or repository is given: it says where all images are"
 type ImagesSpec struct {
 	// registry is the host, and the port if it has one, of the image registry.
 	// Default: "ghcr.io".
@@ -110,6 +113,24 @@ type ImagesSpec struct {
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]+((\\\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\\\.|_|__|-+)[a-z0-9]+)*)*$')",message="must be the path within the image registry: names of lower case letters, digits and single dots, dashes or underscores, with slashes between them, such as networkservicemesh"
 	Repository string `json:"repository,omitempty"`
+
+	// template of all image references, for a mirror that names them in its own way:
+	// {name} stands for NSM's name of an image, such as cmd-nsmgr, and {version} for
+	// its tag, the NSM release for NSM's own. Such as
+	// "registry.example.com/mirror/nsm-{name}:{version}". It takes the place of
+	// registry and repository. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^{}@\\\\s]*[{]name[}][^{}/:@\\\\s]*:[^{}/:@\\\\s]*[{]version[}][^{}/:@\\\\s]*$')",message="must be an image reference with {name} in the last part of its path, and {version} in its tag, such as registry.example.com/mirror/nsm-{name}:{version}"
+	Template string `json:"template,omitempty"`
+
+	// overrides are whole references of single images, by tag or by digest, each under
+	// NSM's name of the image: "cmd-nsmgr", "cmd-nsc", "csi-node-driver-registrar".
+	// They do not move with the release; the image of a component goes before them.
+	// Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Overrides map[string]string `json:"overrides,omitzero"`
 
 	// pullPolicy of all containers: Always, IfNotPresent or Never.
 	// Default: IfNotPresent.
@@ -180,7 +201,8 @@ type SpireSpec struct {
 	Registration SpireRegistration `json:"registration,omitempty"`
 
 	// className of the ClusterSPIFFEIDs, for a SPIRE controller manager that
-	// looks only at one class. Default: none.
+	// looks only at one class. They also have it as the label
+	// spire.spiffe.io/class-name, if it has at most 63 characters. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9]([-a-zA-Z0-9_.]*[a-zA-Z0-9])?$')",message="must be the class name of a SPIRE controller manager: letters, digits, dashes, dots and underscores"
@@ -234,6 +256,13 @@ type RegistrySpec struct {
 type NsmgrSpec struct {
 	ComponentSpec `json:",inline"`
 
+	// enabled says whether there are managers. Without them there are no forwarders, no
+	// admission webhook and no CSI driver either: the mesh is a registry alone,
+	// behind registry.serviceType, as the floating domain of NSM's interdomain
+	// examples. Default: true.
+	// +optional
+	Enabled *bool `json:"enabled,omitempty"` //nolint:kubeapilinter // a switch, as that of the admission webhook
+
 	// excludedPrefixes are IP prefixes (CIDR notation) that NSM must never hand
 	// out to clients, beside those that it finds out by itself. Default: none.
 	// +optional
@@ -244,7 +273,7 @@ type NsmgrSpec struct {
 	ExcludedPrefixes []string `json:"excludedPrefixes,omitzero"`
 
 	// excludePrefixes changes the sidecar that collects the cluster's own
-	// prefixes (cmd-exclude-prefixes-k8s; from NSM v1.1.1 on).
+	// prefixes (cmd-exclude-prefixes-k8s; from NSM v1.1.0 on).
 	// +optional
 	ExcludePrefixes *ContainerSpec `json:"excludePrefixes,omitempty"`
 }
@@ -340,7 +369,7 @@ type ForwarderSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=52
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower case letters, digits and dashes, such as forwarder-vpp"
-	// +kubebuilder:validation:XValidation:rule="!(self in ['nsmgr', 'nsm-registry', 'nsm-csi', 'nsmgr-proxy', 'registry-proxy', 'cluster-info', 'admission-webhook-k8s', 'default', 'nsm-operator'])",message="is the name of another part of the mesh; choose a name such as forwarder-vpp"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['nsmgr', 'nsm-registry', 'nsm-csi', 'nsmgr-proxy', 'registry-proxy', 'cluster-info', 'admission-webhook-k8s', 'vl3-ipam', 'dashboard', 'default', 'nsm-operator'])",message="is the name of another part of the mesh; choose a name such as forwarder-vpp"
 	Name string `json:"name,omitempty"`
 
 	// type of the forwarder: vpp, ovs or sriov.
@@ -386,7 +415,8 @@ type ForwarderSpec struct {
 // InjectedClientSpec describes what the admission webhook adds to the pods of
 // annotated clients.
 type InjectedClientSpec struct {
-	// image is the whole reference of the client sidecar's image (cmd-nsc).
+	// image is the whole reference of the client sidecar's image (cmd-nsc). The
+	// container is named after the last part of it, without tag and digest.
 	// Default: the release's.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -442,7 +472,8 @@ type AdmissionWebhookSpec struct {
 	ComponentSpec `json:",inline"`
 
 	// enabled says whether the webhook runs. It makes clients in the whole
-	// cluster, so it can run in one of several meshes only. Default: true.
+	// cluster, so it can run in one of several meshes only. Default: true; false
+	// with spec.nsmgr.enabled: false.
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"` //nolint:kubeapilinter // a switch, as users of Helm charts and other operators know it
 
@@ -461,6 +492,14 @@ type AdmissionWebhookSpec struct {
 	// Default: Fail.
 	// +optional
 	FailurePolicy FailurePolicy `json:"failurePolicy,omitempty"`
+
+	// hostNetwork runs the webhook's pods on the network of their nodes, where the API
+	// server reaches nodes and not pods, as on EKS with another network than Amazon's.
+	// NSM's webhook listens on port 443 and no other: that port must be free on as
+	// many nodes as there are replicas. The pods run as root then, with the
+	// capability to listen there and no other. Default: false.
+	// +optional
+	HostNetwork *bool `json:"hostNetwork,omitempty"` //nolint:kubeapilinter // a switch, as a pod has it
 
 	// client describes what the webhook injects.
 	// +optional
@@ -616,7 +655,8 @@ type UpgradeFailureAction string
 const (
 	// UpgradeFailureHalt leaves everything as it is, for a person to look at.
 	UpgradeFailureHalt UpgradeFailureAction = "Halt"
-	// UpgradeFailureRollback runs the release before until the spec changes.
+	// UpgradeFailureRollback runs what was available last, with its whole spec, until the
+	// spec changes.
 	UpgradeFailureRollback UpgradeFailureAction = "Rollback"
 )
 
@@ -639,4 +679,10 @@ type UpgradeSpec struct {
 	// Default: Halt.
 	// +optional
 	OnFailure UpgradeFailureAction `json:"onFailure,omitempty"`
+
+	// prePull has the nodes pull new images before anything that runs is replaced, so that
+	// no node waits for a registry without traffic. A change of which an image cannot be
+	// pulled does not begin. Default: true.
+	// +optional
+	PrePull *bool `json:"prePull,omitempty"` //nolint:kubeapilinter // a switch, as above
 }

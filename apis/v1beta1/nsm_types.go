@@ -9,6 +9,7 @@ package v1beta1
 import (
 	"encoding/json"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -18,7 +19,10 @@ type LogLevel string
 
 // NSMSpec describes a Network Service Mesh. Every field is optional: an empty
 // spec is a working mesh of the newest release that the operator knows.
-// +kubebuilder:validation:XValidation:rule="!has(self.forwarders) || self.forwarders.size() > 0",fieldPath=".forwarders",reason="FieldValueRequired",message="must hold at least one forwarder; leave the field out for one of type vpp"
+// +kubebuilder:validation:XValidation:rule="!has(self.forwarders) || self.forwarders.size() > 0 || (has(self.nsmgr) && has(self.nsmgr.enabled) && !self.nsmgr.enabled)",fieldPath=".forwarders",reason="FieldValueRequired",message="must hold at least one forwarder; leave the field out for one of type vpp"
+// +kubebuilder:validation:XValidation:rule="!(has(self.nsmgr) && has(self.nsmgr.enabled) && !self.nsmgr.enabled) || !has(self.forwarders) || self.forwarders.size() == 0",fieldPath=".forwarders",reason="FieldValueForbidden",message="must be left out with spec.nsmgr.enabled: false: a forwarder does what the manager on its node asks for"
+// +kubebuilder:validation:XValidation:rule="!(has(self.nsmgr) && has(self.nsmgr.enabled) && !self.nsmgr.enabled) || !has(self.admissionWebhook) || !has(self.admissionWebhook.enabled) || !self.admissionWebhook.enabled",fieldPath=".admissionWebhook.enabled",message="must be left out or false with spec.nsmgr.enabled: false: the clients that the webhook makes ask the manager on their node"
+// +kubebuilder:validation:XValidation:rule="!(has(self.nsmgr) && has(self.nsmgr.enabled) && !self.nsmgr.enabled) || !has(self.csiDriver) || self.csiDriver == null",fieldPath=".csiDriver",reason="FieldValueForbidden",message="must be left out with spec.nsmgr.enabled: false: the driver brings clients to the manager on their node"
 type NSMSpec struct {
 	// version is the NSM release to run, such as "v1.18.0", from v1.0.0 up.
 	// Default: the newest release that the operator knows, written at creation,
@@ -62,6 +66,38 @@ type NSMSpec struct {
 	// +kubebuilder:validation:MaxProperties=64
 	PodAnnotations map[string]string `json:"podAnnotations,omitzero"`
 
+	// nodeSelector limits the nodes on which the mesh's pods run. A component with a
+	// nodeSelector of its own goes by that alone; an empty one, {}, is every Linux
+	// node. Default: every Linux node that the pods tolerate.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="!('kubernetes.io/os' in self) || self['kubernetes.io/os'] == 'linux'",messageExpression="'selects kubernetes.io/os: ' + self['kubernetes.io/os'] + ', which must be linux: NSM runs on no other system'",message="selects kubernetes.io/os, which must be linux: NSM runs on no other system"
+	NodeSelector map[string]string `json:"nodeSelector,omitzero"`
+
+	// tolerations of all pods of the mesh. A component with tolerations of its own
+	// has those alone; an empty list, [], is none. Default: none beyond those that
+	// Kubernetes gives to every DaemonSet.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Tolerations []corev1.Toleration `json:"tolerations,omitzero"`
+
+	// priorityClassName of all pods of the mesh, or None for the cluster's default. A
+	// component's own comes before it. Default: system-node-critical for nsmgr, the
+	// forwarders and the CSI driver, system-cluster-critical for all else.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	PriorityClassName string `json:"priorityClassName,omitempty"`
+
+	// kubeletDirectory is the kubelet's directory on every node (its --root-dir), which
+	// forwarders and the CSI driver mount: /var/snap/microk8s/common/var/lib/kubelet on
+	// MicroK8s, /var/lib/k0s/kubelet on k0s. Nothing tells the operator where it is.
+	// Default: "/var/lib/kubelet".
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[^/\\\\s:]+)+$') && !self.matches('/[.][.]?(/|$)')",message="must be the absolute path of a directory on each node, without a slash at its end, and without . and .. in it, such as /var/lib/kubelet"
+	KubeletDirectory string `json:"kubeletDirectory,omitempty"`
+
 	// spire describes the SPIRE that gives the mesh its identities.
 	// +optional
 	Spire *SpireSpec `json:"spire,omitempty"`
@@ -70,11 +106,13 @@ type NSMSpec struct {
 	// +optional
 	Registry *RegistrySpec `json:"registry,omitempty"`
 
-	// nsmgr describes the network service managers, one a node.
+	// nsmgr describes the network service managers, one a node. Without them
+	// (enabled: false) the mesh is a registry alone, which other domains use.
 	// +optional
 	Nsmgr *NsmgrSpec `json:"nsmgr,omitempty"`
 
-	// forwarders of the mesh, each run on every node. Default: one of type vpp.
+	// forwarders of the mesh, each run on every node. Default: one of type vpp; none
+	// with nsmgr.enabled: false.
 	// For server-side apply the list is one value: who applies it applies all of it.
 	// +optional
 	// +listType=atomic
@@ -99,6 +137,19 @@ type NSMSpec struct {
 	// +optional
 	// +nullable
 	Interdomain *InterdomainSpec `json:"interdomain,omitempty"` //nolint:kubeapilinter // null turns nothing on: the webhook says so, and leaves it out
+
+	// vl3 runs the IP address managers of vL3 networks (from NSM v1.3.0 on).
+	// Default: absent, and off.
+	// +optional
+	// +nullable
+	VL3 *VL3Spec `json:"vl3,omitempty"` //nolint:kubeapilinter // null turns nothing on: the webhook says so, and leaves it out
+
+	// dashboard runs NSM's dashboard (from NSM v1.12.0 on). It shows every client,
+	// endpoint and connection of the mesh to whoever reaches it: it knows no users.
+	// Default: absent, and off.
+	// +optional
+	// +nullable
+	Dashboard *DashboardSpec `json:"dashboard,omitempty"` //nolint:kubeapilinter // null turns nothing on: the webhook says so, and leaves it out
 
 	// telemetry describes what the mesh tells about itself.
 	// +optional
@@ -151,6 +202,11 @@ const (
 	// ConditionInterdomainReady: what connects the mesh with other domains is up;
 	// absent where there is none.
 	ConditionInterdomainReady = "InterdomainReady"
+	// ConditionVL3Ready: the IP address managers of vL3 networks are up; absent where
+	// there are none.
+	ConditionVL3Ready = "VL3Ready"
+	// ConditionDashboardReady: the dashboard is up; absent where there is none.
+	ConditionDashboardReady = "DashboardReady"
 	// ConditionAdmissionWebhookReady: the admission webhook is up; absent where
 	// there is none.
 	ConditionAdmissionWebhookReady = "AdmissionWebhookReady"
@@ -246,6 +302,7 @@ type NSMStatus struct {
 // +kubebuilder:storageversion
 // +kubebuilder:resource:path=nsms,scope=Namespaced,categories=networkservicemesh
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
+// +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.spec.version`
 // +kubebuilder:printcolumn:name="Available",type=string,JSONPath=`.status.conditions[?(@.type=="Available")].status`
 // +kubebuilder:printcolumn:name="Managers",type=string,JSONPath=`.status.managers`
 // +kubebuilder:printcolumn:name="Forwarders",type=string,JSONPath=`.status.forwarders`

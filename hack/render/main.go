@@ -34,6 +34,7 @@ func main() {
 	flag.BoolVar(&platform.OpenShift, "openshift", false, "render for OpenShift")
 	flag.BoolVar(&platform.ClusterSPIFFEIDs, "cluster-spiffe-ids", true, "SPIRE's ClusterSPIFFEIDs are served")
 	flag.BoolVar(&platform.ClusterProperties, "cluster-properties", false, "ClusterProperties (about.k8s.io) are served")
+	pulls := flag.Bool("image-pulls", false, "render as well what has nodes pull all images before they are run")
 	flag.Parse()
 	in := mesh.Input{
 		Platform: platform, OperatorNamespace: "nsm-operator-system", RelatedImages: mesh.RelatedImages(os.Environ()),
@@ -42,14 +43,14 @@ func main() {
 	if *clients != "" {
 		in.ClientNamespaces = strings.Split(*clients, ",")
 	}
-	if err := run(in, *file, os.Stdout); err != nil {
+	if err := run(in, *file, *pulls, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "render: %v\n", err)
 		os.Exit(1)
 	}
 }
 
 // run renders the NSM in a file.
-func run(in mesh.Input, file string, out io.Writer) error {
+func run(in mesh.Input, file string, pulls bool, out io.Writer) error {
 	nsm, err := read(file)
 	if err != nil {
 		return err
@@ -60,6 +61,11 @@ func run(in mesh.Input, file string, out io.Writer) error {
 	}
 	components := mesh.Components(in)
 	objects := slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components))
+	if pulls {
+		for _, component := range components {
+			objects = append(objects, mesh.ImagePull(component.Workload, mesh.ImagesOf(component.Workload), in.Platform))
+		}
+	}
 	for _, object := range objects {
 		if err := write(out, object); err != nil {
 			return fmt.Errorf("%T %s: %w", object, object.GetName(), err)

@@ -9,6 +9,9 @@
 // explain; without the others the definition stays small enough for a plain
 // kubectl apply, whose annotation holds at most 256 KiB.
 //
+// Nor do these types say of a list that it is atomic, which is what a list is that
+// says nothing: of the definition that was a twelfth.
+//
 // It also removes the anyOf of fields that take an integer or a string:
 // x-kubernetes-int-or-string says the same, and the API server's message for it
 // names both types, where that for anyOf says nothing.
@@ -52,7 +55,7 @@ func trimFile(file string) error {
 	return os.WriteFile(file, append([]byte("---\n"), data...), 0o644)
 }
 
-// trim walks a schema; inside tells whether it is within an embedded type.
+// trim walks a schema; inside reports whether it is within an embedded type.
 func trim(node any, inside bool) {
 	switch node := node.(type) {
 	case []any:
@@ -62,6 +65,9 @@ func trim(node any, inside bool) {
 	case map[string]any:
 		if _, isText := node["description"].(string); isText && inside {
 			delete(node, "description")
+		}
+		if inside && node["x-kubernetes-list-type"] == "atomic" {
+			delete(node, "x-kubernetes-list-type")
 		}
 		if node["x-kubernetes-int-or-string"] == true {
 			delete(node, "anyOf")

@@ -28,12 +28,14 @@ const (
 	NoPriorityClass = "None"
 )
 
-// priorityClass of the component's pods: the user's, or else the default.
+// priorityClass of the component's pods: the component's, or else the mesh's, or else
+// the default.
 func (p part) priorityClass(byDefault string) string {
-	if p.spec.PriorityClassName == NoPriorityClass {
+	class := cmp.Or(p.spec.PriorityClassName, p.NSM.Spec.PriorityClassName, byDefault)
+	if class == NoPriorityClass {
 		return ""
 	}
-	return cmp.Or(p.spec.PriorityClassName, byDefault)
+	return class
 }
 
 // replicate runs a Deployment with a number of pods, nil for nobody's business.

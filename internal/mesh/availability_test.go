@@ -155,6 +155,8 @@ func allComponents(version string) nsmv1beta1.NSMSpec {
 			ClusterName: "one", NsmgrProxy: &nsmv1beta1.ComponentSpec{}, RegistryProxy: &nsmv1beta1.ComponentSpec{},
 			ClusterInfo: &nsmv1beta1.ComponentSpec{}, MapIP: &nsmv1beta1.ContainerSpec{},
 		},
+		VL3:       &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{{}, {Name: "vl3-ipam-ipv6", Prefix: "2001:db8::/64"}}},
+		Dashboard: &nsmv1beta1.DashboardSpec{UI: &nsmv1beta1.ContainerSpec{}},
 	}
 	for _, forwarderType := range []nsmv1beta1.ForwarderType{
 		nsmv1beta1.ForwarderTypeVPP, nsmv1beta1.ForwarderTypeOVS, nsmv1beta1.ForwarderTypeSRIOV,
@@ -169,8 +171,12 @@ func forEachComponent(spec *nsmv1beta1.NSMSpec, change func(*nsmv1beta1.Componen
 	for i := range spec.Forwarders {
 		change(&spec.Forwarders[i].ComponentSpec)
 	}
+	for i := range spec.VL3.IPAMs {
+		change(&spec.VL3.IPAMs[i].ComponentSpec)
+	}
 	for _, component := range []*nsmv1beta1.ComponentSpec{
 		&spec.Registry.ComponentSpec, &spec.Nsmgr.ComponentSpec, &spec.AdmissionWebhook.ComponentSpec, &spec.CSIDriver.ComponentSpec,
+		&spec.Dashboard.ComponentSpec,
 		spec.Interdomain.NsmgrProxy, spec.Interdomain.RegistryProxy, spec.Interdomain.ClusterInfo,
 	} {
 		change(component)
@@ -180,7 +186,7 @@ func forEachComponent(spec *nsmv1beta1.NSMSpec, change func(*nsmv1beta1.Componen
 // forEachContainer changes all containers that a spec from allComponents has.
 func forEachContainer(spec *nsmv1beta1.NSMSpec, change func(*nsmv1beta1.ContainerSpec)) {
 	forEachComponent(spec, func(component *nsmv1beta1.ComponentSpec) { change(&component.ContainerSpec) })
-	for _, container := range []*nsmv1beta1.ContainerSpec{spec.Nsmgr.ExcludePrefixes, spec.CSIDriver.Registrar, spec.Interdomain.MapIP} {
+	for _, container := range []*nsmv1beta1.ContainerSpec{spec.Nsmgr.ExcludePrefixes, spec.CSIDriver.Registrar, spec.Interdomain.MapIP, spec.Dashboard.UI} {
 		change(container)
 	}
 }

@@ -24,18 +24,26 @@ const (
 	// csiRegistrar is Kubernetes' own sidecar, in the version of NSM's manifest.
 	csiRegistrarContainer = "node-driver-registrar"
 	csiRegistrarName      = "csi-node-driver-registrar"
-	csiRegistrar          = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0"
+	csiRegistrarTag       = "v2.8.0"
+	csiRegistrar          = "registry.k8s.io/sig-storage/" + csiRegistrarName + ":" + csiRegistrarTag
 
-	kubeletPlugin  = "/var/lib/kubelet/plugins/" + csiDriverName
-	kubeletPods    = "/var/lib/kubelet/pods"
-	kubeletPlugins = "/var/lib/kubelet/plugins_registry"
+	csiSocketVolume       = "nsm-csi-socket-dir"
+	csiPodsVolume         = "mountpoint-dir"
+	csiRegistrationVolume = "kubelet-plugin-registration-dir"
 )
+
+// kubeletPods is the directory of the node's pods. The kubelet names paths in it in
+// full, so that the driver has it under the same path.
+func (in Input) kubeletPods() string { return in.kubeletDirectory() + "/pods" }
+
+// kubeletPlugin is the directory of the driver's socket.
+func (in Input) kubeletPlugin() string { return in.kubeletDirectory() + "/plugins/" + csiDriverName }
 
 // csiDriver renders the driver through which clients reach NSM without a host
 // path of their own (deployments-k8s, apps/csi-driver).
 func csiDriver(in Input) []Component {
 	facts := in.Release.Facts()
-	if in.NSM.Spec.CSIDriver == nil || !facts.CSIDriver {
+	if !hasCSIDriver(&in.NSM.Spec) || !facts.CSIDriver {
 		return nil
 	}
 	spec := *in.NSM.Spec.CSIDriver
@@ -45,9 +53,9 @@ func csiDriver(in Input) []Component {
 		Containers:                   []corev1.Container{p.csiContainer(), p.csiRegistrarContainer(spec)},
 		Volumes: []corev1.Volume{
 			hostPath(nsmVolume, nsmDirectory, corev1.HostPathDirectoryOrCreate),
-			hostPath("nsm-csi-socket-dir", kubeletPlugin, corev1.HostPathDirectoryOrCreate),
-			hostPath("mountpoint-dir", kubeletPods, corev1.HostPathDirectory),
-			hostPath("kubelet-plugin-registration-dir", kubeletPlugins, corev1.HostPathDirectory),
+			hostPath(csiSocketVolume, p.kubeletPlugin(), corev1.HostPathDirectoryOrCreate),
+			hostPath(csiPodsVolume, p.kubeletPods(), corev1.HostPathDirectory),
+			hostPath(csiRegistrationVolume, p.kubeletDirectory()+"/plugins_registry", corev1.HostPathDirectory),
 		},
 	})
 	delete(template.Labels, labelSpiffeID)
@@ -55,6 +63,11 @@ func csiDriver(in Input) []Component {
 		Role: p.role, Workload: p.daemonSet(template),
 		Others: []Object{p.serviceAccount(), p.csiDriverObject()},
 	}}
+}
+
+// hasCSIDriver reports whether a mesh is to have the driver, in a release that has one.
+func hasCSIDriver(spec *nsmv1beta1.NSMSpec) bool {
+	return spec.CSIDriver != nil && ManagersEnabled(spec)
 }
 
 func (p part) csiDriverObject() *storagev1.CSIDriver {
@@ -84,8 +97,8 @@ func (p part) csiContainer() corev1.Container {
 	}, p.spec.Env)
 	container.VolumeMounts = []corev1.VolumeMount{
 		{Name: nsmVolume, MountPath: "/nsm-socket", ReadOnly: true},
-		{Name: "nsm-csi-socket-dir", MountPath: "/nsm-csi"},
-		{Name: "mountpoint-dir", MountPath: kubeletPods, MountPropagation: ptr.To(corev1.MountPropagationBidirectional)},
+		{Name: csiSocketVolume, MountPath: "/nsm-csi"},
+		{Name: csiPodsVolume, MountPath: p.kubeletPods(), MountPropagation: ptr.To(corev1.MountPropagationBidirectional)},
 	}
 	// Mounts that must be seen outside of the container need it.
 	container.SecurityContext = &corev1.SecurityContext{Privileged: ptr.To(true)}
@@ -96,17 +109,17 @@ func (p part) csiRegistrarContainer(spec nsmv1beta1.CSIDriverSpec) corev1.Contai
 	user := ptr.Deref(spec.Registrar, nsmv1beta1.ContainerSpec{})
 	return corev1.Container{
 		Name:            csiRegistrarContainer,
-		Image:           cmp.Or(user.Image, p.relatedImage(csiRegistrarName, csiRegistrar)),
+		Image:           cmp.Or(user.Image, p.redirected(csiRegistrarName, csiRegistrarTag, p.RelatedImages[csiRegistrarName], csiRegistrar)),
 		ImagePullPolicy: p.pullPolicy(),
 		Args: []string{
 			"-csi-address", "/nsm-csi/csi.sock",
-			"-kubelet-registration-path", kubeletPlugin + "/csi.sock",
+			"-kubelet-registration-path", p.kubeletPlugin() + "/csi.sock",
 		},
 		Env:       mergeEnv(nil, user.Env),
 		Resources: Resources(Defaults(csiRegistrarName, release.Container{}), user.Resources),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "nsm-csi-socket-dir", MountPath: "/nsm-csi"},
-			{Name: "kubelet-plugin-registration-dir", MountPath: "/registration"},
+			{Name: csiSocketVolume, MountPath: "/nsm-csi"},
+			{Name: csiRegistrationVolume, MountPath: "/registration"},
 		},
 		SecurityContext: confined(),
 	}

@@ -38,14 +38,14 @@ func registeredName(endpoint string) string {
 // forwarder's name goes on with.
 var podSuffix = regexp.MustCompile(`^[bcdfghjklmnpqrstvwxz2456789]{5}(-|$)`)
 
-// IsEndpointOfAny tells whether an endpoint of the service "forwarder" can be that
+// IsEndpointOfAny reports whether an endpoint of the service "forwarder" can be that
 // of a pod of a workload.
 func IsEndpointOfAny(endpoint, workload string) bool {
 	rest, isOf := strings.CutPrefix(registeredName(endpoint), workload+"-")
 	return isOf && podSuffix.MatchString(rest)
 }
 
-// IsEndpointOf tells whether an endpoint of the service "forwarder" is that of a
+// IsEndpointOf reports whether an endpoint of the service "forwarder" is that of a
 // pod: forwarders register under their pod's name, to which a registry may add
 // something.
 func IsEndpointOf(endpoint, pod string) bool {
@@ -53,7 +53,7 @@ func IsEndpointOf(endpoint, pod string) bool {
 	return name == pod || strings.HasPrefix(name, pod+"-")
 }
 
-// Registers tells whether a mesh has components whose pods register themselves
+// Registers reports whether a mesh has components whose pods register themselves
 // (Component.Registers); only forwarders do.
 func Registers(in Input) bool {
 	return slices.ContainsFunc(Forwarders(&in.NSM.Spec), func(spec nsmv1beta1.ForwarderSpec) bool {
@@ -62,7 +62,7 @@ func Registers(in Input) bool {
 	})
 }
 
-// registers tells whether the pods of a forwarder are to be found in the API as
+// registers reports whether the pods of a forwarder are to be found in the API as
 // endpoints: a memory registry shows nobody its entries, and the user's own
 // variables may have them registered elsewhere, or as something else.
 func (p part) registers(container corev1.Container) bool {
@@ -74,7 +74,7 @@ func (p part) registers(container corev1.Container) bool {
 		!hasEnv(registry.Env, facts.RegistryK8s.EnvPrefix+"NAMESPACE")
 }
 
-// isOtherService tells whether a variable makes a forwarder an endpoint of
+// isOtherService reports whether a variable makes a forwarder an endpoint of
 // something else (cmd-forwarder-*, Config.NSName: the words are not split).
 func isOtherService(env corev1.EnvVar) bool {
 	return env.Name == "NSM_NSNAME" && env.Value != ForwarderService

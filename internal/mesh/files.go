@@ -116,7 +116,7 @@ func (p part) addFiles(template *corev1.PodTemplateSpec, files []configFile) {
 	}
 }
 
-// isMounted tells whether a container has the path: two files may be one.
+// isMounted reports whether a container has the path: two files may be one.
 func isMounted(container corev1.Container, path string) bool {
 	return slices.ContainsFunc(container.VolumeMounts, func(mount corev1.VolumeMount) bool { return mount.MountPath == path })
 }

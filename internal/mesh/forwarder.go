@@ -18,7 +18,10 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
-const vppListenOn = "unix:///listen.on.sock"
+const (
+	vppListenOn   = "unix:///listen.on.sock"
+	kubeletVolume = "kubelet-socket"
+)
 
 // forwarderKind is what the three types of forwarders differ in.
 type forwarderKind struct {
@@ -45,7 +48,9 @@ var (
 	never  = func(release.Facts) bool { return false }
 
 	deviceMounts = []hostMount{
-		{"kubelet-socket", "/var/lib/kubelet", "/var/lib/kubelet", corev1.HostPathDirectory},
+		// Where the programs look for it (NSM_DEVICE_PLUGIN_PATH, NSM_POD_RESOURCES_PATH).
+		// On the node it may be elsewhere.
+		{kubeletVolume, defaultKubeletDirectory, defaultKubeletDirectory, corev1.HostPathDirectory},
 		{"cgroup", "/sys/fs/cgroup", "/host/sys/fs/cgroup", corev1.HostPathDirectory},
 		{"vfio", "/dev/vfio", "/host/dev/vfio", corev1.HostPathDirectoryOrCreate},
 	}
@@ -103,8 +108,12 @@ func vppMounts(facts release.Facts) []hostMount {
 }
 
 // Forwarders are the forwarders that a mesh has: those of its spec, or one of
-// type vpp. One of a type that the schema does not have is left out.
+// type vpp; none without managers. One of a type that the schema does not have is left
+// out.
 func Forwarders(spec *nsmv1beta1.NSMSpec) []nsmv1beta1.ForwarderSpec {
+	if !ManagersEnabled(spec) {
+		return nil
+	}
 	if len(spec.Forwarders) > 0 {
 		return slices.DeleteFunc(slices.Clone(spec.Forwarders), func(forwarder nsmv1beta1.ForwarderSpec) bool {
 			_, known := forwarderKinds[forwarder.Type]
@@ -144,6 +153,9 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 		mounts = append(mounts, hostOVS)
 	}
 	for _, mount := range mounts {
+		if mount.name == kubeletVolume {
+			mount.host = p.kubeletDirectory()
+		}
 		pod.Volumes = append(pod.Volumes, hostPath(mount.name, mount.host, mount.pathType))
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: mount.name, MountPath: mount.container})
 	}
@@ -160,7 +172,10 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 
 func forwarderPart(in Input, spec nsmv1beta1.ForwarderSpec) part {
 	name := forwarderName(spec)
-	return part{Input: in, role: RoleForwarder, name: name, app: name, spec: spec.ComponentSpec}
+	return part{
+		Input: in, role: RoleForwarder, name: name, app: name, spec: spec.ComponentSpec,
+		amd64Only: spec.Type == nsmv1beta1.ForwarderTypeVPP && in.Release.Facts().VPPOnAMD64Only,
+	}
 }
 
 func forwarderName(spec nsmv1beta1.ForwarderSpec) string {

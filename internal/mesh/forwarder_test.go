@@ -61,7 +61,7 @@ func TestWhichForwardersRegister(t *testing.T) {
 		"of type ovs":             {nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{{Type: nsmv1beta1.ForwarderTypeOVS}}}, true},
 		"of type sriov":           {nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{{Type: nsmv1beta1.ForwarderTypeSRIOV}}}, true},
 		"in the first release":    {nsmv1beta1.NSMSpec{Version: "v1.0.0"}, false},
-		"in the second release":   {nsmv1beta1.NSMSpec{Version: "v1.1.1"}, true},
+		"in the second release":   {nsmv1beta1.NSMSpec{Version: "v1.1.0"}, true},
 		"with a memory registry":  {nsmv1beta1.NSMSpec{Registry: &nsmv1beta1.RegistrySpec{Type: nsmv1beta1.RegistryTypeMemory}}, false},
 		"under another name":      {nsmv1beta1.NSMSpec{Forwarders: vpp(env("NSM_NAME", "forwarder"))}, false},
 		"for another service":     {nsmv1beta1.NSMSpec{Forwarders: vpp(env("NSM_NSNAME", "my-forwarder"))}, false},

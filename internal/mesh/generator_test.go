@@ -96,6 +96,8 @@ func (g generator) spec(version string) nsmv1beta1.NSMSpec {
 		AdmissionWebhook: sometimes(g, g.admissionWebhook),
 		CSIDriver:        sometimes(g, func() *nsmv1beta1.CSIDriverSpec { return &nsmv1beta1.CSIDriverSpec{ComponentSpec: g.component()} }),
 		Interdomain:      sometimes(g, g.interdomain),
+		VL3:              sometimes(g, g.vl3),
+		Dashboard:        sometimes(g, g.dashboard),
 		Telemetry:        sometimes(g, g.telemetry),
 		Upgrade: sometimes(g, func() *nsmv1beta1.UpgradeSpec {
 			return &nsmv1beta1.UpgradeSpec{MaxUnavailable: ptr.To(oneOf(g, intstr.FromInt32(2), intstr.FromString("10%")))}
@@ -105,6 +107,8 @@ func (g generator) spec(version string) nsmv1beta1.NSMSpec {
 
 func (g generator) images() *nsmv1beta1.ImagesSpec {
 	return &nsmv1beta1.ImagesSpec{
+		Template:    oneOf(g, "", "example.com/nsm-{name}:{version}"),
+		Overrides:   oneOf(g, nil, map[string]string{"cmd-nsmgr": "example.com/nsmgr:mine"}),
 		Registry:    oneOf(g, "", "registry.example.com:5000"),
 		Repository:  oneOf(g, "", "a/b"),
 		PullPolicy:  oneOf(g, "", corev1.PullAlways, corev1.PullNever),
@@ -181,6 +185,7 @@ func (g generator) file(hostPath string) *nsmv1beta1.FileSource {
 
 func (g generator) admissionWebhook() *nsmv1beta1.AdmissionWebhookSpec {
 	return &nsmv1beta1.AdmissionWebhookSpec{
+		HostNetwork:   oneOf(g, nil, ptr.To(true), ptr.To(false)),
 		ComponentSpec: g.component(),
 		Enabled:       oneOf(g, nil, ptr.To(true), ptr.To(false)),
 		Replicas:      oneOf(g, nil, ptr.To(int32(1)), ptr.To(int32(3))),
@@ -199,6 +204,24 @@ func (g generator) interdomain() *nsmv1beta1.InterdomainSpec {
 		MapIP:         sometimes(g, func() *nsmv1beta1.ContainerSpec { return ptr.To(g.container()) }),
 		ServiceType:   oneOf(g, "", corev1.ServiceTypeClusterIP),
 		FederatesWith: sometimes(g, func() []string { return []string{"nsm.cluster2", "nsm.cluster3"} }),
+	}
+}
+
+func (g generator) vl3() *nsmv1beta1.VL3Spec {
+	spec := &nsmv1beta1.VL3Spec{}
+	for i := range g.IntN(3) {
+		spec.IPAMs = append(spec.IPAMs, nsmv1beta1.VL3IPAMSpec{
+			ComponentSpec: g.component(), Name: fmt.Sprintf("v%s-%d", g.name(48), i), Prefix: oneOf(g, "", "10.0.0.0/8", "2001:db8::/64"),
+			ClientPrefixLength: oneOf(g, nil, ptr.To(int32(28))), ServiceType: oneOf(g, "", corev1.ServiceTypeLoadBalancer),
+		})
+	}
+	return spec
+}
+
+func (g generator) dashboard() *nsmv1beta1.DashboardSpec {
+	return &nsmv1beta1.DashboardSpec{
+		ComponentSpec: g.component(), ServiceType: oneOf(g, "", corev1.ServiceTypeNodePort),
+		UI: sometimes(g, func() *nsmv1beta1.ContainerSpec { return ptr.To(g.container()) }),
 	}
 }
 

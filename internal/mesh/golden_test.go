@@ -79,6 +79,14 @@ func goldenCases() []goldenCase {
 			platform: mesh.Platform{ClusterSPIFFEIDs: true, ClusterProperties: true},
 		},
 		{
+			name: "v1.18.0-vl3-dashboard",
+			spec: nsmv1beta1.NSMSpec{
+				Version:   "v1.18.0",
+				VL3:       &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{{}, {Name: "vl3-ipam-ipv6", Prefix: "2001:db8::/64"}}},
+				Dashboard: &nsmv1beta1.DashboardSpec{},
+			},
+		},
+		{
 			name: "v1.18.0-openshift",
 			spec: nsmv1beta1.NSMSpec{Version: "v1.18.0", OpenShift: &nsmv1beta1.OpenShiftSpec{
 				ClientNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"example.com/nsm": "true"}},
@@ -104,7 +112,10 @@ func openShiftEverything() goldenCase {
 				{Type: nsmv1beta1.ForwarderTypeOVS},
 				{Type: nsmv1beta1.ForwarderTypeVPP},
 			},
-			Interdomain: &nsmv1beta1.InterdomainSpec{ClusterName: "cluster1"},
+			AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{HostNetwork: ptr.To(true)},
+			Interdomain:      &nsmv1beta1.InterdomainSpec{ClusterName: "cluster1"},
+			VL3:              &nsmv1beta1.VL3Spec{},
+			Dashboard:        &nsmv1beta1.DashboardSpec{},
 			OpenShift: &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{
 				MatchLabels: map[string]string{"example.com/nsm": "true"},
 			}},
@@ -157,6 +168,14 @@ func everythingSpec() nsmv1beta1.NSMSpec {
 			},
 		},
 		Forwarders: everyForwarder(),
+		VL3: &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{{
+			ComponentSpec: everythingOf("vl3"), Prefix: "10.0.0.0/8", ClientPrefixLength: ptr.To(int32(16)),
+			ServiceType: corev1.ServiceTypeLoadBalancer, ServiceAnnotations: map[string]string{"example.com/internal": "true"},
+		}}},
+		Dashboard: &nsmv1beta1.DashboardSpec{
+			ComponentSpec: everythingOf("dashboard"), PollingIntervalSeconds: ptr.To(int32(5)), ServiceType: corev1.ServiceTypeNodePort,
+			UI: &nsmv1beta1.ContainerSpec{Image: "registry.example.com/ui:v1", Env: []corev1.EnvVar{{Name: "DASHBOARD_BACKEND_URL", Value: "/api"}}},
+		},
 		Telemetry: &nsmv1beta1.TelemetrySpec{
 			OpenTelemetry: &nsmv1beta1.OpenTelemetrySpec{
 				Endpoint: "collector.example.com:4317", ExportInterval: &metav1.Duration{Duration: 30 * time.Second},

@@ -6,10 +6,15 @@
 
 package mesh
 
-import "strings"
+import (
+	"path"
+	"slices"
+	"strings"
+)
 
 // relatedImagePrefix begins the names of environment variables that redirect
-// images, as OLM knows them: RELATED_IMAGE_CMD_NSMGR for cmd-nsmgr.
+// images, as OLM knows them: RELATED_IMAGE_CMD_NSMGR for cmd-nsmgr of the newest
+// release, RELATED_IMAGE_CMD_NSMGR_V1_17_0 for that of v1.17.0.
 const relatedImagePrefix = "RELATED_IMAGE_"
 
 // RelatedImages reads the redirected images from an environment, NAME=value.
@@ -22,4 +27,25 @@ func RelatedImages(environment []string) map[string]string {
 		}
 	}
 	return images
+}
+
+// imageNames are NSM's names of the images of a mesh, and Kubernetes' own one.
+var imageNames = []string{
+	"cmd-admission-webhook-k8s", "cmd-cluster-info-k8s", "cmd-csi-driver", "cmd-dashboard-backend", dashboardUIImage,
+	"cmd-exclude-prefixes-k8s", "cmd-forwarder-ovs", "cmd-forwarder-sriov", "cmd-forwarder-vpp", "cmd-ipam-vl3", "cmd-map-ip-k8s",
+	"cmd-nsc", "cmd-nsc-init", "cmd-nsmgr", "cmd-nsmgr-proxy", "cmd-registry-k8s", "cmd-registry-memory", "cmd-registry-proxy-dns",
+	csiRegistrarName,
+}
+
+// ImageNames are the names of all images that a mesh can have.
+func ImageNames() []string { return slices.Clone(imageNames) }
+
+// WithTag is an image reference that has a tag: one by digest alone gets one, which
+// container runtimes do not look at beside a digest.
+func WithTag(image, tag string) string {
+	repository, digest, byDigest := strings.Cut(image, "@")
+	if !byDigest || strings.Contains(path.Base(repository), ":") {
+		return image
+	}
+	return repository + ":" + tag + "@" + digest
 }

@@ -40,6 +40,9 @@ func TestImagesAreListed(t *testing.T) {
 	if told := tableOfImages(t); !slices.Equal(told, slices.Sorted(maps.Keys(rows))) {
 		t.Errorf("docs/openshift.md has the images\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(slices.Sorted(maps.Keys(rows)), "\n"))
 	}
+	if known := mesh.ImageNames(); !slices.Equal(known, slices.Sorted(maps.Keys(images))) {
+		t.Errorf("the images that an NSM may override are %v, want %v", known, slices.Sorted(maps.Keys(images)))
+	}
 	if listed := relatedImages(t); !maps.Equal(listed, images) {
 		t.Errorf("spec.relatedImages of the CSV in config/manifests/bases are %v, want %v", listed, images)
 	}
@@ -57,7 +60,8 @@ func imagesOf(t *testing.T, related map[string]string) map[string]string {
 	for _, registry := range []nsmv1beta1.RegistryType{nsmv1beta1.RegistryTypeK8s, nsmv1beta1.RegistryTypeMemory} {
 		in := testInput(t, nsmv1beta1.NSMSpec{
 			Version: release.Newest().String(), Registry: &nsmv1beta1.RegistrySpec{Type: registry},
-			Forwarders: everyForwarder(), CSIDriver: &nsmv1beta1.CSIDriverSpec{}, Interdomain: &nsmv1beta1.InterdomainSpec{},
+			Forwarders: everyForwarder(), CSIDriver: &nsmv1beta1.CSIDriverSpec{}, Interdomain: &nsmv1beta1.InterdomainSpec{ClusterName: "one"},
+			VL3: &nsmv1beta1.VL3Spec{}, Dashboard: &nsmv1beta1.DashboardSpec{},
 		}, mesh.Platform{OpenShift: true, ClusterProperties: true})
 		in.RelatedImages = related
 		for _, workload := range workloads(t, mesh.Components(in)) {

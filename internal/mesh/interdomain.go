@@ -61,7 +61,7 @@ func interdomain(in Input) []Component {
 	return components
 }
 
-// NamesCluster tells whether the mesh gives its domain a name, in a release that
+// NamesCluster reports whether the mesh gives its domain a name, in a release that
 // can tell it to others.
 func (in Input) NamesCluster() bool {
 	interdomain := ptr.Deref(in.NSM.Spec.Interdomain, nsmv1beta1.InterdomainSpec{})

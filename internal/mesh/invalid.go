@@ -8,7 +8,6 @@ package mesh
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -41,8 +40,9 @@ func clashes(components []Component) []string {
 	owners := map[string]Component{}
 	for _, component := range components {
 		for _, object := range Objects([]Component{component}) {
-			id := kindOf(object) + " " + object.GetName()
-			if kindOf(object) == "ServiceAccount" && slices.Contains(reservedAccounts, object.GetName()) {
+			kind := object.GetObjectKind().GroupVersionKind().Kind
+			id := kind + " " + object.GetName()
+			if kind == "ServiceAccount" && slices.Contains(reservedAccounts, object.GetName()) {
 				problems = append(problems, fmt.Sprintf("%s would take over %s, which is not the mesh's: give the %s another name", component, id, component.Role))
 			}
 			if owner, taken := owners[id]; taken {
@@ -59,11 +59,4 @@ func clashes(components []Component) []string {
 // String names a component for people: "forwarder vpp-1".
 func (c Component) String() string {
 	return string(c.Role) + " " + c.Workload.GetName()
-}
-
-func kindOf(object Object) string {
-	if kind := object.GetObjectKind().GroupVersionKind().Kind; kind != "" {
-		return kind
-	}
-	return reflect.TypeOf(object).Elem().Name()
 }

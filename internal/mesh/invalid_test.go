@@ -41,6 +41,13 @@ func TestInvalid(t *testing.T) {
 			spec: forwarders(nsmv1beta1.ForwarderSpec{Name: "nsm-operator", Type: "vpp"}),
 			want: "forwarder nsm-operator would take over ServiceAccount nsm-operator, which is not the mesh's: give the forwarder another name",
 		},
+		"several mistakes": {
+			spec: forwarders(nsmv1beta1.ForwarderSpec{Name: "default", Type: "vpp"}, nsmv1beta1.ForwarderSpec{Name: "nsmgr", Type: "ovs"},
+				nsmv1beta1.ForwarderSpec{Name: "nsm-operator", Type: "sriov"}),
+			want: "forwarder default would take over ServiceAccount default, which is not the mesh's: give the forwarder another name; " +
+				"nsmgr nsmgr and forwarder nsmgr would both have the ServiceAccount nsmgr: give one of them another name; " +
+				"forwarder nsm-operator would take over ServiceAccount nsm-operator, which is not the mesh's: give the forwarder another name",
+		},
 		"types that nobody knows": {
 			spec: forwarders(nsmv1beta1.ForwarderSpec{Name: "a"}, nsmv1beta1.ForwarderSpec{Name: "b", Type: "dpdk"}),
 			want: `spec.forwarders[0].type: "": must be vpp, ovs or sriov; spec.forwarders[1].type: "dpdk": must be vpp, ovs or sriov`,

@@ -7,6 +7,8 @@
 package mesh
 
 import (
+	"cmp"
+	"reflect"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -15,6 +17,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -27,6 +30,7 @@ import (
 func Kinds() []Object {
 	return []Object{
 		&appsv1.DaemonSet{},
+		&appsv1.ControllerRevision{},
 		&appsv1.Deployment{},
 		&corev1.ConfigMap{},
 		&corev1.Secret{},
@@ -63,6 +67,14 @@ func PlatformKinds(platform Platform) []Object {
 	return kinds
 }
 
+// KindsOn are the kinds of all objects that a mesh can be made of on a platform.
+func KindsOn(platform Platform) []Object { return append(Kinds(), PlatformKinds(platform)...) }
+
+// KindOf an object, by what it says or by its Go type.
+func KindOf(object Object) string {
+	return cmp.Or(object.GetObjectKind().GroupVersionKind().Kind, reflect.TypeOf(object).Elem().Name())
+}
+
 // ClusterKinds are those of Kinds whose objects are not all removed with their
 // owner: they are cluster-scoped, or in namespaces of others.
 func ClusterKinds() []Object {
@@ -87,13 +99,56 @@ func Conflict(first, second *nsmv1beta1.NSM) string {
 	if WebhookEnabled(&first.Spec) && WebhookEnabled(&second.Spec) {
 		reasons = append(reasons, "both would add the same containers to a pod, which is refused then: set admissionWebhook.enabled: false in one of them; the other one's webhook serves the clients of both")
 	}
-	if first.Spec.CSIDriver != nil && second.Spec.CSIDriver != nil {
+	if hasCSIDriver(&first.Spec) && hasCSIDriver(&second.Spec) {
 		reasons = append(reasons, "a cluster has one CSIDriver "+csiDriverName+", and a node one socket of it: leave csiDriver out of one of them; the other one's driver serves the clients of both")
 	}
 	return strings.Join(reasons, "; and ")
 }
 
-// canMeetAnywhere tells whether pods of two meshes can meet on a node.
+// mostOutlined is how long a string in an outline is at most.
+const mostOutlined = 64
+
+// Outline is what is asked of the spec of an NSM that is not acted on: all that
+// Conflict asks, whether it selects client namespaces, and what metrics tell. Without its node
+// selectors it conflicts as if its pods ran on all nodes.
+func Outline(spec *nsmv1beta1.NSMSpec, withNodeSelectors bool) nsmv1beta1.NSMSpec {
+	var outline nsmv1beta1.NSMSpec
+	// What is longer says nothing.
+	if len(spec.Version) < mostOutlined {
+		outline.Version = spec.Version
+	}
+	if most := MaxUnavailable(spec); len(most.StrVal) < mostOutlined {
+		outline.Upgrade = &nsmv1beta1.UpgradeSpec{MaxUnavailable: &most}
+	}
+	if !WebhookEnabled(spec) {
+		outline.AdmissionWebhook = &nsmv1beta1.AdmissionWebhookSpec{Enabled: ptr.To(false)}
+	}
+	if spec.CSIDriver != nil {
+		outline.CSIDriver = &nsmv1beta1.CSIDriverSpec{}
+	}
+	if spec.OpenShift != nil && spec.OpenShift.ClientNamespaces != nil {
+		outline.OpenShift = &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}}
+	}
+	if !ManagersEnabled(spec) {
+		outline.Nsmgr = &nsmv1beta1.NsmgrSpec{Enabled: ptr.To(false)}
+		return outline
+	}
+	if !withNodeSelectors {
+		return outline
+	}
+	outline.NodeSelector = spec.NodeSelector
+	if spec.Nsmgr != nil {
+		outline.Nsmgr = &nsmv1beta1.NsmgrSpec{}
+		outline.Nsmgr.NodeSelector = spec.Nsmgr.NodeSelector
+	}
+	for i := range spec.Forwarders {
+		outline.Forwarders = append(outline.Forwarders, nsmv1beta1.ForwarderSpec{Type: spec.Forwarders[i].Type})
+		outline.Forwarders[i].NodeSelector = spec.Forwarders[i].NodeSelector
+	}
+	return outline
+}
+
+// canMeetAnywhere reports whether pods of two meshes can meet on a node.
 func canMeetAnywhere(first, second *nsmv1beta1.NSMSpec) bool {
 	for _, one := range selectors(first) {
 		for _, other := range selectors(second) {
@@ -107,14 +162,17 @@ func canMeetAnywhere(first, second *nsmv1beta1.NSMSpec) bool {
 
 // selectors are the node selectors of all workloads that run on nodes.
 func selectors(spec *nsmv1beta1.NSMSpec) []map[string]string {
-	all := []map[string]string{ptr.Deref(spec.Nsmgr, nsmv1beta1.NsmgrSpec{}).NodeSelector}
+	if !ManagersEnabled(spec) {
+		return nil
+	}
+	all := []map[string]string{NodeSelector(spec, ptr.Deref(spec.Nsmgr, nsmv1beta1.NsmgrSpec{}).NodeSelector)}
 	for _, forwarder := range Forwarders(spec) {
-		all = append(all, forwarder.NodeSelector)
+		all = append(all, NodeSelector(spec, forwarder.NodeSelector))
 	}
 	return all
 }
 
-// canMeet tells whether a node can have the labels of both selectors.
+// canMeet reports whether a node can have the labels of both selectors.
 func canMeet(one, other map[string]string) bool {
 	for key, value := range one {
 		if otherValue, ok := other[key]; ok && otherValue != value {

@@ -7,9 +7,15 @@
 package mesh_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/yaml"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -39,10 +45,15 @@ func TestConflict(t *testing.T) {
 		"any nodes":                     {"two", onNodes("a", off), nsmv1beta1.NSMSpec{AdmissionWebhook: off}, sameNodes},
 		"nodes of the only system":      {"two", onNodesOf(map[string]string{"kubernetes.io/os": "linux"}, off), onNodes("a", off), sameNodes},
 		"other nodes":                   {"two", onNodes("a", off), onNodes("b", off), ""},
+		"other nodes for all":           {"two", allOnNodes("a", off), allOnNodes("b", off), ""},
+		"the same nodes for all":        {"two", allOnNodes("a", off), onNodes("a", off), sameNodes},
+		"one component on all nodes":    {"two", onAllNodes(allOnNodes("a", off)), allOnNodes("b", off), sameNodes},
 		"one webhook":                   {"two", onNodes("a", on), onNodes("b", off), ""},
 		"one webhook, the other one":    {"two", onNodes("a", off), onNodes("b", nil), ""},
 		"two webhooks":                  {"two", onNodes("a", on), onNodes("b", on), sameClients},
 		"two webhooks, where none says": {"two", onNodes("a", nil), onNodes("b", byDefault), sameClients},
+		"a registry alone":              {"two", alone(), nsmv1beta1.NSMSpec{}, ""},
+		"registries alone":              {"two", alone(), alone(), ""},
 		"one CSI driver":                {"two", withCSI(onNodes("a", off), csi), onNodes("b", off), ""},
 		"two CSI drivers":               {"two", withCSI(onNodes("a", off), csi), withCSI(onNodes("b", off), csi), sameVolumes},
 		"everything": {
@@ -59,8 +70,34 @@ func TestConflict(t *testing.T) {
 			if got := mesh.Conflict(second, first); got != tc.want {
 				t.Errorf("the other way round got %q, want %q", got, tc.want)
 			}
+			outline := &nsmv1beta1.NSM{ObjectMeta: first.ObjectMeta, Spec: mesh.Outline(&first.Spec, true)}
+			if got := mesh.Conflict(outline, second); got != tc.want {
+				t.Errorf("for the outline got %q, want %q", got, tc.want)
+			}
+			outline.Spec = mesh.Outline(&first.Spec, false)
+			isOnNodes := mesh.ManagersEnabled(&first.Spec) && mesh.ManagersEnabled(&second.Spec)
+			if got := mesh.Conflict(outline, second); !strings.Contains(got, tc.want) || tc.namespace != "one" && isOnNodes && !strings.Contains(got, sameNodes) {
+				t.Errorf("for the outline without node selectors got %q", got)
+			}
 		})
 	}
+}
+
+// allOnNodes is onNodes, said once for the mesh.
+func allOnNodes(pool string, webhook *nsmv1beta1.AdmissionWebhookSpec) nsmv1beta1.NSMSpec {
+	return nsmv1beta1.NSMSpec{AdmissionWebhook: webhook, NodeSelector: onNodes(pool, webhook).Nsmgr.NodeSelector}
+}
+
+// alone is a registry alone.
+func alone() nsmv1beta1.NSMSpec {
+	return nsmv1beta1.NSMSpec{Nsmgr: &nsmv1beta1.NsmgrSpec{Enabled: ptr.To(false)}}
+}
+
+// onAllNodes is a spec whose managers run everywhere, whatever it says of the mesh.
+func onAllNodes(spec nsmv1beta1.NSMSpec) nsmv1beta1.NSMSpec {
+	spec.Nsmgr = &nsmv1beta1.NsmgrSpec{}
+	spec.Nsmgr.NodeSelector = map[string]string{}
+	return spec
 }
 
 // onNodes is a mesh on the nodes of a pool.
@@ -80,4 +117,45 @@ func onNodesOf(selector map[string]string, webhook *nsmv1beta1.AdmissionWebhookS
 func withCSI(spec nsmv1beta1.NSMSpec, csi *nsmv1beta1.CSIDriverSpec) nsmv1beta1.NSMSpec {
 	spec.CSIDriver = csi
 	return spec
+}
+
+// OLM's console looks for the objects of a mesh by the kinds that the
+// ClusterServiceVersion lists for an NSM.
+func TestClusterServiceVersionListsEachKind(t *testing.T) {
+	var csv struct {
+		Spec struct {
+			CustomResourceDefinitions struct {
+				Owned []struct {
+					Kind      string
+					Resources []struct{ Kind, Version string }
+				} `json:"owned"`
+			} `json:"customresourcedefinitions"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal([]byte(readFile(t, "../../config/manifests/bases/nsm-operator.clusterserviceversion.yaml")), &csv); err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, owned := range csv.Spec.CustomResourceDefinitions.Owned {
+		for _, resource := range owned.Resources {
+			if owned.Kind == "NSM" {
+				listed = append(listed, resource.Kind+" "+resource.Version)
+			}
+		}
+	}
+	// What the registry of a mesh writes, beside what the operator makes.
+	want := []string{"NetworkServiceEndpoint v1"}
+	everywhere := mesh.Platform{OpenShift: true, ClusterSPIFFEIDs: true, ClusterProperties: true}
+	for _, object := range append(mesh.Kinds(), mesh.PlatformKinds(everywhere)...) {
+		kind, err := apiutil.GVKForObject(object, clientgoscheme.Scheme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, kind.Kind+" "+kind.Version)
+	}
+	slices.Sort(listed)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, listed); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -8,8 +8,8 @@
 // data to data. It knows no client, no clock and no environment; what exists in
 // a cluster, and when to write, is the concern of others.
 //
-// A component is one file with a function that returns it, and one line in the
-// list below.
+// A component is one file with a function that renders it, and one line in the
+// table parts below.
 package mesh
 
 import (
@@ -83,6 +83,8 @@ const (
 	// RoleInterdomain is that of all three components between domains.
 	RoleInterdomain Role = "interdomain"
 	RoleCSI         Role = "csi-driver"
+	RoleVL3         Role = "vl3"
+	RoleDashboard   Role = "dashboard"
 )
 
 // Component is one part of the mesh: a workload and all that it needs.
@@ -102,23 +104,52 @@ type Component struct {
 	RegistersItself bool
 }
 
-// components lists the functions that render the parts of a mesh.
-var components = []func(Input) []Component{
-	registry,
-	nsmgr,
-	forwarders,
-	admissionWebhook,
-	csiDriver,
-	interdomain,
+// parts are the kinds of components, in the order in which they change to another
+// release, each ready before the next: a registry outlives its clients' connections;
+// the CSI driver comes before those who mount its volumes; a node's manager comes
+// before its forwarders; new clients come after all that serves them, and the
+// dashboard, on which nothing depends, comes last.
+var parts = []struct {
+	role   Role
+	render func(Input) []Component
+	// condition of the NSM that tells about the role; "" for none of its own.
+	condition string
+}{
+	{RoleRegistry, registry, nsmv1beta1.ConditionRegistryReady},
+	{RoleInterdomain, interdomain, nsmv1beta1.ConditionInterdomainReady},
+	{RoleVL3, vl3, nsmv1beta1.ConditionVL3Ready},
+	{RoleCSI, csiDriver, ""},
+	{RoleManager, nsmgr, nsmv1beta1.ConditionManagersReady},
+	{RoleForwarder, forwarders, nsmv1beta1.ConditionForwardersReady},
+	{RoleWebhook, admissionWebhook, nsmv1beta1.ConditionAdmissionWebhookReady},
+	{RoleDashboard, dashboard, nsmv1beta1.ConditionDashboardReady},
 }
 
-// Components renders all parts of a mesh, always in the same order.
+// Components renders all components of a mesh, in the order in which they change to
+// another release.
 func Components(in Input) []Component {
 	var all []Component
-	for _, render := range components {
-		all = append(all, render(in)...)
+	for _, part := range parts {
+		all = append(all, part.render(in)...)
 	}
 	return constrained(in, all)
+}
+
+// Concern is a condition of the NSM that tells about one role.
+type Concern struct {
+	Role      Role
+	Condition string
+}
+
+// Concerns are all of them.
+func Concerns() []Concern {
+	var concerns []Concern
+	for _, part := range parts {
+		if part.condition != "" {
+			concerns = append(concerns, Concern{part.role, part.condition})
+		}
+	}
+	return concerns
 }
 
 // Objects lists the objects of components.

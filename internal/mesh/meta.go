@@ -9,6 +9,7 @@ package mesh
 import (
 	"maps"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,6 +70,8 @@ type part struct {
 	app string
 	// spec is what the NSM says of the component.
 	spec nsmv1beta1.ComponentSpec
+	// amd64Only: there is no image of it for other machines.
+	amd64Only bool
 }
 
 // labels of the component's objects: ours over the user's.
@@ -103,7 +106,7 @@ func users(all ...map[string]string) map[string]string {
 	return merged
 }
 
-// IsOwnLabel tells whether the operator sets a label of objects itself, whatever
+// IsOwnLabel reports whether the operator sets a label of objects itself, whatever
 // the NSM says.
 func IsOwnLabel(key string) bool {
 	switch key {
@@ -119,7 +122,7 @@ func IsOwnPodLabel(key string) bool {
 	return IsOwnLabel(key) || key == labelApp || key == labelSpiffeID
 }
 
-// IsOwnAnnotation tells whether an annotation is the operator's alone.
+// IsOwnAnnotation reports whether an annotation is the operator's alone.
 func IsOwnAnnotation(key string) bool { return strings.HasPrefix(key, ownDomain) }
 
 // selector finds the pods of the component's workload, and of no other one: a
@@ -161,8 +164,10 @@ func (p part) clusterMetaNamed(name string) metav1.ObjectMeta {
 
 // clusterName is unique in the cluster.
 func (p part) clusterName() string {
-	return "nsm:" + p.NSM.Namespace + ":" + p.name
+	return clusterName(p.NSM.Namespace, p.name)
 }
+
+func clusterName(namespace, name string) string { return "nsm:" + namespace + ":" + name }
 
 // serviceAccount of the component.
 func (p part) serviceAccount() *corev1.ServiceAccount {
@@ -170,4 +175,39 @@ func (p part) serviceAccount() *corev1.ServiceAccount {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
 		ObjectMeta: p.meta(p.name),
 	}
+}
+
+// AppliedAnnotation marks each object with what it was written from last: the hash
+// of that, and, after a dot, a hash of what others made of it. internal/apply
+// writes it.
+const AppliedAnnotation = ownDomain + "applied"
+
+// writtenAtAnnotation is when a workload was first written from what it was written
+// from last; internal/apply writes it.
+const writtenAtAnnotation = ownDomain + "written-at"
+
+// SetWrittenAt sets, on a workload that is about to be written, since when that is
+// what is wanted.
+func SetWrittenAt(annotations map[string]string, at time.Time) {
+	annotations[writtenAtAnnotation] = at.UTC().Format(time.RFC3339)
+}
+
+// WrittenAt is since when a live workload is written from what it was written from
+// last; zero where that is not known.
+func WrittenAt(live metav1.Object) time.Time {
+	at, err := time.Parse(time.RFC3339, live.GetAnnotations()[writtenAtAnnotation])
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// UpgradeAnywayAnnotation on an NSM, with a release as its value, lets the change to
+// that release begin although the mesh is not healthy.
+const UpgradeAnywayAnnotation = ownDomain + "upgrade-anyway"
+
+// IsWrittenFrom reports whether a live object was written last from what has a hash.
+func IsWrittenFrom(live metav1.Object, hash string) bool {
+	written, _, _ := strings.Cut(live.GetAnnotations()[AppliedAnnotation], ".")
+	return written == hash
 }

@@ -28,8 +28,17 @@ const (
 	nsmgrPort                = 5001
 )
 
+// ManagersEnabled reports whether the mesh has managers, and all that needs them. Else
+// it is a registry alone.
+func ManagersEnabled(spec *nsmv1beta1.NSMSpec) bool {
+	return ptr.Deref(ptr.Deref(spec.Nsmgr, nsmv1beta1.NsmgrSpec{}).Enabled, true)
+}
+
 // nsmgr renders the network service managers (apps/nsmgr).
 func nsmgr(in Input) []Component {
+	if !ManagersEnabled(&in.NSM.Spec) {
+		return nil
+	}
 	spec := ptr.Deref(in.NSM.Spec.Nsmgr, nsmv1beta1.NsmgrSpec{})
 	p := part{Input: in, role: RoleManager, name: NsmgrName, app: NsmgrName, spec: spec.ComponentSpec}
 	facts := in.Release.Facts()

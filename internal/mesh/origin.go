@@ -43,8 +43,7 @@ func FieldOf(spec *nsmv1beta1.NSMSpec, object Object, field, complaint string) s
 		}},
 		{"metadata.annotations", func(string) string {
 			return entry(complaint, userMap{origin.path + ".annotations", component.Annotations},
-				userMap{origin.path + ".serviceAnnotations", origin.serviceAnnotations},
-				userMap{"spec.interdomain.serviceAnnotations", origin.proxyAnnotations},
+				userMap{origin.described.ServiceAnnotations.Path.String(), origin.described.ServiceAnnotations.Entries},
 				userMap{"spec.annotations", spec.Annotations})
 		}},
 		{"spec.template.labels", func(string) string {
@@ -55,14 +54,18 @@ func FieldOf(spec *nsmv1beta1.NSMSpec, object Object, field, complaint string) s
 				userMap{"spec.podAnnotations", spec.PodAnnotations})
 		}},
 		{"spec.template.spec.nodeSelector", func(string) string {
-			return entry(complaint, userMap{origin.path + ".nodeSelector", component.NodeSelector})
+			if component.NodeSelector != nil {
+				return entry(complaint, userMap{origin.path + ".nodeSelector", component.NodeSelector})
+			}
+			return entry(complaint, userMap{"spec.nodeSelector", spec.NodeSelector})
 		}},
 		{"spec.template.spec.tolerations", origin.toleration},
 		{"spec.template.spec.affinity", origin.affinity},
 		{"spec.template.spec.priorityClassName", origin.priorityClass},
 		{"spec.template.spec.imagePullSecrets", origin.pullSecret},
 		{"spec.template.spec.volumes", origin.volume},
-		{"spec.template.spec.containers", origin.container},
+		{"spec.template.spec.containers", func(rest string) string { return origin.container(origin.pod.Containers, rest) }},
+		{"spec.template.spec.initContainers", func(rest string) string { return origin.container(origin.pod.InitContainers, rest) }},
 		{"spec.updateStrategy.rollingUpdate.maxUnavailable", func(string) string { return "spec.upgrade.maxUnavailable" }},
 		{"spec.replicas", func(string) string { return origin.path + ".replicas" }},
 	} {
@@ -73,7 +76,7 @@ func FieldOf(spec *nsmv1beta1.NSMSpec, object Object, field, complaint string) s
 	return ""
 }
 
-// IsTried tells whether FieldOf knows an object, so that the API server can be
+// IsTried reports whether FieldOf knows an object, so that the API server can be
 // asked about it: a workload or a Service.
 func IsTried(object Object) bool {
 	switch object.(type) {
@@ -90,14 +93,11 @@ type origin struct {
 	pod  corev1.PodSpec
 	// complaint of the API server's.
 	complaint string
+	// described is the component, as the spec tells about it.
+	described Described
 	// path of the component, and what it holds.
 	path      string
 	component nsmv1beta1.ComponentSpec
-	// sidecars that have a place of their own, by the name of the container.
-	sidecars map[string]sidecar
-	// Annotations of a Service alone: the registry's, and the proxy's, which stand
-	// beside the component.
-	serviceAnnotations, proxyAnnotations map[string]string
 }
 
 // userMap is a map that the user fills, and where it stands.
@@ -106,51 +106,15 @@ type userMap struct {
 	entries map[string]string
 }
 
-type sidecar struct {
-	path string
-	spec nsmv1beta1.ContainerSpec
-}
-
 func originOf(spec *nsmv1beta1.NSMSpec, object Object) origin {
 	o := origin{spec: spec}
 	if _, isService := object.(*corev1.Service); !isService {
-		o.pod = podTemplateOf(object).Spec
+		o.pod = PodTemplateOf(object).Spec
 	}
-	name := object.GetLabels()[LabelName]
-	interdomain := ptr.Deref(spec.Interdomain, nsmv1beta1.InterdomainSpec{})
-	switch name {
-	case RegistryName:
-		registry := ptr.Deref(spec.Registry, nsmv1beta1.RegistrySpec{})
-		o.path, o.component, o.serviceAnnotations = "spec.registry", registry.ComponentSpec, registry.ServiceAnnotations
-	case NsmgrName:
-		nsmgr := ptr.Deref(spec.Nsmgr, nsmv1beta1.NsmgrSpec{})
-		o.path, o.component = "spec.nsmgr", nsmgr.ComponentSpec
-		o.sidecars = map[string]sidecar{
-			excludePrefixesName: {"spec.nsmgr.excludePrefixes", ptr.Deref(nsmgr.ExcludePrefixes, nsmv1beta1.ContainerSpec{})},
-		}
-	case WebhookName:
-		o.path, o.component = "spec.admissionWebhook", ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).ComponentSpec
-	case csiName:
-		driver := ptr.Deref(spec.CSIDriver, nsmv1beta1.CSIDriverSpec{})
-		o.path, o.component = "spec.csiDriver", driver.ComponentSpec
-		o.sidecars = map[string]sidecar{
-			csiRegistrarContainer: {"spec.csiDriver.registrar", ptr.Deref(driver.Registrar, nsmv1beta1.ContainerSpec{})},
-		}
-	case nsmgrProxyName:
-		o.path, o.component = "spec.interdomain.nsmgrProxy", ptr.Deref(interdomain.NsmgrProxy, nsmv1beta1.ComponentSpec{})
-		o.proxyAnnotations = interdomain.ServiceAnnotations
-		o.sidecars = map[string]sidecar{
-			mapIPName: {"spec.interdomain.mapIP", ptr.Deref(interdomain.MapIP, nsmv1beta1.ContainerSpec{})},
-		}
-	case registryProxyName:
-		o.path, o.component = "spec.interdomain.registryProxy", ptr.Deref(interdomain.RegistryProxy, nsmv1beta1.ComponentSpec{})
-	case clusterInfoName:
-		o.path, o.component = "spec.interdomain.clusterInfo", ptr.Deref(interdomain.ClusterInfo, nsmv1beta1.ComponentSpec{})
-	default:
-		for i := range spec.Forwarders {
-			if forwarderName(spec.Forwarders[i]) == name {
-				o.path, o.component = fmt.Sprintf("spec.forwarders[%d]", i), spec.Forwarders[i].ComponentSpec
-			}
+	for _, described := range Describe(spec) {
+		if described.Workload == object.GetLabels()[LabelName] {
+			o.described, o.path = described, described.Path.String()
+			o.component = ptr.Deref(described.Spec, nsmv1beta1.ComponentSpec{})
 		}
 	}
 	return o
@@ -180,9 +144,13 @@ func (o origin) toleration(rest string) string {
 	if !ok {
 		return ""
 	}
-	for j := range o.component.Tolerations {
-		if reflect.DeepEqual(o.component.Tolerations[j], o.pod.Tolerations[i]) && o.isAbout(o.pod.Tolerations[i]) {
-			return fmt.Sprintf("%s.tolerations[%d]%s", o.path, j, rest)
+	path, users := o.path, o.component.Tolerations
+	if users == nil {
+		path, users = "spec", o.spec.Tolerations
+	}
+	for j := range users {
+		if reflect.DeepEqual(users[j], o.pod.Tolerations[i]) && o.isAbout(o.pod.Tolerations[i]) {
+			return fmt.Sprintf("%s.tolerations[%d]%s", path, j, rest)
 		}
 	}
 	return ""
@@ -196,10 +164,14 @@ func (o origin) affinity(rest string) string {
 }
 
 func (o origin) priorityClass(string) string {
-	if o.component.PriorityClassName == "" {
+	switch {
+	case o.component.PriorityClassName != "":
+		return o.path + ".priorityClassName"
+	case o.spec.PriorityClassName != "":
+		return "spec.priorityClassName"
+	default:
 		return ""
 	}
-	return o.path + ".priorityClassName"
 }
 
 func (o origin) pullSecret(rest string) string {
@@ -243,6 +215,10 @@ func (o origin) mounted(volume string) string {
 	switch volume {
 	case spireVolume:
 		return "spec.spire.agentSocket"
+	case kubeletVolume, csiSocketVolume, csiPodsVolume, csiRegistrationVolume:
+		if o.spec.KubeletDirectory != "" {
+			return "spec.kubeletDirectory"
+		}
 	case sriovConfigVolume:
 		return o.path + ".sriovConfig"
 	case deviceSelectorVolume:
@@ -251,15 +227,27 @@ func (o origin) mounted(volume string) string {
 	return ""
 }
 
-func (o origin) container(rest string) string {
-	i, rest, ok := index(rest, len(o.pod.Containers))
+// sidecar is what the spec tells about a container; nil for one without a place of its
+// own.
+func (o origin) sidecar(name string) *DescribedContainer {
+	i := slices.IndexFunc(o.described.Sidecars, func(sidecar DescribedContainer) bool { return slices.Contains(sidecar.Names, name) })
+	if i < 0 {
+		return nil
+	}
+	return &o.described.Sidecars[i]
+}
+
+func (o origin) container(containers []corev1.Container, rest string) string {
+	i, rest, ok := index(rest, len(containers))
 	if !ok {
 		return ""
 	}
-	container := o.pod.Containers[i]
+	container := containers[i]
 	path, spec := o.path, o.component.ContainerSpec
-	if i > 0 {
-		path, spec = o.sidecars[container.Name].path, o.sidecars[container.Name].spec
+	if sidecar := o.sidecar(container.Name); sidecar != nil {
+		path, spec = sidecar.Path.String(), ptr.Deref(sidecar.Spec, nsmv1beta1.ContainerSpec{})
+	} else if i > 0 {
+		return ""
 	}
 	field, below := step(rest)
 	switch {
@@ -292,7 +280,7 @@ func (o origin) variable(path string, users, rendered []corev1.EnvVar, rest stri
 	return ""
 }
 
-// isAbout tells whether the value that the complaint begins with is one of an
+// isAbout reports whether the value that the complaint begins with is one of an
 // element's. It is not where a webhook of somebody else has put elements of its own
 // before ours, so that the index is another one's.
 func (o origin) isAbout(element any) bool {

@@ -88,7 +88,23 @@ func TestFieldOfFindsAllThatPassesThrough(t *testing.T) {
 			ServiceAnnotations: map[string]string{"b": "spec.interdomain.serviceAnnotations[b]"},
 			MapIP:              ptr.To(container("spec.interdomain.mapIP")),
 		},
+		VL3: &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{
+			{ComponentSpec: component("spec.vl3.ipams[0]")},
+			{
+				Name: "vl3-ipam-2", ComponentSpec: component("spec.vl3.ipams[1]"),
+				ServiceAnnotations: map[string]string{"b": "spec.vl3.ipams[1].serviceAnnotations[b]"},
+			},
+		}},
+		Dashboard: &nsmv1beta1.DashboardSpec{
+			ComponentSpec: component("spec.dashboard"), UI: ptr.To(container("spec.dashboard.ui")),
+			ServiceAnnotations: map[string]string{"b": "spec.dashboard.serviceAnnotations[b]"},
+		},
 	}
+	// What the mesh says is for the components that do not.
+	spec.NodeSelector = map[string]string{"a": "spec.nodeSelector[a]"}
+	spec.Tolerations = []corev1.Toleration{{Key: "spec.tolerations[0].key"}}
+	spec.PriorityClassName = "spec.priorityClassName"
+	spec.Registry.NodeSelector, spec.Registry.Tolerations, spec.Registry.PriorityClassName = nil, nil, ""
 	wanted := marks(asJSON(t, spec), "")
 	found := map[string]bool{}
 	for _, object := range tried(testInput(t, spec, mesh.Platform{ClusterProperties: true})) {

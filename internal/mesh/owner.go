@@ -18,8 +18,13 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
 
-// FieldOwner is the operator's name in managedFields.
-const FieldOwner = "nsm-operator"
+const (
+	// FieldOwner is the operator's name in managedFields.
+	FieldOwner = "nsm-operator"
+	// EarlierFieldOwner is that of the operator's releases 1.8 and 1.9: the name of
+	// their program.
+	EarlierFieldOwner = "manager"
+)
 
 // OwnerOf names the NSM whose an object is by its labels, false for none. They
 // count where the operator puts them: in the namespace of the NSM, and on its
@@ -35,7 +40,7 @@ func OwnerOf(object metav1.Object) (types.NamespacedName, bool) {
 	return owner, isPlaced
 }
 
-// IsOf tells whether an object is the NSM's own: the one question to ask before
+// IsOf reports whether an object is the NSM's own: the one question to ask before
 // an object is changed or deleted. Its labels say so, and no controller of it says
 // otherwise. A predecessor of the NSM, of the same name and with another UID, has
 // left it to the NSM.
@@ -44,7 +49,7 @@ func IsOf(object metav1.Object, nsm *nsmv1beta1.NSM) bool {
 	return isOwned && owner == nameOf(nsm) && !isControlledByOther(object, nsm)
 }
 
-// Claim tells whether an object that has not all labels of the NSM's own may
+// Claim reports whether an object that has not all labels of the NSM's own may
 // become the NSM's all the same, since it can be told from it that it was meant to
 // be; and if not, whose it is, as far as that can be told. managedFields have to be
 // there.
@@ -78,7 +83,7 @@ func Claim(object metav1.Object, nsm *nsmv1beta1.NSM) (may bool, whose string) {
 	return false, traces(object)
 }
 
-// HasDeadOwner tells whether an object of the NSM's still names another NSM as its
+// HasDeadOwner reports whether an object of the NSM's still names another NSM as its
 // controller, a predecessor or that of the mesh that it was copied from, which has
 // to go before the NSM can take its place.
 func HasDeadOwner(object metav1.Object, nsm *nsmv1beta1.NSM) bool {
@@ -86,7 +91,7 @@ func HasDeadOwner(object metav1.Object, nsm *nsmv1beta1.NSM) bool {
 	return controller != nil && controller.UID != nsm.UID && isNSM(controller)
 }
 
-// isControlledByOther tells whether the controller of an object is somebody else
+// isControlledByOther reports whether the controller of an object is somebody else
 // than the NSM or a predecessor of it. An NSM controls nothing outside of its
 // namespace, so any that is named there is gone, or the object is a copy.
 func isControlledByOther(object metav1.Object, nsm *nsmv1beta1.NSM) bool {
@@ -108,11 +113,21 @@ func isNSM(owner *metav1.OwnerReference) bool {
 	return err == nil && group.Group == nsmv1beta1.GroupVersion.Group && owner.Kind == "NSM"
 }
 
-// isApplied tells whether the operator has applied an object, and so made it.
+// isApplied reports whether the operator has applied an object, and so made it.
 func isApplied(object metav1.Object) bool {
 	return slices.ContainsFunc(object.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == FieldOwner && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == ""
 	})
+}
+
+// IsOfEarlierOperator reports whether an object that an NSM controls was made by an
+// earlier operator, and this one has not touched it. managedFields have to be there.
+func IsOfEarlierOperator(object metav1.Object) bool {
+	controller := metav1.GetControllerOf(object)
+	return controller != nil && isNSM(controller) && !isApplied(object) &&
+		slices.ContainsFunc(object.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+			return entry.Manager == EarlierFieldOwner && entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == ""
+		})
 }
 
 // traces tell people who may have made an object.

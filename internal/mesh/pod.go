@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -28,26 +29,28 @@ const (
 	nonRoot = 1000
 )
 
-// image of a container: the user's whole reference; or, for the release that
-// the operator was published with, the related image; or NSM's name under
-// spec.images with the release as tag.
+// image of a container: the user's whole reference; or the one that spec.images has
+// for it; or the related image of the release; or NSM's name where spec.images says,
+// with the release as tag.
 func (in Input) image(spec nsmv1beta1.ContainerSpec, name string) string {
 	if spec.Image != "" {
-		return spec.Image
+		return release.PublishedImage(spec.Image)
 	}
 	images := ptr.Deref(in.NSM.Spec.Images, nsmv1beta1.ImagesSpec{})
 	published := cmp.Or(images.Registry, "ghcr.io") + "/" +
 		cmp.Or(images.Repository, "networkservicemesh") + "/" + name + ":" + in.Release.String()
-	if in.Release.String() != release.Newest().String() {
-		return published
+	related := in.RelatedImages[name+"-"+strings.ReplaceAll(in.Release.String(), ".", "-")]
+	if related == "" && in.Release.String() == release.Newest().String() {
+		related = in.RelatedImages[name]
 	}
-	return in.relatedImage(name, published)
+	return in.redirected(name, in.Release.String(), related, published)
 }
 
-// relatedImage is the image that the operator's environment gives for a name,
-// for clusters that cannot reach the image's registry, or else the image.
-func (in Input) relatedImage(name, image string) string {
-	return cmp.Or(in.RelatedImages[name], image)
+// redirected is where an image comes from that no component says.
+func (in Input) redirected(name, tag, related, published string) string {
+	images := ptr.Deref(in.NSM.Spec.Images, nsmv1beta1.ImagesSpec{})
+	mirrored := strings.NewReplacer("{name}", name, "{version}", tag).Replace(images.Template)
+	return cmp.Or(images.Overrides[name], related, mirrored, published)
 }
 
 func (in Input) pullPolicy() corev1.PullPolicy {
@@ -90,10 +93,10 @@ func (in Input) container(name, image string, spec nsmv1beta1.ContainerSpec, fac
 func (p part) podTemplate(pod corev1.PodSpec) corev1.PodTemplateSpec {
 	pod.ServiceAccountName = p.name
 	pod.ImagePullSecrets = p.pullSecrets()
-	// Else a node with Windows would get a pod that it cannot run.
-	pod.NodeSelector = mergeMaps(p.spec.NodeSelector, map[string]string{corev1.LabelOSStable: string(corev1.Linux)})
-	pod.Tolerations = p.spec.Tolerations
-	pod.Affinity = p.spec.Affinity
+	p.schedule(&pod)
+	for i := range pod.InitContainers {
+		pod.InitContainers[i].TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
+	}
 	for i := range pod.Containers {
 		// NSM's programs write to their log alone: so a crash leaves its last words.
 		pod.Containers[i].TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
@@ -105,6 +108,16 @@ func (p part) podTemplate(pod corev1.PodSpec) corev1.PodTemplateSpec {
 		},
 		Spec: pod,
 	}
+}
+
+// MaxUnavailable is how many nodes, or what part of them, may be without their pod of
+// a DaemonSet while it changes.
+func MaxUnavailable(spec *nsmv1beta1.NSMSpec) intstr.IntOrString {
+	if spec.Upgrade == nil || spec.Upgrade.MaxUnavailable == nil {
+		// Kubernetes' own default.
+		return intstr.FromInt32(1)
+	}
+	return *spec.Upgrade.MaxUnavailable
 }
 
 func (p part) daemonSet(template corev1.PodTemplateSpec) *appsv1.DaemonSet {

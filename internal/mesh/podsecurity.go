@@ -6,7 +6,12 @@
 
 package mesh
 
-import "slices"
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+)
 
 // The labels of a namespace by which its pods are let in.
 const (
@@ -59,9 +64,20 @@ func OfAdmission(labels map[string]string) map[string]string {
 	return some
 }
 
-// RefusesForwarders tells whether a namespace with the labels lets no forwarders
+// RefusesForwarders reports whether a namespace with the labels lets no forwarders
 // in. Where it has no level the cluster's default counts, which nobody but its
 // admin knows.
 func RefusesForwarders(labels map[string]string) bool {
 	return slices.Contains(levels, labels[LabelEnforce])
+}
+
+// UsesNodes reports whether pods of components use their node in a way that only the
+// level privileged lets in. A registry alone with SPIRE's CSI driver does not.
+func UsesNodes(components []Component) bool {
+	return slices.ContainsFunc(components, func(component Component) bool {
+		pod := PodTemplateOf(component.Workload).Spec
+		return pod.HostNetwork || pod.HostPID || usesHostPaths(pod) || slices.ContainsFunc(pod.Containers, func(container corev1.Container) bool {
+			return ptr.Deref(ptr.Deref(container.SecurityContext, corev1.SecurityContext{}).Privileged, false)
+		})
+	})
 }

@@ -366,7 +366,7 @@ func matchLabels(t *testing.T, selector *metav1.LabelSelector) map[string]string
 	return selector.MatchLabels
 }
 
-// exclude tells whether no set of labels matches both selectors.
+// exclude reports whether no set of labels matches both selectors.
 func exclude(one, other map[string]string) bool {
 	for key, value := range one {
 		if otherValue, ok := other[key]; ok && value != otherValue {

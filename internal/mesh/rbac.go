@@ -41,7 +41,7 @@ func (p part) clusterRole(rules ...rbacv1.PolicyRule) []Object {
 // are: the operator needs no right to write Roles, too.
 func (p part) namespacedRole(rules ...rbacv1.PolicyRule) []Object {
 	meta := p.clusterMeta()
-	meta.Name += ":namespace"
+	meta.Name = namespacedRoleName(meta.Name)
 	return []Object{
 		&rbacv1.ClusterRole{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
@@ -58,3 +58,5 @@ func (p part) namespacedRole(rules ...rbacv1.PolicyRule) []Object {
 		},
 	}
 }
+
+func namespacedRoleName(name string) string { return name + ":namespace" }

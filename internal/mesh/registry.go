@@ -47,15 +47,38 @@ func isK8s(spec nsmv1beta1.RegistrySpec) bool {
 	return cmp.Or(spec.Type, nsmv1beta1.RegistryTypeK8s) == nsmv1beta1.RegistryTypeK8s
 }
 
+// KeepsEntries reports whether the registry of a spec keeps its entries in the API.
+func KeepsEntries(spec *nsmv1beta1.NSMSpec) bool {
+	return isK8s(ptr.Deref(spec.Registry, nsmv1beta1.RegistrySpec{}))
+}
+
+// EntriesRoleName is the name of the ClusterRole by which the registry of a mesh
+// in a namespace writes its entries; only one that keeps them in the API has it.
+func EntriesRoleName(namespace string) string {
+	return namespacedRoleName(clusterName(namespace, RegistryName))
+}
+
+// EntriesRole is that ClusterRole, which nobody is bound to.
+func EntriesRole(in Input) Object {
+	p := part{Input: in, role: RoleRegistry, name: RegistryName, app: "registry"}
+	return p.entriesRole()[0]
+}
+
 // registryRole is what the registry does with its two kinds (sdk-k8s,
 // pkg/registry/etcd): it reads those of all namespaces, and writes those of its own.
 func (p part) registryRole() []Object {
-	rule := func(verbs ...string) rbacv1.PolicyRule {
-		return rbacv1.PolicyRule{
-			APIGroups: []string{"networkservicemesh.io"}, Resources: []string{"networkservices", "networkserviceendpoints"}, Verbs: verbs,
-		}
+	return append(p.clusterRole(entriesRule("list", "watch")), p.entriesRole()...)
+}
+
+// entriesRole is a ClusterRole, and the RoleBinding that makes it the registry's.
+func (p part) entriesRole() []Object {
+	return p.namespacedRole(entriesRule("get", "create", "update", "delete"))
+}
+
+func entriesRule(verbs ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{
+		APIGroups: []string{"networkservicemesh.io"}, Resources: []string{"networkservices", "networkserviceendpoints"}, Verbs: verbs,
 	}
-	return append(p.clusterRole(rule("list", "watch")), p.namespacedRole(rule("get", "create", "update", "delete"))...)
 }
 
 func (p part) registryService(spec nsmv1beta1.RegistrySpec) *corev1.Service {

@@ -79,3 +79,86 @@ func TestRelatedImages(t *testing.T) {
 		})
 	}
 }
+
+// A release has related images of its own where the environment names it, and an NSM
+// may redirect all images, or single ones: the more it says of one, the more it counts.
+func TestRedirectedImages(t *testing.T) {
+	const registrar, template = "node-driver-registrar", "mirror.example.com/nsm-{name}:{version}"
+	related := map[string]string{"cmd-nsmgr": "related/nsmgr", "cmd-nsmgr-v1-17-0": "related/nsmgr-of-old"}
+	for _, tc := range []struct {
+		name, version string
+		images        nsmv1beta1.ImagesSpec
+		nsmgr, csi    string
+		registrar     string
+	}{
+		{
+			"a related image of the release", "v1.17.0", nsmv1beta1.ImagesSpec{},
+			"related/nsmgr-of-old", "ghcr.io/networkservicemesh/cmd-csi-driver:v1.17.0", "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0",
+		},
+		{
+			"one of another release", "v1.16.0", nsmv1beta1.ImagesSpec{},
+			"ghcr.io/networkservicemesh/cmd-nsmgr:v1.16.0", "ghcr.io/networkservicemesh/cmd-csi-driver:v1.16.0", "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0",
+		},
+		{
+			"a flat mirror", "v1.16.0", nsmv1beta1.ImagesSpec{Template: template},
+			"mirror.example.com/nsm-cmd-nsmgr:v1.16.0", "mirror.example.com/nsm-cmd-csi-driver:v1.16.0", "mirror.example.com/nsm-csi-node-driver-registrar:v2.8.0",
+		},
+		{
+			"a flat mirror, and related images", "v1.18.0", nsmv1beta1.ImagesSpec{Template: template},
+			"related/nsmgr", "mirror.example.com/nsm-cmd-csi-driver:v1.18.0", "mirror.example.com/nsm-csi-node-driver-registrar:v2.8.0",
+		},
+		{
+			"overrides", "v1.18.0", nsmv1beta1.ImagesSpec{Template: template, Overrides: map[string]string{
+				"cmd-nsmgr": "own/nsmgr@sha256:0", "csi-node-driver-registrar": "own/registrar@sha256:0",
+			}},
+			"own/nsmgr@sha256:0", "mirror.example.com/nsm-cmd-csi-driver:v1.18.0", "own/registrar@sha256:0",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			images := containerImages(t, nsmv1beta1.NSMSpec{Version: tc.version, Images: &tc.images, CSIDriver: &nsmv1beta1.CSIDriverSpec{}}, related)
+			for container, want := range map[string]string{"nsmgr": tc.nsmgr, "nsm-csi-driver": tc.csi, registrar: tc.registrar} {
+				if images[container] != want {
+					t.Errorf("%s has the image %s, want %s", container, images[container], want)
+				}
+			}
+		})
+	}
+}
+
+// NSM's webhook names a container after its image: one by digest alone gets a tag, from
+// wherever it comes.
+func TestInjectedImagesByDigest(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spec    nsmv1beta1.NSMSpec
+		related map[string]string
+	}{
+		"of the NSM":      {spec: nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{Client: &nsmv1beta1.InjectedClientSpec{Image: "a:5000/cmd-nsc@sha256:0"}}}},
+		"an override":     {spec: nsmv1beta1.NSMSpec{Images: &nsmv1beta1.ImagesSpec{Overrides: map[string]string{"cmd-nsc": "a:5000/cmd-nsc@sha256:0"}}}},
+		"a related image": {related: map[string]string{"cmd-nsc": "a:5000/cmd-nsc@sha256:0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.spec.Version = "v1.18.0"
+			in := testInput(t, tc.spec, mesh.Platform{})
+			in.RelatedImages = tc.related
+			for _, workload := range workloads(t, mesh.Components(in)) {
+				if workload.name != mesh.WebhookName {
+					continue
+				}
+				image := valueOf(workload.template.Spec.Containers[0].Env, "NSM_CONTAINER_IMAGES")
+				if image != "a:5000/cmd-nsc:v1.18.0@sha256:0" || mesh.InjectedContainerName(image) != "cmd-nsc" {
+					t.Errorf("the webhook injects %s, in a container %s", image, mesh.InjectedContainerName(image))
+				}
+			}
+		})
+	}
+}
+
+func TestWithTag(t *testing.T) {
+	for image, want := range map[string]string{
+		"a/b": "a/b", "a/b:1": "a/b:1", "a:5000/b@sha256:0": "a:5000/b:2@sha256:0", "a/b:1@sha256:0": "a/b:1@sha256:0", "b@sha256:0": "b:2@sha256:0",
+	} {
+		if got := mesh.WithTag(image, "2"); got != want {
+			t.Errorf("%s becomes %s, want %s", image, got, want)
+		}
+	}
+}

@@ -27,6 +27,13 @@ var ownResources = map[string]release.Container{
 	"cmd-csi-driver": {
 		Requests: release.Resources{CPU: "10m", Memory: "32Mi"}, Limits: release.Resources{CPU: "200m", Memory: "128Mi"},
 	},
+	"cmd-dashboard-backend": {
+		Requests: release.Resources{CPU: "50m", Memory: "64Mi"}, Limits: release.Resources{CPU: "200m", Memory: "128Mi"},
+	},
+	// A development server, which puts the UI together while it runs.
+	dashboardUIImage: {
+		Requests: release.Resources{CPU: "100m", Memory: "256Mi"}, Limits: release.Resources{CPU: "1", Memory: "512Mi"},
+	},
 	csiRegistrarName: {
 		Requests: release.Resources{CPU: "10m", Memory: "20Mi"}, Limits: release.Resources{CPU: "100m", Memory: "100Mi"},
 	},

@@ -51,6 +51,18 @@ func TestEveryContainerHasResources(t *testing.T) {
 	}
 }
 
+// TestDefaults: what NSM publishes comes before what the operator sets itself.
+func TestDefaults(t *testing.T) {
+	published := release.Container{Limits: release.Resources{CPU: "7"}, Requests: release.Resources{Memory: "7Mi"}}
+	got := mesh.Defaults("cmd-admission-webhook-k8s", published)
+	if want := (release.Resources{CPU: "7", Memory: "128Mi"}); got.Limits != want {
+		t.Errorf("limits %+v, want %+v", got.Limits, want)
+	}
+	if want := (release.Resources{CPU: "50m", Memory: "7Mi"}); got.Requests != want {
+		t.Errorf("requests %+v, want %+v", got.Requests, want)
+	}
+}
+
 // TestEveryContainerCanBeGivenResources: each has a field.
 func TestEveryContainerCanBeGivenResources(t *testing.T) {
 	spec := allComponents("v1.18.0")

@@ -35,8 +35,8 @@ const (
 	// restrictedSCC is OpenShift's own, which everybody may use: for pods that
 	// need nothing of their node.
 	restrictedSCC = "restricted-v2"
-	// roleSCC labels the SCCs and the roles to use them.
-	roleSCC Role = "scc"
+	// RoleSCC labels the SCCs and the roles to use them.
+	RoleSCC Role = "scc"
 
 	seccompRuntimeDefault = "runtime/default"
 	// unmanaged SCCs are somebody else's to make.
@@ -58,6 +58,8 @@ const (
 	classManager sccClass = "nsmgr"
 	// classCSI mounts that socket's directory into other pods.
 	classCSI sccClass = "csi-driver"
+	// classHostWebhook listens on port 443 of the node.
+	classHostWebhook sccClass = "admission-webhook"
 	// classSocket asks SPIRE for an identity through a socket on the node.
 	classSocket sccClass = "spire-socket"
 	// classClient is that of the users' own pods.
@@ -70,7 +72,10 @@ type sccPrivileges struct {
 	privileged bool
 	// hostNetwork is the network of the node.
 	hostNetwork bool
-	// root owns the directories on the node that the pods write to.
+	// hostPorts are ports of the node, privileged ones among them.
+	hostPorts bool
+	// root owns the directories on the node that the pods write to, and may listen on
+	// its privileged ports.
 	root bool
 	// unconfined pods have no container that asks for a seccomp profile.
 	unconfined bool
@@ -82,10 +87,11 @@ var sccClasses = map[sccClass]sccPrivileges{
 	classForwarderSRIOV: {privileged: true, hostNetwork: true, root: true, unconfined: true},
 	classManager:        {root: true},
 	classCSI:            {privileged: true, root: true},
+	classHostWebhook:    {hostNetwork: true, hostPorts: true, root: true},
 	classSocket:         {},
 }
 
-// managesSCCs tells whether the mesh needs SCCs, and the operator makes them.
+// managesSCCs reports whether the mesh needs SCCs, and the operator makes them.
 func (in Input) managesSCCs() bool {
 	openShift := ptr.Deref(in.NSM.Spec.OpenShift, nsmv1beta1.OpenShiftSpec{})
 	return in.Platform.OpenShift && openShift.SecurityContextConstraints != unmanaged
@@ -103,14 +109,20 @@ func (in Input) classOf(component Component, pod corev1.PodSpec) sccClass {
 		return classManager
 	case component.Role == RoleCSI:
 		return classCSI
-	case slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil }):
+	case component.Role == RoleWebhook && pod.HostNetwork:
+		return classHostWebhook
+	case usesHostPaths(pod):
 		return classSocket
 	default:
 		return classNone
 	}
 }
 
-// isSRIOV tells whether the forwarder with a name is of type sriov.
+func usesHostPaths(pod corev1.PodSpec) bool {
+	return slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil })
+}
+
+// isSRIOV reports whether the forwarder with a name is of type sriov.
 func (in Input) isSRIOV(name string) bool {
 	return slices.ContainsFunc(Forwarders(&in.NSM.Spec), func(forwarder nsmv1beta1.ForwarderSpec) bool {
 		return forwarder.Type == nsmv1beta1.ForwarderTypeSRIOV &&
@@ -126,7 +138,7 @@ func constrained(in Input, components []Component) []Component {
 	}
 	for i := range components {
 		component := &components[i]
-		template := podTemplateOf(component.Workload)
+		template := PodTemplateOf(component.Workload)
 		class := in.classOf(*component, template.Spec)
 		name := restrictedSCC
 		if class != classNone {
@@ -143,7 +155,8 @@ func constrained(in Input, components []Component) []Component {
 	return components
 }
 
-func podTemplateOf(workload Object) *corev1.PodTemplateSpec {
+// PodTemplateOf is the template of the pods of a Deployment or DaemonSet.
+func PodTemplateOf(workload Object) *corev1.PodTemplateSpec {
 	switch workload := workload.(type) {
 	case *appsv1.DaemonSet:
 		return &workload.Spec.Template
@@ -160,7 +173,9 @@ func askFor(pod *corev1.PodSpec, privileges sccPrivileges) {
 	if pod.SecurityContext == nil {
 		pod.SecurityContext = &corev1.PodSecurityContext{}
 	}
-	pod.SecurityContext.SELinuxOptions = hostSELinux()
+	if usesHostPaths(*pod) {
+		pod.SecurityContext.SELinuxOptions = hostSELinux()
+	}
 	if privileges.root {
 		pod.SecurityContext.RunAsUser = ptr.To(int64(0))
 	}
@@ -181,7 +196,7 @@ func Constraints(in Input, components []Component) []Object {
 	}
 	pods := map[sccClass][]corev1.PodSpec{}
 	for _, component := range components {
-		template := podTemplateOf(component.Workload)
+		template := PodTemplateOf(component.Workload)
 		class := in.classOf(component, template.Spec)
 		pods[class] = append(pods[class], template.Spec)
 	}
@@ -204,7 +219,7 @@ func (in Input) sccRoleName(class sccClass) string {
 }
 
 func (in Input) sccPart(class sccClass) part {
-	return part{Input: in, role: roleSCC, name: string(class)}
+	return part{Input: in, role: RoleSCC, name: string(class)}
 }
 
 // emptySCC allows a pod nothing but to run, as a user and with groups of its
@@ -236,10 +251,16 @@ func (in Input) emptySCC(class sccClass) *securityv1.SecurityContextConstraints 
 func (in Input) componentSCC(class sccClass, pods []corev1.PodSpec) *securityv1.SecurityContextConstraints {
 	privileges := sccClasses[class]
 	scc := in.emptySCC(class)
-	scc.AllowHostDirVolumePlugin = true
 	scc.Volumes = volumeTypes(pods)
-	scc.SELinuxContext.SELinuxOptions = hostSELinux()
+	if slices.ContainsFunc(pods, usesHostPaths) {
+		scc.AllowHostDirVolumePlugin = true
+		scc.SELinuxContext.SELinuxOptions = hostSELinux()
+	}
 	scc.AllowHostNetwork = privileges.hostNetwork
+	if privileges.hostPorts {
+		scc.AllowHostPorts = true
+		scc.AllowedCapabilities = []corev1.Capability{"NET_BIND_SERVICE"}
+	}
 	// Of vpp from v1.3.0 on, and of ovs.
 	scc.AllowHostPID = slices.ContainsFunc(pods, func(pod corev1.PodSpec) bool { return pod.HostPID })
 	scc.ReadOnlyRootFilesystem = !privileges.privileged
@@ -270,6 +291,10 @@ func volumeTypes(pods []corev1.PodSpec) []securityv1.FSType {
 			types[volumeType(volume)] = true
 		}
 	}
+	if types[securityv1.FSTypeSecret] {
+		// To OpenShift the token is one of those.
+		delete(types, securityv1.FSProjected)
+	}
 	return slices.Sorted(maps.Keys(types))
 }
 
@@ -297,7 +322,7 @@ var unsaid = map[string]any{
 	"forbiddenSysctls":     []any{},
 	"fsGroup":              map[string]any{"ranges": []any{}},
 	"seccompProfiles":      []any{},
-	"seLinuxContext":       map[string]any{"seLinuxOptions": map[string]any{"level": "", "role": "", "user": ""}},
+	"seLinuxContext":       map[string]any{"seLinuxOptions": map[string]any{"level": "", "role": "", "type": "", "user": ""}},
 	"supplementalGroups":   map[string]any{"ranges": []any{}},
 }
 
@@ -361,7 +386,7 @@ func (in Input) roleBinding(meta metav1.ObjectMeta, class sccClass, subject rbac
 // through CSI drivers, which restricted-v2 allows them.
 func ClientSelector(in Input) *metav1.LabelSelector {
 	openShift := ptr.Deref(in.NSM.Spec.OpenShift, nsmv1beta1.OpenShiftSpec{})
-	hasCSI := in.NSM.Spec.CSIDriver != nil && in.Release.Facts().CSIDriver
+	hasCSI := hasCSIDriver(&in.NSM.Spec) && in.Release.Facts().CSIDriver
 	if !in.managesSCCs() || hasCSI && in.spire().Mount == nsmv1beta1.SpireMountCSI {
 		return nil
 	}
@@ -414,7 +439,7 @@ func clientBindingName(namespace string) string {
 // of no other ones.
 func ClientLabels(nsm *nsmv1beta1.NSM) map[string]string {
 	labels := OwnerLabels(nsm)
-	labels[LabelName], labels[LabelComponent] = string(classClient), string(roleSCC)
+	labels[LabelName], labels[LabelComponent] = string(classClient), string(RoleSCC)
 	return labels
 }
 

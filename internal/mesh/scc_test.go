@@ -184,7 +184,9 @@ func TestSCCsAreForTheirUsersAlone(t *testing.T) {
 	want := []string{
 		"blue/Group system:serviceaccounts:blue: nsm-nsm-client",
 		"green/Group system:serviceaccounts:green: nsm-nsm-client",
+		"nsm/ServiceAccount nsm/admission-webhook-k8s: nsm-nsm-admission-webhook",
 		"nsm/ServiceAccount nsm/cluster-info: nsm-nsm-spire-socket",
+		"nsm/ServiceAccount nsm/dashboard: nsm-nsm-spire-socket",
 		"nsm/ServiceAccount nsm/forwarder-ovs: nsm-nsm-forwarder",
 		"nsm/ServiceAccount nsm/forwarder-sriov: nsm-nsm-forwarder-sriov",
 		"nsm/ServiceAccount nsm/forwarder-vpp: nsm-nsm-forwarder",
@@ -193,6 +195,7 @@ func TestSCCsAreForTheirUsersAlone(t *testing.T) {
 		"nsm/ServiceAccount nsm/nsmgr-proxy: nsm-nsm-spire-socket",
 		"nsm/ServiceAccount nsm/nsmgr: nsm-nsm-nsmgr",
 		"nsm/ServiceAccount nsm/registry-proxy: nsm-nsm-spire-socket",
+		"nsm/ServiceAccount nsm/vl3-ipam: nsm-nsm-spire-socket",
 	}
 	if diff := cmp.Diff(want, usesOf(allObjects(in, mesh.Components(in)))); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -243,7 +246,7 @@ func TestSCCsAreClosed(t *testing.T) {
 			}
 		}
 	}
-	if count != 6 {
+	if count != 7 {
 		t.Errorf("there are %d SCCs", count)
 	}
 }

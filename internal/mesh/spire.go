@@ -9,11 +9,13 @@ package mesh
 import (
 	"cmp"
 	"path"
+	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -91,7 +93,39 @@ func Identities(in Input) []Object {
 	identity.SetGroupVersionKind(ClusterSPIFFEIDKind)
 	// No colon: the name has to be a DNS subdomain.
 	identity.SetName("nsm-" + in.NSM.Namespace + "-workloads")
-	identity.SetLabels(p.labels())
+	identity.SetLabels(mergeMaps(p.labels(), classLabels(spire.ClassName)))
 	identity.SetAnnotations(p.annotations())
 	return []Object{identity}
+}
+
+// labelSpireClass is what a controller manager with filterByClassName finds objects
+// of its class by. Those without it, it does not see, and deletes their
+// registrations (github.com/spiffe/spire-controller-manager, from 0.7 on).
+const labelSpireClass = "spire.spiffe.io/class-name"
+
+// classLabels tell a class that fits into a label.
+func classLabels(class string) map[string]string {
+	if class == "" || len(validation.IsValidLabelValue(class)) > 0 {
+		return nil
+	}
+	return map[string]string{labelSpireClass: class}
+}
+
+// ignoredBySPIRE are the namespaces that the official SPIRE charts and OpenShift's
+// operator for SPIRE leave out (ignoreNamespaces). Each is a regular expression
+// without anchors, which a name need only contain.
+var ignoredBySPIRE = []*regexp.Regexp{
+	regexp.MustCompile("kube-system"), regexp.MustCompile("kube-public"), regexp.MustCompile("local-path-storage"),
+	regexp.MustCompile("openshift-.*"), regexp.MustCompile("ibm-.*"),
+}
+
+// IgnoredBySPIRE is the pattern by which SPIRE's controller manager ignores a
+// namespace, as it is configured by default; "" for none.
+func IgnoredBySPIRE(namespace string) string {
+	for _, pattern := range ignoredBySPIRE {
+		if pattern.MatchString(namespace) {
+			return pattern.String()
+		}
+	}
+	return ""
 }

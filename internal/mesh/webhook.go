@@ -63,18 +63,18 @@ func WebhookServerNames(namespace string) []string {
 	return []string{WebhookService + "." + namespace + ".svc"}
 }
 
-// NeedsWebhookCertificate tells whether the mesh has an admission webhook that
+// NeedsWebhookCertificate reports whether the mesh has an admission webhook that
 // takes its certificate from the operator.
 func NeedsWebhookCertificate(spec *nsmv1beta1.NSMSpec, nsmRelease release.Release) bool {
 	return WebhookEnabled(spec) && nsmRelease.Facts().WebhookCertificate
 }
 
-// ServesAlone tells whether all pods of an admission webhook's Deployment serve a
+// ServesAlone reports whether all pods of an admission webhook's Deployment serve a
 // certificate, and since when: zero where the Deployment does not say. Those of
 // older releases have one of their own, which our configuration does not trust.
 func ServesAlone(deployment *appsv1.Deployment, certificateChain []byte) (alone bool, since time.Time) {
 	status := deployment.Status
-	if deployment.Spec.Template.Annotations[certificateAnnotation] != fingerprint(certificateChain) ||
+	if deployment.Spec.Template.Annotations[certificateAnnotation] != Fingerprint(certificateChain) ||
 		status.ObservedGeneration < deployment.Generation || status.UpdatedReplicas < status.Replicas {
 		return false, time.Time{}
 	}
@@ -86,7 +86,7 @@ func ServesAlone(deployment *appsv1.Deployment, certificateChain []byte) (alone 
 	return true, since
 }
 
-// MayServeCertificate tells whether pods of a Deployment that have served a
+// MayServeCertificate reports whether pods of a Deployment that have served a
 // certificate of the operator's may still be there.
 func MayServeCertificate(deployment *appsv1.Deployment) bool {
 	status := deployment.Status
@@ -99,12 +99,12 @@ func MayServeCertificate(deployment *appsv1.Deployment) bool {
 // words.
 var webhookPod = regexp.MustCompile("^" + WebhookName + "-[bcdfghjklmnpqrstvwxz2456789]+-[bcdfghjklmnpqrstvwxz2456789]{5}$")
 
-// IsWebhookPod tells whether a name is that of a pod of the admission webhook.
+// IsWebhookPod reports whether a name is that of a pod of the admission webhook.
 // Before v1.12.0 each registers itself with the API server under its own name
 // (cmd-admission-webhook-k8s, internal/k8s), where NSM_NAME is not changed.
 func IsWebhookPod(name string) bool { return webhookPod.MatchString(name) }
 
-// registersItself tells whether the webhook's pods are to be found in the API as
+// registersItself reports whether the webhook's pods are to be found in the API as
 // configurations that call its Service: the user's own variables may have them
 // call something else.
 func registersItself(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) bool {
@@ -114,9 +114,10 @@ func registersItself(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Facts) 
 		})
 }
 
-// WebhookEnabled tells whether the mesh has an admission webhook.
+// WebhookEnabled reports whether the mesh has an admission webhook. The clients that it
+// makes need managers.
 func WebhookEnabled(spec *nsmv1beta1.NSMSpec) bool {
-	return ptr.Deref(ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).Enabled, true)
+	return ManagersEnabled(spec) && ptr.Deref(ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{}).Enabled, true)
 }
 
 // admissionWebhook renders the webhook that makes clients of annotated
@@ -203,16 +204,45 @@ func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts rele
 			Secret: &corev1.SecretVolumeSource{SecretName: WebhookSecret},
 		}}}
 		// The webhook reads its certificate once: another one needs other pods.
-		annotations[certificateAnnotation] = fingerprint(p.WebhookCertificate.CertificateChain)
+		annotations[certificateAnnotation] = Fingerprint(p.WebhookCertificate.CertificateChain)
 	}
-	pod.SecurityContext = withUnprivilegedPorts(pod.SecurityContext)
+	if onHostNetwork(spec) {
+		useHostNetwork(&pod)
+	} else {
+		pod.SecurityContext = withUnprivilegedPorts(pod.SecurityContext)
+	}
 	template := p.podTemplate(pod)
 	template.Annotations = mergeMaps(template.Annotations, annotations)
 	// It is no workload of the mesh, so it takes no identity in it.
 	delete(template.Labels, labelSpiffeID)
 	deployment := p.deployment(template)
+	if onHostNetwork(spec) {
+		// The port of a node that has an old pod is not free for a new one.
+		deployment.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{
+			MaxUnavailable: ptr.To(intstr.FromInt32(1)), MaxSurge: ptr.To(intstr.FromInt32(0)),
+		}
+	}
 	p.replicate(deployment, webhookReplicas(spec, facts))
 	return deployment
+}
+
+func onHostNetwork(spec nsmv1beta1.AdmissionWebhookSpec) bool {
+	return ptr.Deref(spec.HostNetwork, false)
+}
+
+// useHostNetwork has a pod listen on its node, as root: the kubelet sets no sysctl of
+// the node's network, and not every container runtime hands another user the
+// capability that the container has.
+func useHostNetwork(pod *corev1.PodSpec) {
+	pod.HostNetwork, pod.DNSPolicy = true, corev1.DNSClusterFirstWithHostNet
+	pod.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(0))}
+	for i := range pod.Containers {
+		ports := pod.Containers[i].Ports
+		for j := range ports {
+			// So that the scheduler finds a node where it is free.
+			ports[j].HostPort = ports[j].ContainerPort
+		}
+	}
 }
 
 // withUnprivilegedPorts lets a user that is not root listen on port 443: not
@@ -251,8 +281,8 @@ func (p part) webhookEnv(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Fac
 		fieldEnv("NSM_NAME", "metadata.name"),
 		fieldEnv("NSM_NAMESPACE", "metadata.namespace"),
 		{Name: annotationEnv, Value: ClientAnnotation},
-		{Name: "NSM_CONTAINER_IMAGES", Value: p.image(nsmv1beta1.ContainerSpec{Image: client.Image}, "cmd-nsc")},
-		{Name: "NSM_INIT_CONTAINER_IMAGES", Value: p.image(nsmv1beta1.ContainerSpec{Image: client.InitImage}, "cmd-nsc-init")},
+		{Name: "NSM_CONTAINER_IMAGES", Value: p.injectedImage(client.Image, "cmd-nsc")},
+		{Name: "NSM_INIT_CONTAINER_IMAGES", Value: p.injectedImage(client.InitImage, "cmd-nsc-init")},
 	}
 	if facts.WebhookClientEnv {
 		env = append(env,
@@ -292,6 +322,11 @@ var InjectedClient = release.Container{
 	Limits:   release.Resources{CPU: "200m", Memory: "80Mi"},
 }
 
+// injectedImage has a tag: the webhook would name the container after a digest.
+func (p part) injectedImage(users, name string) string {
+	return WithTag(p.image(nsmv1beta1.ContainerSpec{Image: users}, name), p.Release.String())
+}
+
 // InjectedContainerName is the name that the webhook gives the container of an
 // image that it injects (cmd-admission-webhook-k8s, nameOf in main.go).
 func InjectedContainerName(image string) string {
@@ -314,7 +349,9 @@ func injectedResources(client nsmv1beta1.InjectedClientSpec) []corev1.EnvVar {
 	}
 }
 
-func fingerprint(data []byte) string {
+// Fingerprint tells one content from another: it is the beginning of a hash, in
+// hexadecimal.
+func Fingerprint(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])
 }

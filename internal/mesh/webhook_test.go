@@ -127,3 +127,41 @@ func TestRegistersItself(t *testing.T) {
 		})
 	}
 }
+
+// TestTheWebhookOnTheNetworkOfItsNodes: the scheduler finds nodes where its port is
+// free, a rollout frees the port first, and it asks for nothing that no kubelet gives.
+func TestTheWebhookOnTheNetworkOfItsNodes(t *testing.T) {
+	for _, version := range []string{"v1.0.0", "v1.11.2", "v1.12.0", "v1.18.0"} {
+		for _, onHost := range []bool{false, true} {
+			spec := nsmv1beta1.NSMSpec{Version: version, AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{HostNetwork: &onHost}}
+			deployment := webhookDeployment(t, spec)
+			pod := deployment.Spec.Template.Spec
+			port := pod.Containers[0].Ports[0]
+			rolling := deployment.Spec.Strategy.RollingUpdate
+			if pod.HostNetwork != onHost || (port.HostPort == 443) != onHost || (pod.DNSPolicy == corev1.DNSClusterFirstWithHostNet) != onHost {
+				t.Errorf("%s, %t: host network %t, port %d, DNS policy %s", version, onHost, pod.HostNetwork, port.HostPort, pod.DNSPolicy)
+			}
+			// A kubelet refuses a pod with such a sysctl on the network of its node.
+			if (len(pod.SecurityContext.Sysctls) == 0) != onHost || (pod.SecurityContext.RunAsUser != nil && *pod.SecurityContext.RunAsUser == 0) != onHost {
+				t.Errorf("%s, %t: %v", version, onHost, pod.SecurityContext)
+			}
+			if (rolling.MaxSurge.IntValue() == 0) != onHost || (rolling.MaxUnavailable.IntValue() == 1) != onHost {
+				t.Errorf("%s, %t: %s at a time beside the old ones, %s down", version, onHost, rolling.MaxSurge, rolling.MaxUnavailable)
+			}
+			if capabilities := pod.Containers[0].SecurityContext.Capabilities; len(capabilities.Add) != 1 || len(capabilities.Drop) != 1 {
+				t.Errorf("%s, %t: %v", version, onHost, capabilities)
+			}
+		}
+	}
+}
+
+func webhookDeployment(t *testing.T, spec nsmv1beta1.NSMSpec) *appsv1.Deployment {
+	t.Helper()
+	for _, component := range mesh.Components(testInput(t, spec, mesh.Platform{})) {
+		if deployment, isDeployment := component.Workload.(*appsv1.Deployment); isDeployment && deployment.Name == mesh.WebhookName {
+			return deployment
+		}
+	}
+	t.Fatal("there is no webhook")
+	return nil
+}

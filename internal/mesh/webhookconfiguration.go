@@ -66,15 +66,15 @@ func (p part) webhookConfiguration(spec nsmv1beta1.AdmissionWebhookSpec) *admiss
 	}
 }
 
-// RefusesWithoutWebhook tells whether, by a configuration of ours, the API server
+// RefusesWithoutWebhook reports whether, by a configuration of ours, the API server
 // refuses something while the webhook does not answer. There may be none.
-func RefusesWithoutWebhook(told *admissionregistrationv1.MutatingWebhookConfiguration) bool {
-	return told != nil && slices.ContainsFunc(told.Webhooks, func(webhook admissionregistrationv1.MutatingWebhook) bool {
+func RefusesWithoutWebhook(configuration *admissionregistrationv1.MutatingWebhookConfiguration) bool {
+	return configuration != nil && slices.ContainsFunc(configuration.Webhooks, func(webhook admissionregistrationv1.MutatingWebhook) bool {
 		return ptr.Deref(webhook.FailurePolicy, admissionregistrationv1.Fail) == admissionregistrationv1.Fail
 	})
 }
 
-// asksForNSM is an expression that tells whether an object, or the template of its
+// asksForNSM is an expression that reports whether an object, or the template of its
 // pods, has the annotation that the webhook reads, and a value in it
 // (cmd-admission-webhook-k8s, main.go: an empty one is none). "" where nobody knows
 // which annotation that is.

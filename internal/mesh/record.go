@@ -1,0 +1,57 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh
+
+import (
+	"encoding/json"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+// RecordName is the name of the ControllerRevision that keeps the spec with which a
+// mesh was Available last, to go back to. Kubernetes' own roles let nobody write
+// ControllerRevisions but cluster admins.
+const RecordName = "nsm-last-available"
+
+// recorded is what a record holds.
+type recorded struct {
+	APIVersion string              `json:"apiVersion"`
+	Spec       *nsmv1beta1.NSMSpec `json:"spec"`
+}
+
+// Record renders the record of a spec. An object cannot change it: it is made anew.
+func Record(in Input) (Object, error) {
+	data, err := json.Marshal(recorded{APIVersion: nsmv1beta1.GroupVersion.String(), Spec: &in.NSM.Spec})
+	if err != nil {
+		return nil, fmt.Errorf("recording the spec: %w", err)
+	}
+	p := part{Input: in, role: "record", name: RecordName}
+	return &appsv1.ControllerRevision{
+		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "ControllerRevision"},
+		ObjectMeta: p.meta(RecordName),
+		Data:       runtime.RawExtension{Raw: data},
+		Revision:   1,
+	}, nil
+}
+
+// Recorded is the spec that a record keeps; nil for none that can be read.
+func Recorded(record Object) *nsmv1beta1.NSMSpec {
+	revision, isRevision := record.(*appsv1.ControllerRevision)
+	if !isRevision {
+		return nil
+	}
+	var kept recorded
+	if json.Unmarshal(revision.Data.Raw, &kept) != nil || kept.APIVersion != nsmv1beta1.GroupVersion.String() {
+		return nil
+	}
+	return kept.Spec
+}

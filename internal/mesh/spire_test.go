@@ -1,0 +1,57 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package mesh_test
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// A controller manager that filters by class finds the ClusterSPIFFEID of its class,
+// whatever labels the user gives to all objects; an object never has a label that
+// the API server refuses.
+func TestTheClassOfAClusterSPIFFEID(t *testing.T) {
+	const label = "spire.spiffe.io/class-name"
+	for class, want := range map[string]string{
+		"nsm": "nsm", "zero-trust-workload-identity-manager-spire": "zero-trust-workload-identity-manager-spire",
+		strings.Repeat("a", 63): strings.Repeat("a", 63), strings.Repeat("a", 64): "theirs", "": "theirs",
+	} {
+		in := testInput(t, nsmv1beta1.NSMSpec{
+			Version: "v1.18.0", Labels: map[string]string{label: "theirs"}, Spire: &nsmv1beta1.SpireSpec{ClassName: class},
+		}, mesh.Platform{ClusterSPIFFEIDs: true})
+		identities := mesh.Identities(in)
+		if len(identities) == 0 {
+			t.Fatal("no identities")
+		}
+		for _, identity := range identities {
+			if got := identity.GetLabels()[label]; got != want {
+				t.Errorf("class %q: the label is %q, want %q", class, got, want)
+			}
+			if got, _, _ := unstructured.NestedString(identity.(*unstructured.Unstructured).Object, "spec", "className"); got != class {
+				t.Errorf("class %q: className is %q", class, got)
+			}
+		}
+	}
+}
+
+// SPIRE's patterns have no anchors.
+func TestNamespacesThatSPIREIgnores(t *testing.T) {
+	for namespace, want := range map[string]string{
+		"kube-system": "kube-system", "my-kube-system": "kube-system", "kube-public": "kube-public",
+		"openshift-nsm": "openshift-.*", "my-openshift-nsm": "openshift-.*", "ibm-nsm": "ibm-.*", "local-path-storage": "local-path-storage",
+		"nsm-system": "", "nsm": "", "openshift": "", "kube": "", "default": "", "spire": "",
+	} {
+		if got := mesh.IgnoredBySPIRE(namespace); got != want {
+			t.Errorf("%s is ignored by %q, want %q", namespace, got, want)
+		}
+	}
+}
