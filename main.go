@@ -9,20 +9,31 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"strconv"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -54,7 +65,7 @@ type options struct {
 	leaderElect                  bool
 	metricsAddress, probeAddress string
 	webhookPort                  int
-	webhookCertDir, webhookURL   string
+	webhookURL                   string
 	namespace, watchNamespaces   string
 }
 
@@ -63,8 +74,7 @@ func main() {
 	flag.BoolVar(&o.leaderElect, "leader-elect", true, "let one of several replicas lead; all of them serve webhooks")
 	flag.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "address of the metrics, over TLS and for those who may read them; 0 for none")
 	flag.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
-	flag.IntVar(&o.webhookPort, "webhook-port", 9443, "port of the webhooks")
-	flag.StringVar(&o.webhookCertDir, "webhook-cert-dir", "/tmp/k8s-webhook-server/serving-certs", "directory of a mounted tls.crt and tls.key; without them the operator issues its own")
+	flag.IntVar(&o.webhookPort, "webhook-port", 10250, "port of the webhooks")
 	flag.StringVar(&o.webhookURL, "webhook-url", "", "how the API server reaches the webhooks of an operator outside the cluster: https://host:port")
 	flag.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator itself (default: $POD_NAMESPACE)")
 	flag.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces whose NSMs are acted on, with commas between them (default: all)")
@@ -73,10 +83,33 @@ func main() {
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 
+	if err := limitMemory(os.Getenv("MEMORY_LIMIT")); err != nil {
+		ctrl.Log.Error(err, "The garbage collector does not know how much memory there is")
+	}
 	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
 		ctrl.Log.Error(err, "The operator stops")
 		os.Exit(1)
 	}
+}
+
+// limitMemory has Go collect its garbage early, rather than take twice the memory that
+// is in use, and in time, rather than have the process killed at the container's memory
+// limit, in bytes. A fifth of that is for what Go does not count: the pages of the
+// program itself, and the kernel's buffers. GOGC and GOMEMLIMIT, the user's own words,
+// come first.
+func limitMemory(limit string) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	if limit == "" || os.Getenv("GOMEMLIMIT") != "" {
+		return nil
+	}
+	bytes, err := strconv.ParseInt(limit, 10, 64)
+	if err != nil || bytes <= 0 {
+		return fmt.Errorf("MEMORY_LIMIT: %q: must be a number of bytes", limit)
+	}
+	debug.SetMemoryLimit(bytes / 5 * 4)
+	return nil
 }
 
 // run serves until the context ends.
@@ -95,48 +128,78 @@ func run(ctx context.Context, o options) error {
 	us := &installation.Installation{
 		Member: installation.Member{Namespace: o.namespace, WatchNamespaces: watched}, Config: config, ProbeAddress: o.probeAddress,
 	}
-	place, err := us.Enter(ctx)
+	var place installation.Place
+	err = atStart(ctx, "finding the place among the installations", func() error {
+		var err error
+		place, err = us.Enter(ctx)
+		return err
+	})
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was told to end while it stood by
 	}
 	if err != nil {
 		return err
 	}
-	server := webhook.Options{Port: o.webhookPort, CertDir: o.webhookCertDir}
-	if place.Serves && !certs.IsMounted(o.webhookCertDir) {
+	server := webhook.Options{Port: o.webhookPort}
+	var issuer *certs.Issuer
+	if place.Serves {
 		// The API server must be able to convert before anybody reads an NSM.
-		issued, err := certs.Ensure(ctx, config, o.namespace, o.webhookURL)
-		if err != nil {
-			return fmt.Errorf("the webhooks' certificate: %w", err)
+		issuer = &certs.Issuer{Config: config, Namespace: o.namespace, URL: o.webhookURL, Annotation: installation.Annotation}
+		if err := atStart(ctx, "the webhooks' certificate", func() error {
+			issued, err := issuer.Ensure(ctx)
+			server.TLSOpts = []func(*tls.Config){issued}
+			return err
+		}); err != nil {
+			return err
 		}
-		server.TLSOpts = append(server.TLSOpts, issued)
 	}
 	if o.leaderElect {
 		config = rest.CopyConfig(config)
 		config.Wrap((&lead.Fence{Namespace: o.namespace, Name: installation.LeaseName, Validity: renewDeadline}).Wrap)
 	}
-	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, webhook.NewServer(server)))
+	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, webhooks.NewServer(server)))
 	if err != nil {
 		return err
 	}
 	if err := mgr.Add(controllers.EveryReplica(func(ctx context.Context) error { return us.Keep(ctx, place) })); err != nil {
 		return err
 	}
-	if err := setup(ctx, mgr, o.namespace, watched, place.Serves); err != nil {
+	if err := setup(ctx, mgr, o.namespace, watched, issuer); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
 }
 
-// setup registers the loop and, where this installation serves the cluster, the
-// webhooks.
-func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []string, serves bool) error {
-	found, err := platform.Detect(ctx, discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig()))
+// atStart takes a step of the start, and tries again for some seconds if it fails: one
+// answer of a busy API server need not end the process.
+func atStart(ctx context.Context, step string, take func() error) error {
+	pauses := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.1, Steps: 8}
+	err := retry.OnError(pauses, func(err error) bool {
+		ctrl.Log.Error(err, "A step of the start has failed", "step", step)
+		return ctx.Err() == nil
+	}, take)
 	if err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	return nil
+}
+
+// setup registers the loop and, where this installation serves the cluster and so has
+// an issuer, the webhooks.
+func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []string, issuer *certs.Issuer) error {
+	var found mesh.Platform
+	if err := atStart(ctx, "detecting the platform", func() error {
+		var err error
+		found, err = platform.Detect(ctx, discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig()))
+		return err
+	}); err != nil {
 		return err
 	}
 	ctrl.Log.Info("Detected the platform", "offers", found)
-	if serves {
+	if issuer != nil {
+		if err := issuer.SetupWithManager(mgr); err != nil {
+			return err
+		}
 		if err := webhooks.Setup(mgr, mgr.GetCache()); err != nil {
 			return err
 		}
@@ -146,17 +209,22 @@ func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []st
 	}
 	if err := (&controllers.NSMReconciler{
 		Platform: found, Namespace: namespace, WatchNamespaces: watched, RelatedImages: mesh.RelatedImages(os.Environ()),
+		Metrics: metrics.Registry,
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
-	return controllers.AddProbes(mgr, serves)
+	return controllers.AddProbes(mgr, issuer != nil)
 }
 
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(nsmv1alpha1.AddToScheme(scheme))
-	utilruntime.Must(nsmv1beta1.AddToScheme(scheme))
+	// All kinds of Kubernetes would take a megabyte.
+	for _, add := range []func(*runtime.Scheme) error{
+		admissionregistrationv1.AddToScheme, appsv1.AddToScheme, corev1.AddToScheme, policyv1.AddToScheme, rbacv1.AddToScheme,
+		storagev1.AddToScheme, nsmv1alpha1.AddToScheme, nsmv1beta1.AddToScheme,
+	} {
+		utilruntime.Must(add(scheme))
+	}
 	return scheme
 }
 

@@ -12,23 +12,25 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/networkservicemesh/nsm-operator/internal/brake"
+	"github.com/networkservicemesh/nsm-operator/internal/backoff"
+	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
 
 // Why this package and not github.com/open-policy-agent/cert-controller, which
@@ -49,7 +51,7 @@ import (
 //
 // What is left of it, to sign a certificate, is a page of the standard library.
 
-// Names of the objects that call the webhooks, as config/ has them.
+// Names of what the API server calls the webhooks by, as config/ has them.
 const (
 	crdName                     = "nsms.nsm.networkservicemesh.io"
 	mutatingConfigurationName   = "nsm-operator-defaults"
@@ -60,16 +62,18 @@ const (
 
 // Each object is known by its name; no others can be read or written. The
 // MutatingWebhookConfiguration is not among these rules: NSM's own admission
-// webhook needs the same and more of such objects of any name.
+// webhook needs the same and more of such objects of any name. Nor is the list of
+// ClusterRoleBindings, which the loop needs. The CRD is updated and not patched: OLM's
+// tools take patch for the right to create kinds, which the operator does not have.
 //
-// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;patch
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,resourceNames=nsm-operator-validation,verbs=get;watch;patch
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;update
 // +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,verbs=create
 // +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,resourceNames=nsm-operator-webhook-cert,verbs=get;watch;update
 
 // Issuer looks after the serving certificate that all replicas of one operator
-// share. Every replica runs one, whether it leads or not: they agree through the
-// resource version of the Secret, and whoever loses reads what the other wrote.
+// share, and after all that tells the API server how to call them. Every replica
+// runs one, whether it leads or not: they agree through the resource version of
+// the Secret, and whoever loses reads what the other wrote.
 type Issuer struct {
 	// Config is the access to the API server.
 	Config *rest.Config
@@ -78,6 +82,9 @@ type Issuer struct {
 	// URL under which the API server reaches the webhooks instead of the Service
 	// nsm-operator-service, for an operator outside the cluster. Optional.
 	URL string
+	// Annotation of the CRD, by its key, that others than the operator must not lose
+	// when they write that. Optional.
+	Annotation string
 	// Terms of the certificates. Without them: DefaultTerms.
 	Terms Terms
 	// Clock tells the time. Without it: the system's.
@@ -85,8 +92,17 @@ type Issuer struct {
 
 	client client.WithWatch
 	names  []string
-	// brake keeps it from fighting about an object, by its name.
-	brake *brake.Brake[string]
+	// mutating and validating are the webhook configurations that are built in.
+	mutating   *admissionregistrationv1.MutatingWebhookConfiguration
+	validating *admissionregistrationv1.ValidatingWebhookConfiguration
+	// owners of the configurations, as they were read last; nil before.
+	owners []metav1.OwnerReference
+	// leads: this replica decides what is in the configurations.
+	leads atomic.Bool
+	// changed wakes it.
+	changed chan struct{}
+	// backoff keeps it from fighting about an object, by its name.
+	backoff *backoff.Backoff[string]
 	// intents are what was written into the objects last, by their names.
 	intents map[string]string
 	// last is what this replica knows of the Secret, settling since when.
@@ -95,24 +111,14 @@ type Issuer struct {
 	since   time.Time
 
 	serving atomic.Pointer[tls.Certificate]
-}
-
-// IsMounted tells whether somebody else, OLM, mounted a serving certificate:
-// then it is theirs to renew it, and to tell the API server.
-func IsMounted(directory string) bool {
-	_, err := os.Stat(filepath.Join(directory, corev1.TLSCertKey))
-	return err == nil
-}
-
-// Ensure is Issuer.Ensure on default terms.
-func Ensure(ctx context.Context, config *rest.Config, namespace, url string) (func(*tls.Config), error) {
-	return (&Issuer{Config: config, Namespace: namespace, URL: url}).Ensure(ctx)
+	// conversion is what was written into the CRD last.
+	conversion atomic.Pointer[apiextensionsv1.CustomResourceConversion]
 }
 
 // Ensure finds or issues the serving certificate, and returns when the API
 // server has been told to trust it: whoever starts to listen then can be called.
 // What it returns makes a server use the certificate. Until the context ends
-// that is renewed in time, and what the API server was told is told again
+// that is renewed in time, and how the API server calls the webhooks is put right
 // whenever somebody overwrites it.
 func (i *Issuer) Ensure(ctx context.Context) (func(*tls.Config), error) {
 	if err := i.complete(); err != nil {
@@ -131,6 +137,31 @@ func (i *Issuer) Ensure(ctx context.Context) (func(*tls.Config), error) {
 	}, nil
 }
 
+// SetupWithManager has the manager's webhook server guard the CRD, and the issuer
+// know when this replica leads.
+func (i *Issuer) SetupWithManager(mgr ctrl.Manager) error {
+	mgr.GetWebhookServer().Register(guardPath, &admission.Webhook{Handler: i})
+	return mgr.Add(manager.RunnableFunc(i.lead))
+}
+
+// lead until the context ends.
+func (i *Issuer) lead(ctx context.Context) error {
+	i.leads.Store(true)
+	i.wake()
+	<-ctx.Done()
+	i.leads.Store(false)
+	return nil
+}
+
+// wake has it make a pass.
+func (i *Issuer) wake() {
+	select {
+	case i.changed <- struct{}{}:
+	default:
+		// There is to be one already.
+	}
+}
+
 // complete fills in what was left out.
 func (i *Issuer) complete() error {
 	if i.Terms == (Terms{}) {
@@ -139,18 +170,24 @@ func (i *Issuer) complete() error {
 	if i.Clock == nil {
 		i.Clock = clock.RealClock{}
 	}
-	if i.brake == nil {
-		i.brake, i.intents = brake.New[string](i.Clock), map[string]string{}
+	if i.backoff == nil {
+		i.backoff, i.intents = backoff.New[string](i.Clock), map[string]string{}
+		i.changed = make(chan struct{}, 1)
+	}
+	if err := i.readConfigurations(); err != nil {
+		return err
 	}
 	var err error
 	if i.names, err = i.serverNames(); err != nil || i.client != nil {
 		return err
 	}
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(
+		admissionregistrationv1.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme), corev1.AddToScheme(scheme), rbacv1.AddToScheme(scheme),
+	); err != nil {
 		return err
 	}
-	// No cache: it is used before the manager's start, and is about four objects.
+	// No cache: it is used before the manager's start, and for few objects.
 	i.client, err = client.NewWithWatch(i.Config, client.Options{Scheme: scheme})
 	return err
 }
@@ -179,8 +216,8 @@ func (i *Issuer) pass(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("secret %s/%s: %w", i.Namespace, secretName, err)
 	}
 	// First the API server trusts, then the certificate is served.
-	told, again, err := i.inject(ctx, current.serving.CA)
-	if told || version != i.version {
+	changed, again, err := i.inject(ctx, current.serving.CA)
+	if changed || version != i.version {
 		i.since = i.Clock.Now()
 	}
 	if err != nil {
@@ -191,6 +228,7 @@ func (i *Issuer) pass(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	i.serving.Store(certificate)
+	metrics.OperatorCertificateEnds.Set(float64(certificate.Leaf.NotAfter.Unix()))
 	i.last, i.version = current, version
 	return earlier(i.wakeAt(), again), nil
 }

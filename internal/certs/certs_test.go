@@ -125,11 +125,11 @@ func TestCertificateIsNotServedBeforeItIsTrusted(t *testing.T) {
 	api := newAPI(g)
 	broken := true
 	i := newIssuer(g, interceptor.NewClient(api, interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
-			if _, ok := object.(*apiextensionsv1.CustomResourceDefinition); ok && broken {
+		Update: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.UpdateOption) error {
+			if object.GetName() == crdName && broken {
 				return apierrors.NewInternalError(context.DeadlineExceeded)
 			}
-			return c.Patch(ctx, object, patch, options...)
+			return c.Update(ctx, object, options...)
 		},
 	}), clock)
 	g.Expect(i.pass(t.Context())).Error().To(HaveOccurred())

@@ -11,8 +11,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"os"
-	"path/filepath"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -24,7 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/networkservicemesh/nsm-operator/internal/brake"
+	"github.com/networkservicemesh/nsm-operator/internal/backoff"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
 )
 
@@ -89,7 +87,7 @@ var _ = Describe("Ensure", func() {
 			Expect(client.IgnoreNotFound(admin.Delete(context.Background(), secret))).To(Succeed())
 		})
 		kubectl(ctx, "replace", "-k", "../../config/crd")
-		kubectl(ctx, "replace", "-k", "../../config/webhook")
+		deleteConfigurations(ctx)
 	})
 
 	It("ends with one pair and one CA everywhere, however many replicas start at once", func() {
@@ -97,7 +95,7 @@ var _ = Describe("Ensure", func() {
 		var replicas errgroup.Group
 		for n := range served {
 			replicas.Go(func() error {
-				use, err := certs.Ensure(ctx, operatorConfig, namespace, "")
+				use, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace}).Ensure(ctx)
 				if err == nil {
 					served[n] = servedBy(use)
 				}
@@ -116,24 +114,24 @@ var _ = Describe("Ensure", func() {
 	})
 
 	It("writes nothing when all is well", func() {
-		_, err := certs.Ensure(ctx, operatorConfig, namespace, "")
+		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace}).Ensure(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		before, version := told(ctx), shared(ctx).ResourceVersion
-		_, err = certs.Ensure(ctx, operatorConfig, namespace, "")
+		_, err = (&certs.Issuer{Config: operatorConfig, Namespace: namespace}).Ensure(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(told(ctx)).To(Equal(before))
 		Expect(shared(ctx).ResourceVersion).To(Equal(version))
 	})
 
 	It("replaces what somebody damaged, and tells the API server", func() {
-		_, err := certs.Ensure(ctx, operatorConfig, namespace, "")
+		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace}).Ensure(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		secret := shared(ctx)
 		damaged := secret.Data[corev1.TLSPrivateKeyKey]
 		secret.Data[corev1.TLSPrivateKeyKey] = []byte("garbage")
 		Expect(admin.Update(ctx, secret)).To(Succeed())
 
-		use, err := certs.Ensure(ctx, operatorConfig, namespace, "")
+		use, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace}).Ensure(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		pair := pairOf(shared(ctx))
 		Expect(pair.Key).NotTo(Equal(damaged))
@@ -155,7 +153,7 @@ var _ = Describe("Ensure", func() {
 			kubectl(ctx, "patch", "crd", crdName, "--type=json", "-p", `[{"op":"remove","path":"/spec/conversion/webhook/clientConfig/caBundle"}]`)
 		}
 		conversion := func() calls { return told(ctx)[0] }
-		for range brake.FreeRepeats {
+		for range backoff.FreeRepeats {
 			overwrite()
 			Eventually(conversion).Should(Equal(right))
 		}
@@ -167,11 +165,11 @@ var _ = Describe("Ensure", func() {
 			now.Step(time.Millisecond)
 			Eventually(conversion).Should(Equal(right))
 		}
-		Expect(repaired() - before).To(BeEquivalentTo(brake.FreeRepeats + 3))
+		Expect(repaired() - before).To(BeEquivalentTo(backoff.FreeRepeats + 3))
 	})
 
 	It("tells the API server another address for an operator outside the cluster", func() {
-		_, err := certs.Ensure(ctx, operatorConfig, namespace, "https://127.0.0.1:9443")
+		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace, URL: "https://127.0.0.1:9443"}).Ensure(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		pair := pairOf(shared(ctx))
 		Expect(pair.Usable([]string{"127.0.0.1"}, time.Now())).To(Succeed())
@@ -181,22 +179,13 @@ var _ = Describe("Ensure", func() {
 	})
 
 	DescribeTable("refuses an address that the API server could not call", func(url string) {
-		_, err := certs.Ensure(ctx, operatorConfig, namespace, url)
+		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace, URL: url}).Ensure(ctx)
 		Expect(err).To(MatchError(ContainSubstring("must be https://host:port")))
 	},
 		Entry("without TLS", "http://127.0.0.1:9443"),
 		Entry("without a host", "https://:9443"),
 		Entry("without a scheme", "localhost"),
 	)
-})
-
-var _ = Describe("IsMounted", func() {
-	It("tells whether somebody else mounted a certificate", func() {
-		directory := GinkgoT().TempDir()
-		Expect(certs.IsMounted(directory)).To(BeFalse())
-		Expect(os.WriteFile(filepath.Join(directory, "tls.crt"), nil, 0o600)).To(Succeed())
-		Expect(certs.IsMounted(directory)).To(BeTrue())
-	})
 })
 
 // repaired is the metric of what was put right of the CRD.

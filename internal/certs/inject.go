@@ -11,19 +11,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
 
 const (
@@ -33,78 +35,95 @@ const (
 	fieldOwner = client.FieldOwner("nsm-operator")
 )
 
-// overwritten counts what others overwrite of how the API server is told to call
-// the webhooks.
-var overwritten = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Name: "nsm_operator_webhooks_repaired_total",
-	Help: "Objects that tell the API server how to call the operator's webhooks, which somebody else changed and the operator put right, by kind.",
-}, []string{"kind"})
+// target is one of the objects that tell the API server how to call the webhooks.
+type target struct {
+	kind, name string
+	// fresh is an object of that kind.
+	fresh func() client.Object
+}
 
-func init() {
-	metrics.Registry.MustRegister(overwritten)
+var targets = []target{
+	{"CustomResourceDefinition", crdName, func() client.Object { return newDefinition() }},
+	{"MutatingWebhookConfiguration", mutatingConfigurationName, func() client.Object { return &admissionregistrationv1.MutatingWebhookConfiguration{} }},
+	{"ValidatingWebhookConfiguration", validatingConfigurationName, func() client.Object { return &admissionregistrationv1.ValidatingWebhookConfiguration{} }},
+}
+
+// newDefinition is a CRD of which all is kept. It is written as a whole, so a type of ours
+// would drop what only the API server knows: a field of a newer Kubernetes.
+func newDefinition() *unstructured.Unstructured {
+	crd := &unstructured.Unstructured{}
+	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	return crd
 }
 
 // inject writes how to call the webhooks, and the CAs to trust, wherever the API
-// server reads it. It tells whether there was anything to write, and when to come
+// server reads it. It reports whether there was anything to write, and when to come
 // again where somebody else keeps changing it; zero for never.
-func (i *Issuer) inject(ctx context.Context, ca []byte) (told bool, again time.Time, err error) {
-	for _, place := range []struct {
-		kind, name string
-		object     client.Object
-	}{
-		{"CustomResourceDefinition", crdName, &apiextensionsv1.CustomResourceDefinition{}},
-		{"MutatingWebhookConfiguration", mutatingConfigurationName, &admissionregistrationv1.MutatingWebhookConfiguration{}},
-		{"ValidatingWebhookConfiguration", validatingConfigurationName, &admissionregistrationv1.ValidatingWebhookConfiguration{}},
-	} {
-		changed, wait, failed := i.put(ctx, place.kind, place.name, place.object, ca)
-		told, err = told || changed, errors.Join(err, failed)
+func (i *Issuer) inject(ctx context.Context, ca []byte) (changed bool, again time.Time, err error) {
+	for _, place := range targets {
+		hasWritten, wait, failed := i.put(ctx, place, ca)
+		changed, err = changed || hasWritten, errors.Join(err, failed)
 		if wait > 0 {
 			again = earlier(again, i.Clock.Now().Add(wait))
 		}
 	}
-	return told, again, err
+	return changed, again, err
 }
 
 // put writes into one object how to call the webhooks, when there is something to
 // change, whoever else writes it at the moment. Somebody who keeps overwriting it
 // is not fought: then it tells how long to wait.
-func (i *Issuer) put(ctx context.Context, kind, name string, object client.Object, ca []byte) (changed bool, wait time.Duration, err error) {
+func (i *Issuer) put(ctx context.Context, place target, ca []byte) (changed bool, wait time.Duration, err error) {
 	intent := i.URL + string(ca)
+	if i.leads.Load() {
+		// It intends more, and may be of another version than whoever led before.
+		intent += " leads"
+	}
 	var other string
 	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		if err := i.client.Get(ctx, client.ObjectKey{Name: name}, object); err != nil {
-			return fmt.Errorf("%s: is the operator installed completely? %w", name, err)
+		object := place.fresh()
+		err := i.client.Get(ctx, client.ObjectKey{Name: place.name}, object)
+		if client.IgnoreNotFound(err) != nil {
+			return err
 		}
 		before, ok := object.DeepCopyObject().(client.Object)
 		if !ok {
-			return fmt.Errorf("%s: the copy of a %T is no object", name, object)
+			return fmt.Errorf("%s: the copy of a %T is no object", place.name, object)
 		}
-		i.injectInto(object, ca)
-		if equality.Semantic.DeepEqual(before, object) || i.brake.Holds(name, intent) {
+		if err := i.injectInto(ctx, object, ca); err != nil {
+			return err
+		}
+		if equality.Semantic.DeepEqual(before, object) || i.backoff.Holds(place.name, intent) {
 			return nil
 		}
 		changed, other = true, lastWriter(before)
+		if !exists(before) {
+			return i.client.Create(ctx, object, fieldOwner)
+		}
+		if place.name == crdName {
+			return i.client.Update(ctx, object, fieldOwner)
+		}
 		return i.client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), fieldOwner)
 	})
 	if err == nil && changed {
-		i.wrote(kind, name, intent, other)
+		i.wrote(place, intent, other)
 	}
-	if contested, after := i.brake.Contested(name); contested {
+	if contested, after := i.backoff.Contested(place.name); contested {
 		wait = after
 	}
 	return changed, wait, err
 }
 
 // wrote notes a write, and tells of one that undoes somebody else's.
-func (i *Issuer) wrote(kind, name, intent, other string) {
-	i.brake.Wrote(name, intent)
-	if i.intents[name] == intent {
-		overwritten.WithLabelValues(kind).Inc()
-		_, wait := i.brake.Contested(name)
+func (i *Issuer) wrote(place target, intent, other string) {
+	i.backoff.Wrote(place.name, intent)
+	if i.intents[place.name] == intent {
+		metrics.WebhooksRepaired.WithLabelValues(place.kind).Inc()
+		_, wait := i.backoff.Contested(place.name)
 		ctrl.Log.WithName("certs").Info("Somebody else changed how the API server calls the webhooks; put it right",
-			"kind", kind, "name", name, "by", other, "notAgainFor", wait.String())
+			"kind", place.kind, "name", place.name, "by", other, "notAgainFor", wait.String())
 	}
-	i.intents[name] = intent
+	i.intents[place.name] = intent
 }
 
 // lastWriter is the field manager that wrote an object last; the API server
@@ -127,26 +146,33 @@ func earlier(one, other time.Time) time.Time {
 	return one
 }
 
-// injectInto changes an object of one of the three kinds.
-func (i *Issuer) injectInto(object client.Object, ca []byte) {
+// exists reports whether an object was read.
+func exists(object client.Object) bool { return object.GetResourceVersion() != "" }
+
+// injectInto changes an object of one of the three kinds, or makes one.
+func (i *Issuer) injectInto(ctx context.Context, object client.Object, ca []byte) error {
 	switch object := object.(type) {
-	case *apiextensionsv1.CustomResourceDefinition:
-		i.injectConversion(object, ca)
+	case *unstructured.Unstructured:
+		if !exists(object) {
+			return fmt.Errorf("there is no CustomResourceDefinition %s: is the operator installed completely?", crdName)
+		}
+		return i.injectConversion(object, ca)
 	case *admissionregistrationv1.MutatingWebhookConfiguration:
-		for n := range object.Webhooks {
-			i.injectAdmission(&object.Webhooks[n].ClientConfig, ca)
+		if !exists(object) {
+			i.mutating.DeepCopyInto(object)
 		}
+		i.injectMutating(object, ca)
 	case *admissionregistrationv1.ValidatingWebhookConfiguration:
-		for n := range object.Webhooks {
-			i.injectAdmission(&object.Webhooks[n].ClientConfig, ca)
+		if !exists(object) {
+			i.validating.DeepCopyInto(object)
 		}
+		i.injectValidating(object, ca)
 	}
+	return i.own(ctx, object)
 }
 
-// injectConversion writes the whole of spec.conversion, not only the CA: with
-// any other strategy, which the deletion of an installation by OLM leaves
-// behind, the API server would store objects unconverted.
-func (i *Issuer) injectConversion(crd *apiextensionsv1.CustomResourceDefinition, ca []byte) {
+// injectConversion writes the whole of how to convert, not only the CA.
+func (i *Issuer) injectConversion(crd *unstructured.Unstructured, ca []byte) error {
 	config := &apiextensionsv1.WebhookClientConfig{CABundle: ca}
 	if i.URL != "" {
 		config.URL = ptr.To(i.URL + conversionPath)
@@ -155,28 +181,42 @@ func (i *Issuer) injectConversion(crd *apiextensionsv1.CustomResourceDefinition,
 			Name: serviceName, Namespace: i.Namespace, Path: ptr.To(conversionPath), Port: ptr.To[int32](443),
 		}
 	}
-	crd.Spec.Conversion = &apiextensionsv1.CustomResourceConversion{
+	conversion := &apiextensionsv1.CustomResourceConversion{
 		Strategy: apiextensionsv1.WebhookConverter,
 		Webhook: &apiextensionsv1.WebhookConversion{
 			ClientConfig: config, ConversionReviewVersions: []string{"v1"},
 		},
 	}
+	if err := convertBy(crd, conversion); err != nil {
+		return err
+	}
+	i.conversion.Store(conversion)
+	return nil
 }
 
-func (i *Issuer) injectAdmission(config *admissionregistrationv1.WebhookClientConfig, ca []byte) {
-	path := ptr.To("/")
-	if config.Service != nil && config.Service.Path != nil {
-		path = config.Service.Path
-	} else if called, err := url.Parse(ptr.Deref(config.URL, "")); err == nil {
-		// An operator outside the cluster was here before.
-		path = &called.Path
+// convertBy has the API server convert in one way, and serve all versions that are
+// converted. With any other strategy, which the deletion of an installation by OLM leaves
+// behind, it would store objects unconverted. In the manifest of an OLM bundle the older
+// version is not served, since nobody converts it yet.
+func convertBy(crd *unstructured.Unstructured, conversion *apiextensionsv1.CustomResourceConversion) error {
+	stanza, err := runtime.DefaultUnstructuredConverter.ToUnstructured(conversion)
+	if err != nil {
+		return err
 	}
-	*config = admissionregistrationv1.WebhookClientConfig{CABundle: ca}
-	if i.URL != "" {
-		config.URL = ptr.To(i.URL + *path)
-		return
+	if err := unstructured.SetNestedMap(crd.Object, stanza, "spec", "conversion"); err != nil {
+		return err
 	}
-	config.Service = &admissionregistrationv1.ServiceReference{
-		Name: serviceName, Namespace: i.Namespace, Path: path, Port: ptr.To[int32](443),
+	versions, _, _ := unstructured.NestedFieldNoCopy(crd.Object, "spec", "versions")
+	entries, _ := versions.([]any)
+	for _, entry := range entries {
+		if version, ok := entry.(map[string]any); ok && isConverted(version["name"]) {
+			version["served"] = true
+		}
 	}
+	return nil
+}
+
+func isConverted(version any) bool {
+	name, ok := version.(string)
+	return ok && slices.Contains(converted, name)
 }

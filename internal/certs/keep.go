@@ -46,9 +46,8 @@ var watched = []struct {
 // is back at once, another replica's step is noticed at once, and nothing is
 // read while nothing happens.
 func (i *Issuer) keep(ctx context.Context, wakeAt time.Time) {
-	changed := make(chan struct{}, 1)
 	for _, object := range watched {
-		go wait.UntilWithContext(ctx, func(ctx context.Context) { i.watch(ctx, object.gvk, object.name, changed) }, rewatch)
+		go wait.UntilWithContext(ctx, func(ctx context.Context) { i.watch(ctx, object.gvk, object.name) }, rewatch)
 	}
 	pause := newPause()
 	for {
@@ -57,7 +56,7 @@ func (i *Issuer) keep(ctx context.Context, wakeAt time.Time) {
 		case <-ctx.Done():
 			timer.Stop()
 			return
-		case <-changed:
+		case <-i.changed:
 			timer.Stop()
 		case <-timer.C():
 		}
@@ -80,7 +79,7 @@ func newPause() *wait.Backoff {
 
 // watch tells of every change of one object while the watch lasts. A watch by
 // name needs the permission for that name only.
-func (i *Issuer) watch(ctx context.Context, gvk schema.GroupVersionKind, name string, changed chan<- struct{}) {
+func (i *Issuer) watch(ctx context.Context, gvk schema.GroupVersionKind, name string) {
 	// The CRD is large, and all that counts is that it has changed.
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk)
@@ -97,10 +96,6 @@ func (i *Issuer) watch(ctx context.Context, gvk schema.GroupVersionKind, name st
 	}
 	defer events.Stop()
 	for range events.ResultChan() {
-		select {
-		case changed <- struct{}{}:
-		default:
-			// There is to be a pass already.
-		}
+		i.wake()
 	}
 }

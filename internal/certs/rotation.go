@@ -71,7 +71,7 @@ func (s state) data() map[string][]byte {
 
 func (s state) isAnnounced() bool { return len(s.next.Certificate) > 0 }
 
-// isUnderway tells whether there is a step yet to be taken.
+// isUnderway reports whether there is a step yet to be taken.
 func (s state) isUnderway() bool {
 	return s.isAnnounced() || !bytes.Equal(s.serving.CA, s.serving.ownCA())
 }

@@ -32,8 +32,9 @@ const (
 )
 
 var (
+	server *apiserver.Server
 	// admin may do everything.
-	admin client.Client
+	admin client.WithWatch
 	// operatorConfig is the operator's access, with exactly the shipped roles.
 	operatorConfig *rest.Config
 	// kubectl runs the kubectl that was built.
@@ -47,12 +48,12 @@ func TestCerts(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	server := apiserver.Start(&envtest.Environment{})
+	server = apiserver.Start(&envtest.Environment{})
 	scheme := runtime.NewScheme()
 	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
 	var err error
-	admin, err = client.New(server.Config, client.Options{Scheme: scheme})
+	admin, err = client.NewWithWatch(server.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
 	kubectl = server.Kubectl
@@ -95,6 +96,13 @@ func told(ctx context.Context) []calls {
 		found = append(found, call)
 	}
 	return found
+}
+
+// deleteConfigurations leaves nobody to be asked about NSMs.
+func deleteConfigurations(ctx context.Context) {
+	GinkgoHelper()
+	kubectl(ctx, "delete", "mutatingwebhookconfiguration", "nsm-operator-defaults", "--ignore-not-found")
+	kubectl(ctx, "delete", "validatingwebhookconfiguration", "nsm-operator-validation", "--ignore-not-found")
 }
 
 // shared reads the Secret with the pair.

@@ -19,9 +19,9 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
@@ -30,7 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
-	"github.com/networkservicemesh/nsm-operator/internal/brake"
+	"github.com/networkservicemesh/nsm-operator/internal/backoff"
 )
 
 // LeaseName is the Lease of every installation's leader, in its own namespace.
@@ -53,7 +53,7 @@ const (
 // The other installation may be in any namespace; its Lease has this name. Services
 // the loop may get anyway.
 //
-// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;patch
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;update
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=nsm-operator,verbs=get
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
@@ -71,9 +71,9 @@ type Installation struct {
 	// Interval between two looks at another installation. Without it: 5 seconds.
 	Interval time.Duration
 
-	client client.WithWatch
-	clock  clock.PassiveClock
-	brake  *brake.Brake[string]
+	client  client.WithWatch
+	clock   clock.PassiveClock
+	backoff *backoff.Backoff[string]
 	// signs of life of others, by their namespace.
 	signs map[string]sign
 	// version of the CRD that the place was found by.
@@ -105,6 +105,7 @@ func (i *Installation) Enter(ctx context.Context) (Place, error) {
 		i.entered = true
 		return place, nil
 	}
+	i.standBy(place.Behind)
 	stop, err := i.serveProbes(ctx)
 	if err != nil {
 		return Place{}, err
@@ -113,7 +114,6 @@ func (i *Installation) Enter(ctx context.Context) (Place, error) {
 	ticker := time.NewTicker(i.Interval)
 	defer ticker.Stop()
 	for {
-		i.standBy(place.Behind)
 		select {
 		case <-ctx.Done():
 			return Place{}, ctx.Err()
@@ -121,7 +121,6 @@ func (i *Installation) Enter(ctx context.Context) (Place, error) {
 		}
 		if place, err = i.look(ctx); err != nil {
 			ctrl.Log.WithName("installation").Error(err, "Cannot tell whether the other installation is still there")
-			place = Place{Behind: i.behind.Load()}
 			continue
 		}
 		if place.Behind == nil {
@@ -129,6 +128,7 @@ func (i *Installation) Enter(ctx context.Context) (Place, error) {
 			i.entered = true
 			return place, nil
 		}
+		i.standBy(place.Behind)
 	}
 }
 
@@ -157,19 +157,25 @@ func (i *Installation) Keep(ctx context.Context, place Place) error {
 			ctrl.Log.WithName("installation").Error(err, "Cannot tell whether another installation has taken over")
 		case now.Behind != nil:
 			return errors.New(standingBy(now.Behind))
-		case now.Serves != place.Serves:
+		case now.Serves && !place.Serves:
 			return errors.New("this installation has to serve the webhooks from now on: the one that did is gone")
+		case place.Serves && !now.Serves:
+			return errors.New("another installation serves the webhooks from now on: it has found no sign of life of this one")
 		}
 		i.wait(ctx, place)
 	}
 }
 
 // wait until the CRD changes; and no longer than the interval where the place
-// depends on another installation.
+// depends on another installation, or than the backoff holds what is to be noted.
 func (i *Installation) wait(ctx context.Context, place Place) {
+	isBounded, longest := i.backoff.Contested(crdName)
 	if !place.Serves {
+		isBounded, longest = true, i.Interval
+	}
+	if isBounded {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, i.Interval)
+		ctx, cancel = context.WithTimeout(ctx, longest)
 		defer cancel()
 	}
 	list := &metav1.PartialObjectMetadataList{}
@@ -187,9 +193,10 @@ func (i *Installation) wait(ctx context.Context, place Place) {
 		select {
 		case <-ctx.Done():
 			return
-		case event, isOpen := <-changes.ResultChan():
-			// The first is the CRD as it is, which may be as it was read.
-			if crd, isObject := event.Object.(client.Object); !isOpen || !isObject || crd.GetResourceVersion() != i.version {
+		case event := <-changes.ResultChan():
+			// The first is the CRD as it is, which may be as it was read. An error is no
+			// CRD, nor is the end of the watch.
+			if crd, isCRD := event.Object.(client.Object); !isCRD || crd.GetResourceVersion() != i.version {
 				return
 			}
 		}
@@ -200,7 +207,10 @@ func (i *Installation) wait(ctx context.Context, place Place) {
 func (i *Installation) look(ctx context.Context) (Place, error) {
 	var place Place
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		crd := &apiextensionsv1.CustomResourceDefinition{}
+		// It is written as a whole: a type of ours would drop a field that only a newer
+		// Kubernetes knows.
+		crd := &unstructured.Unstructured{}
+		crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 		if err := i.client.Get(ctx, client.ObjectKey{Name: crdName}, crd); err != nil {
 			return fmt.Errorf("%s: is the operator installed completely? %w", crdName, err)
 		}
@@ -217,27 +227,31 @@ func (i *Installation) look(ctx context.Context) (Place, error) {
 }
 
 // note writes the list into the CRD, where it differs.
-func (i *Installation) note(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, wanted []Member) error {
+func (i *Installation) note(ctx context.Context, crd *unstructured.Unstructured, wanted []Member) error {
 	text, err := json.Marshal(wanted)
 	if err != nil {
 		return err
 	}
-	i.version = crd.ResourceVersion
-	before := crd.DeepCopy()
-	metav1.SetMetaDataAnnotation(&crd.ObjectMeta, Annotation, string(text))
-	if equality.Semantic.DeepEqual(before.Annotations, crd.Annotations) || i.brake.Holds(crdName, string(text)) {
+	i.version = crd.GetResourceVersion()
+	annotations := crd.GetAnnotations()
+	if annotations[Annotation] == string(text) || i.backoff.Holds(crdName, string(text)) {
 		return nil
 	}
-	if err := i.client.Patch(ctx, crd, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), fieldOwner); err != nil {
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[Annotation] = string(text)
+	crd.SetAnnotations(annotations)
+	if err := i.client.Update(ctx, crd, fieldOwner); err != nil {
 		return err
 	}
-	i.brake.Wrote(crdName, string(text))
-	i.version = crd.ResourceVersion
+	i.backoff.Wrote(crdName, string(text))
+	i.version = crd.GetResourceVersion()
 	return nil
 }
 
 // The signs of an installation that needs no patience, and of one of which nothing
-// can be told.
+// is known.
 const (
 	gone    = "gone"
 	unknown = "unknown"
@@ -284,7 +298,7 @@ func (i *Installation) readOne(ctx context.Context, namespace string, serving *a
 	return lease.ResourceVersion, nil
 }
 
-// isAlive tells whether an installation has shown a sign of life lately. Only what
+// isAlive reports whether an installation has shown a sign of life lately. Only what
 // changes counts, by this process' own clock.
 func (i *Installation) isAlive(other Member, text string) bool {
 	now := i.clock.Now()
@@ -306,7 +320,7 @@ func (i *Installation) complete() error {
 	if i.clock == nil {
 		i.clock = clock.RealClock{}
 	}
-	i.brake, i.signs = brake.New[string](i.clock), map[string]sign{}
+	i.backoff, i.signs = backoff.New[string](i.clock), map[string]sign{}
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		apiextensionsv1.AddToScheme, coordinationv1.AddToScheme, corev1.AddToScheme,
@@ -333,10 +347,7 @@ func (i *Installation) serveProbes(ctx context.Context) (stop func(), err error)
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", healthz.CheckHandler{Checker: healthz.Ping})
 	mux.Handle("/readyz", healthz.CheckHandler{Checker: func(*http.Request) error {
-		if other := i.behind.Load(); other != nil {
-			return errors.New(standingBy(other))
-		}
-		return errors.New("it is not known yet whether another installation of the operator works in this cluster")
+		return errors.New(standingBy(i.behind.Load()))
 	}})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: i.Interval}
 	go func() { _ = server.Serve(listener) }()

@@ -8,9 +8,14 @@ package installation
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,9 +28,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/networkservicemesh/nsm-operator/internal/backoff"
 	"github.com/networkservicemesh/nsm-operator/internal/certs"
 	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
@@ -89,7 +96,7 @@ var _ = Describe("Two installations in one cluster", func() {
 	It("one serves, and the other stands by, says for whom, and touches nothing", func() {
 		one := &Installation{Member: Member{Namespace: first}, Config: firstConfig}
 		Expect(enter(one)).To(Equal(Place{Serves: true}))
-		_, err := certs.Ensure(ctx, firstConfig, first, "")
+		_, err := (&certs.Issuer{Config: firstConfig, Namespace: first}).Ensure(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		before := getCRD(ctx).ResourceVersion
 
@@ -131,20 +138,50 @@ var _ = Describe("Two installations in one cluster", func() {
 		Expect(place).To(Equal(Place{Behind: &Member{Namespace: second}}))
 	})
 
-	It("the second takes over at once when the first's namespace is gone", func() {
-		server.Kubectl(ctx, "annotate", "crd", crdName, Annotation+`=[{"namespace":"gone"}]`)
+	DescribeTable("the second takes over at once when the first's namespace", func(exists bool) {
+		if exists {
+			// Nobody finishes the deletion here.
+			server.Kubectl(ctx, "create", "namespace", "going")
+			server.Kubectl(ctx, "delete", "namespace", "going", "--wait=false")
+		}
+		server.Kubectl(ctx, "annotate", "crd", crdName, Annotation+`=[{"namespace":"going"}]`)
 		other := &Installation{Member: Member{Namespace: second}, Config: secondConfig}
-		Expect(enter(other)).To(Equal(Place{Serves: true}))
+		Expect(other.complete()).To(Succeed())
+		Expect(other.look(ctx)).To(Equal(Place{Serves: true}), "it does not wait")
+	},
+		Entry("is gone", false),
+		Entry("is being deleted", true),
+	)
+
+	It("needs its Service to be seen where it serves, and nowhere else", func() {
+		leading(ctx, second)
+		server.Kubectl(ctx, "delete", "service", serviceName, "-n", second)
+		one := &Installation{Member: Member{Namespace: first}, Config: firstConfig}
+		Expect(one.complete()).To(Succeed())
+		Expect(one.readOne(ctx, second, &apiextensionsv1.ServiceReference{Namespace: first})).NotTo(BeEmpty())
+		Expect(one.readOne(ctx, second, &apiextensionsv1.ServiceReference{Namespace: second})).To(BeEmpty())
+	})
+
+	It("one that cannot be seen is not taken for dead, however long that lasts", func() {
+		now := testingclock.NewFakePassiveClock(time.Now())
+		blind := &Installation{Member: Member{Namespace: first}, Config: &rest.Config{Host: "127.0.0.1:1"}, clock: now}
+		Expect(blind.complete()).To(Succeed())
+		other := Member{Namespace: second}
+		for range 3 {
+			signs := blind.read(ctx, []Member{other}, nil)
+			Expect(blind.isAlive(other, signs[second])).To(BeTrue())
+			now.SetTime(now.Now().Add(time.Hour))
+		}
 	})
 
 	It("the second takes over when the first's Service is gone, though it leads", func() {
 		one := &Installation{Member: Member{Namespace: first}, Config: firstConfig}
 		Expect(enter(one)).To(Equal(Place{Serves: true}))
-		_, err := certs.Ensure(ctx, firstConfig, first, "")
+		_, err := (&certs.Issuer{Config: firstConfig, Namespace: first}).Ensure(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		server.Kubectl(ctx, "delete", "service", serviceName, "-n", first)
 		other := &Installation{
-			Member: Member{Namespace: second}, Config: secondConfig, Patience: time.Second, Interval: 50 * time.Millisecond,
+			Member: Member{Namespace: second}, Config: secondConfig, ProbeAddress: "0", Patience: time.Second, Interval: 50 * time.Millisecond,
 		}
 		spec, renewed := ctx, renew
 		go func() {
@@ -213,6 +250,150 @@ var _ = Describe("Two installations in one cluster", func() {
 		Expect(getCRD(ctx).Annotations).To(HaveKeyWithValue(Annotation, `[{"namespace":"`+first+`","watchNamespaces":["b"]}]`))
 	})
 
+	It("one that serves nothing serves when the one that did shows no sign of life", func() {
+		one := &Installation{Member: Member{Namespace: first, WatchNamespaces: []string{"a"}}, Config: firstConfig}
+		Expect(enter(one)).To(Equal(Place{Serves: true}))
+		other := &Installation{
+			Member: Member{Namespace: second, WatchNamespaces: []string{"b"}}, Config: secondConfig,
+			Patience: time.Second, Interval: 50 * time.Millisecond,
+		}
+		place, err := enter(other)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(place).To(Equal(Place{}))
+		kept := make(chan error, 1)
+		go func() { kept <- other.Keep(ctx, place) }()
+		Eventually(kept).Should(Receive(MatchError(ContainSubstring("has to serve the webhooks from now on"))))
+		Expect(getCRD(ctx).Annotations).To(HaveKeyWithValue(Annotation, `[{"namespace":"another-operator","watchNamespaces":["b"]}]`))
+
+		By("and the first serves no more when it wakes up")
+		go func() { kept <- one.Keep(ctx, Place{Serves: true}) }()
+		Eventually(kept).Should(Receive(MatchError(ContainSubstring("another installation serves the webhooks from now on"))))
+	})
+
+	It("one that has read the list before another one came looks again, and stands by", func() {
+		var once sync.Once
+		calls := &calls{before: func(call string) error {
+			if call == http.MethodPut {
+				once.Do(func() {
+					Expect(enter(&Installation{Member: Member{Namespace: second}, Config: secondConfig})).To(Equal(Place{Serves: true}))
+				})
+			}
+			return nil
+		}}
+		late := &Installation{Member: Member{Namespace: first}, Config: calls.of(firstConfig)}
+		Expect(late.complete()).To(Succeed())
+		Expect(late.look(ctx)).To(Equal(Place{Behind: &Member{Namespace: second}}))
+		Expect(getCRD(ctx).Annotations).To(HaveKeyWithValue(Annotation, `[{"namespace":"another-operator"}]`))
+	})
+
+	It("looks again when the CRD has changed or cannot be watched any more, and writes only what has changed", func() {
+		calls := &calls{}
+		one := &Installation{Member: Member{Namespace: first}, Config: calls.of(firstConfig), Interval: 50 * time.Millisecond}
+		Expect(one.complete()).To(Succeed())
+		running, end := context.WithCancel(ctx)
+		defer end()
+		kept := make(chan error, 1)
+		go func() { kept <- one.Keep(running, Place{Serves: true}) }()
+		made := []string{http.MethodGet, http.MethodPut, watching}
+		Eventually(calls.made).Should(Equal(made))
+		Consistently(calls.made).Should(Equal(made), "neither what it has written nor the interval is news")
+
+		server.Kubectl(ctx, "label", "crd", crdName, "news=")
+		made = append(made, http.MethodGet, watching)
+		Eventually(calls.made).Should(Equal(made))
+
+		calls.endWatch()
+		made = append(made, http.MethodGet, watching)
+		Eventually(calls.made).Should(Equal(made))
+		Consistently(calls.made).Should(Equal(made))
+
+		end()
+		Eventually(kept).Should(Receive(BeNil()))
+	})
+
+	It("does not fight with whoever takes the list away again and again, and has it back in the end", func() {
+		now := testingclock.NewFakePassiveClock(time.Now())
+		calls := &calls{}
+		one := &Installation{Member: Member{Namespace: first}, Config: calls.of(firstConfig), clock: now}
+		Expect(one.complete()).To(Succeed())
+		for range 2 * backoff.FreeRepeats {
+			Expect(one.look(ctx)).To(Equal(Place{Serves: true}))
+			server.Kubectl(ctx, "annotate", "crd", crdName, Annotation+"-")
+		}
+		Expect(one.look(ctx)).To(Equal(Place{Serves: true}))
+		Expect(slices.DeleteFunc(calls.made(), func(call string) bool { return call != http.MethodPut })).To(HaveLen(1 + backoff.FreeRepeats))
+
+		By("though nothing changes any more")
+		waiting, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		one.wait(waiting, Place{Serves: true})
+		Expect(waiting.Err()).To(Succeed(), "it looks again after the pause")
+		now.SetTime(now.Now().Add(time.Second))
+		Expect(one.look(ctx)).To(Equal(Place{Serves: true}))
+		Expect(getCRD(ctx).Annotations).To(HaveKeyWithValue(Annotation, `[{"namespace":"`+first+`"}]`))
+	})
+
+	It("waits for the interval, and no longer than it has to, when it cannot watch", func() {
+		calls := &calls{before: func(string) error { return errors.New("down") }}
+		one := &Installation{Member: Member{Namespace: first}, Config: calls.of(firstConfig), Interval: 50 * time.Millisecond}
+		Expect(one.complete()).To(Succeed())
+		begun := time.Now()
+		one.wait(ctx, Place{Serves: true})
+		Expect(time.Since(begun)).To(BeNumerically(">=", one.Interval))
+
+		one.Interval = time.Hour
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			one.wait(ended, Place{Serves: true})
+		}()
+		Eventually(done).Should(BeClosed())
+	})
+
+	It("goes on while the API server does not answer", func() {
+		one := &Installation{Member: Member{Namespace: first}, Config: firstConfig}
+		Expect(enter(one)).To(Equal(Place{Serves: true}))
+		var isDown atomic.Bool
+		calls := &calls{before: func(string) error {
+			if isDown.Load() {
+				return errors.New("down")
+			}
+			return nil
+		}}
+		address := freeAddress()
+		other := &Installation{
+			Member: Member{Namespace: second}, Config: calls.of(secondConfig), ProbeAddress: address,
+			Patience: 3 * time.Second, Interval: 50 * time.Millisecond,
+		}
+		goesOn := func() {
+			GinkgoHelper()
+			isDown.Store(true)
+			before := len(calls.made())
+			Eventually(func() int {
+				calls.endWatch() // it may have begun just before
+				return len(calls.made()) - before
+			}).Should(BeNumerically(">", 3))
+			isDown.Store(false)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			place, err := enter(other)
+			if err == nil {
+				err = other.Keep(ctx, place)
+			}
+			ended <- err
+		}()
+		Eventually(func() string { return ask(address, "/readyz") }).Should(ContainSubstring("in namespace " + first))
+		goesOn()
+		Expect(ended).NotTo(Receive())
+
+		Eventually(func() map[string]string { return getCRD(ctx).Annotations }).Should(HaveKeyWithValue(Annotation, `[{"namespace":"another-operator"}]`))
+		goesOn()
+		Expect(ended).NotTo(Receive())
+	})
+
 	It("replicas of one share its place", func() {
 		for range 2 {
 			one := &Installation{Member: Member{Namespace: first}, Config: firstConfig}
@@ -220,6 +401,103 @@ var _ = Describe("Two installations in one cluster", func() {
 		}
 	})
 })
+
+func TestIsAlive(t *testing.T) {
+	begun := time.Now()
+	for name, looks := range map[string][]struct {
+		after time.Duration
+		sign  string
+		want  bool
+	}{
+		"no leader yet":         {{0, "", true}, {59 * time.Second, "", true}, {time.Minute, "", false}},
+		"a leader that renews":  {{0, "1", true}, {59 * time.Second, "2", true}, {118 * time.Second, "2", true}, {119 * time.Second, "2", false}},
+		"one that is back":      {{0, "1", true}, {time.Minute, "1", false}, {61 * time.Second, "2", true}},
+		"a namespace that goes": {{0, "1", true}, {time.Second, gone, false}},
+		"nothing can be seen":   {{0, unknown, true}, {time.Hour, unknown, true}, {2 * time.Hour, unknown, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			now := testingclock.NewFakePassiveClock(begun)
+			one := &Installation{Config: &rest.Config{Host: "127.0.0.1:1"}, clock: now}
+			g.Expect(one.complete()).To(Succeed())
+			for _, look := range looks {
+				now.SetTime(begun.Add(look.after))
+				g.Expect(one.isAlive(Member{Namespace: second}, look.sign)).To(Equal(look.want), "after %s", look.after)
+			}
+		})
+	}
+}
+
+// watching is what calls note for a watch.
+const watching = "WATCH"
+
+// calls are those that an installation makes to the API server, by their verbs, in
+// their order.
+type calls struct {
+	// before a call is sent; an error keeps it from being sent. Optional.
+	before func(call string) error
+
+	mu    sync.Mutex
+	list  []string
+	watch io.Closer
+}
+
+// of is the access whose calls about the CRD are noted: a watch when it has begun.
+func (c *calls) of(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			call := request.Method
+			switch {
+			case !strings.Contains(request.URL.Path, "/customresourcedefinitions"):
+				return next.RoundTrip(request)
+			case request.URL.Query().Has("watch"):
+				call = watching
+			default:
+				c.note(call, nil)
+			}
+			if c.before != nil {
+				if err := c.before(call); err != nil {
+					return nil, err
+				}
+			}
+			answer, err := next.RoundTrip(request)
+			if err == nil && call == watching {
+				c.note(call, answer.Body)
+			}
+			return answer, err
+		})
+	})
+	return config
+}
+
+func (c *calls) note(call string, watch io.Closer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list, c.watch = append(c.list, call), watch
+}
+
+// made are the calls until now.
+func (c *calls) made() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.list)
+}
+
+// endWatch ends the watch that goes on, if any does.
+func (c *calls) endWatch() {
+	GinkgoHelper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watch != nil {
+		Expect(c.watch.Close()).To(Succeed())
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
 // leading makes what an installation shows of itself, and returns what its leader
 // does.

@@ -17,6 +17,8 @@ import (
 	"slices"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Annotation of the CRD of NSMs: the installations of the operator that work in
@@ -31,7 +33,7 @@ type Member struct {
 	WatchNamespaces []string `json:"watchNamespaces,omitempty"`
 }
 
-// overlaps tells whether two installations would act on the same NSMs.
+// overlaps reports whether two installations would act on the same NSMs.
 func (m Member) overlaps(other Member) bool {
 	if len(m.WatchNamespaces) == 0 || len(other.WatchNamespaces) == 0 {
 		return true
@@ -52,9 +54,9 @@ type Place struct {
 // membersOf reads the list from the CRD. Where there is none, as after somebody has
 // replaced the CRD, whoever serves conversion is the only one known: with a CA,
 // since a stanza that comes from a manifest says nothing.
-func membersOf(crd *apiextensionsv1.CustomResourceDefinition) []Member {
+func membersOf(crd *unstructured.Unstructured) []Member {
 	var members []Member
-	if err := json.Unmarshal([]byte(crd.Annotations[Annotation]), &members); err == nil && len(members) > 0 {
+	if err := json.Unmarshal([]byte(crd.GetAnnotations()[Annotation]), &members); err == nil && len(members) > 0 {
 		return members
 	}
 	if service := serviceOf(crd); service != nil {
@@ -64,10 +66,14 @@ func membersOf(crd *apiextensionsv1.CustomResourceDefinition) []Member {
 }
 
 // serviceOf is the Service that converts, nil for none.
-func serviceOf(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.ServiceReference {
-	conversion := crd.Spec.Conversion
-	if conversion == nil || conversion.Webhook == nil || conversion.Webhook.ClientConfig == nil ||
-		len(conversion.Webhook.ClientConfig.CABundle) == 0 {
+func serviceOf(crd *unstructured.Unstructured) *apiextensionsv1.ServiceReference {
+	stanza, _, err := unstructured.NestedMap(crd.Object, "spec", "conversion")
+	if err != nil {
+		return nil
+	}
+	var conversion apiextensionsv1.CustomResourceConversion
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(stanza, &conversion); err != nil ||
+		conversion.Webhook == nil || conversion.Webhook.ClientConfig == nil || len(conversion.Webhook.ClientConfig.CABundle) == 0 {
 		return nil
 	}
 	return conversion.Webhook.ClientConfig.Service

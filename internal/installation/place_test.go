@@ -13,6 +13,8 @@ import (
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 func TestPlaceOf(t *testing.T) {
@@ -76,11 +78,15 @@ func TestMembersOf(t *testing.T) {
 			},
 			want: []Member{{"one", []string{"a"}}, {Namespace: "other"}},
 		},
-		"no list":   {crd: apiextensionsv1.CustomResourceDefinition{Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
-		"a bad one": {crd: apiextensionsv1.CustomResourceDefinition{ObjectMeta: annotated(`{`), Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
+		"no list":      {crd: apiextensionsv1.CustomResourceDefinition{Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
+		"an empty one": {crd: apiextensionsv1.CustomResourceDefinition{ObjectMeta: annotated(`[]`), Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
+		"a bad one":    {crd: apiextensionsv1.CustomResourceDefinition{ObjectMeta: annotated(`{`), Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(membersOf(&tc.crd)).To(Equal(tc.want))
+			g := NewWithT(t)
+			crd, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&tc.crd)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(membersOf(&unstructured.Unstructured{Object: crd})).To(Equal(tc.want))
 		})
 	}
 }

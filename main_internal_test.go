@@ -1,0 +1,40 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package main
+
+import (
+	"math"
+	"runtime/debug"
+	"testing"
+)
+
+func TestMemoryIsCollectedBeforeTheLimitIsReached(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	for name, tc := range map[string]struct {
+		limit, users string
+		want         int64
+		isWrong      bool
+	}{
+		"as the manifest has it":      {limit: "268435456", want: 214748364},
+		"without a limit":             {want: math.MaxInt64},
+		"where the user has set one":  {limit: "268435456", users: "100MiB", want: math.MaxInt64},
+		"what is no number":           {limit: "256Mi", want: math.MaxInt64, isWrong: true},
+		"what would stop the process": {limit: "0", want: math.MaxInt64, isWrong: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			debug.SetMemoryLimit(math.MaxInt64)
+			t.Setenv("GOMEMLIMIT", tc.users)
+			if err := limitMemory(tc.limit); (err != nil) != tc.isWrong {
+				t.Errorf("got the error %v", err)
+			}
+			if got := debug.SetMemoryLimit(-1); got != tc.want {
+				t.Errorf("got %d, want %d", got, tc.want)
+			}
+		})
+	}
+}
