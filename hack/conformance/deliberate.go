@@ -6,32 +6,32 @@
 
 package main
 
-import "github.com/networkservicemesh/nsm-operator/internal/conformance"
-
-// absent stands for a field that one side does not have.
-const absent = conformance.Absent
-
-// present stands for an object that one side has as a whole.
-const present = conformance.Present
+import "maps"
 
 var (
 	// registries are the registry of either type.
 	registries = []string{"registry-k8s", "registry-memory"}
 	// listening have a port for others, and in NSM's manifests no probe.
-	listening = []string{"registry-*", "nsmgr-proxy"}
+	listening = []string{"registry-*", "nsmgr-proxy", "vl3-ipam"}
 	// serving have a Service.
-	serving = []string{"registry-*", "nsmgr-proxy", "admission-webhook-k8s"}
+	serving = []string{"registry-*", "nsmgr-proxy", "admission-webhook-k8s", "vl3-ipam"}
 	// entitled have rights, and thus an account of NSM's, in all releases; nsmgr
-	// has both from v1.1.1 on.
-	entitled = []string{"registry-k8s", "nsmgr-proxy", "admission-webhook-k8s"}
+	// has both from v1.1.0 on.
+	entitled = []string{"registry-k8s", "nsmgr-proxy", "admission-webhook-k8s", "cluster-info"}
+	// withoutAccount ask the API server nothing, and have no account in NSM's
+	// manifests.
+	withoutAccount = []string{"forwarder-*", "registry-memory", "registry-proxy-dns", "csi-driver", "vl3-ipam", "dashboard"}
 
-	// ownedMeta is the metadata of an object with a namespace.
-	ownedMeta = map[string]string{
-		".namespace":                     "nsm-system",
+	// ownerOf an object with a namespace.
+	ownerOf = map[string]string{
 		".ownerReferences[0].apiVersion": "nsm.networkservicemesh.io/v1beta1", ".ownerReferences[0].kind": "NSM",
 		".ownerReferences[0].name": "nsm", ".ownerReferences[0].uid": "uid-of-the-nsm",
 		".ownerReferences[0].controller": "true", ".ownerReferences[0].blockOwnerDeletion": "true",
 	}
+	// ownedMeta is its metadata.
+	ownedMeta = withField(ownerOf, ".namespace", "nsm-system")
+	// uiResources are those of the dashboard's UI.
+	uiResources = map[string]string{".requests.cpu": "100m", ".requests.memory": "256Mi", ".limits.cpu": "1", ".limits.memory": "512Mi"}
 	// ownLabels are on all that the operator makes.
 	ownLabels = map[string]string{
 		"[app.kubernetes.io/name]": "{workload}", "[app.kubernetes.io/component]": "{role}",
@@ -75,12 +75,24 @@ var (
 		".namespaceSelector.matchExpressions[0].operator": "NotIn",
 		".namespaceSelector.matchExpressions[0].values":   `["kube-system","nsm-system","spire","spire-mgmt","spire-server","spire-system","zero-trust-workload-identity-manager"]`,
 	}
+	// offVirtualNodes are those of virtual-kubelet and of AWS Fargate.
+	offVirtualNodes = map[string]string{
+		".matchExpressions[0].key": "type", ".matchExpressions[0].operator": "NotIn", ".matchExpressions[0].values": `["virtual-kubelet"]`,
+		".matchExpressions[1].key": "eks.amazonaws.com/compute-type", ".matchExpressions[1].operator": "NotIn", ".matchExpressions[1].values": `["fargate"]`,
+	}
 	// nonRoot is the user of pods that need no root.
 	nonRoot = map[string]string{".runAsNonRoot": "true", ".runAsUser": "1000", ".runAsGroup": "1000"}
 )
 
 // asksForNSM tells which objects have NSM's annotation.
 const asksForNSM = `object.metadata.?annotations[?"networkservicemesh.io"].orValue('') != '' || object.?spec.?template.?metadata.?annotations[?"networkservicemesh.io"].orValue('') != ''`
+
+// withField is a copy of fields with one more.
+func withField(fields map[string]string, path, value string) map[string]string {
+	more := maps.Clone(fields)
+	more[path] = value
+	return more
+}
 
 // openPort is the probe of a server whose image has no program to ask it.
 func openPort(port string) map[string]string {
@@ -92,7 +104,7 @@ func openPort(port string) map[string]string {
 // component or release that an entry holds for and that does not differ so. An
 // entry names our value, so that a wrong one is not taken for it; no value of
 // theirs means any that they have.
-var deliberate = []conformance.Deviation{
+var deliberate = []Deviation{
 	// Names and namespaces.
 	{
 		Path: "Deployment.metadata.name", Components: registries, Ours: "nsm-registry", Theirs: "registry*",
@@ -111,7 +123,7 @@ var deliberate = []conformance.Deviation{
 		Why: "as the workload",
 	},
 	{
-		Path: "ServiceAccount.metadata", Components: []string{"nsmgr"}, From: "v1.1.1", Fields: ownedMeta, Theirs: absent,
+		Path: "ServiceAccount.metadata", Components: []string{"nsmgr"}, From: "v1.1.0", Fields: ownedMeta, Theirs: absent,
 		Why: "as the workload",
 	},
 	{
@@ -119,7 +131,7 @@ var deliberate = []conformance.Deviation{
 		Why: "cluster-scoped names hold the namespace, so that two meshes do not share a role",
 	},
 	{
-		Path: "ClusterRole", Components: []string{"nsmgr"}, From: "v1.1.1", Fields: clusterNames,
+		Path: "ClusterRole", Components: []string{"nsmgr"}, From: "v1.1.0", Fields: clusterNames,
 		Why: "the same",
 	},
 
@@ -130,11 +142,11 @@ var deliberate = []conformance.Deviation{
 		Why: "named as the workload",
 	},
 	{
-		Path: "ServiceAccount.metadata.name", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "nsmgr", Theirs: "nsmgr-sa",
+		Path: "ServiceAccount.metadata.name", Components: []string{"nsmgr"}, From: "v1.1.0", Ours: "nsmgr", Theirs: "nsmgr-sa",
 		Why: "named as the workload",
 	},
 	{
-		Path: "ServiceAccount[{workload}]", Components: []string{"forwarder-*", "registry-memory", "registry-proxy-dns"}, Ours: present, Theirs: absent,
+		Path: "ServiceAccount[{workload}]", Components: withoutAccount, Ours: present, Theirs: absent,
 		Why: "NSM gives the component none",
 	},
 	{
@@ -146,11 +158,11 @@ var deliberate = []conformance.Deviation{
 		Why: "the name of the account above",
 	},
 	{
-		Path: "DaemonSet.spec.template.spec.serviceAccountName", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "nsmgr", Theirs: "nsmgr-sa",
+		Path: "DaemonSet.spec.template.spec.serviceAccountName", Components: []string{"nsmgr"}, From: "v1.1.0", Ours: "nsmgr", Theirs: "nsmgr-sa",
 		Why: "the name of the account above",
 	},
 	{
-		Path: "{kind}.spec.template.spec.serviceAccountName", Components: []string{"forwarder-*", "registry-memory", "registry-proxy-dns"}, Ours: "{workload}", Theirs: absent,
+		Path: "{kind}.spec.template.spec.serviceAccountName", Components: withoutAccount, Ours: "{workload}", Theirs: absent,
 		Why: "NSM gives the component none",
 	},
 	{
@@ -162,15 +174,15 @@ var deliberate = []conformance.Deviation{
 		Why: "the name of the account above",
 	},
 	{
-		Path: "ClusterRoleBinding.subjects[0].name", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "nsmgr", Theirs: "nsmgr-sa",
+		Path: "ClusterRoleBinding.subjects[0].name", Components: []string{"nsmgr"}, From: "v1.1.0", Ours: "nsmgr", Theirs: "nsmgr-sa",
 		Why: "the name of the account above",
 	},
 	{
-		Path: "ClusterRoleBinding.subjects[0].namespace", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "nsm-system", Theirs: "default",
+		Path: "ClusterRoleBinding.subjects[0].namespace", Components: []string{"nsmgr"}, From: "v1.1.0", Ours: "nsm-system", Theirs: "default",
 		Why: "the account's real namespace; NSM's kustomizations replace this one",
 	},
 	{
-		Path: "ClusterRoleBinding.subjects[0].namespace", Components: []string{"nsmgr-proxy"}, Ours: "nsm-system", Theirs: "default",
+		Path: "ClusterRoleBinding.subjects[0].namespace", Components: []string{"nsmgr-proxy", "cluster-info"}, Ours: "nsm-system", Theirs: "default",
 		Why: "the account's real namespace; NSM's kustomizations replace this one",
 	},
 	{
@@ -178,7 +190,7 @@ var deliberate = []conformance.Deviation{
 		Why: "the account's real namespace; NSM's kustomizations add it",
 	},
 	{
-		Path: "{kind}.spec.template.spec.automountServiceAccountToken", Components: []string{"forwarder-*", "registry-memory", "registry-proxy-dns"}, Ours: "false", Theirs: absent,
+		Path: "{kind}.spec.template.spec.automountServiceAccountToken", Components: withoutAccount, Ours: "false", Theirs: absent,
 		Why: "the component asks the API server nothing, so it gets no token",
 	},
 	{
@@ -190,7 +202,7 @@ var deliberate = []conformance.Deviation{
 		Why: "the default, said aloud where a token is needed",
 	},
 	{
-		Path: "DaemonSet.spec.template.spec.automountServiceAccountToken", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "true", Theirs: absent,
+		Path: "DaemonSet.spec.template.spec.automountServiceAccountToken", Components: []string{"nsmgr"}, From: "v1.1.0", Ours: "true", Theirs: absent,
 		Why: "the default, said aloud where a token is needed: the sidecar reads prefixes",
 	},
 
@@ -216,7 +228,7 @@ var deliberate = []conformance.Deviation{
 		Why: "the same",
 	},
 	{
-		Path: "ServiceAccount.metadata.labels", Components: []string{"nsmgr"}, From: "v1.1.1", Fields: ownLabels, Theirs: absent,
+		Path: "ServiceAccount.metadata.labels", Components: []string{"nsmgr"}, From: "v1.1.0", Fields: ownLabels, Theirs: absent,
 		Why: "the same",
 	},
 	{
@@ -224,7 +236,7 @@ var deliberate = []conformance.Deviation{
 		Why: "the same; a cluster-scoped object has no other owner",
 	},
 	{
-		Path: "ClusterRole*.metadata.labels", Components: []string{"nsmgr"}, From: "v1.1.1", Fields: ownLabels, Theirs: absent,
+		Path: "ClusterRole*.metadata.labels", Components: []string{"nsmgr"}, From: "v1.1.0", Fields: ownLabels, Theirs: absent,
 		Why: "the same",
 	},
 	{
@@ -280,19 +292,19 @@ var deliberate = []conformance.Deviation{
 		Why: "the same",
 	},
 	{
-		Path: "ClusterRole.rules[configmaps]", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "get watch", Theirs: "get list patch watch",
+		Path: "ClusterRole.rules[configmaps]", Components: []string{"nsmgr"}, From: "v1.1.0", Ours: "get watch", Theirs: "get list patch watch",
 		Why: "it writes to a file: whoever patches any ConfigMap takes over the cluster",
 	},
 	{
-		Path: "ClusterRole.rules[nodes]", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "watch", Theirs: "get list watch",
+		Path: "ClusterRole.rules[nodes]", Components: []string{"nsmgr"}, From: "v1.1.0", Ours: "watch", Theirs: "get list watch",
 		Why: "it only watches",
 	},
 	{
-		Path: "ClusterRole.rules[services]", Components: []string{"nsmgr"}, From: "v1.1.1", Ours: "watch", Theirs: "get list watch",
+		Path: "ClusterRole.rules[services]", Components: []string{"nsmgr"}, From: "v1.1.0", Ours: "watch", Theirs: "get list watch",
 		Why: "it only watches",
 	},
 	{
-		Path: "ClusterRole.rules[namespaces]", Components: []string{"nsmgr"}, From: "v1.1.1", Until: "v1.3.1", Ours: "list", Theirs: "get list watch",
+		Path: "ClusterRole.rules[namespaces]", Components: []string{"nsmgr"}, From: "v1.1.0", Until: "v1.3.1", Ours: "list", Theirs: "get list watch",
 		Why: "it only lists",
 	},
 	{
@@ -312,12 +324,12 @@ var deliberate = []conformance.Deviation{
 
 	// Security.
 	{
-		Path: "{kind}.spec.template.spec.containers[{container}].securityContext", Components: []string{"nsmgr", "registry-*", "nsmgr-proxy", "admission-webhook-k8s"},
+		Path: "{kind}.spec.template.spec.containers[{container}].securityContext", Components: []string{"nsmgr", "registry-*", "nsmgr-proxy", "admission-webhook-k8s", "cluster-info", "vl3-ipam", "dashboard"},
 		Fields: leastPrivilege, Theirs: absent,
 		Why: "least privilege; these write to their volumes only",
 	},
 	{
-		Path: "DaemonSet.spec.template.spec.containers[exclude-prefixes].securityContext", Components: []string{"nsmgr"}, From: "v1.1.1",
+		Path: "DaemonSet.spec.template.spec.containers[exclude-prefixes].securityContext", Components: []string{"nsmgr"}, From: "v1.1.0",
 		Fields: leastPrivilege, Theirs: absent,
 		Why: "the same for the sidecar",
 	},
@@ -325,6 +337,15 @@ var deliberate = []conformance.Deviation{
 		Path: "Deployment.spec.template.spec.containers[map-ip-k8s].securityContext", Components: []string{"nsmgr-proxy"},
 		Fields: leastPrivilege, Theirs: absent,
 		Why: "the same for the sidecar",
+	},
+	{
+		Path: "DaemonSet.spec.template.spec.containers[node-driver-registrar].securityContext", Components: []string{"csi-driver"},
+		Fields: leastPrivilege, Theirs: absent,
+		Why: "the same for the sidecar",
+	},
+	{
+		Path: "Deployment.spec.template.spec.securityContext", Components: []string{"cluster-info", "dashboard"}, Fields: nonRoot, Theirs: absent,
+		Why: "these need no root",
 	},
 	{
 		Path: "Deployment.spec.template.spec.securityContext", Components: listening, Fields: nonRoot, Theirs: absent,
@@ -345,7 +366,7 @@ var deliberate = []conformance.Deviation{
 		Why: "not every container runtime hands that capability to a user who is not root",
 	},
 	{
-		Path: "{kind}.spec.template.spec.containers[{container}].ports[*].hostPort", Components: []string{"nsmgr", "registry-*", "nsmgr-proxy"}, Ours: absent,
+		Path: "{kind}.spec.template.spec.containers[{container}].ports[*].hostPort", Components: []string{"nsmgr", "registry-*", "nsmgr-proxy", "vl3-ipam"}, Ours: absent,
 		Why: "reached by pod address and Service; a host port takes one from the node and opens it to the outside",
 	},
 	{
@@ -377,6 +398,14 @@ var deliberate = []conformance.Deviation{
 		Why: "mounted nowhere, and one host path less to allow",
 	},
 	{
+		Path: "DaemonSet.spec.template.spec.volumes[exclude-prefixes-volume].*", Components: []string{"csi-driver"}, Ours: absent,
+		Why: "mounted nowhere",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[{container}].volumeMounts[/run/spire/sockets].readOnly", Components: []string{"cluster-info", "vl3-ipam"}, Ours: "true", Theirs: absent,
+		Why: "to connect to a socket one need not write its directory",
+	},
+	{
 		Path: "Deployment.spec.template.spec.containers[registry].volumeMounts[/run/spire/sockets].readOnly", Components: []string{"registry-*"}, Ours: "true", Theirs: absent,
 		Why: "to connect to a socket one need not write its directory",
 	},
@@ -403,11 +432,15 @@ var deliberate = []conformance.Deviation{
 		Why: "the same",
 	},
 	{
+		Path: "Deployment.spec.template.spec.containers[vl3-ipam].readinessProbe", Components: []string{"vl3-ipam"}, Fields: openPort("5006"), Theirs: absent,
+		Why: "the same",
+	},
+	{
 		Path: "Deployment.spec.template.spec.containers[nsmgr-proxy].readinessProbe", Components: []string{"nsmgr-proxy"}, Fields: openPort("5004"), Theirs: absent,
 		Why: "the same",
 	},
 	{
-		Path: "Deployment.spec.strategy", Components: []string{"registry-k8s", "registry-proxy-dns", "nsmgr-proxy", "admission-webhook-k8s"},
+		Path: "Deployment.spec.strategy", Components: []string{"registry-k8s", "registry-proxy-dns", "nsmgr-proxy", "admission-webhook-k8s", "cluster-info", "dashboard"},
 		Fields: map[string]string{".type": "RollingUpdate", ".rollingUpdate.maxSurge": "1", ".rollingUpdate.maxUnavailable": "0"}, Theirs: absent,
 		Why: "the new pod is ready before the old one goes",
 	},
@@ -416,12 +449,20 @@ var deliberate = []conformance.Deviation{
 		Why: "two memory registries side by side would each know half of the mesh",
 	},
 	{
-		Path: "Service.spec.type", Components: registries, From: "v1.1.1", Until: "v1.9.0", Ours: "ClusterIP", Theirs: "LoadBalancer",
+		Path: "Deployment.spec.strategy.type", Components: []string{"vl3-ipam"}, Ours: "Recreate", Theirs: absent,
+		Why: "two address managers side by side would give out the same addresses",
+	},
+	{
+		Path: "Service.spec.type", Components: registries, From: "v1.1.0", Until: "v1.9.0", Ours: "ClusterIP", Theirs: "LoadBalancer",
 		Why: "nothing is reachable from outside unless registry.serviceType says so; NSM itself does so from v1.10.0 on",
 	},
 	{
+		Path: "Service.spec.type", Components: []string{"vl3-ipam"}, Until: "v1.9.0", Ours: "ClusterIP", Theirs: "LoadBalancer",
+		Why: "the same, unless serviceType says so",
+	},
+	{
 		Path: "Service.spec.type", Components: []string{"nsmgr-proxy"}, Until: "v1.0.0", Ours: "LoadBalancer", Theirs: "ClusterIP",
-		Why: "other domains must reach it; NSM itself does so from v1.1.1 on",
+		Why: "other domains must reach it; NSM itself does so from v1.1.0 on",
 	},
 	{
 		Path: "DaemonSet.spec.template.spec.containers[forwarder-vpp].env[NSM_TUNNEL_IP]", Components: []string{"forwarder-vpp"}, From: "v1.11.1",
@@ -442,12 +483,20 @@ var deliberate = []conformance.Deviation{
 		Why: "NSM's images are for Linux: a node with Windows would get pods that cannot run",
 	},
 	{
-		Path: "DaemonSet.spec.template.spec.priorityClassName", Components: []string{"nsmgr", "forwarder-*"}, Ours: "system-node-critical", Theirs: absent,
+		Path: "DaemonSet.spec.template.spec.nodeSelector[kubernetes.io/arch]", Components: []string{"forwarder-vpp"}, From: "v1.14.3", Ours: "amd64", Theirs: absent,
+		Why: "its image is for amd64 alone, and would end at once on any other node",
+	},
+	{
+		Path: "{kind}.spec.template.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]", Fields: offVirtualNodes, Theirs: absent,
+		Why: "virtual nodes run no such pods: a mesh that tolerates all taints would wait for them for ever",
+	},
+	{
+		Path: "DaemonSet.spec.template.spec.priorityClassName", Components: []string{"nsmgr", "forwarder-*", "csi-driver"}, Ours: "system-node-critical", Theirs: absent,
 		Why: "the connections of all clients on a node depend on it: it goes last when the node runs out of resources",
 	},
 	{
 		Path:       "Deployment.spec.template.spec.priorityClassName",
-		Components: []string{"registry-*", "nsmgr-proxy", "admission-webhook-k8s"}, Ours: "system-cluster-critical", Theirs: absent,
+		Components: []string{"registry-*", "nsmgr-proxy", "admission-webhook-k8s", "cluster-info", "vl3-ipam", "dashboard"}, Ours: "system-cluster-critical", Theirs: absent,
 		Why: "the whole mesh depends on it, and the creation of clients' pods",
 	},
 	{
@@ -459,16 +508,26 @@ var deliberate = []conformance.Deviation{
 		Fields: map[string]string{".requests.cpu": "50m", ".requests.memory": "64Mi", ".limits.cpu": "500m", ".limits.memory": "128Mi"}, Theirs: absent,
 		Why: "NSM publishes none, and a quota may ask for them",
 	},
+	{
+		Path: "DaemonSet.spec.template.spec.containers[nsm-csi-driver].resources", Components: []string{"csi-driver"},
+		Fields: map[string]string{".requests.cpu": "10m", ".requests.memory": "32Mi", ".limits.cpu": "200m", ".limits.memory": "128Mi"}, Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "DaemonSet.spec.template.spec.containers[node-driver-registrar].resources", Components: []string{"csi-driver"},
+		Fields: map[string]string{".requests.cpu": "10m", ".requests.memory": "20Mi", ".limits.cpu": "100m", ".limits.memory": "100Mi"}, Theirs: absent,
+		Why: "the same for the sidecar",
+	},
 
 	// Log levels: INFO unless logLevel says otherwise, as NSM itself has it since.
 	{
-		Path: "{kind}.spec.template.spec.containers[{container}].env[*LOG_LEVEL].value", Components: []string{"nsmgr", "registry-*", "forwarder-*", "nsmgr-proxy"},
-		From: "v1.1.1", Until: "v1.10.0", Ours: "INFO", Theirs: "TRACE",
+		Path: "{kind}.spec.template.spec.containers[{container}].env[*LOG_LEVEL].value", Components: []string{"nsmgr", "registry-*", "forwarder-*", "nsmgr-proxy", "vl3-ipam"},
+		From: "v1.1.0", Until: "v1.10.0", Ours: "INFO", Theirs: "TRACE",
 		Why: "one default for all releases; NSM itself went to INFO in v1.11.0",
 	},
 	{
 		Path: "DaemonSet.spec.template.spec.containers[exclude-prefixes].env[NSM_LOG_LEVEL].value", Components: []string{"nsmgr"},
-		From: "v1.1.1", Until: "v1.10.0", Ours: "INFO", Theirs: "TRACE",
+		From: "v1.1.0", Until: "v1.10.0", Ours: "INFO", Theirs: "TRACE",
 		Why: "the same for the sidecar",
 	},
 	{
@@ -618,6 +677,134 @@ var deliberate = []conformance.Deviation{
 	{
 		Path: "DaemonSet[forwarder-vpp]", Components: []string{"admission-webhook-k8s"}, From: "v1.1.1", Until: "v1.1.1", Ours: absent, Theirs: present,
 		Why: "a forwarder that NSM left in the webhook's folder by mistake",
+	},
+
+	// Addresses of vL3 networks.
+	{
+		Path: "Deployment.spec.template.spec.containers[vl3-ipam].env[NSM_PREFIX].value", Components: []string{"vl3-ipam"}, Until: "v1.6.0",
+		Ours: "172.16.0.0/16", Theirs: "169.254.0.0/16",
+		Why: "one default for all releases, which does not move with an upgrade; NSM itself has it from v1.6.1 on",
+	},
+
+	// The dashboard, which is a bare pod in NSM's manifests.
+	{
+		Path: "Service[dashboard-*].metadata", Components: []string{"dashboard"}, Fields: ownerOf, Theirs: absent,
+		Why: "as the workload",
+	},
+	{
+		Path: "Service[dashboard-*].metadata.labels", Components: []string{"dashboard"}, Fields: ownLabels, Theirs: absent,
+		Why: "as the workload",
+	},
+	{
+		Path: "Service[dashboard-*].spec.selector", Components: []string{"dashboard"}, Fields: ownSelector, Theirs: absent,
+		Why: "as the workload's selector",
+	},
+	{
+		Path: "Service[dashboard-*].spec.selector.app", Components: []string{"dashboard"}, Ours: absent,
+		Why: "as the workload's selector",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[dashboard-backend].readinessProbe", Components: []string{"dashboard"},
+		Fields: map[string]string{".httpGet.path": "/nodes", ".httpGet.port": "3001", ".periodSeconds": "2"}, Theirs: absent,
+		Why: "without a probe, one that does not serve yet counts as ready",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[dashboard-ui].readinessProbe", Components: []string{"dashboard"},
+		Fields: map[string]string{".httpGet.path": "/", ".httpGet.port": "3000", ".periodSeconds": "2"}, Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[dashboard-backend].resources", Components: []string{"dashboard"},
+		Fields: map[string]string{".requests.cpu": "50m", ".requests.memory": "64Mi", ".limits.cpu": "200m", ".limits.memory": "128Mi"}, Theirs: absent,
+		Why: "NSM publishes none, and a quota may ask for them",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[dashboard-ui].resources", Components: []string{"dashboard"},
+		Fields: uiResources, Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[dashboard-ui].securityContext", Components: []string{"dashboard"},
+		Fields: leastPrivilege, Theirs: absent,
+		Why: "least privilege; it writes to its volumes only",
+	},
+	{
+		Path: "Deployment.spec.template.spec.containers[dashboard-ui]", Components: []string{"dashboard"},
+		Fields: map[string]string{
+			".env[HOME].name": "HOME", ".env[HOME].value": "/tmp",
+			".volumeMounts[/app].name": "ui", ".volumeMounts[/app].mountPath": "/app",
+			".volumeMounts[/tmp].name": "tmp", ".volumeMounts[/tmp].mountPath": "/tmp",
+		}, Theirs: absent,
+		Why: "it runs from a copy of its files, beside which it may write without being root",
+	},
+	{
+		Path: "Deployment.spec.template.spec.volumes", Components: []string{"dashboard"},
+		Fields: map[string]string{"[ui].name": "ui", "[ui].emptyDir": "{}", "[tmp].name": "tmp", "[tmp].emptyDir": "{}"}, Theirs: absent,
+		Why: "the volumes above",
+	},
+	{
+		Path: "Deployment.spec.template.spec.initContainers[dashboard-ui-files]", Components: []string{"dashboard"},
+		Fields: map[string]string{
+			".name": "dashboard-ui-files", ".image": "ghcr.io/networkservicemesh/cmd-dashboard-ui:{release}", ".imagePullPolicy": "IfNotPresent",
+			".command": `["cp","-R","/app/.","/copy"]`, ".volumeMounts[/copy].name": "ui", ".volumeMounts[/copy].mountPath": "/copy",
+			".terminationMessagePolicy": "FallbackToLogsOnError",
+		}, Theirs: absent,
+		Why: "it makes that copy",
+	},
+	{
+		Path: "Deployment.spec.template.spec.initContainers[dashboard-ui-files].resources", Components: []string{"dashboard"},
+		Fields: uiResources, Theirs: absent,
+		Why: "as the container that it works for",
+	},
+	{
+		Path: "Deployment.spec.template.spec.initContainers[dashboard-ui-files].securityContext", Components: []string{"dashboard"},
+		Fields: leastPrivilege, Theirs: absent,
+		Why: "as the container that it works for",
+	},
+
+	// The domain's name.
+	{
+		Path: "ClusterProperty[id.k8s.io]", Components: []string{"cluster-info"}, Ours: present, Theirs: absent,
+		Why: "interdomain.clusterName; NSM has it in its interdomain examples instead",
+	},
+	{
+		Path: "ClusterRole.rules[about.k8s.io/clusterproperties]", Components: []string{"cluster-info"}, Ours: "list", Theirs: "*",
+		Why: "it only lists them",
+	},
+	{
+		Path: "ClusterRole.rules[configmaps]", Components: []string{"cluster-info"}, Ours: absent, Theirs: "*",
+		Why: "it writes one ConfigMap of its own namespace: whoever writes any ConfigMap takes over the cluster",
+	},
+	{
+		Path: "ClusterRole[nsm:nsm-system:cluster-info:namespace]", Components: []string{"cluster-info"}, Ours: present, Theirs: absent,
+		Why: "the right to write that one",
+	},
+	{
+		Path: "RoleBinding[cluster-info]", Components: []string{"cluster-info"}, Ours: present, Theirs: absent,
+		Why: "the same",
+	},
+	{
+		Path: "ConfigMap.metadata", Components: []string{"cluster-info"}, Fields: ownedMeta, Theirs: absent,
+		Why: "as the workload",
+	},
+	{
+		Path: "ConfigMap.metadata.labels", Components: []string{"cluster-info"}, Fields: ownLabels, Theirs: absent,
+		Why: "as the workload",
+	},
+
+	// The CSI driver.
+	{
+		Path: "CSIDriver.metadata.labels", Components: []string{"csi-driver"}, Fields: ownLabels, Theirs: absent,
+		Why: "whose it is; a cluster-scoped object has no other owner",
+	},
+	{
+		Path: "CSIDriver.metadata.labels[security.openshift.io/csi-ephemeral-volume-profile]", Components: []string{"csi-driver"}, Ours: "restricted", Theirs: absent,
+		Why: "without it OpenShift takes every volume of the driver for privileged",
+	},
+	{
+		Path: "DaemonSet.spec.template.spec.containers[nsm-csi-driver].env[NSM_VERSION].value", Components: []string{"csi-driver"},
+		Ours: "cmd-csi-driver:{release}", Theirs: "cmd-csi-driver:*",
+		Why: "the release, where NSM has the commit that the image was built from",
 	},
 
 	// What the operator brings itself.

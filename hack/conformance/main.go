@@ -6,15 +6,19 @@
 
 // Conformance compares what the operator renders for every release and component
 // of NSM with the manifests that NSM publishes, laid out as
-// <reference>/<release>/<component>/*.yaml. It prints every difference that is not
-// meant (deliberate.go says which are), and fails when there is one, when one that
-// is meant is not there, and when manifests are missing that should be there.
+// <reference>/<release>/<component>/*.yaml in one reference directory or spread over
+// several. It prints every difference that is not meant (deliberate.go says which
+// are), and fails when there is one, when one that is meant is not there, and when
+// manifests are missing that should be there.
+//
+//	conformance [-v] <reference>...
 package main
 
 import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,20 +27,18 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/conformance"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
 func main() {
-	reference := flag.String("reference", "", "directory of NSM's manifests: <release>/<component>/*.yaml")
 	verbose := flag.Bool("v", false, "print the deliberate differences too, and why")
 	flag.Parse()
-	if *reference == "" {
-		fmt.Fprintln(os.Stderr, "conformance: -reference is missing")
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "conformance: name the directories of NSM's manifests, laid out as <release>/<component>/*.yaml")
 		os.Exit(2)
 	}
-	conforms, err := run(*reference, *verbose, os.Stdout)
+	conforms, err := run(flag.Args(), *verbose, os.Stdout)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "conformance: %v\n", err)
 		os.Exit(2)
@@ -46,15 +48,15 @@ func main() {
 	}
 }
 
-// run compares everything with everything, and tells whether all is as meant.
-func run(reference string, verbose bool, out io.Writer) (bool, error) {
-	c := &comparison{reference: reference, verbose: verbose, out: out, judge: conformance.NewJudge(deliberate, words())}
-	releases, err := directories(reference)
+// run compares everything with everything, and reports whether all is as meant.
+func run(references []string, verbose bool, out io.Writer) (bool, error) {
+	published, err := find(references)
 	if err != nil {
 		return false, err
 	}
+	c := &comparison{published: published, verbose: verbose, out: out, judge: NewJudge(deliberate, words())}
 	for _, known := range release.Known() {
-		if !slices.Contains(releases, known) {
+		if _, found := published[known]; !found {
 			c.mend("no manifests of a known release: %s", known)
 			continue
 		}
@@ -62,7 +64,7 @@ func run(reference string, verbose bool, out io.Writer) (bool, error) {
 			return false, err
 		}
 	}
-	for _, found := range releases {
+	for _, found := range slices.Sorted(maps.Keys(published)) {
 		if !slices.Contains(release.Known(), found) {
 			c.mend("not a known release: %s", found)
 		}
@@ -73,10 +75,11 @@ func run(reference string, verbose bool, out io.Writer) (bool, error) {
 
 // comparison is one run of this program.
 type comparison struct {
-	reference string
+	// published are the folders of the manifests, by release and component.
+	published map[string]map[string]string
 	verbose   bool
 	out       io.Writer
-	judge     *conformance.Judge
+	judge     *Judge
 
 	// What has been seen: pairs of release and component that were compared,
 	// differences that are meant, and everything that is wrong.
@@ -98,16 +101,13 @@ func (c *comparison) release(known string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", known, err)
 	}
-	folders, err := directories(filepath.Join(c.reference, known))
-	if err != nil {
-		return err
-	}
+	folders := c.published[known]
 	for _, one := range components {
-		if err := c.component(nsmRelease, one, slices.Contains(folders, one.directory)); err != nil {
+		if err := c.component(nsmRelease, one, folders[one.directory] != ""); err != nil {
 			return fmt.Errorf("%s %s: %w", known, one.directory, err)
 		}
 	}
-	for _, folder := range folders {
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
 		if !slices.ContainsFunc(components, func(one component) bool { return one.directory == folder }) {
 			c.mend("not rendered: %s %s", known, folder)
 		}
@@ -144,7 +144,7 @@ func knownToBeMissing(nsmRelease release.Release, directory string) *exception {
 }
 
 func (c *comparison) compare(nsmRelease release.Release, one component) error {
-	theirs, err := manifests(filepath.Join(c.reference, nsmRelease.String(), one.directory))
+	theirs, err := manifests(c.published[nsmRelease.String()][one.directory])
 	if err != nil {
 		return err
 	}
@@ -157,14 +157,14 @@ func (c *comparison) compare(nsmRelease release.Release, one component) error {
 		return err
 	}
 	c.compared++
-	for _, difference := range conformance.Compare(ours, theirs) {
+	for _, difference := range Compare(ours, theirs) {
 		c.judgeDifference(nsmRelease, one.directory, difference)
 	}
 	c.judge.Compared(nsmRelease, one.directory)
 	return nil
 }
 
-func (c *comparison) judgeDifference(nsmRelease release.Release, directory string, d conformance.Difference) {
+func (c *comparison) judgeDifference(nsmRelease release.Release, directory string, d Difference) {
 	line := fmt.Sprintf("%s %s %s: %s | %s", nsmRelease, directory, d.Path, d.Ours, d.Theirs)
 	deviation := c.judge.Deliberate(nsmRelease, directory, d)
 	if deviation == nil {
@@ -200,7 +200,7 @@ func objectsOf(all []mesh.Component, one component) ([]*unstructured.Unstructure
 	}
 	var objects []*unstructured.Unstructured
 	for _, object := range mesh.Objects(all[i : i+1]) {
-		converted, err := conformance.FromObject(object)
+		converted, err := FromObject(object)
 		if err != nil {
 			return nil, err
 		}
@@ -221,7 +221,7 @@ func manifests(directory string) ([]*unstructured.Unstructured, error) {
 		if err != nil {
 			return nil, err
 		}
-		parsed, err := conformance.Parse(content)
+		parsed, err := Parse(content)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
@@ -231,6 +231,35 @@ func manifests(directory string) ([]*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("no objects in %s", filepath.Join(directory, "*.yaml"))
 	}
 	return objects, nil
+}
+
+// find lists the folders of all references, by release and component. One that is
+// in two references is an error: nobody could tell which one was compared.
+func find(references []string) (map[string]map[string]string, error) {
+	found := map[string]map[string]string{}
+	for _, reference := range references {
+		releases, err := directories(reference)
+		if err != nil {
+			return nil, err
+		}
+		for _, published := range releases {
+			folders, err := directories(filepath.Join(reference, published))
+			if err != nil {
+				return nil, err
+			}
+			if found[published] == nil {
+				found[published] = map[string]string{}
+			}
+			for _, folder := range folders {
+				path := filepath.Join(reference, published, folder)
+				if other := found[published][folder]; other != "" {
+					return nil, fmt.Errorf("the manifests of %s %s are in %s and in %s", published, folder, other, path)
+				}
+				found[published][folder] = path
+			}
+		}
+	}
+	return found, nil
 }
 
 // directories lists the folders in a directory.
@@ -266,7 +295,7 @@ func (c *comparison) report() {
 		len(release.Known()), c.compared, c.meant, c.wrong)
 }
 
-func describe(d conformance.Deviation) string {
+func describe(d Deviation) string {
 	return fmt.Sprintf("%s %v %s..%s: %s | %s (%s)", d.Path, d.Components, d.From, d.Until, d.Ours, d.Theirs, d.Why)
 }
 

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/networkservicemesh/nsm-operator/internal/conformance"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
@@ -26,7 +25,7 @@ func TestRunTellsWhatIsWrong(t *testing.T) {
 		write(t, filepath.Join(reference, known, "something-new", "x.yaml"), "{}")
 	}
 	var out bytes.Buffer
-	conforms, err := run(reference, false, &out)
+	conforms, err := run([]string{reference}, false, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,14 +38,16 @@ func TestRunTellsWhatIsWrong(t *testing.T) {
 		"not rendered: v1.0.0 something-new\n",
 		"not a known release: v99.0.0\n",
 		"no manifests: v1.0.0 registry-k8s\n",
-		"no manifests: v1.1.1 forwarder-ovs\n",
+		"no manifests: v1.1.0 forwarder-ovs\n",
+		"no manifests: v1.6.0 cluster-info\n",
+		"no manifests: v1.10.0 csi-driver\n",
 		"unused in the table of deliberate differences: CustomResourceDefinition[",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q", want)
 		}
 	}
-	for _, known := range []string{"no manifests: v1.0.0 forwarder-ovs", "cluster-info\n", "csi-driver\n"} {
+	for _, known := range []string{"no manifests: v1.0.0 forwarder-ovs", "v1.5.0 cluster-info\n", "v1.9.0 csi-driver\n"} {
 		if strings.Contains(out.String(), known) {
 			t.Errorf("the output complains of a known exception: %q", known)
 		}
@@ -54,8 +55,37 @@ func TestRunTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestRunNeedsAReference(t *testing.T) {
-	if _, err := run(filepath.Join(t.TempDir(), "nowhere"), false, &bytes.Buffer{}); err == nil {
+	if _, err := run([]string{filepath.Join(t.TempDir(), "nowhere")}, false, &bytes.Buffer{}); err == nil {
 		t.Error("no error, although there is no reference")
+	}
+}
+
+// What is spread over several references is compared as if it lay in one.
+func TestRunReadsSeveralReferences(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(first, "v1.0.0", "nsmgr", "x.yaml"), "{apiVersion: v1, kind: Secret, metadata: {name: one}}")
+	write(t, filepath.Join(second, "v1.0.0", "registry-k8s", "x.yaml"), "{apiVersion: v1, kind: Secret, metadata: {name: two}}")
+	write(t, filepath.Join(second, "v1.6.0", "cluster-info", "x.yaml"), "{apiVersion: v1, kind: Secret, metadata: {name: three}}")
+	var out bytes.Buffer
+	if _, err := run([]string{first, second}, false, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"v1.0.0 nsmgr Secret[one]: (absent)", "v1.0.0 registry-k8s Secret[two]: (absent)", "v1.6.0 cluster-info Secret[three]: (absent)",
+		"no manifests: v1.6.0 nsmgr\n", "no manifests of a known release: v1.1.0\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output lacks %q", want)
+		}
+	}
+	if strings.Contains(out.String(), "no manifests: v1.0.0 nsmgr\n") {
+		t.Error("manifests of the first reference are not found")
+	}
+
+	write(t, filepath.Join(second, "v1.0.0", "nsmgr", "x.yaml"), "{}")
+	_, err := run([]string{first, second}, false, &out)
+	if err == nil || !strings.Contains(err.Error(), "the manifests of v1.0.0 nsmgr are in "+first) {
+		t.Errorf("the same manifests in two references: %v", err)
 	}
 }
 
@@ -74,9 +104,9 @@ func TestMissingManifestsAreWrong(t *testing.T) {
 		}, ""},
 		{"such a component, found", func(c *comparison) error {
 			return c.component(release.Oldest(), byDirectory(t, "forwarder-ovs"), true)
-		}, "found, but known to be missing: v1.0.0 forwarder-ovs (its first release is v1.1.1)\n"},
+		}, "found, but known to be missing: v1.0.0 forwarder-ovs (its first release is v1.1.0)\n"},
 		{"a workload in no folder", func(c *comparison) error {
-			c.judge, c.rendered = conformance.NewJudge(nil, nil), []string{"nsmgr", "something-new"}
+			c.judge, c.rendered = NewJudge(nil, nil), []string{"nsmgr", "something-new"}
 			c.report()
 			return nil
 		}, "rendered, but in no folder: something-new\n"},
@@ -99,7 +129,7 @@ func TestMissingManifestsAreWrong(t *testing.T) {
 
 func TestRunTellsOfMissingReleases(t *testing.T) {
 	var out bytes.Buffer
-	conforms, err := run(t.TempDir(), false, &out)
+	conforms, err := run([]string{t.TempDir()}, false, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +145,7 @@ func TestEveryExceptionIsAboutSomething(t *testing.T) {
 		if e.why == "" {
 			t.Errorf("%s: no reason", e.directory)
 		}
-		if !slices.ContainsFunc(release.Known(), func(known string) bool { return e.missing(parse(t, known).Facts()) }) {
+		if !slices.ContainsFunc(release.Known(), func(known string) bool { return e.missing(parseRelease(t, known).Facts()) }) {
 			t.Errorf("%s: missing in no release", e.directory)
 		}
 	}
@@ -142,15 +172,6 @@ func byDirectory(t *testing.T, directory string) component {
 		t.Fatalf("no component %q", directory)
 	}
 	return components[i]
-}
-
-func parse(t *testing.T, text string) release.Release {
-	t.Helper()
-	parsed, err := release.Parse(text)
-	if err != nil {
-		t.Fatalf("%s %v", text, err)
-	}
-	return parsed
 }
 
 func write(t *testing.T, file, content string) {

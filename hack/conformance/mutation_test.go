@@ -14,7 +14,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/networkservicemesh/nsm-operator/internal/conformance"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
@@ -24,34 +23,34 @@ func TestDefectsAreNotDeliberate(t *testing.T) {
 	newest := release.Newest().String()
 	for _, tc := range []struct {
 		name, release, component string
-		difference               conformance.Difference
+		difference               Difference
 	}{
-		{"no token for the registry", newest, "registry-k8s", conformance.Difference{Path: "Deployment." + pod + "automountServiceAccountToken", Ours: "false", Theirs: absent}},
-		{"no token for map-ip", newest, "nsmgr-proxy", conformance.Difference{Path: "Deployment." + pod + "automountServiceAccountToken", Ours: "false", Theirs: absent}},
-		{"no token for the sidecar", newest, "nsmgr", conformance.Difference{Path: "DaemonSet." + pod + "automountServiceAccountToken", Ours: "false", Theirs: absent}},
-		{"a token for a forwarder", newest, "forwarder-vpp", conformance.Difference{Path: "DaemonSet." + pod + "automountServiceAccountToken", Ours: "true", Theirs: absent}},
-		{"a probe of another port", newest, "registry-k8s", conformance.Difference{Path: "Deployment." + pod + "containers[registry].readinessProbe.tcpSocket.port", Ours: "1", Theirs: absent}},
-		{"a probe that waits", newest, "registry-k8s", conformance.Difference{Path: "Deployment." + pod + "containers[registry].readinessProbe.initialDelaySeconds", Ours: "600", Theirs: absent}},
-		{"another subject", newest, "registry-k8s", conformance.Difference{Path: "ClusterRoleBinding.subjects[0].name", Ours: "wrong", Theirs: "registry-k8s-sa"}},
-		{"another role", newest, "registry-k8s", conformance.Difference{Path: "ClusterRoleBinding.roleRef.name", Ours: "nsm:nsm-system:wrong", Theirs: "registry-k8s-role"}},
-		{"another selector", newest, "nsmgr", conformance.Difference{Path: "DaemonSet.spec.selector.matchLabels[app.kubernetes.io/name]", Ours: "wrong", Theirs: absent}},
-		{"another selector of the Service", newest, "registry-k8s", conformance.Difference{Path: "Service.spec.selector[app.kubernetes.io/name]", Ours: "wrong", Theirs: absent}},
-		{"one more selector", newest, "nsmgr", conformance.Difference{Path: "DaemonSet.spec.selector.matchLabels[app.kubernetes.io/version]", Ours: newest, Theirs: absent}},
-		{"no account", newest, "registry-k8s", conformance.Difference{Path: "Deployment." + pod + "serviceAccountName", Ours: absent, Theirs: "registry-k8s-sa"}},
-		{"another account", newest, "forwarder-vpp", conformance.Difference{Path: "DaemonSet." + pod + "serviceAccountName", Ours: "default", Theirs: absent}},
-		{"an account of another name", newest, "forwarder-vpp", conformance.Difference{Path: "ServiceAccount[wrong]", Ours: present, Theirs: absent}},
-		{"no label app on the pods", newest, "nsmgr", conformance.Difference{Path: "DaemonSet.spec.template.metadata.labels.app", Ours: absent, Theirs: "nsmgr"}},
-		{"another label app on the pods", newest, "nsmgr", conformance.Difference{Path: "DaemonSet.spec.template.metadata.labels.app", Ours: "wrong", Theirs: "nsmgr"}},
-		{"one verb less", newest, "registry-k8s", conformance.Difference{Path: "ClusterRole.rules[networkservicemesh.io/networkservices]", Ours: "list", Theirs: "*"}},
-		{"another image", newest, "nsmgr", conformance.Difference{Path: "DaemonSet." + pod + "containers[nsmgr].image", Ours: "wrong", Theirs: "ghcr.io/networkservicemesh/ci/cmd-nsmgr:x"}},
-		{"another host path", newest, "nsmgr", conformance.Difference{Path: "DaemonSet." + pod + "volumes[/var/lib/networkservicemesh].hostPath.path", Ours: absent, Theirs: "/var/lib/networkservicemesh"}},
-		{"another log level", "v1.10.0", "nsmgr", conformance.Difference{Path: "DaemonSet." + pod + "containers[nsmgr].env[NSM_LOG_LEVEL].value", Ours: "DEBUG", Theirs: "TRACE"}},
-		{"another owner", newest, "nsmgr", conformance.Difference{Path: "DaemonSet.metadata.ownerReferences[0].uid", Ours: "wrong", Theirs: absent}},
-		{"root", newest, "registry-k8s", conformance.Difference{Path: "Deployment." + pod + "securityContext.runAsUser", Ours: "0", Theirs: absent}},
+		{"no token for the registry", newest, "registry-k8s", Difference{Path: "Deployment." + pod + "automountServiceAccountToken", Ours: "false", Theirs: absent}},
+		{"no token for map-ip", newest, "nsmgr-proxy", Difference{Path: "Deployment." + pod + "automountServiceAccountToken", Ours: "false", Theirs: absent}},
+		{"no token for the sidecar", newest, "nsmgr", Difference{Path: "DaemonSet." + pod + "automountServiceAccountToken", Ours: "false", Theirs: absent}},
+		{"a token for a forwarder", newest, "forwarder-vpp", Difference{Path: "DaemonSet." + pod + "automountServiceAccountToken", Ours: "true", Theirs: absent}},
+		{"a probe of another port", newest, "registry-k8s", Difference{Path: "Deployment." + pod + "containers[registry].readinessProbe.tcpSocket.port", Ours: "1", Theirs: absent}},
+		{"a probe that waits", newest, "registry-k8s", Difference{Path: "Deployment." + pod + "containers[registry].readinessProbe.initialDelaySeconds", Ours: "600", Theirs: absent}},
+		{"another subject", newest, "registry-k8s", Difference{Path: "ClusterRoleBinding.subjects[0].name", Ours: "wrong", Theirs: "registry-k8s-sa"}},
+		{"another role", newest, "registry-k8s", Difference{Path: "ClusterRoleBinding.roleRef.name", Ours: "nsm:nsm-system:wrong", Theirs: "registry-k8s-role"}},
+		{"another selector", newest, "nsmgr", Difference{Path: "DaemonSet.spec.selector.matchLabels[app.kubernetes.io/name]", Ours: "wrong", Theirs: absent}},
+		{"another selector of the Service", newest, "registry-k8s", Difference{Path: "Service.spec.selector[app.kubernetes.io/name]", Ours: "wrong", Theirs: absent}},
+		{"one more selector", newest, "nsmgr", Difference{Path: "DaemonSet.spec.selector.matchLabels[app.kubernetes.io/version]", Ours: newest, Theirs: absent}},
+		{"no account", newest, "registry-k8s", Difference{Path: "Deployment." + pod + "serviceAccountName", Ours: absent, Theirs: "registry-k8s-sa"}},
+		{"another account", newest, "forwarder-vpp", Difference{Path: "DaemonSet." + pod + "serviceAccountName", Ours: "default", Theirs: absent}},
+		{"an account of another name", newest, "forwarder-vpp", Difference{Path: "ServiceAccount[wrong]", Ours: present, Theirs: absent}},
+		{"no label app on the pods", newest, "nsmgr", Difference{Path: "DaemonSet.spec.template.metadata.labels.app", Ours: absent, Theirs: "nsmgr"}},
+		{"another label app on the pods", newest, "nsmgr", Difference{Path: "DaemonSet.spec.template.metadata.labels.app", Ours: "wrong", Theirs: "nsmgr"}},
+		{"one verb less", newest, "registry-k8s", Difference{Path: "ClusterRole.rules[networkservicemesh.io/networkservices]", Ours: "list", Theirs: "*"}},
+		{"another image", newest, "nsmgr", Difference{Path: "DaemonSet." + pod + "containers[nsmgr].image", Ours: "wrong", Theirs: "ghcr.io/networkservicemesh/ci/cmd-nsmgr:x"}},
+		{"another host path", newest, "nsmgr", Difference{Path: "DaemonSet." + pod + "volumes[/var/lib/networkservicemesh].hostPath.path", Ours: absent, Theirs: "/var/lib/networkservicemesh"}},
+		{"another log level", "v1.10.0", "nsmgr", Difference{Path: "DaemonSet." + pod + "containers[nsmgr].env[NSM_LOG_LEVEL].value", Ours: "DEBUG", Theirs: "TRACE"}},
+		{"another owner", newest, "nsmgr", Difference{Path: "DaemonSet.metadata.ownerReferences[0].uid", Ours: "wrong", Theirs: absent}},
+		{"root", newest, "registry-k8s", Difference{Path: "Deployment." + pod + "securityContext.runAsUser", Ours: "0", Theirs: absent}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			judge := conformance.NewJudge(deliberate, words())
-			if found := judge.Deliberate(parse(t, tc.release), tc.component, tc.difference); found != nil {
+			judge := NewJudge(deliberate, words())
+			if found := judge.Deliberate(parseRelease(t, tc.release), tc.component, tc.difference); found != nil {
 				t.Errorf("excused by %s: %s | %s (%s)", found.Path, found.Ours, found.Theirs, found.Why)
 			}
 		})
@@ -75,10 +74,10 @@ func TestEveryDeviationNamesOurValue(t *testing.T) {
 
 // Whichever value of whatever we render is wrong or missing, the table does not
 // excuse it, whatever NSM has in its place. Where NSM has none, one that is
-// missing is no difference, but a gap (conformance.Judge.Gaps).
+// missing is no difference, but a gap (Judge.Gaps).
 func TestNoBrokenFieldIsDeliberate(t *testing.T) {
 	for _, known := range []string{"v1.0.0", "v1.9.0", release.Newest().String()} {
-		nsmRelease := parse(t, known)
+		nsmRelease := parseRelease(t, known)
 		for _, one := range components {
 			if knownToBeMissing(nsmRelease, one.directory) != nil {
 				continue
@@ -91,10 +90,10 @@ func TestNoBrokenFieldIsDeliberate(t *testing.T) {
 func breakEveryField(t *testing.T, nsmRelease release.Release, one component) {
 	t.Helper()
 	objects, whole := rendered(t, nsmRelease, one), rendered(t, nsmRelease, one)
-	judge, broken := conformance.NewJudge(deliberate, words()), 0
+	judge, broken := NewJudge(deliberate, words()), 0
 	for _, object := range objects {
 		mutate(object.Object, func(what string, missing bool) {
-			differences := conformance.Compare(objects, whole)
+			differences := Compare(objects, whole)
 			if missing && len(differences) == 0 {
 				return // The API server fills it in.
 			}
@@ -161,10 +160,10 @@ func mutateValue(value any, set func(any), try func(what string, missing bool)) 
 	set(value)
 }
 
-// noticed tells whether one of the differences is not deliberate, whatever NSM's
+// noticed reports whether one of the differences is not deliberate, whatever NSM's
 // value is.
-func noticed(judge *conformance.Judge, nsmRelease release.Release, one component, differences []conformance.Difference) bool {
-	return slices.ContainsFunc(differences, func(d conformance.Difference) bool {
+func noticed(judge *Judge, nsmRelease release.Release, one component, differences []Difference) bool {
+	return slices.ContainsFunc(differences, func(d Difference) bool {
 		return !slices.ContainsFunc(append(theirValues(), d.Theirs), func(theirs string) bool {
 			d.Theirs = theirs
 			return d.Ours != theirs && judge.Deliberate(nsmRelease, one.directory, d) != nil

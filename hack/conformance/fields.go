@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package conformance
+package main
 
 import (
 	"encoding/json"

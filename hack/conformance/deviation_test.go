@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package conformance
+package main
 
 import (
 	"testing"
@@ -46,8 +46,8 @@ func TestDeliberate(t *testing.T) {
 		{"until something unreadable", Deviation{Path: "*", Until: "1.9"}, false},
 		{"both values", Deviation{Path: "*", Ours: "ClusterIP", Theirs: "Load*"}, true},
 		{"another value of ours", Deviation{Path: "*", Ours: "NodePort"}, false},
-		{"no value of theirs", Deviation{Path: "*", Theirs: Absent}, false},
-		{"no value of ours", Deviation{Path: "*", Ours: Absent}, false},
+		{"no value of theirs", Deviation{Path: "*", Theirs: absent}, false},
+		{"no value of ours", Deviation{Path: "*", Ours: absent}, false},
 		{"the component's words", Deviation{Path: "{kind}.spec.*", Ours: "{type}"}, true},
 		{"another component's word", Deviation{Path: "*", Ours: "{name}"}, false},
 		{"the release", Deviation{Path: "*", Ours: "{release}"}, false},
@@ -76,12 +76,12 @@ func TestDeliberateAbsence(t *testing.T) {
 	}{
 		{"any value of ours", Deviation{}, "x", "y", true},
 		{"an empty value of ours", Deviation{}, "", "y", true},
-		{"none of ours", Deviation{}, Absent, "y", false},
-		{"none of ours, and a pattern", Deviation{Ours: "*"}, Absent, "y", false},
-		{"none of ours, said", Deviation{Ours: Absent}, Absent, "y", true},
-		{"none of theirs", Deviation{}, "x", Absent, false},
-		{"none of theirs, and a pattern", Deviation{Theirs: "(*"}, "x", Absent, false},
-		{"none of theirs, said", Deviation{Theirs: Absent}, "x", Absent, true},
+		{"none of ours", Deviation{}, absent, "y", false},
+		{"none of ours, and a pattern", Deviation{Ours: "*"}, absent, "y", false},
+		{"none of ours, said", Deviation{Ours: absent}, absent, "y", true},
+		{"none of theirs", Deviation{}, "x", absent, false},
+		{"none of theirs, and a pattern", Deviation{Theirs: "(*"}, "x", absent, false},
+		{"none of theirs, said", Deviation{Theirs: absent}, "x", absent, true},
 		{"the release", Deviation{Ours: "{release}"}, "v1.9.0", "y", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

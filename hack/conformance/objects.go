@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package conformance
+package main
 
 import (
 	"bufio"
@@ -36,8 +36,27 @@ func Parse(manifest []byte) ([]*unstructured.Unstructured, error) {
 			return nil, fmt.Errorf("reading YAML: %w", err)
 		}
 		if len(content) > 0 {
-			objects = append(objects, &unstructured.Unstructured{Object: content})
+			objects = append(objects, &unstructured.Unstructured{Object: asWorkload(content)})
 		}
+	}
+}
+
+// asWorkload is a Deployment of the pod, where NSM publishes a bare pod: a pod that
+// nobody brings back is compared with what brings it back.
+func asWorkload(object map[string]any) map[string]any {
+	if object["kind"] != "Pod" {
+		return object
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	app := map[string]any{"app": labels["app"]}
+	return map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment",
+		"metadata": map[string]any{"name": metadata["name"], "labels": app},
+		"spec": map[string]any{
+			"selector": map[string]any{"matchLabels": app},
+			"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": object["spec"]},
+		},
 	}
 }
 

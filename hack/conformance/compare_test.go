@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package conformance
+package main
 
 import (
 	"strings"
@@ -100,11 +100,11 @@ func TestCompareOneField(t *testing.T) {
 		},
 		{
 			name: "a missing field", old: "              readOnly: true\n", replacement: "",
-			want: []Difference{{container + ".volumeMounts[/run/sockets].readOnly", Absent, "true"}},
+			want: []Difference{{container + ".volumeMounts[/run/sockets].readOnly", absent, "true"}},
 		},
 		{
 			name: "another field", old: "containerPort: 5001", replacement: "{containerPort: 5001, hostPort: 5001}",
-			want: []Difference{{container + ".ports[5001].hostPort", "5001", Absent}},
+			want: []Difference{{container + ".ports[5001].hostPort", "5001", absent}},
 		},
 		{
 			name: "another quantity", old: "cpu: 1", replacement: "cpu: 1001m",
@@ -116,14 +116,14 @@ func TestCompareOneField(t *testing.T) {
 		},
 		{
 			name: "another probe timing", old: "periodSeconds: 10", replacement: "periodSeconds: 9",
-			want: []Difference{{container + ".readinessProbe.periodSeconds", "9", Absent}},
+			want: []Difference{{container + ".readinessProbe.periodSeconds", "9", absent}},
 		},
 		{
 			name: "another protocol", old: "containerPort: 5001", replacement: "{containerPort: 5001, protocol: UDP}",
 			want: []Difference{
-				{container + ".ports[5001/UDP].containerPort", "5001", Absent},
-				{container + ".ports[5001/UDP].protocol", "UDP", Absent},
-				{container + ".ports[5001].containerPort", Absent, "5001"},
+				{container + ".ports[5001/UDP].containerPort", "5001", absent},
+				{container + ".ports[5001/UDP].protocol", "UDP", absent},
+				{container + ".ports[5001].containerPort", absent, "5001"},
 			},
 		},
 		{
@@ -132,7 +132,7 @@ func TestCompareOneField(t *testing.T) {
 		},
 		{
 			name: "an empty directory", old: "          emptyDir: {}", replacement: "          configMap: {}",
-			want: []Difference{{"DaemonSet.spec.template.spec.volumes[scratch].emptyDir", Absent, "{}"}},
+			want: []Difference{{"DaemonSet.spec.template.spec.volumes[scratch].emptyDir", absent, "{}"}},
 		},
 		{
 			name: "a default that everybody has", old: "      serviceAccount:", replacement: "      hostPID: true\n      serviceAccount:",
@@ -141,8 +141,8 @@ func TestCompareOneField(t *testing.T) {
 		{
 			name: "a variable in twice", old: "            - name: LEVEL", replacement: "            - name: LEVEL\n              value: 5\n            - name: LEVEL",
 			want: []Difference{
-				{container + ".env[LEVEL#2].name", "LEVEL", Absent},
-				{container + ".env[LEVEL#2].value", "5", Absent},
+				{container + ".env[LEVEL#2].name", "LEVEL", absent},
+				{container + ".env[LEVEL#2].value", "5", absent},
 			},
 		},
 	} {
@@ -208,8 +208,8 @@ rules:
 	want := []Difference{
 		{"ClusterRole.rules[nodes]", "delete get list", "get list"},
 		{"ClusterRole.rules[services]", "delete get list", "get list"},
-		{"ClusterRole.rules[x.io/things/a]", Absent, "get"},
-		{"ClusterRole.rules[x.io/things]", "get", Absent},
+		{"ClusterRole.rules[x.io/things/a]", absent, "get"},
+		{"ClusterRole.rules[x.io/things]", "get", absent},
 	}
 	if diff := cmp.Diff(want, Compare(ours, theirs)); diff != "" {
 		t.Errorf("other rights (-want +got):\n%s", diff)
@@ -253,17 +253,17 @@ func TestComparePairsObjects(t *testing.T) {
 		},
 		{
 			name: "one that we lack", ours: object("A", "x"), theirs: object("A", "x") + object("B", "y"),
-			want: []Difference{{"B[y]", Absent, "(present)"}},
+			want: []Difference{{"B[y]", absent, "(present)"}},
 		},
 		{
 			name: "one that they lack", ours: object("A", "x") + object("A", "y"), theirs: object("A", "x"),
-			want: []Difference{{"A[y]", "(present)", Absent}},
+			want: []Difference{{"A[y]", "(present)", absent}},
 		},
 		{
 			name: "several that both lack", ours: object("A", "v") + object("A", "w"), theirs: object("A", "x") + object("A", "y"),
 			want: []Difference{
-				{"A[v]", "(present)", Absent}, {"A[w]", "(present)", Absent},
-				{"A[x]", Absent, "(present)"}, {"A[y]", Absent, "(present)"},
+				{"A[v]", "(present)", absent}, {"A[w]", "(present)", absent},
+				{"A[x]", absent, "(present)"}, {"A[y]", absent, "(present)"},
 			},
 		},
 	} {

@@ -4,10 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-// Package conformance compares the objects that the operator renders with the
-// manifests that NSM publishes: object by object and field by field, blind for
-// what the API server treats as the same. Pure: objects in, differences out.
-package conformance
+package main
 
 import (
 	"cmp"
@@ -17,12 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Absent stands for the value of a field, or an object, that one side does not
+// absent stands for the value of a field, or an object, that one side does not
 // have.
-const Absent = "(absent)"
+const absent = "(absent)"
 
-// Present stands for an object as a whole.
-const Present = "(present)"
+// present stands for an object as a whole.
+const present = "(present)"
 
 // Difference is one field, or one object, in which the two sides differ.
 type Difference struct {
@@ -30,11 +27,13 @@ type Difference struct {
 	// "DaemonSet.spec.template.spec.containers[nsmgr].env[NSM_NAME].value". The
 	// elements of a list are named by what Kubernetes tells them apart by.
 	Path string
-	// Ours and Theirs are the values of both sides, or Absent.
+	// Ours and Theirs are the values of both sides, or absent.
 	Ours, Theirs string
 }
 
-// Compare lists all differences between two sets of objects, ordered by path.
+// Compare lists all differences between two sets of objects, ordered by path:
+// object by object and field by field, leaving out what the API server treats as
+// the same.
 func Compare(ours, theirs []*unstructured.Unstructured) []Difference {
 	var differences []Difference
 	for _, pair := range pairs(ours, theirs) {
@@ -129,9 +128,9 @@ func byKind(objects []*unstructured.Unstructured) map[string][]*unstructured.Uns
 func (p pair) compare() []Difference {
 	switch {
 	case p.ours == nil:
-		return []Difference{{Path: p.path, Ours: Absent, Theirs: Present}}
+		return []Difference{{Path: p.path, Ours: absent, Theirs: present}}
 	case p.theirs == nil:
-		return []Difference{{Path: p.path, Ours: Present, Theirs: Absent}}
+		return []Difference{{Path: p.path, Ours: present, Theirs: absent}}
 	}
 	ours, theirs := fields(p.ours), fields(p.theirs)
 	paths := maps.Clone(ours)
@@ -151,5 +150,5 @@ func valueOr(values map[string]string, path string) string {
 	if value, ok := values[path]; ok {
 		return value
 	}
-	return cmp.Or(defaultOf(path), Absent)
+	return cmp.Or(defaultOf(path), absent)
 }

@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package conformance
+package main
 
 import (
 	"cmp"
@@ -29,7 +29,7 @@ type Deviation struct {
 	// from the oldest and until the newest when empty.
 	From, Until string
 	// Ours and Theirs are the values of both sides, in which "*" stands for any
-	// text. Any value when empty, but not that there is none: that is Absent.
+	// text. Any value when empty, but not that there is none: that is absent.
 	Ours, Theirs string
 	// Fields make one deviation of several: the ends of their paths, which follow
 	// Path, with our value of each in place of Ours.
@@ -174,16 +174,16 @@ func (d Deviation) covers(difference Difference) bool {
 	return matches(d.Path, difference.Path) && isValue(d.Ours, difference.Ours) && isValue(d.Theirs, difference.Theirs)
 }
 
-// isValue tells whether a value is what a pattern says. That there is none has to
+// isValue reports whether a value is what a pattern says. That there is none has to
 // be said: no pattern stands for it.
 func isValue(pattern, value string) bool {
-	if value == Absent {
-		return pattern == Absent
+	if value == absent {
+		return pattern == absent
 	}
 	return matches(cmp.Or(pattern, "*"), value)
 }
 
-// holdsFor tells whether the release is one of the deviation's. A release that
+// holdsFor reports whether the release is one of the deviation's. A release that
 // cannot be read holds for none, and so shows as unused.
 func (d Deviation) holdsFor(r release.Release) bool {
 	if d.From != "" {
@@ -207,7 +207,7 @@ func (d Deviation) isAbout(component string) bool {
 	})
 }
 
-// matches tells whether text is what pattern says, "*" standing for any text.
+// matches reports whether text is what pattern says, "*" standing for any text.
 func matches(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	last := len(parts) - 1
