@@ -19,37 +19,34 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 icon=$(base64 <config/manifests/icon.svg | tr -d '\n')
-{
-  "$kustomize" build config/manifests
-  echo ---
-  # Beside the sample of the newer version, which config/samples holds.
-  cat config/samples/nsm_v1alpha1_nsm.yaml
-} | sed \
+"$kustomize" build config/manifests | sed \
   -e "s|image: ghcr.io/networkservicemesh/nsm-operator:.*|image: $image|" \
   -e "s|containerImage: IMAGE|containerImage: $image|" \
   -e "s|base64data: ICON|base64data: $icon|" \
   -e "s|nsm-operator.vVERSION|nsm-operator.v$version|" \
+  -e "s|<VERSION|<$version|" \
   -e "s|^  version: VERSION|  version: $version|" >"$work/manifests.yaml"
 
 rm -rf bundle bundle.Dockerfile
 # operator-sdk reads from a pipe only.
 if ! cat "$work/manifests.yaml" | "$operator_sdk" generate bundle --quiet --overwrite --package nsm-operator --version "$version" \
-  --channels candidate,stable --default-channel stable >"$work/log" 2>&1; then
+  --channels alpha,candidate,stable --default-channel stable >"$work/log" 2>&1; then
   cat "$work/log" >&2
   exit 1
 fi
 
-# Without the time of generation, which differs each time, and with the related
-# images, which operator-sdk leaves out.
+# With the day of the release instead of the time of generation, and without the webhook
+# that operator-sdk derives from the CRD: the operator looks after its webhooks and
+# their certificate itself. With the related images, which operator-sdk leaves out.
 csv=bundle/manifests/nsm-operator.clusterserviceversion.yaml
 {
-  grep -v '^    createdAt: ' "$csv"
+  awk -v created_at="$(grep '^    createdAt: ' "$work/manifests.yaml")" '
+    /^  [^ -]/ { in_webhooks = /^  webhookdefinitions:/ }
+    /^    createdAt: / { $0 = created_at }
+    !in_webhooks' "$csv"
   awk '/^  [^ -]/ { in_images = /^  relatedImages:/ } in_images' "$work/manifests.yaml"
 } >"$work/csv"
 cp "$work/csv" "$csv"
-
-# OLM makes the Service of the webhooks itself, under this name.
-rm bundle/manifests/nsm-operator-service_v1_service.yaml
 
 # The OpenShift releases that have what minKubeVersion asks for.
 cat >>bundle/metadata/annotations.yaml <<'EOF'

@@ -1,0 +1,178 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/operator-framework/operator-registry/alpha/declcfg"
+)
+
+const (
+	bundleDir = "../../bundle"
+	opm       = "../../bin/opm"
+)
+
+// release copies the bundle as a release of its own.
+func release(t *testing.T, version, replaces string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), version)
+	if err := os.CopyFS(dir, os.DirFS(bundleDir)); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "manifests", "nsm-operator.clusterserviceversion.yaml"),
+		"v2.0.0", "v"+version, "version: 2.0.0", "version: "+version, "<2.0.0", "<"+version, "nsm-operator.v1.8.0", "nsm-operator.v"+replaces)
+	return dir
+}
+
+func edit(t *testing.T, file string, oldNew ...string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.NewReplacer(oldNew...).Replace(string(text))
+	if edited == string(text) {
+		t.Fatalf("%s has none of %q", file, oldNew)
+	}
+	if err := os.WriteFile(file, []byte(edited), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readCatalog(t *testing.T, dir string) *declcfg.DeclarativeConfig {
+	t.Helper()
+	config, err := declcfg.LoadFS(t.Context(), os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func write(t *testing.T, c catalog, bundles ...string) *declcfg.DeclarativeConfig {
+	t.Helper()
+	c.opm, c.out = opm, t.TempDir()
+	if err := c.write(t.Context(), bundles); err != nil {
+		t.Fatal(err)
+	}
+	return readCatalog(t, c.out)
+}
+
+// channelsOf shows the graph as "channel: name <- replaces skipRange".
+func channelsOf(config *declcfg.DeclarativeConfig) []string {
+	var lines []string
+	for _, channel := range config.Channels {
+		for _, e := range channel.Entries {
+			lines = append(lines, channel.Name+": "+e.Name+" <- "+e.Replaces+" "+e.SkipRange)
+		}
+	}
+	return lines
+}
+
+func TestEachChannelLeadsOnwardFromThePublishedRelease(t *testing.T) {
+	config := write(t, catalog{image: "example.com/bundle:v2.0.0"}, bundleDir)
+
+	want := []string{
+		"alpha: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
+		"candidate: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
+		"stable: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
+	}
+	if diff := cmp.Diff(want, channelsOf(config)); diff != "" {
+		t.Error(diff)
+	}
+	if got := config.Packages[0].DefaultChannel; got != "stable" {
+		t.Errorf("the default channel is %q", got)
+	}
+}
+
+func TestBundleIsKnownByItsImageAndNotByItsManifests(t *testing.T) {
+	bundle := write(t, catalog{image: "example.com/bundle:v2.0.0"}, bundleDir).Bundles[0]
+
+	if bundle.Image != "example.com/bundle:v2.0.0" {
+		t.Errorf("image %q", bundle.Image)
+	}
+	var mirrored bool
+	for _, image := range bundle.RelatedImages {
+		mirrored = mirrored || image.Image == bundle.Image
+	}
+	if !mirrored {
+		t.Error("the bundle's own image is not among the images to mirror")
+	}
+	types := map[string]int{}
+	for _, property := range bundle.Properties {
+		types[property.Type]++
+	}
+	if types["olm.csv.metadata"] != 1 || types["olm.bundle.object"] != 0 {
+		t.Errorf("properties: %v", types)
+	}
+}
+
+func TestEmbeddedBundleNeedsNoImage(t *testing.T) {
+	bundle := write(t, catalog{embed: true}, bundleDir).Bundles[0]
+
+	if bundle.Image != "" || bundle.CsvJSON == "" {
+		t.Errorf("image %q, CSV of %d bytes", bundle.Image, len(bundle.CsvJSON))
+	}
+}
+
+func TestReleaseIsAddedToWhatIsReleased(t *testing.T) {
+	released := t.TempDir()
+	first := catalog{opm: opm, out: released, image: "example.com/bundle:v2.0.0"}
+	if err := first.write(t.Context(), []string{bundleDir}); err != nil {
+		t.Fatal(err)
+	}
+	second := catalog{
+		from: filepath.Join(released, "nsm-operator", "catalog.yaml"), image: "example.com/bundle:v2.1.0", channels: "candidate",
+	}
+	config := write(t, second, release(t, "2.1.0", "2.0.0"))
+
+	want := []string{
+		"alpha: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
+		"candidate: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
+		"candidate: nsm-operator.v2.1.0 <- nsm-operator.v2.0.0 >=1.8.0 <2.1.0",
+		"stable: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
+	}
+	if diff := cmp.Diff(want, channelsOf(config)); diff != "" {
+		t.Error(diff)
+	}
+	if len(config.Bundles) != 2 {
+		t.Errorf("%d bundles", len(config.Bundles))
+	}
+}
+
+func TestSameReleaseTwiceIsTheSameCatalog(t *testing.T) {
+	var texts [2]string
+	released := t.TempDir()
+	file := filepath.Join(released, "nsm-operator", "catalog.yaml")
+	for i := range texts {
+		c := catalog{opm: opm, from: file, out: released, image: "example.com/bundle:v2.0.0"}
+		if err := c.write(t.Context(), []string{bundleDir}); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[i] = string(text)
+	}
+	if diff := cmp.Diff(texts[0], texts[1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// opm refuses a channel with two heads.
+func TestReleaseThatReplacesNothingIsRefused(t *testing.T) {
+	c := catalog{opm: opm, out: t.TempDir(), embed: true}
+	err := c.write(t.Context(), []string{bundleDir, release(t, "2.1.0", "1.9.0")})
+	if err == nil || !strings.Contains(err.Error(), "multiple channel heads") {
+		t.Errorf("error: %v", err)
+	}
+}

@@ -1,0 +1,57 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Command olm packs OLM bundles: into file-based catalogs and into images. It needs no container engine.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `olm packs OLM bundles.
+
+  olm catalog  make a file-based catalog of bundles
+  olm image    make the image of a bundle, as an OCI layout or in a registry
+
+"olm COMMAND -h" lists the flags of a command.
+`
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1], os.Args[2:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "olm:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, command string, args []string) error {
+	flags := flag.NewFlagSet(command, flag.ExitOnError)
+	switch command {
+	case "catalog":
+		var c catalog
+		c.flags(flags)
+		_ = flags.Parse(args) // ExitOnError
+		return c.write(ctx, flags.Args())
+	case "image":
+		var i bundleImage
+		i.flags(flags)
+		_ = flags.Parse(args) // ExitOnError
+		return i.write(ctx, flags.Args())
+	default:
+		return fmt.Errorf("there is no command %q\n\n%s", command, usage)
+	}
+}

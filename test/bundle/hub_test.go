@@ -1,0 +1,256 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package bundle
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/blang/semver/v4"
+	"github.com/google/go-cmp/cmp"
+	"github.com/operator-framework/api/pkg/operators/v1alpha1"
+	registrybundle "github.com/operator-framework/operator-registry/pkg/lib/bundle"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// What the pipeline of the community's catalogs checks of a pull request, as far as it can be seen from the files:
+// operator-pipelines, docs/users/static_checks.md.
+func TestCommunityCatalogsAcceptTheBundle(t *testing.T) {
+	bundle := load(t)
+	csv, spec := bundle.CSV, bundle.CSV.Spec
+
+	between := func(what, text string, least, most int) {
+		if n := len(strings.TrimSpace(text)); n < least || n > most {
+			t.Errorf("%s has %d characters, and needs %d to %d: %q", what, n, least, most, text)
+		}
+	}
+	between("displayName", spec.DisplayName, 3, 50)
+	between("description", spec.Description, 20, 100_000)
+	between("provider", spec.Provider.Name, 3, 100)
+	between("the short description", csv.Annotations["description"], 10, 135)
+	for _, maintainer := range spec.Maintainers {
+		between("a maintainer's name", maintainer.Name, 1, 100)
+		if !strings.Contains(maintainer.Email, "@") {
+			t.Errorf("maintainer %s: %q", maintainer.Name, maintainer.Email)
+		}
+	}
+	for _, link := range spec.Links {
+		between("a link's name", link.Name, 1, 100)
+		if !strings.HasPrefix(link.URL, "https://") {
+			t.Errorf("link %s: %q", link.Name, link.URL)
+		}
+	}
+	if len(spec.Maintainers) == 0 || len(spec.Links) == 0 || len(spec.Keywords) == 0 {
+		t.Errorf("%d maintainers, %d links, %d keywords", len(spec.Maintainers), len(spec.Links), len(spec.Keywords))
+	}
+	if csv.Name != bundle.Package+".v"+spec.Version.String() || len(csv.Name) > 63 {
+		t.Errorf("the bundle is called %s", csv.Name)
+	}
+	if createdAt := csv.Annotations["createdAt"]; !regexp.MustCompile(`^\d{4}-\d\d-\d\dT00:00:00Z$`).MatchString(createdAt) {
+		t.Errorf("createdAt is %q, and has to be the day of the release: OperatorHub shows it", createdAt)
+	}
+	for _, deployment := range spec.InstallStrategy.StrategySpec.DeploymentSpecs {
+		for _, container := range deployment.Spec.Template.Spec.Containers {
+			if container.Image != csv.Annotations["containerImage"] || !strings.HasSuffix(container.Image, ":v"+spec.Version.String()) {
+				t.Errorf("container %s has the image %s", container.Name, container.Image)
+			}
+		}
+	}
+}
+
+func TestIconIsADrawing(t *testing.T) {
+	icons := load(t).CSV.Spec.Icon
+	if len(icons) != 1 || icons[0].MediaType != "image/svg+xml" {
+		t.Fatalf("%d icons", len(icons))
+	}
+	file, err := os.ReadFile("../../config/manifests/icon.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, err := base64.StdEncoding.DecodeString(icons[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawing := string(decoded)
+	if diff := cmp.Diff(string(file), drawing); diff != "" {
+		t.Error(diff)
+	}
+	var svg struct {
+		XMLName xml.Name `xml:"http://www.w3.org/2000/svg svg"`
+	}
+	if err := xml.Unmarshal([]byte(drawing), &svg); err != nil {
+		t.Error(err)
+	}
+}
+
+// OpenShift 4.N is Kubernetes 1.(N+13).
+func TestOldestOpenShiftIsTheOldestKubernetes(t *testing.T) {
+	kubernetes := semver.MustParse(load(t).CSV.Spec.MinKubeVersion)
+	want := fmt.Sprintf("v4.%d", kubernetes.Minor-13)
+	if got := annotations(t)["com.redhat.openshift.versions"]; got != want {
+		t.Errorf("minKubeVersion %s is OpenShift %s, and the bundle is for %s", kubernetes, want, got)
+	}
+}
+
+// A subscriber of each version of the range, and of the one that is replaced, gets to this one; nobody is led back.
+func TestUpdateGraphLeadsForward(t *testing.T) {
+	csv := load(t).CSV
+	replaced := semver.MustParse(strings.TrimPrefix(csv.Spec.Replaces, "nsm-operator.v"))
+	skipped := semver.MustParseRange(csv.Annotations["olm.skipRange"])
+	if !replaced.LT(csv.Spec.Version.Version) {
+		t.Errorf("%s replaces %s", csv.Name, csv.Spec.Replaces)
+	}
+	for version, want := range map[string]bool{
+		"1.7.0": false, "1.8.0": true, "1.9.0": true, replaced.String(): true, csv.Spec.Version.String(): false,
+	} {
+		if got := skipped(semver.MustParse(version)); got != want {
+			t.Errorf("%s: %s is in the range: %t", csv.Annotations["olm.skipRange"], version, got)
+		}
+	}
+}
+
+func TestChannels(t *testing.T) {
+	bundle := load(t)
+	if diff := cmp.Diff([]string{"alpha", "candidate", "stable"}, bundle.Channels); diff != "" {
+		t.Error(diff)
+	}
+	if bundle.DefaultChannel != "stable" {
+		t.Errorf("the default channel is %q", bundle.DefaultChannel)
+	}
+}
+
+func TestUpdateGraphOfTheCommunityCatalogsIsByReplaces(t *testing.T) {
+	text, err := os.ReadFile("../../config/community/ci.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ci struct {
+		UpdateGraph string   `json:"updateGraph"`
+		Reviewers   []string `json:"reviewers"`
+	}
+	if err := yaml.UnmarshalStrict(text, &ci); err != nil {
+		t.Fatal(err)
+	}
+	if ci.UpdateGraph != "replaces-mode" {
+		t.Errorf("updateGraph: %q", ci.UpdateGraph)
+	}
+}
+
+// The pipeline refuses NetworkPolicies, which OLM knows.
+func TestBundleHasOnlyKindsThatOLMKnows(t *testing.T) {
+	kinds := map[string]int{}
+	for _, object := range load(t).Objects {
+		kinds[object.GetKind()]++
+		if known, _ := registrybundle.IsSupported(object.GetKind()); !known || object.GetKind() == "NetworkPolicy" {
+			t.Errorf("%s %s", object.GetKind(), object.GetName())
+		}
+	}
+	for _, kind := range []string{"PodDisruptionBudget", "PriorityClass"} {
+		if kinds[kind] != 1 {
+			t.Errorf("%d %s", kinds[kind], kind)
+		}
+	}
+}
+
+// A ConfigMap or a Secret holds a bundle while OLM unpacks it: 1 MiB.
+func TestBundleIsSmall(t *testing.T) {
+	bundle := load(t)
+	if bundle.CompressedSize > 200_000 {
+		t.Errorf("packed it has %d bytes", bundle.CompressedSize)
+	}
+}
+
+func TestEachFieldHasADescriptor(t *testing.T) {
+	bundle := load(t)
+	for _, owned := range bundle.CSV.Spec.CustomResourceDefinitions.Owned {
+		schema := schemaOf(t, bundle.V1CRDs, owned)
+		var specs, statuses []string
+		for _, d := range owned.SpecDescriptors {
+			specs = append(specs, d.Path)
+			complete(t, owned, d.Path, d.DisplayName, d.Description)
+		}
+		for _, d := range owned.StatusDescriptors {
+			statuses = append(statuses, d.Path)
+			complete(t, owned, d.Path, d.DisplayName, d.Description)
+		}
+		sameFields(t, owned.Kind+".spec", schema.Properties["spec"].Properties, specs)
+		sameFields(t, owned.Kind+".status", schema.Properties["status"].Properties, statuses)
+		if len(owned.Resources) == 0 {
+			t.Errorf("%s has no resources", owned.Kind)
+		}
+	}
+}
+
+func complete(t *testing.T, owned v1alpha1.CRDDescription, path, displayName, description string) {
+	t.Helper()
+	if displayName == "" || !strings.HasSuffix(description, ".") {
+		t.Errorf("%s.%s: %q, %q", owned.Kind, path, displayName, description)
+	}
+}
+
+func sameFields(t *testing.T, where string, properties map[string]apiextensionsv1.JSONSchemaProps, described []string) {
+	t.Helper()
+	slices.Sort(described)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(properties)), described); diff != "" {
+		t.Errorf("%s: fields and descriptors differ\n%s", where, diff)
+	}
+}
+
+func schemaOf(t *testing.T, crds []*apiextensionsv1.CustomResourceDefinition, owned v1alpha1.CRDDescription) *apiextensionsv1.JSONSchemaProps {
+	t.Helper()
+	for _, crd := range crds {
+		for _, version := range crd.Spec.Versions {
+			if crd.Name == owned.Name && version.Name == owned.Version {
+				return version.Schema.OpenAPIV3Schema
+			}
+		}
+	}
+	t.Fatalf("the bundle has no %s of version %s", owned.Name, owned.Version)
+	return nil
+}
+
+// Each is true or false in so many words: the console takes anything else for false.
+func TestFeaturesAreToldOneByOne(t *testing.T) {
+	const prefix = "features.operators.openshift.io/"
+	annotations := load(t).CSV.Annotations
+	told := map[string]string{}
+	for key, value := range annotations {
+		if name, isFeature := strings.CutPrefix(key, prefix); isFeature {
+			told[name] = value
+		}
+	}
+	want := map[string]string{
+		"cnf": "false", "cni": "false", "csi": "true", "disconnected": "false", "fips-compliant": "false", "proxy-aware": "false",
+		"tls-profiles": "false", "token-auth-aws": "false", "token-auth-azure": "false", "token-auth-gcp": "false",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func annotations(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(bundleDir + "/metadata/annotations.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var metadata struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if err := yaml.UnmarshalStrict(text, &metadata); err != nil {
+		t.Fatal(err)
+	}
+	return metadata.Annotations
+}

@@ -1,0 +1,307 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package bundle
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	ocv1 "github.com/operator-framework/operator-controller/api/v1"
+	"github.com/operator-framework/operator-controller/internal/operator-controller/rukpak/bundle/source"
+	"github.com/operator-framework/operator-controller/internal/operator-controller/rukpak/preflights/crdupgradesafety"
+	"github.com/operator-framework/operator-controller/internal/operator-controller/rukpak/render/registryv1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apiextensionsclient "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset/typed/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/json"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	installNamespace = "nsm-operator-system"
+	nsmCRD           = "nsms.nsm.networkservicemesh.io"
+)
+
+// rendered is what OLM v1 makes of the bundle: by its validators and its renderer, without a provider of certificates.
+func rendered(t *testing.T) []client.Object {
+	t.Helper()
+	bundle, err := source.FromFS(os.DirFS(bundleDir)).GetBundle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := registryv1.Renderer.Render(bundle, installNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects {
+		kind, err := apiutil.GVKForObject(object, scheme(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		object.GetObjectKind().SetGroupVersionKind(kind)
+	}
+	return objects
+}
+
+func scheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, ocv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return scheme
+}
+
+// OLM v1 limits: no dependencies, and no webhooks for which it would need cert-manager.
+func TestOLMv1NeedsNothingBesideTheBundle(t *testing.T) {
+	bundle, err := source.FromFS(os.DirFS(bundleDir)).GetBundle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(bundle.CSV.Spec.WebhookDefinitions) != 0 || len(bundle.CSV.Spec.APIServiceDefinitions.Owned) != 0 ||
+		len(bundle.CSV.Spec.CustomResourceDefinitions.Required) != 0 {
+		t.Errorf("the bundle has webhooks, API services, or kinds of others that it requires")
+	}
+	if _, err := os.Stat(filepath.Join(bundleDir, "metadata", "dependencies.yaml")); !os.IsNotExist(err) {
+		t.Errorf("the bundle has dependencies: %v", err)
+	}
+	kinds := map[string]int{}
+	for _, object := range rendered(t) {
+		kinds[object.GetObjectKind().GroupVersionKind().Kind]++
+	}
+	if kinds["Deployment"] != 1 || kinds["CustomResourceDefinition"] != 3 {
+		t.Errorf("OLM v1 makes %v", kinds)
+	}
+}
+
+// The ServiceAccount of docs/olm_v1.md has the rights to install, to change and to remove all of it, and the
+// ClusterExtensions there are ones that OLM v1 takes.
+func TestInstallerOfTheDocsMayInstall(t *testing.T) {
+	config, admin := start(t)
+	for _, object := range documented(t) {
+		if err := admin.Create(t.Context(), object, client.FieldValidation(metav1.FieldValidationStrict)); err != nil {
+			t.Errorf("%s %s of docs/olm_v1.md: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+	config = rest.CopyConfig(config)
+	config.Impersonate.UserName = "system:serviceaccount:" + installNamespace + ":nsm-operator-installer"
+	config.Impersonate.Groups = []string{"system:serviceaccounts", "system:serviceaccounts:" + installNamespace, "system:authenticated"}
+	installer, err := client.New(config, client.Options{Scheme: scheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range rendered(t) {
+		manage(t, installer, object)
+	}
+}
+
+// manage does what OLM v1 does with an object.
+func manage(t *testing.T, c client.Client, object client.Object) {
+	t.Helper()
+	kind := object.GetObjectKind().GroupVersionKind()
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	labels := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"olm.operatorframework.io/owner-name":"nsm"}}}`))
+	for _, step := range []struct {
+		verb string
+		do   func(context.Context) error
+	}{
+		{"create", func(ctx context.Context) error { return c.Create(ctx, object) }},
+		{"get", func(ctx context.Context) error { return c.Get(ctx, client.ObjectKeyFromObject(object), object) }},
+		{"list", func(ctx context.Context) error { return c.List(ctx, list, client.InNamespace(object.GetNamespace())) }},
+		{"patch", func(ctx context.Context) error { return c.Patch(ctx, object, labels) }},
+		{"update", func(ctx context.Context) error { return c.Update(ctx, object) }},
+		{"delete", func(ctx context.Context) error { return c.Delete(ctx, object, client.DryRunAll) }},
+	} {
+		if err := step.do(t.Context()); err != nil {
+			t.Errorf("%s %s %s: %v", step.verb, kind.Kind, object.GetName(), err)
+			return
+		}
+	}
+}
+
+// start starts an API server that knows OLM v1's own kinds.
+func start(t *testing.T) (*rest.Config, client.Client) {
+	t.Helper()
+	module, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/operator-framework/operator-controller").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	crds := filepath.Join(strings.TrimSpace(string(module)), "helm", "olmv1", "base")
+	environment := &envtest.Environment{
+		CRDDirectoryPaths: []string{
+			filepath.Join(crds, "operator-controller", "crd", "standard"), filepath.Join(crds, "catalogd", "crd", "standard"),
+		},
+		ErrorIfCRDPathMissing: true,
+	}
+	config, err := environment.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := environment.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	admin, err := client.New(config, client.Options{Scheme: scheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config, admin
+}
+
+// documented are the objects in the blocks of YAML of docs/olm_v1.md. Of two with the same name, the first one counts.
+func documented(t *testing.T) []*unstructured.Unstructured {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/olm_v1.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects []*unstructured.Unstructured
+	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		for part := range strings.SplitSeq(block, "\n---\n") {
+			object := &unstructured.Unstructured{}
+			asJSON, err := yaml.YAMLToJSON([]byte(part))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(asJSON, &object.Object); err != nil {
+				t.Fatal(err)
+			}
+			objects = append(objects, object)
+		}
+	}
+	if len(objects) < 6 {
+		t.Fatalf("docs/olm_v1.md has %d objects", len(objects))
+	}
+	return objects
+}
+
+// OLM v1 refuses an upgrade that changes a CRD in a way that could break somebody.
+func TestUpgradesOfTheCRDPassOLMv1(t *testing.T) {
+	config, admin := start(t)
+	for _, crd := range crdsOf(t) {
+		if err := admin.Create(t.Context(), crd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crdClient, err := apiextensionsclient.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	preflight := crdupgradesafety.NewPreflight(crdClient.CustomResourceDefinitions())
+
+	for name, test := range map[string]struct {
+		change  func(spec map[string]apiextensionsv1.JSONSchemaProps)
+		refused string
+	}{
+		"unchanged": {func(map[string]apiextensionsv1.JSONSchemaProps) {}, ""},
+		"one more field": {func(spec map[string]apiextensionsv1.JSONSchemaProps) {
+			spec["later"] = apiextensionsv1.JSONSchemaProps{Type: "string"}
+		}, ""},
+		"another text": {edited("version", func(p *apiextensionsv1.JSONSchemaProps) { p.Description = "other words" }), ""},
+		"one more log level": {edited("logLevel", func(p *apiextensionsv1.JSONSchemaProps) {
+			p.Enum = append(p.Enum, apiextensionsv1.JSON{Raw: []byte(`"ALL"`)})
+		}), ""},
+		"one log level less": {edited("logLevel", func(p *apiextensionsv1.JSONSchemaProps) { p.Enum = p.Enum[1:] }), "enum"},
+		"a field is gone":    {func(spec map[string]apiextensionsv1.JSONSchemaProps) { delete(spec, "logLevel") }, "existingFieldRemoval"},
+		"a field is shorter": {edited("version", func(p *apiextensionsv1.JSONSchemaProps) { *p.MaxLength = 1 }), "maxLength"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			crds := crdsOf(t)
+			for _, crd := range crds {
+				if crd.Name == nsmCRD {
+					for _, version := range crd.Spec.Versions {
+						if version.Storage {
+							test.change(version.Schema.OpenAPIV3Schema.Properties["spec"].Properties)
+						}
+					}
+				}
+			}
+			var objects []client.Object
+			for _, crd := range crds {
+				objects = append(objects, crd)
+			}
+			err := preflight.Upgrade(t.Context(), objects)
+			if (err != nil) != (test.refused != "") || err != nil && !strings.Contains(err.Error(), test.refused) {
+				t.Errorf("want %q: %v", test.refused, err)
+			}
+		})
+	}
+}
+
+// From the published 1.8.0 they refuse it: docs/olm_v1.md says how to switch them off for that one step, and for what.
+func TestUpgradeFromThePublishedCRDIsRefusedByOLMv1(t *testing.T) {
+	config, admin := start(t)
+	file, err := os.Open("../earlier/testdata/crd.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	decoder := utilyaml.NewYAMLOrJSONDecoder(file, 4096)
+	for {
+		crd := &unstructured.Unstructured{}
+		if err := decoder.Decode(&crd.Object); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(crd.Object) == 0 {
+			continue
+		}
+		if err := admin.Create(t.Context(), crd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crdClient, err := apiextensionsclient.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	preflight := crdupgradesafety.NewPreflight(crdClient.CustomResourceDefinitions())
+	for _, crd := range crdsOf(t) {
+		if crd.Name != nsmCRD {
+			continue
+		}
+		if err := preflight.Upgrade(t.Context(), []client.Object{crd}); err == nil || !strings.Contains(err.Error(), "v1alpha1.^.spec.registry") {
+			t.Errorf("spec.registry is of another type: %v", err)
+		}
+	}
+}
+
+func edited(field string, edit func(*apiextensionsv1.JSONSchemaProps)) func(map[string]apiextensionsv1.JSONSchemaProps) {
+	return func(spec map[string]apiextensionsv1.JSONSchemaProps) {
+		property := spec[field]
+		edit(&property)
+		spec[field] = property
+	}
+}
+
+func crdsOf(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	crds := load(t).V1CRDs
+	for _, crd := range crds {
+		crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	}
+	return crds
+}
