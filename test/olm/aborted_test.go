@@ -1,0 +1,70 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package olm
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// The worst moment: the definition is the new one, and nobody can convert to it.
+var _ = Describe("An upgrade from the published 1.8.0 whose operator never starts", func() {
+	var (
+		spec      any
+		workloads map[string]string
+	)
+
+	BeforeEach(func(ctx SpecContext) {
+		DeferCleanup(cleanUp)
+		old := predecessor()
+		catalog.serve(ctx, []channel{{"alpha", []entry{{Name: old.name}}}}, old)
+		published.create(ctx)
+		published.awaitCSV(ctx, old.name)
+		spec, _ = createEarlierMesh(ctx, "alm-example")
+		workloads = workloadsOf(ctx, meshNamespace)
+		bad := release(current().version()).changeCSV(withImage(operatorImages + "missing"))
+		catalog.serve(ctx, []channel{upgradeOf("alpha", old, bad)}, old, bad)
+		Eventually(func() []string { return waitingFor(ctx) }).WithContext(ctx).Should(ContainElement("ImagePullBackOff"))
+
+		Expect(storedDefinition(ctx).Status.StoredVersions).To(ContainElement("v1alpha1"), "nothing has been migrated")
+		for _, version := range versions {
+			patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"written":"unconverted"}}}`))
+			Expect(admin.Patch(ctx, object(version, meshKey), patch)).NotTo(Succeed(), version)
+		}
+	})
+
+	It("goes on by the documented commands, and loses nothing", func(ctx SpecContext) {
+		commands := documented("Starting again")
+		published.follow(ctx, commands[0])
+		Eventually(func(g Gomega) { published.expectNobody(ctx, g) }).WithContext(ctx).Should(Succeed())
+		published.follow(ctx, commands[2])
+		readable := object("v1alpha1", meshKey)
+		Eventually(func() error { return admin.Get(ctx, meshKey, readable) }).WithContext(ctx).Should(Succeed())
+		Expect(readable.Object["spec"]).To(Equal(spec))
+		Expect(workloadsOf(ctx, meshNamespace)).To(Equal(workloads), "the mesh")
+
+		catalog.serve(ctx, []channel{{"alpha", []entry{{Name: current().name}}}}, current())
+		published.create(ctx)
+		published.awaitCSV(ctx, current().name)
+		awaitTakenOver(ctx)
+		Expect(specs(ctx, meshKey)["v1alpha1"]).To(Equal(spec))
+		Eventually(func() []string { return storedDefinition(ctx).Status.StoredVersions }).WithContext(ctx).Should(Equal([]string{"v1beta1"}))
+	})
+
+	if !long {
+		return
+	}
+	It("is given up by the documented commands, and leaves nothing undeletable", func(ctx SpecContext) {
+		published.follow(ctx, documented("Starting again")[0])
+		Eventually(func(g Gomega) { published.expectNobody(ctx, g) }).WithContext(ctx).Should(Succeed())
+		published.follow(ctx, documented("Giving up an upgrade from 1.8.0")...)
+		Expect(admin.Get(ctx, client.ObjectKey{Name: nsmDefinition}, definition(nsmDefinition))).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
+		deleteNamespace(ctx, meshNamespace)
+	})
+})

@@ -1,0 +1,95 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package olm
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+)
+
+var _ = Describe("A subscription", Ordered, func() {
+	var before map[string]bool
+
+	BeforeAll(func(ctx SpecContext) {
+		before = everything(ctx)
+		DeferCleanup(cleanUp)
+		catalog.serve(ctx, []channel{{"stable", []entry{{Name: current().name}}}}, current())
+	})
+
+	It("installs the operator, which installs a mesh", func(ctx SpecContext) {
+		begin := time.Now()
+		usual.create(ctx)
+		usual.awaitCSV(ctx, current().name)
+		AddReportEntry("from the Subscription to Succeeded", time.Since(begin).Round(time.Millisecond).String())
+		begin = time.Now()
+		createMesh(ctx)
+		awaitAvailable(ctx, meshKey)
+		AddReportEntry("from the NSM to Available", time.Since(begin).Round(time.Millisecond).String())
+		Expect(podsOf(ctx, meshNamespace)).To(HaveLen(9))
+	})
+
+	It("leaves only what is documented when the mesh is deleted first, and then the subscription and the CSV", func(ctx SpecContext) {
+		Expect(admin.Delete(ctx, object("v1beta1", meshKey))).To(Succeed())
+		expectGone(ctx, meshKey)
+		usual.delete(ctx)
+		expectNobodyBlocked(ctx)
+		deleteNamespace(ctx, meshNamespace)
+		Eventually(func() []string { return added(before, everything(ctx)) }).WithContext(ctx).Should(ConsistOf(leftByOLM()))
+	})
+
+	It("starts again from what that has left", func(ctx SpecContext) {
+		usual.create(ctx)
+		usual.awaitCSV(ctx, current().name)
+		createMesh(ctx)
+		awaitAvailable(ctx, meshKey)
+	})
+
+	It("lets its mesh run on when the CSV is deleted first, and lets it go by the documented command", func(ctx SpecContext) {
+		pods := podsOf(ctx, meshNamespace)
+		usual.delete(ctx)
+		Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
+		expectNobodyBlocked(ctx)
+
+		nsm := &nsmv1beta1.NSM{}
+		Expect(admin.Get(ctx, meshKey, nsm)).To(Succeed())
+		Expect(admin.Delete(ctx, nsm)).To(Succeed())
+		release := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+		Expect(client.IgnoreNotFound(admin.Patch(ctx, nsm, release))).To(Succeed())
+		expectGone(ctx, meshKey)
+		Eventually(func() map[string]string { return podsOf(ctx, meshNamespace) }).WithContext(ctx).Should(BeEmpty())
+		Expect(admin.Delete(ctx, definition(nsmDefinition))).To(Succeed())
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKey{Name: nsmDefinition}, definition(nsmDefinition)) }).
+			WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
+		deleteNamespace(ctx, meshNamespace)
+		deleteNamespace(ctx, usual.namespace)
+	})
+
+	It("blocks nobody when its namespace is deleted first, and lets all go by the documented commands", func(ctx SpecContext) {
+		usual.create(ctx)
+		usual.awaitCSV(ctx, current().name)
+		createMesh(ctx)
+		awaitAvailable(ctx, meshKey)
+		pods := podsOf(ctx, meshNamespace)
+		deleteNamespace(ctx, usual.namespace)
+		expectNobodyBlocked(ctx)
+		Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
+
+		usual.follow(ctx, documented("When the operator's namespace was deleted first")...)
+		expectGone(ctx, meshKey)
+		Eventually(func() map[string]string { return podsOf(ctx, meshNamespace) }).WithContext(ctx).Should(BeEmpty())
+		expectNobodyBlocked(ctx)
+		usual.follow(ctx, documented("Uninstalling")[1:]...)
+		deleteNamespace(ctx, meshNamespace)
+		Eventually(func() []string { return added(before, everything(ctx)) }).WithContext(ctx).Should(BeEmpty())
+	})
+})

@@ -1,0 +1,223 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package olm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/blang/semver/v4"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/operator-framework/api/pkg/lib/version"
+	operatorsv1alpha1 "github.com/operator-framework/api/pkg/operators/v1alpha1"
+	appsv1 "k8s.io/api/apps/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/test/earlier"
+)
+
+// published is how 1.8.0 was subscribed to: its meshes use the ServiceAccount of the
+// operator, so they are in the operator's namespace.
+var published = subscription{meshNamespace, "alpha", operatorsv1alpha1.ApprovalAutomatic}
+
+var _ = Describe("A subscription to the published 1.8.0", func() {
+	examples := []TableEntry{
+		Entry("of the example in OperatorHub", "alm-example"),
+		Entry("with a registry that keeps its entries in Kubernetes, two forwarders and a webhook", "nested"),
+	}
+	if long {
+		examples = append(examples, Entry("with a registry in memory, which 1.9 has left without a pod", "memory"))
+	}
+	DescribeTable("is carried on with its mesh", func(ctx SpecContext, example string) {
+		DeferCleanup(cleanUp)
+		old := predecessor()
+		catalog.serve(ctx, []channel{{"alpha", []entry{{Name: old.name}}}}, old)
+		published.create(ctx)
+		published.awaitCSV(ctx, old.name)
+		stored, workloads := createEarlierMesh(ctx, example)
+
+		users := startHammer(ctx, meshKey, "v1beta1")
+		begin := time.Now()
+		catalog.serve(ctx, []channel{upgradeOf("alpha", old, current())}, old, current())
+		published.awaitCSV(ctx, current().name)
+		AddReportEntry("from the new catalog to Succeeded", time.Since(begin).Round(time.Millisecond).String())
+		said := awaitTakenOver(ctx)
+		AddReportEntry("from the new catalog to Available", time.Since(begin).Round(time.Millisecond).String())
+		for _, workload := range workloads {
+			Expect(said).NotTo(ContainElement(ContainSubstring(workload + " has not been created yet")))
+		}
+
+		users.awaitWrites(ctx)
+		users.stop()
+		users.report("during the upgrade")
+		users.reportGap(ctx)
+		users.expectNothingLost(ctx)
+		Expect(specs(ctx, meshKey)["v1alpha1"]).To(Equal(stored))
+		Eventually(func() []string { return storedDefinition(ctx).Status.StoredVersions }).WithContext(ctx).Should(Equal([]string{"v1beta1"}))
+	}, examples)
+})
+
+// reportGap prints what the gap consists of in which the older version is not served: OLM
+// writes the definition first, and only later the Deployment of whoever can convert.
+func (h *hammer) reportGap(ctx context.Context) {
+	GinkgoHelper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var begin, served, converts time.Time
+	for _, failed := range h.failures {
+		if failed.version != "v1alpha1" {
+			continue
+		}
+		if begin.IsZero() {
+			begin = failed.at
+		}
+		if converts = failed.at; strings.HasPrefix(failed.reason, "404 ") {
+			served = failed.at
+		}
+	}
+	first := time.Now()
+	for _, pod := range operatorPods(ctx) {
+		if made := pod.CreationTimestamp.Time; made.Before(first) {
+			first = made
+		}
+	}
+	AddReportEntry("the gap of v1alpha1", fmt.Sprintf("from when OLM has written the definition: the first pod of the operator is made after %s; "+
+		"v1alpha1 is served again after %s, and converted after %s",
+		first.Sub(begin).Round(time.Second), served.Sub(begin).Round(10*time.Millisecond), converts.Sub(begin).Round(10*time.Millisecond)))
+}
+
+// predecessor is the published bundle, of what is known of it.
+func predecessor() bundle {
+	GinkgoHelper()
+	old := bundle{name: csvOf("1.8.0"), directory: filepath.Join(GinkgoT().TempDir(), "1.8.0")}
+	for _, directory := range []string{"manifests", "metadata"} {
+		Expect(os.MkdirAll(filepath.Join(old.directory, directory), 0o700)).To(Succeed())
+	}
+	for _, definition := range earlier.Definitions() {
+		write(filepath.Join(old.directory, "manifests", definition.GetName()+".yaml"), definition)
+	}
+	write(filepath.Join(old.directory, csvFile), predecessorCSV(old.name))
+	write(filepath.Join(old.directory, "metadata", "annotations.yaml"), map[string]any{"annotations": map[string]string{
+		"operators.operatorframework.io.bundle.mediatype.v1":       "registry+v1",
+		"operators.operatorframework.io.bundle.manifests.v1":       "manifests/",
+		"operators.operatorframework.io.bundle.metadata.v1":        "metadata/",
+		"operators.operatorframework.io.bundle.package.v1":         packageName,
+		"operators.operatorframework.io.bundle.channels.v1":        "alpha",
+		"operators.operatorframework.io.bundle.channel.default.v1": "alpha",
+	}})
+	return old
+}
+
+// predecessorCSV has OLM install what the earlier operator consists of.
+func predecessorCSV(name string) *operatorsv1alpha1.ClusterServiceVersion {
+	GinkgoHelper()
+	csv := &operatorsv1alpha1.ClusterServiceVersion{
+		TypeMeta:   metav1.TypeMeta{APIVersion: operatorsv1alpha1.SchemeGroupVersion.String(), Kind: operatorsv1alpha1.ClusterServiceVersionKind},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "placeholder"},
+	}
+	csv.Spec.Version = version.OperatorVersion{Version: semver.MustParse("1.8.0")}
+	csv.Spec.DisplayName = "nsm-operator"
+	csv.Spec.InstallModes = []operatorsv1alpha1.InstallMode{{Type: operatorsv1alpha1.InstallModeTypeAllNamespaces, Supported: true}}
+	for _, object := range earlier.Definitions() {
+		definition := convert[apiextensionsv1.CustomResourceDefinition](object)
+		csv.Spec.CustomResourceDefinitions.Owned = append(csv.Spec.CustomResourceDefinitions.Owned, operatorsv1alpha1.CRDDescription{
+			Name: definition.Name, Version: definition.Spec.Versions[0].Name, Kind: definition.Spec.Names.Kind,
+		})
+	}
+	strategy := &csv.Spec.InstallStrategy
+	strategy.StrategyName = operatorsv1alpha1.InstallStrategyNameDeployment
+	for _, object := range earlier.Operator() {
+		switch object.GetKind() {
+		case "Deployment":
+			deployment := convert[appsv1.Deployment](object)
+			strategy.StrategySpec.DeploymentSpecs = append(strategy.StrategySpec.DeploymentSpecs, operatorsv1alpha1.StrategyDeploymentSpec{
+				Name: deployment.Name, Label: deployment.Labels, Spec: deployment.Spec,
+			})
+		case "ClusterRole":
+			strategy.StrategySpec.ClusterPermissions = append(strategy.StrategySpec.ClusterPermissions, operatorsv1alpha1.StrategyDeploymentPermissions{
+				ServiceAccountName: packageName, Rules: convert[rbacv1.ClusterRole](object).Rules,
+			})
+		}
+	}
+	return csv
+}
+
+// createEarlierMesh has an NSM as the earlier operator knows it, and all that the
+// earlier operator has made of it. It returns what the NSM says, and how its status
+// calls the workloads.
+func createEarlierMesh(ctx context.Context, example string) (spec any, workloads []string) {
+	GinkgoHelper()
+	nsm := earlier.NSM(example)
+	Expect(admin.Create(ctx, nsm)).To(Succeed())
+	awaitCollector(ctx)
+	for _, object := range earlier.Mesh(example, nsm) {
+		Expect(admin.Create(ctx, object, earlier.FieldOwner)).To(Succeed(), object.GetName())
+		if object.GroupVersionKind().Group == appsv1.GroupName {
+			workloads = append(workloads, fmt.Sprintf("%s %s/%s", object.GetKind(), object.GetNamespace(), object.GetName()))
+		}
+	}
+	Expect(workloads).NotTo(BeEmpty())
+	return nsm.Object["spec"], workloads
+}
+
+// awaitCollector waits until Kubernetes' garbage collector follows NSMs, which takes it
+// half a minute once there is a definition of them. For what they own before that, it asks
+// for the owner now and then, in the version that the owner reference says, and takes one
+// that is not served for one that is gone.
+func awaitCollector(ctx context.Context) {
+	GinkgoHelper()
+	probe := earlier.NSM("memory")
+	probe.SetNamespace("default")
+	Expect(admin.Create(ctx, probe)).To(Succeed())
+	// Only whoever follows an object finishes this.
+	Expect(admin.Delete(ctx, probe, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
+	Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(probe), probe) }).
+		WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
+}
+
+// awaitTakenOver waits until the mesh is up in the operator's eyes, and returns all
+// that the NSM has said about itself meanwhile.
+func awaitTakenOver(ctx context.Context) []string {
+	GinkgoHelper()
+	said := map[string]bool{}
+	Eventually(func(g Gomega) {
+		nsm := &nsmv1beta1.NSM{}
+		g.Expect(admin.Get(ctx, meshKey, nsm)).To(Succeed())
+		for _, condition := range nsm.Status.Conditions {
+			said[condition.Message] = true
+		}
+		expectAvailable(g, nsm)
+	}).WithContext(ctx).WithTimeout(2 * time.Minute).Should(Succeed())
+	return added(nil, said)
+}
+
+func convert[T any](object *unstructured.Unstructured) *T {
+	GinkgoHelper()
+	var typed T
+	Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &typed)).To(Succeed())
+	return &typed
+}
+
+func write(path string, object any) {
+	GinkgoHelper()
+	text, err := yaml.Marshal(object)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(path, text, 0o600)).To(Succeed())
+}

@@ -1,0 +1,129 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package olm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	operatorsv1alpha1 "github.com/operator-framework/api/pkg/operators/v1alpha1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+var _ = Describe("An upgrade to the next version", Ordered, func() {
+	nexts := []struct {
+		version  string
+		replicas int32
+	}{{"2.1.0", 2}, {"2.2.0", 1}, {"2.3.0", 4}}
+	if !long {
+		nexts = nexts[:1]
+	}
+	// bundles are this tree's and the next ones, each of which replaces the one before.
+	var bundles []bundle
+
+	BeforeAll(func(ctx SpecContext) {
+		bundles = []bundle{current()}
+		for _, next := range nexts {
+			bundles = append(bundles, release(next.version).changeCRD(addColumn(columnOf(next.version))).changeCSV(replicas(next.replicas)))
+		}
+		install(ctx)
+		createMesh(ctx)
+		patch, err := json.Marshal(map[string]any{"spec": onNodes(runtime.GOARCH)})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(admin.Patch(ctx, object("v1beta1", meshKey), client.RawPatch(types.MergePatchType, patch))).To(Succeed())
+		awaitAvailable(ctx, meshKey)
+	})
+
+	for n, next := range nexts {
+		It(fmt.Sprintf("loses nothing, alters nothing and leaves the mesh alone while both versions are used, with replicas: %d", next.replicas), func(ctx SpecContext) {
+			from, to := bundles[n], bundles[n+1]
+			before, pods, authority := specs(ctx, meshKey), podsOf(ctx, meshNamespace), caBundle(ctx)
+			users := startHammer(ctx, meshKey)
+			users.others(ctx)
+			begin := time.Now()
+			catalog.serve(ctx, []channel{upgradeOf("stable", from, to)}, from, to)
+			usual.awaitCSV(ctx, to.name)
+			AddReportEntry("from the new catalog to Succeeded", time.Since(begin).Round(time.Millisecond).String())
+			usual.awaitQuiet(ctx)
+			users.stop()
+			users.report("during the upgrade")
+
+			users.expectNothingLost(ctx)
+			users.expectOthers()
+			users.expectFewFailures()
+			Expect(specs(ctx, meshKey)).To(Equal(before))
+			Expect(podsOf(ctx, meshNamespace)).To(Equal(pods), "the pods of the mesh")
+			Expect(caBundle(ctx)).To(Equal(authority), "an upgrade changes no CA")
+			Expect(columns(ctx)).To(ContainElement(columnOf(next.version)), "the new definition is there")
+			awaitAvailable(ctx, meshKey)
+		})
+	}
+})
+
+// replicas of the operator.
+func replicas(number int32) func(*operatorsv1alpha1.ClusterServiceVersion) {
+	return func(csv *operatorsv1alpha1.ClusterServiceVersion) {
+		for i := range csv.Spec.InstallStrategy.StrategySpec.DeploymentSpecs {
+			csv.Spec.InstallStrategy.StrategySpec.DeploymentSpecs[i].Spec.Replicas = ptr.To(number)
+		}
+	}
+}
+
+func columnOf(version string) string { return "Since " + version }
+
+// addColumn is a change of the definition that every kubectl shows.
+func addColumn(name string) func(*apiextensionsv1.CustomResourceDefinition) {
+	return func(definition *apiextensionsv1.CustomResourceDefinition) {
+		for i := range definition.Spec.Versions {
+			version := &definition.Spec.Versions[i]
+			version.AdditionalPrinterColumns = append(version.AdditionalPrinterColumns,
+				apiextensionsv1.CustomResourceColumnDefinition{Name: name, Type: "date", JSONPath: ".metadata.creationTimestamp"})
+		}
+	}
+}
+
+func columns(ctx context.Context) []string {
+	GinkgoHelper()
+	var names []string
+	for _, version := range storedDefinition(ctx).Spec.Versions {
+		for _, column := range version.AdditionalPrinterColumns {
+			names = append(names, column.Name)
+		}
+	}
+	return names
+}
+
+func storedDefinition(ctx context.Context) *apiextensionsv1.CustomResourceDefinition {
+	GinkgoHelper()
+	found := &apiextensionsv1.CustomResourceDefinition{}
+	Expect(admin.Get(ctx, client.ObjectKey{Name: nsmDefinition}, found)).To(Succeed())
+	return found
+}
+
+// caBundle is what the API server trusts when it converts.
+func caBundle(ctx context.Context) string {
+	GinkgoHelper()
+	conversion := storedDefinition(ctx).Spec.Conversion
+	if conversion == nil || conversion.Webhook == nil || conversion.Webhook.ClientConfig == nil {
+		return ""
+	}
+	return string(conversion.Webhook.ClientConfig.CABundle)
+}
+
+// conversionNamespace is where the API server looks for the operator's Service.
+func conversionNamespace(ctx context.Context) string {
+	GinkgoHelper()
+	return storedDefinition(ctx).Spec.Conversion.Webhook.ClientConfig.Service.Namespace
+}
