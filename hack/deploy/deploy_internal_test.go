@@ -1,0 +1,304 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
+)
+
+const repository = "../.."
+
+// chosen are settings that are all right, from the directory of this package.
+func chosen(t *testing.T) *settings {
+	t.Helper()
+	dependOn(t, filepath.Join(repository, "config"))
+	return &settings{
+		image: "example.com/nsm-operator:v1", namespace: "mesh", spire: spireLab, storage: "pvc", trustDomain: "example.org",
+		kubelet: "/var/lib/k0s/kubelet", csi: true, timeout: time.Minute, config: filepath.Join(repository, "config"),
+		kustomize: filepath.Join(repository, "bin", "kustomize"), out: filepath.Join(t.TempDir(), "dist", "install.yaml"),
+	}
+}
+
+// dependOn opens all files of a directory, so that go test sees what kustomize reads.
+func dependOn(t *testing.T, directory string) {
+	t.Helper()
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		_, err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// useCluster makes a server the cluster of the current kubeconfig.
+func useCluster(t *testing.T, url string) {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["one"] = &clientcmdapi.Cluster{Server: url}
+	config.Contexts["one"] = &clientcmdapi.Context{Cluster: "one"}
+	config.CurrentContext = "one"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", path)
+}
+
+func TestSettingsAreChecked(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(chosen(t).check()).To(Succeed())
+	for want, change := range map[string]func(*settings){
+		"SPIRE=helm: must be one of lab, external":                   func(s *settings) { s.spire = "helm" },
+		"SPIRE_STORAGE=disk: must be one of pvc, hostPath, emptyDir": func(s *settings) { s.storage = "disk" },
+		"IMG=UPPER: ":        func(s *settings) { s.image = "UPPER" },
+		"NAMESPACE=a.b: ":    func(s *settings) { s.namespace = "a.b" },
+		"TRUST_DOMAIN=a b: ": func(s *settings) { s.trustDomain = "a b" },
+		"KUBELET_DIR=var: must be an absolute path": func(s *settings) { s.kubelet = "var" },
+		"TIMEOUT=0s: ":             func(s *settings) { s.timeout = 0 },
+		"kustomize is not there: ": func(s *settings) { s.kustomize = "/nowhere" },
+	} {
+		s := chosen(t)
+		change(s)
+		g.Expect(s.check()).To(MatchError(ContainSubstring(want)))
+	}
+}
+
+func TestUnreachableClusterIsRefused(t *testing.T) {
+	g := NewWithT(t)
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	useCluster(t, server.URL)
+	for _, command := range []string{"up", "down"} {
+		err := run(t.Context(), []string{
+			command, "--kustomize", chosen(t).kustomize, "--config", chosen(t).config,
+		})
+		g.Expect(err).To(MatchError(ContainSubstring("the cluster at "+server.URL+" does not answer")), command)
+	}
+}
+
+func TestOldKubernetesIsRefused(t *testing.T) {
+	g := NewWithT(t)
+	asked := []string{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path)
+		_, _ = fmt.Fprint(w, `{"major":"1","minor":"30","gitVersion":"v1.30.9-gke.1"}`)
+	}))
+	defer server.Close()
+	useCluster(t, server.URL)
+	g.Expect(up(t.Context(), chosen(t))).To(MatchError("the cluster runs Kubernetes v1.30.9-gke.1; the operator needs 1.31.0 or newer"))
+	g.Expect(asked).To(ConsistOf("GET /version"), "it asks for nothing else, and changes nothing")
+}
+
+func TestOpenShiftIsRefused(t *testing.T) {
+	g := NewWithT(t)
+	group := "apps"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/version":
+			_, _ = fmt.Fprint(w, `{"gitVersion":"v1.33.0"}`)
+		case "/api":
+			_, _ = fmt.Fprint(w, `{"kind":"APIVersions","versions":["v1"]}`)
+		case "/apis":
+			_, _ = fmt.Fprintf(w, `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":%q,"versions":[]}]}`, group)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	useCluster(t, server.URL)
+	c, err := connect(chosen(t))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(c.checkOpenShift(t.Context(), chosen(t))).To(Succeed())
+	group = "security.openshift.io"
+	g.Expect(c.checkOpenShift(t.Context(), chosen(t))).To(MatchError(ContainSubstring("run this again with SPIRE=external")))
+}
+
+// A release that is not published yet is told apart from a registry that cannot be asked.
+func TestImageThatCannotBeThereIsRefused(t *testing.T) {
+	g := NewWithT(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/version":
+			_, _ = fmt.Fprint(w, `{"gitVersion":"v1.33.0"}`)
+		case "/api":
+			_, _ = fmt.Fprint(w, `{"kind":"APIVersions","versions":["v1"]}`)
+		case "/apis":
+			_, _ = fmt.Fprint(w, `{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`)
+		case "/api/v1":
+			_, _ = fmt.Fprint(w, `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"nodes","kind":"Node","verbs":["list"]}]}`)
+		case "/api/v1/nodes":
+			_, _ = fmt.Fprint(w, `{"kind":"NodeList","apiVersion":"v1","items":[{"metadata":{"name":"a"},"status":{"images":[{"names":["docker.io/library/loaded:latest"]}]}}]}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	useCluster(t, server.URL)
+	for _, one := range []struct{ image, released, exit, want string }{
+		{"loaded", "", "3", ""}, // a node has it
+		{"example.com/a:v1", "", "0", ""},
+		{"example.com/a:v1", "", "3", "is on no node, and not in its registry"},
+		{"example.com/a:v1", "", "1", ""}, // the cluster may reach it
+		{"example.com/a:v1", "example.com/a:v1", "1", "may not be published yet"},
+	} {
+		s := chosen(t)
+		s.image, s.defaultImage, s.imageCheck = one.image, one.released, filepath.Join(t.TempDir(), "check")
+		g.Expect(os.WriteFile(s.imageCheck, []byte("#!/bin/sh\necho said\nexit "+one.exit+"\n"), 0o700)).To(Succeed())
+		c, err := connect(s)
+		g.Expect(err).NotTo(HaveOccurred())
+		err = c.checkImage(t.Context(), s)
+		if one.want == "" {
+			g.Expect(err).NotTo(HaveOccurred(), "%+v", one)
+		} else {
+			g.Expect(err).To(MatchError(ContainSubstring(one.want)), "%+v", one)
+		}
+	}
+}
+
+// The one file has everything, with the settings, and can be read from top to bottom.
+func TestInstaller(t *testing.T) {
+	g := NewWithT(t)
+	s := chosen(t)
+	g.Expect(s.kustomize).To(BeAnExistingFile(), "run make test, which builds it")
+	g.Expect(installer(t.Context(), s)).To(Succeed())
+	file, err := os.Open(s.out)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer file.Close()
+	all, err := decode(file)
+	g.Expect(err).NotTo(HaveOccurred())
+
+	names := map[string]*unstructured.Unstructured{}
+	late := ""
+	for _, object := range all {
+		g.Expect(names).NotTo(HaveKey(nameOf(object)))
+		names[nameOf(object)] = object
+		if object.GetKind() != kindNamespace && object.GetKind() != kindDefinition {
+			late = nameOf(object)
+		} else {
+			g.Expect(late).To(BeEmpty(), "%s comes after it", nameOf(object))
+		}
+	}
+	for _, name := range []string{
+		"Namespace mesh", "RoleBinding mesh/nsm-operator-pod-security", "Deployment nsm-operator-system/nsm-operator",
+		"CustomResourceDefinition nsms.nsm.networkservicemesh.io", "CustomResourceDefinition clusterspiffeids.spire.spiffe.io",
+		"StatefulSet spire/spire-server", "PersistentVolumeClaim spire/spire-data", "DaemonSet spire/spire-agent",
+		"ValidatingWebhookConfiguration spire-controller-manager-webhook", "CSIDriver csi.spiffe.io",
+	} {
+		g.Expect(names).To(HaveKey(name))
+	}
+	domain, _, _ := unstructured.NestedString(names["ConfigMap spire/spire-settings"].Object, "data", "trustDomain")
+	g.Expect(domain).To(Equal("example.org"))
+	driver, err := yaml.Marshal(names["DaemonSet spire/spiffe-csi-driver"].Object)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(driver)).NotTo(ContainSubstring("/var/lib/kubelet"))
+	for _, moved := range []string{
+		"mountPath: /var/lib/k0s/kubelet/pods", "path: /var/lib/k0s/kubelet/pods",
+		"--kubelet-registration-path=/var/lib/k0s/kubelet/plugins/csi.spiffe.io/csi.sock",
+	} {
+		g.Expect(string(driver)).To(ContainSubstring(moved))
+	}
+	eachContainer(names["Deployment nsm-operator-system/nsm-operator"], func(container map[string]any) {
+		g.Expect(container["image"]).To(Equal(s.image))
+	})
+
+	t.Log("with SPIRE=external there is nothing of it")
+	s.spire = spireExternal
+	m, err := render(t.Context(), s)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, object := range m.all() {
+		g.Expect(nameOf(object)).NotTo(ContainSubstring("spire"))
+	}
+}
+
+var imageLine = regexp.MustCompile(`(?m)^\s*(?:- )?image: "?([^"\s]+)"?$`)
+
+// An image without a tag changes overnight, and cannot be mirrored.
+func TestEveryImageHasATag(t *testing.T) {
+	g := NewWithT(t)
+	s := chosen(t)
+	count := 0
+	for _, storage := range storages {
+		s.storage = storage.name
+		m, err := render(t.Context(), s)
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, object := range m.all() {
+			text, err := yaml.Marshal(object.Object)
+			g.Expect(err).NotTo(HaveOccurred())
+			for _, match := range imageLine.FindAllStringSubmatch(string(text), -1) {
+				count++
+				g.Expect(match[1]).To(MatchRegexp(`^[a-z0-9.-]+\.[a-z]+/\S+:v?[0-9]\S*$`), nameOf(object))
+			}
+		}
+	}
+	g.Expect(count).To(BeNumerically(">", 15), "there are images")
+}
+
+// SPIRE's controller manager ends where a kind is missing that it is to reconcile, and
+// takes what it ignores as a part of a namespace's name unless that is anchored.
+func TestControllerManagersConfiguration(t *testing.T) {
+	g := NewWithT(t)
+	content, err := os.ReadFile(filepath.Join(repository, "config", "spire", "base", "controller-manager-config.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	var config struct {
+		IgnoreNamespaces []string
+		Reconcile        map[string]bool
+	}
+	g.Expect(yaml.Unmarshal(content, &config)).To(Succeed())
+	g.Expect(config.IgnoreNamespaces).To(ContainElement("^spire$"))
+	for _, pattern := range config.IgnoreNamespaces {
+		g.Expect(pattern).To(MatchRegexp(`^\^.*\$$`))
+	}
+	g.Expect(config.Reconcile).To(HaveLen(3))
+	m, err := render(t.Context(), chosen(t))
+	g.Expect(err).NotTo(HaveOccurred())
+	names := definitionNames(m.spireDefinitions)
+	for kind := range config.Reconcile {
+		g.Expect(names).To(ContainElement(strings.ToLower(kind) + ".spire.spiffe.io"))
+	}
+}
+
+// An agent of SPIRE 1.14 or later stops at a key that it does not know.
+func TestAgentStartsOverByItself(t *testing.T) {
+	g := NewWithT(t)
+	content, err := os.ReadFile(filepath.Join(repository, "config", "spire", "base", "agent.conf"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(content)).To(And(ContainSubstring(`rebootstrap_mode = "always"`), Not(ContainSubstring("retry_bootstrap"))))
+}
+
+func TestSpireIsToldByItsImage(t *testing.T) {
+	g := NewWithT(t)
+	for image, want := range map[string]bool{
+		"ghcr.io/spiffe/spire-agent:1.12.4": true, "mirror:5000/x/spire-server@sha256:" + strings.Repeat("0", 64): true,
+		"example.com/aspire-agent:1": false, "nginx": false, "UPPER": false,
+	} {
+		workload := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"template": map[string]any{
+			"spec": map[string]any{"containers": []any{map[string]any{"image": image}}},
+		}}}}
+		g.Expect(runsSpire(workload)).To(Equal(want), image)
+	}
+}

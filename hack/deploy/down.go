@@ -1,0 +1,324 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/installation"
+)
+
+const (
+	crdNSMs = "nsms.nsm.networkservicemesh.io"
+	// The labels of the objects of a mesh, which say whose they are.
+	labelMesh          = "nsm.networkservicemesh.io/name"
+	labelMeshNamespace = "nsm.networkservicemesh.io/namespace"
+)
+
+var (
+	kindNamespaces         = corev1.SchemeGroupVersion.WithKind(kindNamespace)
+	kindMutating           = admissionregistrationv1.SchemeGroupVersion.WithKind("MutatingWebhookConfiguration")
+	kindValidating         = admissionregistrationv1.SchemeGroupVersion.WithKind("ValidatingWebhookConfiguration")
+	kindClusterRole        = rbacv1.SchemeGroupVersion.WithKind("ClusterRole")
+	kindClusterRoleBinding = rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding")
+	kindRole               = rbacv1.SchemeGroupVersion.WithKind("Role")
+	kindRoleBinding        = rbacv1.SchemeGroupVersion.WithKind("RoleBinding")
+)
+
+// ofMeshes are the kinds of which an object may be left of a mesh whose NSM went while
+// no operator ran.
+var ofMeshes = []schema.GroupVersionKind{
+	kindMutating,
+	admissionregistrationv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"),
+	admissionregistrationv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"),
+	kindClusterRoleBinding, kindClusterRole, kindRoleBinding, kindCSIDriver,
+	{Group: "spire.spiffe.io", Version: "v1alpha1", Kind: "ClusterSPIFFEID"},
+	{Group: "about.k8s.io", Version: "v1alpha1", Kind: "ClusterProperty"},
+	{Group: "security.openshift.io", Version: "v1", Kind: "SecurityContextConstraints"},
+}
+
+// ofSpire are the kinds that SPIRE is made of, webhooks and workloads first.
+var ofSpire = []schema.GroupVersionKind{
+	kindValidating, kindDaemonSet, kindStatefulSet, kindCSIDriver,
+	corev1.SchemeGroupVersion.WithKind("Service"), kindConfigMap, kindClaim,
+	kindClusterRoleBinding, kindClusterRole, kindRoleBinding, kindRole,
+	corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+}
+
+// down removes the meshes, then the operator, then the SPIRE that was installed with it.
+// It goes on from what there is, and no step takes for ever.
+func down(ctx context.Context, s *settings) error {
+	c, err := connect(s)
+	if err != nil {
+		return err
+	}
+	m, err := render(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := c.checkVolumes(ctx); err != nil {
+		return err
+	}
+	others, err := c.removeMeshes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.removeOperator(ctx, m, others); err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		fmt.Printf("Another operator works in namespace %s: definitions, roles, its NSMs and SPIRE stay.\n", strings.Join(others, ", "))
+		return c.delete(ctx, "namespaces", objects{named(kindNamespaces, operatorNamespace)})
+	}
+	if err := c.removeDefinitions(ctx, "the definitions of NSM", definitionNames(m.definitions)); err != nil {
+		return err
+	}
+	if err := c.removeSpire(ctx); err != nil {
+		return err
+	}
+	return c.removeNamespaces(ctx)
+}
+
+// checkVolumes stops while pods have volumes of a CSI driver that is about to go: they
+// could never end.
+func (c *cluster) checkVolumes(ctx context.Context) error {
+	going := map[string]bool{}
+	for name, label := range map[string]string{"csi.spiffe.io": madeByDeploy, "csi.networkservicemesh.io": operatorName} {
+		driver, err := c.find(ctx, kindCSIDriver, "", name)
+		if err != nil {
+			return err
+		}
+		going[name] = driver != nil && driver.GetLabels()[labelMadeBy] == label
+	}
+	var pods corev1.PodList
+	if err := c.List(ctx, &pods); err != nil {
+		return err
+	}
+	var mounted []string
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if pod.Labels[labelMadeBy] == operatorName {
+			continue // of a mesh, which goes first
+		}
+		for _, volume := range pod.Spec.Volumes {
+			if volume.CSI != nil && going[volume.CSI.Driver] {
+				mounted = append(mounted, fmt.Sprintf("%s/%s (%s)", pod.Namespace, pod.Name, volume.CSI.Driver))
+			}
+		}
+	}
+	if len(mounted) == 0 {
+		return nil
+	}
+	return fmt.Errorf("nothing was removed: these pods mount volumes of a CSI driver that would go, and would then hang in Terminating. "+
+		"Delete them, or what makes them, first:\n  %s", strings.Join(mounted, "\n  "))
+}
+
+// removeMeshes deletes the NSMs, but for those of other installations, whose namespaces
+// it returns.
+func (c *cluster) removeMeshes(ctx context.Context) (others []string, err error) {
+	definition, err := c.find(ctx, kindCRD, "", crdNSMs)
+	if definition == nil || err != nil {
+		return nil, err
+	}
+	here := installation.Member{Namespace: operatorNamespace}
+	var members []installation.Member
+	// Without the list, this is the only one.
+	_ = json.Unmarshal([]byte(definition.GetAnnotations()[installation.Annotation]), &members)
+	for _, member := range members {
+		if member.Namespace == operatorNamespace {
+			here = member
+		} else {
+			others = append(others, member.Namespace)
+		}
+	}
+	nsms, err := c.list(ctx, kindNSM)
+	if err != nil {
+		return nil, err
+	}
+	var going objects
+	for i := range nsms {
+		if len(here.WatchNamespaces) == 0 || slices.Contains(here.WatchNamespaces, nsms[i].GetNamespace()) {
+			going = append(going, &nsms[i])
+		}
+	}
+	err = c.delete(ctx, "meshes", going)
+	if _, isLeft := errors.AsType[*leftError](err); isLeft {
+		return nil, fmt.Errorf("%w\nNothing else was removed. Their finalizer waits for the operator%s:\n"+
+			"  kubectl logs -n %s deployment/%s\n"+
+			"If none runs, install it again (make deploy), and then run this again", err, c.operatorState(ctx), operatorNamespace, operatorName)
+	}
+	return others, err
+}
+
+// operatorState says that the operator does not run; "" where it does.
+func (c *cluster) operatorState(ctx context.Context) string {
+	deployment, err := c.find(ctx, kindDeployment, operatorNamespace, operatorName)
+	if err != nil {
+		return ""
+	}
+	if deployment == nil {
+		return ", which is not installed"
+	}
+	if ready, _, _ := unstructured.NestedInt64(deployment.Object, "status", "readyReplicas"); ready == 0 {
+		return ", of which no replica is ready"
+	}
+	return ""
+}
+
+// removeOperator removes what up applied, and what the operator has made itself. Beside
+// another installation everything stays that both use.
+func (c *cluster) removeOperator(ctx context.Context, m *manifests, others []string) error {
+	var workloads, rest objects
+	for _, object := range m.operator {
+		switch kind := object.GetKind(); {
+		case kind == kindNamespace:
+		case kind == "Deployment":
+			workloads = append(workloads, object)
+		case len(others) == 0 || object.GetNamespace() != "" || kind == "ClusterRoleBinding":
+			rest = append(rest, object)
+		}
+	}
+	// It would make again what is removed while it runs.
+	if err := c.delete(ctx, "the operator", workloads); err != nil {
+		return err
+	}
+	if len(others) == 0 {
+		rest = append(rest, named(kindMutating, "nsm-operator-defaults"), named(kindValidating, "nsm-operator-validation"))
+		for _, kind := range ofMeshes {
+			left, err := c.list(ctx, kind, client.MatchingLabels{labelMadeBy: operatorName}, client.HasLabels{labelMesh, labelMeshNamespace})
+			if err != nil {
+				return err
+			}
+			for i := range left {
+				rest = append(rest, &left[i])
+			}
+		}
+	}
+	return c.delete(ctx, "what belongs to the operator", rest)
+}
+
+// removeDefinitions removes definitions of which there is no object any more.
+func (c *cluster) removeDefinitions(ctx context.Context, what string, names []string) error {
+	var going objects
+	for _, name := range names {
+		definition, err := c.find(ctx, kindCRD, "", name)
+		if err != nil {
+			return err
+		}
+		if definition == nil {
+			continue
+		}
+		left, err := c.list(ctx, servedKind(definition))
+		if err != nil {
+			return err
+		}
+		if len(left) > 0 {
+			fmt.Printf("%s stays: %d objects of it are left, %s for one.\n", nameOf(definition), len(left), nameOf(&left[0]))
+			continue
+		}
+		going = append(going, definition)
+	}
+	return c.delete(ctx, what, going)
+}
+
+// servedKind is a kind by which objects of a definition can be listed.
+func servedKind(definition *unstructured.Unstructured) schema.GroupVersionKind {
+	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
+	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	served := schema.GroupVersionKind{Group: group, Kind: kind}
+	for _, version := range versions {
+		// What is stored needs no conversion, for which no operator may be left.
+		if version, isMap := version.(map[string]any); isMap && version["storage"] == true {
+			served.Version = fmt.Sprint(version["name"])
+		}
+	}
+	return served
+}
+
+func definitionNames(definitions objects) []string {
+	names := make([]string, 0, len(definitions))
+	for _, definition := range definitions {
+		names = append(names, definition.GetName())
+	}
+	return names
+}
+
+// removeSpire removes what is marked as made by up, whatever its settings were.
+func (c *cluster) removeSpire(ctx context.Context) error {
+	var going objects
+	for _, kind := range ofSpire {
+		made, err := c.list(ctx, kind, client.MatchingLabels{labelMadeBy: madeByDeploy})
+		if err != nil {
+			return err
+		}
+		for i := range made {
+			going = append(going, &made[i])
+		}
+	}
+	if err := c.delete(ctx, "SPIRE", going); err != nil {
+		return err
+	}
+	definitions, err := c.list(ctx, kindCRD, client.MatchingLabels{labelMadeBy: madeByDeploy})
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i := range definitions {
+		names = append(names, definitions[i].GetName())
+	}
+	return c.removeDefinitions(ctx, "the definitions of SPIRE", names)
+}
+
+// removeNamespaces removes the operator's namespace, and those that up has made, unless
+// there is something of somebody else in one.
+func (c *cluster) removeNamespaces(ctx context.Context) error {
+	namespaces, err := c.list(ctx, kindNamespaces, client.MatchingLabels{labelMadeBy: madeByDeploy})
+	if err != nil {
+		return err
+	}
+	operators, err := c.find(ctx, kindNamespaces, "", operatorNamespace)
+	if err != nil {
+		return err
+	}
+	if operators != nil {
+		namespaces = append(namespaces, *operators)
+	}
+	var going objects
+	for i := range namespaces {
+		name := namespaces[i].GetName()
+		foreign, err := c.foreignIn(ctx, name)
+		if err != nil {
+			return err
+		}
+		if len(foreign) > 0 {
+			fmt.Printf("Namespace %s stays: what is in it was not made here: %s.\n", name, strings.Join(foreign, ", "))
+			continue
+		}
+		going = append(going, &namespaces[i])
+	}
+	return c.delete(ctx, "namespaces", going)
+}
+
+func named(kind schema.GroupVersionKind, name string) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(kind)
+	object.SetName(name)
+	return object
+}
