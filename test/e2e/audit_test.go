@@ -55,7 +55,7 @@ func (p permission) String() string {
 	return fmt.Sprintf("%s: %s %s", p.role, p.verb, resource)
 }
 
-// includes tells whether the other is of no use to who has this one.
+// includes reports whether the other is of no use to who has this one.
 func (p permission) includes(other permission) bool {
 	return p.group == other.group && p.resource == other.resource && p.verb == other.verb &&
 		(p.name == "" || p.name == other.name) && (p.role == clusterRole || p.role == other.role)
@@ -133,12 +133,12 @@ func auditLog() []auditEvent {
 	return events
 }
 
-// isAllowed tells whether the roles let the request through.
+// isAllowed reports whether the roles let the request through.
 func (e auditEvent) isAllowed() bool {
 	return e.Annotations["authorization.k8s.io/decision"] == "allow"
 }
 
-// isRefused tells whether a right was lacking: to make the request, or for what
+// isRefused reports whether a right was lacking: to make the request, or for what
 // it would have granted to others.
 func (e auditEvent) isRefused() bool { return e.ResponseStatus.Code == http.StatusForbidden }
 

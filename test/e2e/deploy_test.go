@@ -8,95 +8,215 @@ package e2e
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 )
 
-// The pods of this cluster are simulated, so the operator that "make deploy" puts
-// there does not run: one beside the cluster does its work.
+// What "make deploy" applies, with the operator running by it: as a pod of its
+// Deployment, with its ServiceAccount and roles, behind its Service, from its image.
 var _ = Describe("make deploy and make undeploy", Ordered, func() {
-	const left = "nsm:gone:nsmgr"
+	BeforeAll(launchWithPods)
 
-	BeforeAll(func(ctx SpecContext) {
-		launch(ctx, "control plane .* is up", "up")
+	It("refuses what cannot work before it applies anything", func(ctx SpecContext) {
+		before := installed(ctx)
+		refuses := func(why types.GomegaMatcher, variables ...string) {
+			GinkgoHelper()
+			said, err := tryMake(ctx, "deploy", "30s", variables...)
+			Expect(err).To(HaveOccurred(), said)
+			Expect(said).To(And(ContainSubstring("nothing was changed"), why))
+			Expect(installed(ctx)).To(ConsistOf(before))
+		}
+		By("no default StorageClass")
+		refuses(And(ContainSubstring("has no default StorageClass"), ContainSubstring("SPIRE_STORAGE=hostPath"), ContainSubstring("SPIRE_STORAGE=emptyDir")))
+
+		By("an image that its registry does not have")
+		registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v2/" {
+				http.NotFound(w, r)
+			}
+		}))
+		defer registry.Close()
+		image := strings.TrimPrefix(registry.URL, "http://") + "/nsm-operator:v1"
+		refuses(ContainSubstring("the image "+image+" is on no node, and not in its registry"), "IMG="+image, "SPIRE=external")
+
+		By("a SPIRE of somebody else")
+		kubectl(ctx, "create", "deployment", "theirs", "--image=example.com/spire-agent:1", "-n", "default")
+		refuses(And(ContainSubstring("Deployment default/theirs"), ContainSubstring("SPIRE=external")), "SPIRE_STORAGE=emptyDir")
+		kubectl(ctx, "delete", "deployment", "theirs", "-n", "default")
+	}, NodeTimeout(4*time.Minute))
+
+	It("says what it waits for when it gives up", func(ctx SpecContext) {
+		kubectl(ctx, "create", "namespace", "spire")
+		kubectl(ctx, "create", "quota", "none", "--hard=pods=0", "-n", "spire")
+		said, err := tryMake(ctx, "deploy", "8s", "SPIRE_STORAGE=emptyDir")
+		Expect(err).To(HaveOccurred(), said)
+		Expect(said).To(MatchRegexp(`SPIRE's server: not ready after 8s: StatefulSet spire/spire-server`))
+		kubectl(ctx, "delete", "quota", "none", "-n", "spire")
+	}, NodeTimeout(4*time.Minute))
+
+	It("brings up SPIRE and the operator, and meshes in both versions", func(ctx SpecContext) {
+		said := runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")
+		Expect(said).To(And(
+			ContainSubstring("it is lost with the server's pod"), ContainSubstring("SPIRE's agents: ready"),
+			ContainSubstring("the webhook of SPIRE's controller manager: ready"), ContainSubstring("NSMs in both versions: ready")))
+		for _, sample := range []string{oldSample, newSample} {
+			kubectl(ctx, "apply", "-f", sample)
+			waitAvailable(ctx)
+			Expect(kubectl(ctx, "get", "clusterspiffeids", "-o", "name")).To(ContainSubstring("nsm-nsm-workloads"))
+			kubectl(ctx, "delete", "-f", sample, "--timeout=30s")
+		}
+	}, NodeTimeout(4*time.Minute))
+
+	It("changes nothing the second time", func(ctx SpecContext) {
+		Expect(runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")).To(MatchRegexp(`Objects: 0 created, 0 changed, \d\d as they were`))
+		By("not beside a mesh either")
+		kubectl(ctx, "apply", "-f", newSample)
+		waitAvailable(ctx)
+		Expect(runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")).To(MatchRegexp(`Objects: 0 created, 0 changed, \d\d as they were`))
+	}, NodeTimeout(4*time.Minute))
+
+	It("refuses settings that would start SPIRE anew", func(ctx SpecContext) {
+		said, err := tryMake(ctx, "deploy", "30s", "SPIRE_STORAGE=hostPath", "TRUST_DOMAIN=example.org")
+		Expect(err).To(HaveOccurred())
+		Expect(said).To(And(ContainSubstring("say SPIRE_STORAGE=emptyDir"), ContainSubstring("say TRUST_DOMAIN=k8s.nsm")))
 	})
 
-	run := func(ctx context.Context, target string, variables ...string) string {
-		GinkgoHelper()
-		command := exec.CommandContext(ctx, "make", append([]string{"-s", target, "KUBECTL=" + filepath.Join(assets(), "kubectl")}, variables...)...)
-		command.Dir = root
-		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "TIMEOUT=30s")
-		output, err := command.CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(output))
-		return string(output)
-	}
-	// installed is what there is of the operator, and of its meshes.
-	installed := func(ctx context.Context) []string {
-		GinkgoHelper()
-		found := ours(ctx)
-		for _, resource := range []string{
-			"namespaces", "clusterroles", "clusterrolebindings", "crds", "mutatingwebhookconfigurations", "validatingwebhookconfigurations",
-		} {
-			for name := range strings.FieldsSeq(kubectl(ctx, "get", resource, "-o", "name")) {
-				if strings.Contains(name, "nsm-operator") || strings.Contains(name, "networkservicemesh.io") {
-					found = append(found, name)
-				}
-			}
+	It("has the pods judged by Pod Security", func(ctx SpecContext) {
+		By("the operator's namespace lets in nothing but restricted pods, and they run")
+		Expect(kubectl(ctx, "get", "namespace", "nsm-operator-system", "-o", `jsonpath={.metadata.labels.pod-security\.kubernetes\.io/enforce}`)).To(Equal("restricted"))
+		Expect(kubectl(ctx, "get", "deployment", "nsm-operator", "-n", "nsm-operator-system", "-o", "jsonpath={.status.readyReplicas}")).To(Equal("2"))
+		By("SPIRE's server would be let in, too")
+		kubectl(ctx, "create", "namespace", "restricted")
+		kubectl(ctx, "label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted")
+		pod := func(workload string) string {
+			GinkgoHelper()
+			spec := kubectl(ctx, "get", workload, "-n", "spire", "-o", "jsonpath={.spec.template.spec}")
+			spec = strings.Replace(spec, `"serviceAccountName":`, `"serviceAccountName":"default","was":`, 1)
+			return write(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"judged","namespace":"restricted"},"spec":` + spec + `}`)
 		}
-		return found
-	}
+		kubectl(ctx, "create", "--dry-run=server", "--validate=false", "-f", pod("statefulset/spire-server"))
+		By("and its agent would not: this judges")
+		_, err := tryKubectl(ctx, "create", "--dry-run=server", "--validate=false", "-f", pod("daemonset/spire-agent"))
+		Expect(err).To(MatchError(ContainSubstring("violates PodSecurity")))
+		kubectl(ctx, "delete", "namespace", "restricted", "--wait=false")
+	})
 
-	It("may both be called twice", func(ctx SpecContext) {
-		run(ctx, "deploy", "IMG=example.com/nsm-operator:v1")
-		run(ctx, "deploy", "IMG=example.com/nsm-operator:v1")
-		Expect(installed(ctx)).To(ContainElements("clusterrole.rbac.authorization.k8s.io/nsm-operator", "namespace/nsm-operator-system"))
-		run(ctx, "undeploy")
-		Expect(installed(ctx)).To(BeEmpty())
-		run(ctx, "undeploy")
-		Expect(installed(ctx)).To(BeEmpty())
+	It("undeploy leaves all in place while a pod mounts a volume of SPIRE's CSI driver", func(ctx SpecContext) {
+		kubectl(ctx, "apply", "-f", write(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"client","namespace":"default"},"spec":{"terminationGracePeriodSeconds":0,
+			"containers":[{"name":"a","image":"a"}],"volumes":[{"name":"a","csi":{"driver":"csi.spiffe.io","readOnly":true}}]}}`))
+		before := installed(ctx)
+		said, err := tryMake(ctx, "undeploy", "30s")
+		Expect(err).To(HaveOccurred())
+		Expect(said).To(And(ContainSubstring("nothing was removed"), ContainSubstring("default/client (csi.spiffe.io)")))
+		Expect(installed(ctx)).To(ConsistOf(before))
+		kubectl(ctx, "delete", "pod", "client", "-n", "default", "--timeout=30s")
 	}, NodeTimeout(4*time.Minute))
 
-	It("the second takes away what is left when the CRD is gone before, roles of meshes included", func(ctx SpecContext) {
-		run(ctx, "deploy")
-		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=30s")
-		kubectl(ctx, "create", "clusterrole", left, "--verb=get", "--resource=nodes")
-		kubectl(ctx, "create", "clusterrolebinding", left, "--clusterrole="+left, "--user=nobody")
-		for _, resource := range []string{"clusterrole", "clusterrolebinding"} {
-			kubectl(ctx, "label", resource, left, "app.kubernetes.io/managed-by=nsm-operator",
-				"nsm.networkservicemesh.io/name=mesh", "nsm.networkservicemesh.io/namespace=nsm")
-		}
+	It("undeploy ends with the operator stopped, and says what is left", func(ctx SpecContext) {
+		kubectl(ctx, "scale", "deployment", "nsm-operator", "-n", "nsm-operator-system", "--replicas=0")
+		Eventually(func() string {
+			return kubectl(ctx, "get", "pods", "-n", "nsm-operator-system", "-o", "name")
+		}).WithTimeout(time.Minute).Should(BeEmpty())
+		said, err := tryMake(ctx, "undeploy", "8s")
+		Expect(err).To(HaveOccurred())
+		Expect(said).To(And(
+			ContainSubstring("meshes: not gone after 8s"), ContainSubstring("NSM nsm/nsm-sample (its finalizers: nsm.networkservicemesh.io/"),
+			ContainSubstring("Nothing else was removed"), ContainSubstring("of which no replica is ready")))
+		kubectl(ctx, "get", "statefulset", "spire-server", "-n", "spire")
+		kubectl(ctx, "scale", "deployment", "nsm-operator", "-n", "nsm-operator-system", "--replicas=2")
+	}, NodeTimeout(4*time.Minute))
+
+	It("undeploy leaves what other people have made", func(ctx SpecContext) {
+		const theirs = "nsm:gone:nsmgr"
+		kubectl(ctx, "apply", "-f", write(`{"apiVersion":"networkservicemesh.io/v1","kind":"NetworkService","metadata":{"name":"theirs","namespace":"default"},"spec":{"payload":"IP"}}`))
+		kubectl(ctx, "apply", "-f", write(`{"apiVersion":"spire.spiffe.io/v1alpha1","kind":"ClusterSPIFFEID","metadata":{"name":"theirs"},"spec":{"spiffeIDTemplate":"spiffe://a/b"}}`))
+		kubectl(ctx, "create", "configmap", "theirs", "-n", "nsm")
 		kubectl(ctx, "create", "clusterrole", "nsm-of-somebody-else", "--verb=get", "--resource=nodes")
 		kubectl(ctx, "label", "clusterrole", "nsm-of-somebody-else", "app.kubernetes.io/managed-by=nsm-operator")
-		run(ctx, "undeploy")
-		By("and not what names no NSM, whatever label it has")
-		Expect(installed(ctx)).To(ConsistOf("clusterroles /nsm-of-somebody-else"))
-		kubectl(ctx, "delete", "clusterrole", "nsm-of-somebody-else")
+		By("and takes what is left of a mesh that is gone")
+		kubectl(ctx, "create", "clusterrole", theirs, "--verb=get", "--resource=nodes")
+		kubectl(ctx, "label", "clusterrole", theirs, "app.kubernetes.io/managed-by=nsm-operator",
+			"nsm.networkservicemesh.io/name=mesh", "nsm.networkservicemesh.io/namespace=nsm")
+
+		said, err := tryMake(ctx, "undeploy", "1m")
+		Expect(err).NotTo(HaveOccurred(), said)
+		Expect(said).To(And(
+			ContainSubstring("CustomResourceDefinition networkservices.networkservicemesh.io stays: 1 objects of it are left, NetworkService default/theirs"),
+			ContainSubstring("CustomResourceDefinition clusterspiffeids.spire.spiffe.io stays"),
+			ContainSubstring("Namespace nsm stays: what is in it was not made here: ConfigMap theirs")))
+		Expect(installed(ctx)).To(ConsistOf("namespaces nsm", "crds networkservices.networkservicemesh.io",
+			"crds clusterspiffeids.spire.spiffe.io", "clusterroles /nsm-of-somebody-else"))
 	}, NodeTimeout(4*time.Minute))
 
-	It("the second says what to do, and leaves the operator, while a mesh does not go", func(ctx SpecContext) {
-		run(ctx, "deploy")
-		kubectl(ctx, "delete", "validatingwebhookconfiguration,mutatingwebhookconfiguration", "--all")
-		kubectl(ctx, "create", "namespace", "stuck")
-		nsm := filepath.Join(GinkgoT().TempDir(), "nsm.yaml")
-		Expect(os.WriteFile(nsm, []byte("apiVersion: nsm.networkservicemesh.io/v1beta1\nkind: NSM\n"+
-			"metadata: {name: stuck, namespace: stuck, finalizers: [nsm.networkservicemesh.io/finalizer]}\n"), 0o600)).To(Succeed())
-		kubectl(ctx, "apply", "-f", nsm)
-		command := exec.CommandContext(ctx, "make", "-s", "undeploy", "KUBECTL="+filepath.Join(assets(), "kubectl"))
-		command.Dir = root
-		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "TIMEOUT=3s")
-		output, err := command.CombinedOutput()
-		Expect(err).To(HaveOccurred())
-		Expect(string(output)).To(ContainSubstring("not all meshes are gone after 3s"))
-		kubectl(ctx, "get", "deployment", "nsm-operator", "-n", "nsm-operator-system")
+	It("undeploy goes on from what is left, and may be called when nothing is", func(ctx SpecContext) {
+		kubectl(ctx, "delete", "networkservice", "theirs", "-n", "default")
+		kubectl(ctx, "delete", "clusterspiffeid", "theirs")
+		kubectl(ctx, "delete", "configmap", "theirs", "-n", "nsm")
+		kubectl(ctx, "delete", "clusterrole", "nsm-of-somebody-else")
+		for range 2 {
+			said, err := tryMake(ctx, "undeploy", "1m")
+			Expect(err).NotTo(HaveOccurred(), said)
+			Expect(installed(ctx)).To(BeEmpty())
+		}
+	}, NodeTimeout(4*time.Minute))
 
-		kubectl(ctx, "patch", "nsm", "stuck", "-n", "stuck", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
-		run(ctx, "undeploy")
+	It("deploy leaves a namespace alone that was there, and undeploy does", func(ctx SpecContext) {
+		kubectl(ctx, "create", "namespace", "theirs")
+		runMake(ctx, "deploy", "SPIRE=external", "NAMESPACE=theirs")
+		kubectl(ctx, "get", "rolebinding", "nsm-operator-pod-security", "-n", "theirs")
+		Expect(installed(ctx)).NotTo(ContainElement(ContainSubstring("spire")), "SPIRE=external")
+		By("also when the definition of NSMs is gone before")
+		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=30s")
+		said, err := tryMake(ctx, "undeploy", "1m")
+		Expect(err).NotTo(HaveOccurred(), said)
 		Expect(installed(ctx)).To(BeEmpty())
+		Expect(kubectl(ctx, "get", "namespace", "theirs", "-o", "jsonpath={.metadata.labels}")).NotTo(ContainSubstring("make-deploy"))
+		_, err = tryKubectl(ctx, "get", "rolebinding", "nsm-operator-pod-security", "-n", "theirs")
+		Expect(err).To(MatchError(ContainSubstring("not found")))
 	}, NodeTimeout(4*time.Minute))
 })
+
+// installed is what there is of the operator, of its meshes, and of its SPIRE.
+func installed(ctx context.Context) []string {
+	GinkgoHelper()
+	found := ours(ctx)
+	for _, resource := range []string{
+		"namespaces", "clusterroles", "clusterrolebindings", "crds", "csidrivers", "priorityclasses",
+		"mutatingwebhookconfigurations", "validatingwebhookconfigurations",
+	} {
+		for name := range strings.FieldsSeq(kubectl(ctx, "get", resource, "-o", `jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}`)) {
+			isPart := strings.Contains(name, "nsm-operator") || strings.Contains(name, "networkservicemesh.io") ||
+				strings.Contains(name, "spire") || strings.Contains(name, "spiffe") || name == "nsm"
+			if isPart {
+				found = append(found, resource+" "+name)
+			}
+		}
+	}
+	return found
+}
+
+// runMake makes a target of the Makefile, with variables, and returns what it says.
+func runMake(ctx context.Context, target string, variables ...string) string {
+	GinkgoHelper()
+	output, err := tryMake(ctx, target, "90s", variables...)
+	Expect(err).NotTo(HaveOccurred(), output)
+	return output
+}
+
+// tryMake makes a target of which a step may take so long, which may fail.
+func tryMake(ctx context.Context, target, timeout string, variables ...string) (string, error) {
+	command := exec.CommandContext(ctx, "make", append([]string{"-s", target, "TIMEOUT=" + timeout}, variables...)...)
+	command.Dir = root
+	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig())
+	output, err := command.CombinedOutput()
+	GinkgoWriter.Printf("make %s %s\n%s\n", target, strings.Join(variables, " "), output)
+	return string(output), err
+}

@@ -37,6 +37,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 const (
@@ -117,13 +119,26 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
 	})
 
+	It("has what some of the samples need", func(ctx SpecContext) {
+		kubectl(ctx, "apply", "-f", "config/mesh/namespace.yaml")
+		kubectl(ctx, "apply", "-f", "test/e2e/testdata/crds.yaml")
+		awaitDefinitions(ctx)
+		kubectl(ctx, "label", "node", "node-1", "feature.node.kubernetes.io/network-sriov.capable=true")
+	})
+
+	DescribeTable("runs each sample", append([]any{runSample}, tableOfSamples()...)...)
+
 	It("runs the sample of the new version too", func(ctx SpecContext) {
-		kubectl(ctx, "apply", "-f", "config/local/namespace.yaml")
 		kubectl(ctx, "apply", "-f", newSample)
 		waitAvailable(ctx)
 		Expect(count(podsOf(ctx))).To(And(
 			HaveKeyWithValue("nsm-registry", 1), HaveKeyWithValue("nsmgr", 3), HaveKeyWithValue("forwarder-vpp", 3)))
 	})
+
+	DescribeTable("runs the ICMP responder's chart beside the mesh", installChart,
+		Entry("in its namespace", namespace, "privileged", "restricted=false", NodeTimeout(time.Minute)),
+		Entry("where Pod Security is restricted", "blue", "restricted", "restricted=true,sockets.mount=CSI,meshNamespace="+namespace, NodeTimeout(time.Minute)),
+	)
 
 	It("does not take for ready a forwarder that has not registered", func(ctx SpecContext) {
 		forwarders := func(registers string) {
@@ -174,6 +189,7 @@ func launch(ctx SpecContext, says, command string, args ...string) {
 	var err error
 	root, err = filepath.Abs("../..")
 	Expect(err).NotTo(HaveOccurred())
+	apiserver.DependOn(filepath.Join(root, "config"))
 	bin := filepath.Join(root, "bin")
 	for _, built := range []string{"localcluster", "manager"} {
 		Expect(filepath.Join(bin, built)).To(BeAnExistingFile(), "run make control-plane build first")
@@ -221,12 +237,30 @@ func kubeconfig() string { return filepath.Join(directory, "kubeconfig") }
 // kubectl runs the kubectl that was built, and returns what it says.
 func kubectl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
+	output, err := tryKubectl(ctx, args...)
+	Expect(err).NotTo(HaveOccurred())
+	return output
+}
+
+// tryKubectl runs it where it may fail, with what it says as the error.
+func tryKubectl(ctx context.Context, args ...string) (string, error) {
+	GinkgoHelper()
 	command := exec.CommandContext(ctx, filepath.Join(assets(), "kubectl"), args...)
 	command.Dir = root
 	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig())
 	output, err := command.CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(output))
-	return string(output)
+	if err != nil {
+		return "", fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, output)
+	}
+	return string(output), nil
+}
+
+// awaitDefinitions waits until custom resources of all definitions are served.
+func awaitDefinitions(ctx context.Context) {
+	GinkgoHelper()
+	for _, args := range apiserver.WaitForDefinitions("--all") {
+		kubectl(ctx, args...)
+	}
 }
 
 func waitAvailable(ctx context.Context) {

@@ -28,7 +28,7 @@ var _ = Describe("Two installations of the operator", Ordered, func() {
 	It("do not fight: one works, the other says for whom it stands by, until that one is gone", func(ctx SpecContext) {
 		launch(ctx, "control plane .* is up", "up")
 		kubectl(ctx, "apply", "--server-side", "-k", "config/local")
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		awaitDefinitions(ctx)
 		install(ctx, other)
 		addresses := freeAddresses(3)
 		first := startOperator(ctx, addresses[0])
@@ -38,7 +38,7 @@ var _ = Describe("Two installations of the operator", Ordered, func() {
 		_, port, err := net.SplitHostPort(addresses[1])
 		Expect(err).NotTo(HaveOccurred())
 		command := exec.Command(filepath.Join(root, "bin", "manager"), "--namespace="+other,
-			"--webhook-url=https://"+addresses[1], "--webhook-port="+port, "--webhook-cert-dir="+filepath.Join(directory, "none"),
+			"--webhook-url=https://"+addresses[1], "--webhook-port="+port,
 			"--metrics-bind-address=0", "--health-probe-bind-address="+addresses[2])
 		command.Env = append(os.Environ(), "KUBECONFIG="+operatorKubeconfig(ctx, other))
 		second, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)

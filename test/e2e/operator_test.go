@@ -9,6 +9,7 @@ package e2e
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -48,7 +49,7 @@ func startReplica(ctx context.Context, path, listen, webhooks string, environmen
 	_, port, err := net.SplitHostPort(listen)
 	Expect(err).NotTo(HaveOccurred())
 	command := exec.Command(path,
-		"--webhook-url=https://"+webhooks, "--webhook-port="+port, "--webhook-cert-dir="+filepath.Join(directory, "none"),
+		"--webhook-url=https://"+webhooks, "--webhook-port="+port,
 		"--metrics-bind-address="+metrics, "--health-probe-bind-address="+probe)
 	command.Env = slices.Concat(os.Environ(), environment,
 		[]string{"KUBECONFIG=" + operatorKubeconfig(ctx, operatorNamespace), "POD_NAMESPACE=" + operatorNamespace})
@@ -65,13 +66,20 @@ func (o *operator) stop() {
 	Eventually(o.Session).WithTimeout(time.Minute).Should(gexec.Exit(0))
 }
 
-// scrape reads the metrics, and returns the status of the answer.
-func (o *operator) scrape(ctx context.Context, token string) int {
-	return statusOf(ctx, "https://"+o.metrics+"/metrics", token)
+// scrape reads the metrics, and returns the status of the answer and what they are.
+func (o *operator) scrape(ctx context.Context, token string) (int, string) {
+	GinkgoHelper()
+	return answerOf(ctx, "https://"+o.metrics+"/metrics", token)
 }
 
 // statusOf an answer; 0 where there is none.
 func statusOf(ctx context.Context, url, token string) int {
+	GinkgoHelper()
+	status, _ := answerOf(ctx, url, token)
+	return status
+}
+
+func answerOf(ctx context.Context, url, token string) (int, string) {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	Expect(err).NotTo(HaveOccurred())
@@ -84,10 +92,14 @@ func statusOf(ctx context.Context, url, token string) int {
 	}}
 	answer, err := asking.Do(request)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	defer answer.Body.Close()
-	return answer.StatusCode
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return answer.StatusCode, string(body)
 }
 
 // operatorKubeconfig is a file with the administrator's access, but for the

@@ -10,9 +10,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +27,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -35,6 +39,10 @@ var held = map[permission]string{
 		role: clusterRole, group: "nsm.networkservicemesh.io", resource: "nsms/finalizers", verb: "update",
 	}: "The admission plugin OwnerReferencesPermissionEnforcement, which OpenShift runs and Kubernetes does not by default, " +
 		"asks for it, within the API server, of who makes an object with an owner and blockOwnerDeletion.",
+	{
+		role: clusterRole, group: "admissionregistration.k8s.io", resource: "validatingwebhookconfigurations",
+		name: "nsm-operator-validation", verb: "delete",
+	}: "The same plugin asks for it of who changes the owners of an object.",
 	{
 		role: clusterRole, group: "nsm.networkservicemesh.io", resource: "nsms", verb: "get",
 	}: "The migration of what is stored reads an NSM again when somebody else writes it in the same moment.",
@@ -60,7 +68,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		launch(ctx, "control plane .* is up", "up", "--audit", "system:serviceaccount:"+operatorNamespace+":"+operatorAccount)
 		kubectl(ctx, "apply", "--server-side", "-k", "config/local")
 		kubectl(ctx, "apply", "-f", "test/e2e/testdata/crds.yaml")
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		awaitDefinitions(ctx)
 		// As if an earlier operator had stored NSMs in its version.
 		kubectl(ctx, "patch", "crd", "nsms.nsm.networkservicemesh.io", "--subresource=status", "--type=merge",
 			"-p", `{"status":{"storedVersions":["v1alpha1","v1beta1"]}}`)
@@ -101,7 +109,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		running.stop()
 		kubectl(ctx, "apply", "--server-side", "-f", openShiftCRD(ctx, "security/v1", "securitycontextconstraints.crd.yaml"))
 		kubectl(ctx, "apply", "--server-side", "-f", openShiftCRD(ctx, "config/v1", "networks-Default.crd.yaml"))
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		awaitDefinitions(ctx)
 		kubectl(ctx, "apply", "-f", "test/e2e/testdata/network.yaml")
 		// API servers of the oldest Kubernetes that is supported do not stream what
 		// there is before what changes: caches have to list it.
@@ -145,8 +153,27 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 	It("let it ask who reads its metrics", func(ctx SpecContext) {
 		kubectl(ctx, "create", "clusterrolebinding", "metrics", "--clusterrole=nsm-operator-metrics-reader", "--serviceaccount=default:default")
 		token := strings.TrimSpace(kubectl(ctx, "create", "token", "default", "-n", "default"))
-		Eventually(func() int { return running.scrape(ctx, token) }).Should(Equal(http.StatusOK))
+		var served string
+		Eventually(func() int {
+			var status int
+			status, served = running.scrape(ctx, token)
+			return status
+		}).Should(Equal(http.StatusOK))
 		running.stop()
+
+		By("the alerts and the dashboard asking for what there is")
+		// The operator is gone: the API server cannot ask it.
+		refused := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "nsm.networkservicemesh.io/v1beta1", "kind": "NSM", "metadata": map[string]any{"namespace": "default", "name": "refused"},
+		}}
+		Expect(admin.Create(ctx, refused)).To(MatchError(ContainSubstring("failed calling webhook")))
+		served += kubectl(ctx, "get", "--raw", "/metrics")
+		for _, name := range askedFor("rules.yaml", "dashboard.json") {
+			family := strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_count")
+			isServed := strings.Contains(served, "\n# TYPE "+name+" ") || strings.Contains(served, "\n# TYPE "+family+" histogram")
+			Expect(isServed).To(BeTrue(), name)
+		}
+		Expect(strings.Contains(served, `rejection_count{error_type="calling_webhook_error",name="defaults.nsm.networkservicemesh.io"`)).To(BeTrue())
 	})
 
 	It("are enough", func() {
@@ -266,4 +293,19 @@ func openShiftCRD(ctx context.Context, group, suffix string) string {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(found).To(HaveLen(1))
 	return found[0]
+}
+
+// askedFor are the metrics in files of config/prometheus that are not the operator's own.
+func askedFor(files ...string) []string {
+	GinkgoHelper()
+	found := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(root, "config", "prometheus", file))
+		Expect(err).NotTo(HaveOccurred())
+		for _, name := range regexp.MustCompile(`\b(apiserver|controller_runtime|leader_election|process)_[a-z_]+`).FindAllString(string(text), -1) {
+			found[name] = true
+		}
+	}
+	Expect(len(found)).To(BeNumerically(">", 4))
+	return slices.Sorted(maps.Keys(found))
 }

@@ -1,0 +1,67 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// installChart installs and uninstalls the chart of the ICMP responder, as its
+// documentation has it, in a namespace where Pod Security enforces this level.
+// Nothing runs in the pods of "helm test" here: the API server judges them, no more.
+func installChart(ctx SpecContext, namespace, level, values string) {
+	kubectl(ctx, "apply", "-f", write(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"`+namespace+
+		`","labels":{"pod-security.kubernetes.io/enforce":"`+level+`"}}}`))
+	helm(ctx, "install", "icmp-responder", "config/samples/application", "-n", namespace, "--set", values, "--wait", "--timeout=30s")
+	Expect(count(responderPods(ctx, namespace))).To(Equal(map[string]int{"nsc-kernel": 2, "nse-kernel": 1}))
+
+	hooks := write(helm(ctx, "get", "hooks", "icmp-responder", "-n", namespace))
+	Expect(kubectl(ctx, "apply", "--dry-run=server", "-n", namespace, "-f", hooks)).To(And(
+		ContainSubstring("pod/icmp-responder-ping-1 created"), ContainSubstring("pod/icmp-responder-ping-2 created")))
+
+	helm(ctx, "uninstall", "icmp-responder", "-n", namespace, "--wait", "--timeout=30s")
+	Eventually(func() []corev1.Pod { return responderPods(ctx, namespace) }).Should(BeEmpty())
+}
+
+func responderPods(ctx context.Context, namespace string) []corev1.Pod {
+	GinkgoHelper()
+	pods := &corev1.PodList{}
+	Expect(admin.List(ctx, pods, client.InNamespace(namespace), client.MatchingLabels{"app.kubernetes.io/name": "icmp-responder"})).To(Succeed())
+	return pods.Items
+}
+
+// helm runs the Helm that this repository pins against the local cluster.
+func helm(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	home := GinkgoT().TempDir()
+	command := exec.CommandContext(ctx, filepath.Join(root, "bin", "helm"), args...)
+	command.Dir = root
+	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+	output, err := command.Output()
+	if exit, hasExited := errors.AsType[*exec.ExitError](err); hasExited {
+		Fail(string(exit.Stderr))
+	}
+	Expect(err).NotTo(HaveOccurred())
+	return string(output)
+}
+
+// write puts a manifest into a file of its own.
+func write(manifest string) string {
+	GinkgoHelper()
+	file := filepath.Join(GinkgoT().TempDir(), "manifest.yaml")
+	Expect(os.WriteFile(file, []byte(manifest), 0o600)).To(Succeed())
+	return file
+}
