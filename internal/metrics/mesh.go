@@ -1,0 +1,103 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package metrics
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// Mesh is what is known of a mesh at one moment.
+type Mesh struct {
+	// NSM as the cache has it: its status, and of the spec the version and maxUnavailable.
+	NSM *nsmv1beta1.NSM
+	// Observed is what the last pass saw beside the status.
+	Observed
+}
+
+// Observed is what a pass of the loop sees and the status does not tell.
+type Observed struct {
+	// Contested is the number of objects that somebody else keeps changing.
+	Contested int
+	// Unregistered is, for each forwarder whose pods register, how many of them are
+	// ready and have no live entry in the registry.
+	Unregistered map[string]int32
+	// CertificateEnds is when the admission webhook's certificate ends; zero for none.
+	CertificateEnds time.Time
+}
+
+// Descriptions of all that Samples may return.
+func Descriptions() []*prometheus.Desc {
+	var all []*prometheus.Desc
+	for _, metric := range []*Metric{
+		meshInfo, meshCondition, podsDesired, podsUpdated, podsReady, podsTolerated, podsUnregistered, contestedObjects, certificateEnds,
+	} {
+		all = append(all, metric.desc)
+	}
+	return all
+}
+
+// Samples of a mesh.
+func (m Mesh) Samples() []prometheus.Metric {
+	samples := []prometheus.Metric{
+		m.sample(meshInfo, 1, m.NSM.Status.Version, cmp.Or(m.NSM.Spec.Version, m.NSM.Status.Version)),
+		m.sample(contestedObjects, float64(m.Contested)),
+	}
+	for i := range m.NSM.Status.Conditions {
+		condition := &m.NSM.Status.Conditions[i]
+		samples = append(samples, m.sample(meshCondition, 1, condition.Type, string(condition.Status), condition.Reason))
+	}
+	for i := range m.NSM.Status.Components {
+		component := &m.NSM.Status.Components[i]
+		for metric, value := range map[*Metric]int32{
+			podsDesired: ptr.Deref(component.Desired, 0), podsUpdated: ptr.Deref(component.Updated, 0),
+			podsReady: ptr.Deref(component.Ready, 0), podsTolerated: m.tolerated(component),
+		} {
+			samples = append(samples, m.sample(metric, float64(value), component.Kind, component.Name))
+		}
+	}
+	for forwarder, count := range m.Unregistered {
+		samples = append(samples, m.sample(podsUnregistered, float64(count), forwarder))
+	}
+	if !m.CertificateEnds.IsZero() {
+		samples = append(samples, m.sample(certificateEnds, float64(m.CertificateEnds.Unix())))
+	}
+	return samples
+}
+
+func (m Mesh) sample(metric *Metric, value float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(metric.desc, prometheus.GaugeValue, value, append([]string{m.NSM.Name, m.NSM.Namespace}, labels...)...)
+}
+
+// tolerated is how many pods of a component may be missing now, without anything being
+// wrong.
+func (m Mesh) tolerated(component *nsmv1beta1.ComponentStatus) int32 {
+	desired := ptr.Deref(component.Desired, 0)
+	switch {
+	case m.NSM.Status.Version == "":
+		// It has never been up.
+		return desired
+	case !meta.IsStatusConditionTrue(m.NSM.Status.Conditions, nsmv1beta1.ConditionProgressing):
+		return 0
+	case component.Kind == "Deployment":
+		// Of those that are recreated, such as a registry in memory, the one pod goes.
+		return min(1, desired)
+	}
+	most, err := intstr.GetScaledValueFromIntOrPercent(ptr.To(mesh.MaxUnavailable(&m.NSM.Spec)), int(desired), true)
+	if err != nil {
+		most = 1
+	}
+	return int32(min(most, int(desired))) //nolint:gosec // no more than desired, which is one
+}

@@ -1,0 +1,380 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Package prometheus_test has Prometheus' own promtool judge the alerting rules: that
+// each fires and clears, and that what happens to a healthy mesh wakes nobody.
+package prometheus_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/networkservicemesh/nsm-operator/internal/metrics"
+)
+
+const (
+	rulesFile    = "../../config/prometheus/rules.yaml"
+	runbooksFile = "../../docs/runbooks.md"
+)
+
+// groups are what a PrometheusRule holds, and what promtool reads.
+type groups struct {
+	Groups []struct {
+		Name  string `json:"name"`
+		Rules []rule `json:"rules"`
+	} `json:"groups"`
+}
+
+type rule struct {
+	Alert         string            `json:"alert"`
+	Expr          string            `json:"expr"`
+	For           string            `json:"for,omitempty"`
+	KeepFiringFor string            `json:"keep_firing_for,omitempty"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	Annotations   map[string]string `json:"annotations,omitempty"`
+}
+
+func read(t *testing.T) groups {
+	t.Helper()
+	text, err := os.ReadFile(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object struct {
+		Spec json.RawMessage `json:"spec"`
+	}
+	if err := yaml.Unmarshal(text, &object); err != nil {
+		t.Fatal(err)
+	}
+	// A misspelt field would be dropped, and never be missed.
+	var rules groups
+	if err := yaml.UnmarshalStrict(object.Spec, &rules); err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+func alerts(t *testing.T) map[string]rule {
+	t.Helper()
+	all := map[string]rule{}
+	for _, group := range read(t).Groups {
+		for _, rule := range group.Rules {
+			all[rule.Alert] = rule
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("there are no alerts")
+	}
+	return all
+}
+
+// promtool runs it in a directory.
+func promtool(t *testing.T, directory string, arguments ...string) {
+	t.Helper()
+	tool, err := filepath.Abs("../../bin/promtool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), tool, arguments...)
+	command.Dir = directory
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("promtool %s: %v\n%s", strings.Join(arguments, " "), err, output)
+	}
+}
+
+func write(t *testing.T, path string, content any) {
+	t.Helper()
+	text, err := yaml.Marshal(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRulesAreValid(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	write(t, filepath.Join(directory, "rules.yaml"), read(t))
+	promtool(t, directory, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
+}
+
+// Each alert says how bad it is, in words that are the same for each mesh, of which mesh
+// it speaks, and what to do.
+func TestAlertsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(runbooksFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, alert := range alerts(t) {
+		switch alert.Labels["severity"] {
+		case "critical":
+			if !slices.Contains([]string{"5m", "10m"}, alert.For) {
+				t.Errorf("%s: for %s", name, alert.For)
+			}
+		case "warning":
+			if !slices.Contains([]string{"15m", "1h"}, alert.For) {
+				t.Errorf("%s: for %s", name, alert.For)
+			}
+		default:
+			t.Errorf("%s: severity %q", name, alert.Labels["severity"])
+		}
+		if strings.Contains(alert.Annotations["summary"], "{{") || alert.Annotations["summary"] == "" {
+			t.Errorf("%s: summary %q", name, alert.Annotations["summary"])
+		}
+		description := alert.Annotations["description"]
+		if ofMesh := strings.Contains(alert.Expr, "by (mesh, mesh_namespace)"); ofMesh &&
+			(!strings.Contains(description, "$labels.mesh ") || !strings.Contains(description, "$labels.mesh_namespace ")) {
+			t.Errorf("%s: description %q does not say which mesh", name, description)
+		}
+		if want := "https://github.com/networkservicemesh/nsm-operator/blob/main/docs/runbooks.md#" + strings.ToLower(name); alert.Annotations["runbook_url"] != want {
+			t.Errorf("%s: runbook_url %q, want %q", name, alert.Annotations["runbook_url"], want)
+		}
+		if !strings.Contains(string(page), "\n## "+name+"\n") {
+			t.Errorf("%s has no heading in docs/runbooks.md", name)
+		}
+	}
+	for _, heading := range regexp.MustCompile(`(?m)^## (NSM\w+)$`).FindAllStringSubmatch(string(page), -1) {
+		if _, exists := alerts(t)[heading[1]]; !exists {
+			t.Errorf("docs/runbooks.md has %s, and there is no such alert", heading[1])
+		}
+	}
+}
+
+var metricName = regexp.MustCompile(`\b(nsm_[a-z_]+|controller_runtime_[a-z_]+|leader_election_[a-z_]+|apiserver_[a-z_]+|workqueue_[a-z_]+|process_[a-z_]+|go_[a-z_]+)\b`)
+
+// What a rule asks for exists: a typo would only mean that it never fires.
+func TestRulesAskForWhatThereIs(t *testing.T) {
+	t.Parallel()
+	for name, alert := range alerts(t) {
+		expectMetrics(t, name, alert.Expr)
+	}
+}
+
+// expectMetrics checks the operator's own metrics in a query, and their labels.
+func expectMetrics(t *testing.T, where, query string) {
+	t.Helper()
+	for _, name := range metricName.FindAllString(query, -1) {
+		if !strings.HasPrefix(name, "nsm_") {
+			continue
+		}
+		if !slices.ContainsFunc(metrics.All(), func(metric *metrics.Metric) bool { return metric.Name == name }) {
+			t.Errorf("%s: there is no metric %s", where, name)
+		}
+	}
+}
+
+// series of one metric: what it is worth while all is well, and while it is not; "_" for
+// a moment without a value.
+type series struct{ metric, good, bad string }
+
+func ofMesh(name, labels string) string {
+	return fmt.Sprintf(`%s{mesh="mesh",mesh_namespace="nsm",job="nsm-operator-metrics",%s,instance="INSTANCE"}`, name, labels)
+}
+
+func pods(component, good, bad string) []series {
+	labels := `kind="DaemonSet",component="` + component + `"`
+	return []series{
+		{ofMesh("nsm_mesh_component_pods_desired", labels), "3", "3"},
+		{ofMesh("nsm_mesh_component_pods_tolerated", labels), "0", "0"},
+		{ofMesh("nsm_mesh_component_pods_ready", labels), good, bad},
+	}
+}
+
+func degraded(reason string) []series {
+	return []series{
+		{ofMesh("nsm_mesh_condition", `condition="Degraded",status="True",reason="`+reason+`"`), "_", "1"},
+		{ofMesh("nsm_mesh_condition", `condition="Degraded",status="False",reason="AsExpected"`), "1", "_"},
+	}
+}
+
+// what makes each alert fire.
+var troubles = map[string][]series{
+	"NSMMeshDown":               pods("nsmgr", "3", "0"),
+	"NSMPodsMissing":            pods("nsmgr", "3", "2"),
+	"NSMForwarderNotRegistered": append(pods("forwarder-vpp", "3", "2"), series{ofMesh("nsm_mesh_component_pods_unregistered", `component="forwarder-vpp"`), "0", "1"}),
+	"NSMUpgradeHalted":          degraded("ProgressDeadlineExceeded"),
+	"NSMDegraded":               degraded("ApplyFailed"),
+	"NSMDriftFought":            append(degraded("Contested"), series{ofMesh("nsm_mesh_contested_objects", `x="y"`), "0", "2"}),
+	// Seconds since 1970, where promtool's time begins.
+	"NSMCertificateEnding":         {{ofMesh("nsm_mesh_certificate_not_after_timestamp_seconds", `x="y"`), "31536000", "864000"}},
+	"NSMOperatorCertificateEnding": {{`nsm_operator_certificate_not_after_timestamp_seconds{instance="INSTANCE"}`, "31536000", "864000"}},
+	"NSMOperatorDown":              {{`up{job="nsm-operator-metrics",instance="INSTANCE"}`, "1", "0"}},
+	"NSMOperatorWithoutLeader":     {{`leader_election_master_status{job="nsm-operator-metrics",name="nsm-operator",instance="INSTANCE"}`, "1", "0"}},
+	"NSMWebhookUnreachable": {{
+		`apiserver_admission_webhook_rejection_count{error_type="calling_webhook_error",name="validation.nsm.networkservicemesh.io",instance="INSTANCE"}`, "+0", "+1",
+	}},
+}
+
+// phase is a time, in minutes, in which all is well or not.
+type phase struct {
+	minutes int
+	good    bool
+	// gap: nothing is scraped.
+	gap bool
+}
+
+// values of a series through phases, as promtool writes them.
+func (s series) values(phases []phase) string {
+	var all []string
+	count := 0
+	for _, phase := range phases {
+		value := s.bad
+		if phase.good {
+			value = s.good
+		}
+		if phase.gap {
+			value = "stale"
+		}
+		for range phase.minutes {
+			if added, isCounter := strings.CutPrefix(value, "+"); isCounter {
+				if added != "0" {
+					count++
+				}
+				all = append(all, fmt.Sprint(count))
+				continue
+			}
+			all = append(all, value)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+type input struct {
+	Series string `json:"series"`
+	Values string `json:"values"`
+}
+
+type expectation struct {
+	EvalTime  string         `json:"eval_time"`
+	AlertName string         `json:"alertname"`
+	ExpAlerts []expectedOnce `json:"exp_alerts"`
+}
+
+type expectedOnce struct {
+	ExpLabels map[string]string `json:"exp_labels"`
+}
+
+type scenario struct {
+	Name          string        `json:"name"`
+	Interval      string        `json:"interval"`
+	InputSeries   []input       `json:"input_series"`
+	AlertRuleTest []expectation `json:"alert_rule_test"`
+}
+
+// runScenarios has promtool run them, on the rules without their annotations, which it would
+// want to be told word for word.
+func runScenarios(t *testing.T, scenarios ...scenario) {
+	t.Helper()
+	directory := t.TempDir()
+	rules := read(t)
+	for i := range rules.Groups {
+		for j := range rules.Groups[i].Rules {
+			rules.Groups[i].Rules[j].Annotations = nil
+		}
+	}
+	write(t, filepath.Join(directory, "rules.yaml"), rules)
+	write(t, filepath.Join(directory, "test.yaml"), map[string]any{
+		"rule_files": []string{"rules.yaml"}, "evaluation_interval": "1m", "tests": scenarios,
+	})
+	promtool(t, directory, "test", "rules", "test.yaml")
+}
+
+// expected tells whether an alert, and no other, fires at a minute: once.
+func expected(t *testing.T, alert string, minute int, fires bool) []expectation {
+	t.Helper()
+	var all []expectation
+	for _, name := range slices.Sorted(maps.Keys(alerts(t))) {
+		one := expectation{EvalTime: fmt.Sprintf("%dm", minute), AlertName: name, ExpAlerts: []expectedOnce{}}
+		if fires && name == alert {
+			labels := map[string]string{"severity": alerts(t)[alert].Labels["severity"]}
+			if strings.Contains(alerts(t)[alert].Expr, "by (mesh, mesh_namespace)") {
+				labels["mesh"], labels["mesh_namespace"] = "mesh", "nsm"
+			}
+			one.ExpAlerts = []expectedOnce{{labels}}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// healthy are the operator's own series while all is well with it, so that only what a
+// case is about fires.
+func healthy(alert string, minutes int) []input {
+	values := fmt.Sprintf("1x%d", minutes)
+	up := input{`up{job="nsm-operator-metrics",instance="other"}`, values}
+	leads := input{`leader_election_master_status{job="nsm-operator-metrics",name="nsm-operator",instance="other"}`, values}
+	switch alert {
+	case "NSMOperatorDown":
+		return nil
+	case "NSMOperatorWithoutLeader":
+		return []input{up}
+	default:
+		return []input{up, leads}
+	}
+}
+
+func (s series) at(instance string) string { return strings.ReplaceAll(s.metric, "INSTANCE", instance) }
+
+// minutesOf a duration that an alert waits.
+func minutesOf(t *testing.T, text string) int {
+	t.Helper()
+	var count int
+	var unit string
+	if _, err := fmt.Sscanf(text, "%d%s", &count, &unit); err != nil {
+		t.Fatal(err)
+	}
+	if unit == "h" {
+		count *= 60
+	}
+	return count
+}
+
+// Each alert fires when what it is about has lasted, no scrape earlier, as one alert
+// through a gap in the scrapes and through a change of leader; and it clears.
+func TestEachAlertFiresAndClears(t *testing.T) {
+	t.Parallel()
+	all := alerts(t)
+	if got, want := slices.Sorted(maps.Keys(troubles)), slices.Sorted(maps.Keys(all)); !slices.Equal(got, want) {
+		t.Fatalf("cases for %v, alerts %v", got, want)
+	}
+	for name, trouble := range troubles {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const begins, gap = 20, 3
+			wait := minutesOf(t, all[name].For)
+			fires := begins + wait
+			leads, ends := fires+10, fires+30
+			before := []phase{{minutes: begins, good: true}, {minutes: fires + 2 - begins}, {minutes: gap, gap: true}, {minutes: leads - fires - 2 - gap}}
+			after := []phase{{minutes: ends - leads}, {minutes: 60, good: true}}
+			test := scenario{Name: name, Interval: "1m", InputSeries: healthy(name, ends+60)}
+			for _, one := range trouble {
+				test.InputSeries = append(test.InputSeries,
+					input{one.at("first"), one.values(before) + " stale"},
+					input{one.at("second"), strings.Repeat("_ ", leads) + one.values(after)})
+			}
+			for _, step := range []struct {
+				minute int
+				fires  bool
+			}{{begins - 1, false}, {fires - 1, false}, {fires + 1, true}, {fires + 4, true}, {leads - 1, true}, {leads + 1, true}, {ends - 1, true}, {ends + 30, false}} {
+				test.AlertRuleTest = append(test.AlertRuleTest, expected(t, name, step.minute, step.fires)...)
+			}
+			runScenarios(t, test)
+		})
+	}
+}
