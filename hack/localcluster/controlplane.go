@@ -27,12 +27,15 @@ type cluster struct {
 	assets  string // directory of the binaries
 	dir     string // directory of everything that a run writes
 	nodes   int
-	audited string   // user whose requests are logged; "" for nobody's
-	lock    *os.File // held open: closing it would give the directory away
-	ca      *authority
-	api     *api
-	etcdURL string
-	url     string // of the API server
+	audited string // user whose requests are logged; "" for nobody's
+	// notSimulated is the beginning of the images whose pods somebody else runs; "" for none.
+	notSimulated string
+	proxy        string   // socket of the proxy to Services; "" for none
+	lock         *os.File // held open: closing it would give the directory away
+	ca           *authority
+	api          *api
+	etcdURL      string
+	url          string // of the API server
 }
 
 // path is a file or directory of this run.
@@ -70,7 +73,7 @@ func (c *cluster) checkAssets() error {
 
 // clean removes what an earlier run has left in the directory, apart from logs, which are overwritten one by one.
 func (c *cluster) clean() error {
-	for _, name := range []string{"etcd", "pki", "kubeconfig", "operator.kubeconfig", "webhook-certs", "kubectl-cache", "volume-plugins"} {
+	for _, name := range []string{"etcd", "pki", "kubeconfig", "operator.kubeconfig", "kubectl-cache", "volume-plugins"} {
 		if err := os.RemoveAll(c.path(name)); err != nil {
 			return fmt.Errorf("data of an earlier run: %w", err)
 		}
@@ -115,7 +118,11 @@ func (c *cluster) startAPIServer() error {
 	if err != nil {
 		return err
 	}
-	err = c.startBinary("kube-apiserver", 2*time.Second, append(audit, // it would take a minute, for clients that are gone
+	proxy, err := c.proxyArguments()
+	if err != nil {
+		return err
+	}
+	err = c.startBinary("kube-apiserver", 2*time.Second, append(append(audit, proxy...), // it would take a minute, for clients that are gone
 		"--etcd-servers="+c.etcdURL,
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[0]),
 		"--endpoint-reconciler-type=none", // endpoints may not be loopback addresses

@@ -299,13 +299,9 @@ func await(t *testing.T, what string, condition func(context.Context) error) {
 // In a real control plane: what the stand-in goes by is what simulated pods show, and the API server takes what it writes.
 func TestForwardersRegister(t *testing.T) {
 	c := startCluster(t)
-	for _, args := range [][]string{
-		{"apply", "--server-side", "-f", "../../config/crd/networkservicemesh"},
-		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=1m"},
-	} {
-		_, err := c.output(c.kubectl(args...))
-		must(t, err)
-	}
+	_, err := c.output(c.kubectl("apply", "--server-side", "-f", "../../config/crd/networkservicemesh"))
+	must(t, err)
+	must(t, c.waitForDefinitions())
 	c.seeWebhooks(t)
 	c.seeRegistration(t)
 	c.seeRenewal(t)

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
 	"os"
-	"runtime"
 	"time"
 )
 
@@ -17,9 +17,16 @@ var stages []byte
 // maxNodes is how many addresses the simulated nodes' network has.
 const maxNodes = 250
 
+// notSimulated stands in the stages for the image that --not-simulated names. No image begins with it, so that without
+// the flag all pods are simulated.
+const notSimulated = "NOT_SIMULATED"
+
 // startKwok starts the simulation of kubelets, for all nodes there are.
 func (c *cluster) startKwok() error {
-	config := c.path("kwok.yaml")
+	config, stages := c.path("kwok.yaml"), stages
+	if c.notSimulated != "" {
+		stages = bytes.ReplaceAll(stages, []byte(notSimulated), []byte(c.notSimulated))
+	}
 	if err := os.WriteFile(config, stages, 0o600); err != nil {
 		return err
 	}
@@ -42,6 +49,9 @@ func (c *cluster) createNodes() error {
 
 type object = map[string]any
 
+// architecture of the simulated nodes, on whatever machine they are: NSM's newer vpp forwarders are for no other.
+const architecture = "amd64"
+
 // node is a simulated node as its kubelet would register it. The addresses are of the network that is set aside for
 // benchmarks: nothing on this machine or beyond it answers there.
 func node(i int, version string) object {
@@ -50,7 +60,7 @@ func node(i int, version string) object {
 	return object{
 		"apiVersion": "v1", "kind": "Node",
 		"metadata": object{"name": name, "labels": object{
-			"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": runtime.GOARCH,
+			"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": architecture,
 		}},
 		"status": object{
 			"capacity": resources, "allocatable": resources,
@@ -59,7 +69,7 @@ func node(i int, version string) object {
 				{"type": "Hostname", "address": name},
 			},
 			"nodeInfo": object{
-				"architecture": runtime.GOARCH, "operatingSystem": "linux", "osImage": "simulated by kwok",
+				"architecture": architecture, "operatingSystem": "linux", "osImage": "simulated by kwok",
 				"kernelVersion": "", "containerRuntimeVersion": "kwok://", "kubeletVersion": version, "kubeProxyVersion": "",
 				"machineID": "", "systemUUID": "", "bootID": "",
 			},
@@ -95,7 +105,7 @@ func (c *cluster) nodesReady(ctx context.Context) error {
 	return nil
 }
 
-// nodeList is the part of a list of nodes that tells whether they are ready.
+// nodeList is the part of a list of nodes that reports whether they are ready.
 type nodeList struct {
 	Items []nodeState
 }

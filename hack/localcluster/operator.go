@@ -22,7 +22,7 @@ type operatorRun struct {
 	cluster
 	manager string   // the operator's binary
 	args    []string // more arguments for it
-	config  string   // kustomization: namespaces, CRDs, RBAC, webhook configurations
+	config  string   // kustomization: namespaces, CRDs, RBAC
 	sample  string   // file with the NSM
 	timeout time.Duration
 	mesh    mesh
@@ -109,8 +109,18 @@ func (r *operatorRun) install() error {
 	if _, err := r.output(r.kubectl("apply", "--server-side", "-k", r.config)); err != nil {
 		return err
 	}
-	_, err := r.output(r.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=1m"))
-	return err
+	return r.waitForDefinitions()
+}
+
+// waitForDefinitions waits until the custom resources of all definitions are served. One that is quite new has no
+// conditions at all, and with such a one kubectl does not wait for a condition but fails.
+func (r *operatorRun) waitForDefinitions() error {
+	for _, condition := range []string{"jsonpath={.status.conditions[0].type}", "condition=Established"} {
+		if _, err := r.output(r.kubectl("wait", "--for="+condition, "crd", "--all", "--timeout=1m")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startManager starts the operator as its own ServiceAccount, so that it has exactly the rights it is shipped with,
@@ -131,7 +141,6 @@ func (r *operatorRun) startManager() error {
 		args: append([]string{
 			fmt.Sprintf("--webhook-url=https://127.0.0.1:%d", webhook),
 			fmt.Sprintf("--webhook-port=%d", webhook),
-			"--webhook-cert-dir=" + r.path("webhook-certs"),
 			fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", metrics),
 			fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", probe),
 			"--leader-elect=true",

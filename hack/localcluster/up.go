@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,7 @@ func up(args []string) error {
 	c := &cluster{}
 	flags := newFlags("up")
 	c.addFlags(flags)
+	c.addGuestFlags(flags)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -41,10 +43,19 @@ func (c *cluster) addFlags(flags *flag.FlagSet) {
 	c.addAuditFlag(flags)
 }
 
+// addGuestFlags are for a caller who runs pods of the cluster himself.
+func (c *cluster) addGuestFlags(flags *flag.FlagSet) {
+	flags.StringVar(&c.notSimulated, "not-simulated", "", "leave pods whose image begins with this to another kubelet")
+	flags.StringVar(&c.proxy, "service-proxy", "", "Unix socket of an HTTP CONNECT proxy through which the API server reaches Services")
+}
+
 // prepare checks the settings and claims the directory; from here on, down has to be called.
 func (c *cluster) prepare() error {
 	if c.nodes < 0 || c.nodes > maxNodes {
 		return fmt.Errorf("--nodes=%d: 0 to %d are possible", c.nodes, maxNodes)
+	}
+	if strings.ContainsAny(c.notSimulated, `"'\\`) {
+		return fmt.Errorf("--not-simulated=%s: must be the beginning of an image, without quotes", c.notSimulated)
 	}
 	for _, path := range []*string{&c.assets, &c.dir} {
 		absolute, err := filepath.Abs(*path)

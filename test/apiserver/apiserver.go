@@ -10,6 +10,7 @@ package apiserver
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,17 +78,6 @@ func root() string {
 	}
 }
 
-// Build is a file with the objects that a directory of config, such as webhook, is
-// built into.
-func Build(ctx context.Context, directory string) string {
-	GinkgoHelper()
-	name := filepath.Join(GinkgoT().TempDir(), filepath.Base(directory)+".yaml")
-	command := exec.CommandContext(ctx, filepath.Join(Assets(), "kubectl"), "kustomize", "--output", name, filepath.Join(root(), "config", directory))
-	output, err := command.CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(output))
-	return name
-}
-
 // Kubectl runs the kubectl that was built, as an admin, and returns what it says.
 func (s *Server) Kubectl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
@@ -114,8 +104,48 @@ func (s *Server) StartControllers(ctx context.Context, names ...string) {
 // Install applies what an operator beside the cluster needs within it.
 func (s *Server) Install(ctx context.Context) {
 	GinkgoHelper()
+	DependOn(filepath.Join(root(), "config"))
 	s.Kubectl(ctx, "apply", "--server-side", "-k", filepath.Join(root(), "config", "local"))
-	s.Kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+	s.AwaitDefinitions(ctx, "--all")
+}
+
+// AwaitDefinitions waits until custom resources are served: those of definitions by name,
+// or of --all.
+func (s *Server) AwaitDefinitions(ctx context.Context, names ...string) {
+	GinkgoHelper()
+	for _, args := range WaitForDefinitions(names...) {
+		s.Kubectl(ctx, args...)
+	}
+}
+
+// WaitForDefinitions are the calls of kubectl for that, one after the other. A definition
+// that is quite new has no conditions at all, and with such a one kubectl does not wait
+// for a condition but fails.
+func WaitForDefinitions(names ...string) [][]string {
+	calls := [][]string{
+		{"wait", "--for=jsonpath={.status.conditions[0].type}", "--timeout=1m", "crd"},
+		{"wait", "--for=condition=Established", "--timeout=1m", "crd"},
+	}
+	for i := range calls {
+		calls[i] = append(calls[i], names...)
+	}
+	return calls
+}
+
+// DependOn opens all files of a directory: go test does not take a result for what it
+// was when one of them has changed, but it does not see what kubectl reads.
+func DependOn(directory string) {
+	GinkgoHelper()
+	Expect(filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return file.Close()
+	})).To(Succeed())
 }
 
 // Operator is the operator's access, never throttled.

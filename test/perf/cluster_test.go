@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 // cluster is a local control plane.
@@ -65,16 +66,7 @@ func startCluster(b *testing.B) *cluster {
 	b.Helper()
 	c := &cluster{directory: b.TempDir()}
 	b.Cleanup(launch(b, "control plane", "up", "--dir", c.directory, "--assets", assets()))
-	for _, args := range [][]string{
-		{"apply", "--server-side", "-k", filepath.Join(root, "config", "local")},
-		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=1m"},
-	} {
-		output, err := exec.CommandContext(b.Context(), filepath.Join(assets(), "kubectl"),
-			append([]string{"--kubeconfig", c.kubeconfig()}, args...)...).CombinedOutput()
-		if err != nil {
-			b.Fatalf("kubectl: %s\n%s", err, output)
-		}
-	}
+	c.configure(b)
 	var err error
 	c.config, err = clientcmd.BuildConfigFromFlags("", c.kubeconfig())
 	must(b, err)
@@ -82,6 +74,19 @@ func startCluster(b *testing.B) *cluster {
 	c.client, err = client.NewWithWatch(c.config, client.Options{Scheme: newScheme(b)})
 	must(b, err)
 	return c
+}
+
+// configure puts what the operator needs into the cluster, or puts it right.
+func (c *cluster) configure(b *testing.B) {
+	b.Helper()
+	calls := [][]string{{"apply", "--server-side", "-k", filepath.Join(root, "config", "local")}}
+	for _, args := range append(calls, apiserver.WaitForDefinitions("--all")...) {
+		output, err := exec.CommandContext(b.Context(), filepath.Join(assets(), "kubectl"),
+			append([]string{"--kubeconfig", c.kubeconfig()}, args...)...).CombinedOutput()
+		if err != nil {
+			b.Fatalf("kubectl: %s\n%s", err, output)
+		}
+	}
 }
 
 func (c *cluster) kubeconfig() string { return filepath.Join(c.directory, "kubeconfig") }
@@ -139,16 +144,16 @@ func (c *cluster) startManager(b *testing.B) *manager {
 	defer log.Close()
 	m := &manager{command: exec.Command(filepath.Join(root, "bin", "manager"),
 		"--leader-elect=false", "--metrics-bind-address=0", "--namespace=nsm-operator-system",
-		"--webhook-cert-dir="+filepath.Join(c.directory, "none"),
 		fmt.Sprintf("--webhook-port=%d", webhook), fmt.Sprintf("--webhook-url=https://127.0.0.1:%d", webhook),
 		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", probe))}
-	m.command.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig())
+	// The limit of config/manager.
+	m.command.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig(), fmt.Sprintf("MEMORY_LIMIT=%d", 256<<20))
 	m.command.Stdout, m.command.Stderr = log, log
 	begin := time.Now()
 	must(b, m.command.Start())
 	url := fmt.Sprintf("http://127.0.0.1:%d/readyz", probe)
 	for !answers(b.Context(), url) {
-		if time.Since(begin) > time.Minute {
+		if time.Since(begin) > 5*time.Minute {
 			b.Fatalf("the operator is not ready; its log: %s", log.Name())
 		}
 		<-time.After(2 * time.Millisecond)

@@ -10,14 +10,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -27,6 +30,7 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -130,6 +134,33 @@ var _ = Describe("The certificate of the webhooks", Ordered, func() {
 		}
 	}, NodeTimeout(time.Minute))
 
+	It("outlives an upgrade: however often the CRD is written as the next bundle has it, nobody notices", func(ctx SpecContext) {
+		service := newService()
+		startReplicas(service, calm)
+		kept := newNSM(ctx)
+		told := bundles(ctx)
+		Expect(told).To(HaveEach(string(getSecret(ctx).Data["ca.crt"])))
+		file, err := os.ReadFile("../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		load := startHammer(kept)
+		for n := range 3 {
+			Eventually(func() error {
+				next := &apiextensionsv1.CustomResourceDefinition{}
+				Expect(yaml.Unmarshal(file, next)).To(Succeed())
+				next.Spec.Versions[1].Schema.OpenAPIV3Schema.Description = fmt.Sprint("As of the next version, ", n)
+				next.ResourceVersion = getCRD(ctx).ResourceVersion
+				return admin.Update(ctx, next)
+			}).Should(Succeed())
+			Expect(bundles(ctx)).To(Equal(told))
+			sofar := load.requests.Load()
+			Eventually(load.requests.Load).Should(BeNumerically(">", sofar+30))
+		}
+		load.stop()
+		AddReportEntry("load", fmt.Sprintf("%d requests, %d of them tried again by client-go, the slowest answered after %v",
+			load.requests.Load(), load.throttled.Load(), time.Duration(load.slowest.Load())))
+		Expect(load.errors()).To(BeEmpty())
+	}, NodeTimeout(2*time.Minute))
+
 	It("survives the manifests being applied again, in each of the ways to do so", func(ctx SpecContext) {
 		DeferCleanup(allowUnvalidated)
 		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: operatorNamespace, Terms: calm}).Ensure(ctx)
@@ -139,10 +170,16 @@ var _ = Describe("The certificate of the webhooks", Ordered, func() {
 		conversion := getCRD(ctx).Spec.Conversion
 		for _, args := range [][]string{
 			{"apply", "--server-side", "--force-conflicts", "-k", "../../config/local"},
-			{"replace", "-k", "../../config/webhook"},
+			{"delete", "mutatingwebhookconfiguration/nsm-operator-defaults", "validatingwebhookconfiguration/nsm-operator-validation"},
 			{"replace", "-k", "../../config/crd"},
+			{"replace", "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml"},
 		} {
 			server.Kubectl(ctx, args...)
+			Eventually(func() error {
+				return errors.Join(
+					admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-defaults"}, &admissionregistrationv1.MutatingWebhookConfiguration{}),
+					admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-validation"}, &admissionregistrationv1.ValidatingWebhookConfiguration{}))
+			}).Should(Succeed())
 			Eventually(func() []string { return bundles(ctx) }).Should(Equal(told))
 			Eventually(func() *apiextensionsv1.CustomResourceConversion { return getCRD(ctx).Spec.Conversion }).Should(Equal(conversion))
 		}

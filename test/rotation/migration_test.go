@@ -33,10 +33,12 @@ var _ = Describe("Storage migration", Ordered, func() {
 		crash  = 12 // writes until the first leader dies
 	)
 	var old, recent []string
+	var converting *replica
 
 	BeforeAll(func(ctx SpecContext) {
 		service := newService()
-		service.add(startReplica(service.url, calm), "")
+		converting = startReplica(service.url, calm)
+		service.add(converting, "")
 		removeAll(ctx)
 		storeAs(ctx, "v1alpha1")
 		for range before {
@@ -106,6 +108,8 @@ var _ = Describe("Storage migration", Ordered, func() {
 			"metadata": map[string]any{"namespace": namespace, "name": "mesh", "labels": map[string]any{"applied": "yes"}},
 		}}
 		Expect(admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied.DeepCopy()), client.FieldOwner("gitops"))).To(Succeed())
+		// It would serve that again at once.
+		converting.stop()
 		serve(ctx, "v1alpha1", false)
 		DeferCleanup(func(ctx context.Context) { serve(ctx, "v1alpha1", true) })
 		started := resourceVersions(ctx)

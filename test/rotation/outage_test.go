@@ -20,6 +20,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -101,6 +102,29 @@ var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
 		}
 	}, NodeTimeout(2*time.Minute))
 
+	It("a bundle is installed anew: every version that is served can be read, as OLM does first, and nothing is lost", func(ctx SpecContext) {
+		before := in(ctx, nsmv1beta1.GroupVersion.String(), nsm)
+		server.Kubectl(ctx, "replace", "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
+		read := 0
+		for _, version := range getCRD(ctx).Spec.Versions {
+			if version.Served {
+				list := &unstructured.UnstructuredList{}
+				list.SetGroupVersionKind(nsmv1beta1.GroupVersion.WithKind("NSMList"))
+				list.SetAPIVersion(nsmv1beta1.GroupVersion.Group + "/" + version.Name)
+				Expect(admin.List(ctx, list)).To(Succeed(), version.Name)
+				Expect(list.Items).NotTo(BeEmpty())
+				read++
+			}
+		}
+		Expect(read).To(Equal(1))
+
+		By("starting the operator")
+		service := newService()
+		service.add(startReplica(service.url, calm), "")
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(nsm), &nsmv1alpha1.NSM{}) }).Should(Succeed())
+		Expect(in(ctx, nsmv1beta1.GroupVersion.String(), nsm)).To(Equal(before))
+	}, NodeTimeout(time.Minute))
+
 	It("nothing is stored unconverted", func(ctx SpecContext) {
 		namespace := newNamespaceWith(ctx, map[string]string{unvalidated: ""})
 		Expect(admin.Create(ctx, legacyNSM(namespace))).NotTo(Succeed())
@@ -144,6 +168,16 @@ var _ = Describe("The operator", Ordered, func() {
 		}).Should(Succeed())
 	}, NodeTimeout(2*time.Minute))
 })
+
+// in reads an NSM in a version.
+func in(ctx context.Context, version string, nsm client.Object) *unstructured.Unstructured {
+	GinkgoHelper()
+	object := &unstructured.Unstructured{}
+	object.SetAPIVersion(version)
+	object.SetKind("NSM")
+	Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), object)).To(Succeed())
+	return object
+}
 
 func nsmgrOf(nsm *nsmv1beta1.NSM) client.ObjectKey {
 	return client.ObjectKey{Namespace: nsm.Namespace, Name: "nsmgr"}

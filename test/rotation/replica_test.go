@@ -54,7 +54,8 @@ func startOperator(url string, options ...func(*ctrl.Options)) *replica {
 func startProcess(url string, terms certs.Terms, setup func(ctrl.Manager) error, options ...func(*ctrl.Options)) *replica {
 	GinkgoHelper()
 	ctx, cancel := context.WithCancel(context.Background())
-	issued, err := (&certs.Issuer{Config: operatorConfig, Namespace: operatorNamespace, URL: url, Terms: terms}).Ensure(ctx)
+	issuer := &certs.Issuer{Config: operatorConfig, Namespace: operatorNamespace, URL: url, Terms: terms}
+	issued, err := issuer.Ensure(ctx)
 	if err != nil {
 		cancel()
 	}
@@ -75,6 +76,7 @@ func startProcess(url string, terms certs.Terms, setup func(ctrl.Manager) error,
 	}
 	mgr, err := ctrl.NewManager(operatorConfig, all)
 	Expect(err).NotTo(HaveOccurred())
+	Expect(issuer.SetupWithManager(mgr)).To(Succeed())
 	Expect(webhooks.Setup(mgr, mgr.GetCache())).To(Succeed())
 	Expect(setup(mgr)).To(Succeed())
 	Expect(controllers.AddProbes(mgr, true)).To(Succeed())

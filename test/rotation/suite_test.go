@@ -65,6 +65,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	admin, err = client.NewWithWatch(adminConfig, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	server.Install(ctx)
+	server.Kubectl(ctx, "create", "-f", "../../config/webhook/mutating.yaml", "-f", "../../config/webhook/validating.yaml")
 	allowUnvalidated(ctx)
 	operatorConfig = server.Operator()
 })

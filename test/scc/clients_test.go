@@ -46,7 +46,7 @@ func TestClients(t *testing.T) {
 	})
 }
 
-// clientsUseCSI tells whether the mesh offers both of its sockets by CSI.
+// clientsUseCSI reports whether the mesh offers both of its sockets by CSI.
 func (m rendered) clientsUseCSI(t *testing.T) bool {
 	t.Helper()
 	hasDriver, spireByCSI := false, false

@@ -229,7 +229,7 @@ func (c cluster) authorizer() authorizer.Authorizer {
 	return rbac.New(roles, roles, roles, roles)
 }
 
-// mayUse tells whether somebody may use an SCC in a namespace.
+// mayUse reports whether somebody may use an SCC in a namespace.
 func (c cluster) mayUse(t *testing.T, who user.Info, scc, namespace string) bool {
 	t.Helper()
 	decision, _, err := c.authorizer().Authorize(t.Context(), authorizer.AttributesRecord{

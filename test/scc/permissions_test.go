@@ -13,6 +13,7 @@ import (
 
 	securityv1 "github.com/openshift/api/security/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -92,7 +93,7 @@ func (p *permissionList) addIdentities() {
 	p.add(anyUser, "its user, not just root", asUser(securityv1.RunAsUserStrategyOptions{Type: securityv1.RunAsUserStrategyMustRunAs, UID: new(int64)}))
 	p.add(anyUser, "its user, root among others", asUser(securityv1.RunAsUserStrategyOptions{Type: securityv1.RunAsUserStrategyMustRunAsNonRoot}))
 
-	p.add(domain.Type != securityv1.SELinuxStrategyMustRunAs || domain.SELinuxOptions != nil, "its SELinux domain", inDomain(nil))
+	p.add(domain.Type != securityv1.SELinuxStrategyMustRunAs || !equality.Semantic.DeepEqual(domain.SELinuxOptions, &corev1.SELinuxOptions{}) && domain.SELinuxOptions != nil, "its SELinux domain", inDomain(nil))
 	anyDomain := domain.Type == securityv1.SELinuxStrategyRunAsAny
 	p.add(anyDomain, "its SELinux domain, not just spc_t", inDomain(&corev1.SELinuxOptions{Type: "spc_t"}))
 	p.add(anyDomain, "its SELinux domain, not just spc_t:s0", inDomain(&corev1.SELinuxOptions{Type: "spc_t", Level: "s0"}))

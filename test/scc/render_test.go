@@ -30,8 +30,8 @@ import (
 // rendered is a mesh on a cluster that has nothing else.
 type rendered struct {
 	cluster
-	// pods of all of its workloads.
-	pods []*corev1.Pod
+	// pods of all of its workloads, and those that pull their images before.
+	pods, pulls []*corev1.Pod
 }
 
 // renderer builds hack/render of the operator's own module, which this module
@@ -66,7 +66,7 @@ func render(t *testing.T, spec map[string]any) rendered {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program, "-openshift", "-cluster-properties", "-client-namespaces", selectedNamespace)
+	command := exec.Command(program, "-openshift", "-cluster-properties", "-image-pulls", "-client-namespaces", selectedNamespace)
 	command.Stdin = bytes.NewReader(nsm)
 	var failure strings.Builder
 	command.Stderr = &failure
@@ -160,14 +160,22 @@ func (m *rendered) add(t *testing.T, document []byte) {
 		m.roleBindings = append(m.roleBindings, decode[rbacv1.RoleBinding](t, document))
 	case "DaemonSet":
 		workload := decode[appsv1.DaemonSet](t, document)
-		m.pods = append(m.pods, podOf(workload.ObjectMeta, workload.Spec.Template))
+		m.addPod(podOf(workload.ObjectMeta, workload.Spec.Template))
 	case "Deployment":
 		workload := decode[appsv1.Deployment](t, document)
-		m.pods = append(m.pods, podOf(workload.ObjectMeta, workload.Spec.Template))
+		m.addPod(podOf(workload.ObjectMeta, workload.Spec.Template))
 	case "Pod":
 		pod := decode[corev1.Pod](t, document)
 		m.pods = append(m.pods, podOf(pod.ObjectMeta, corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}))
 	}
+}
+
+func (m *rendered) addPod(pod *corev1.Pod) {
+	if pod.Labels["app.kubernetes.io/component"] == "image-pull" {
+		m.pulls = append(m.pulls, pod)
+		return
+	}
+	m.pods = append(m.pods, pod)
 }
 
 func decode[T any](t *testing.T, document []byte) *T {

@@ -33,7 +33,7 @@ type meshCase struct {
 // exclude-prefixes, the node's processes, the CSI driver and the operator's
 // certificate (internal/release/facts.go), the last one before the CSI driver,
 // and the newest one.
-var releases = []string{"v1.0.0", "v1.1.1", "v1.3.0", "v1.9.0", "v1.10.0", "v1.12.0", "v1.18.0"}
+var releases = []string{"v1.0.0", "v1.1.0", "v1.3.0", "v1.9.0", "v1.10.0", "v1.12.0", "v1.18.0"}
 
 // meshes are all corners: releases, mounts of SPIRE's socket, registries,
 // forwarders alone and together, where their configuration comes from, and what
@@ -51,6 +51,9 @@ func meshes() []meshCase {
 		}
 		for _, part := range parts {
 			spec[part] = map[string]any{}
+		}
+		if slices.Contains(parts, hostWebhook) {
+			spec[hostWebhook] = map[string]any{"hostNetwork": true}
 		}
 		if slices.Contains(parts, interdomain) {
 			spec[interdomain] = map[string]any{"clusterName": "one"}
@@ -71,6 +74,9 @@ func meshes() []meshCase {
 			add(version, mount, "memory", "vpp", "none")
 			add(version, mount, "k8s", "vpp", "none", csiDriver)
 			add(version, mount, "k8s", "vpp", "none", interdomain)
+			// Releases that do not have them leave them out.
+			add(version, mount, "k8s", "vpp", "none", vl3, dashboard)
+			add(version, mount, "k8s", "vpp", "none", hostWebhook)
 		}
 	}
 	return all
@@ -80,6 +86,10 @@ func meshes() []meshCase {
 const (
 	csiDriver   = "csiDriver"
 	interdomain = "interdomain"
+	vl3         = "vl3"
+	dashboard   = "dashboard"
+	// hostWebhook is on the network of its nodes.
+	hostWebhook = "admissionWebhook"
 )
 
 func forwardersOf(types []string, files string) []any {
@@ -131,6 +141,8 @@ func meantFor(pod *corev1.Pod) string {
 		return name("nsmgr")
 	case pod.Name == "nsm-csi":
 		return name("csi-driver")
+	case pod.Name == "admission-webhook-k8s" && pod.Spec.HostNetwork:
+		return name("admission-webhook")
 	case usesHost:
 		return name("spire-socket")
 	default:
@@ -169,6 +181,26 @@ func TestPodsAreAdmitted(t *testing.T) {
 		}
 	})
 	t.Logf("admitted, by SCC: %v", counts)
+}
+
+// What pulls the images of a workload runs under the SCC that everybody may use, though
+// its ServiceAccount may use that of the workload as well.
+func TestPodsThatPullImagesNeedNoSCC(t *testing.T) {
+	count := 0
+	forEachMesh(t, func(t *testing.T, mesh rendered) {
+		for _, pod := range mesh.pulls {
+			for _, asked := range []*corev1.Pod{pod, unpinned(pod)} {
+				if _, scc, err := mesh.admit(t, asked); err != nil || scc != restricted {
+					t.Errorf("%s is admitted under %q, want %q: %v", pod.Name, scc, restricted, err)
+				}
+			}
+			count++
+		}
+		if len(mesh.pulls) != len(mesh.pods) {
+			t.Errorf("images are pulled for %d workloads of %d", len(mesh.pulls), len(mesh.pods))
+		}
+	})
+	t.Logf("admitted: %d", count)
 }
 
 // Without its SCC no pod runs, whatever else its ServiceAccount may use.

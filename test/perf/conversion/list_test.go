@@ -216,6 +216,11 @@ func start(b *testing.B) *system {
 func (s *system) serve(b *testing.B, config *rest.Config) {
 	b.Helper()
 	g := NewWithT(b)
+	ctx, cancel := context.WithCancel(context.Background())
+	b.Cleanup(cancel)
+	port := freePort(b)
+	issued, err := (&certs.Issuer{Config: config, Namespace: operatorNamespace, URL: "https://127.0.0.1:" + strconv.Itoa(port)}).Ensure(ctx)
+	g.Expect(err).NotTo(HaveOccurred())
 	nowhere := &metav1.LabelSelector{MatchLabels: map[string]string{"admission": "measured"}}
 	var mutating admissionregistrationv1.MutatingWebhookConfiguration
 	g.Expect(s.admin.Get(b.Context(), client.ObjectKey{Name: "nsm-operator-defaults"}, &mutating)).To(Succeed())
@@ -226,11 +231,6 @@ func (s *system) serve(b *testing.B, config *rest.Config) {
 	validating.Webhooks[0].NamespaceSelector = nowhere
 	g.Expect(s.admin.Update(b.Context(), &validating)).To(Succeed())
 
-	ctx, cancel := context.WithCancel(context.Background())
-	b.Cleanup(cancel)
-	port := freePort(b)
-	issued, err := certs.Ensure(ctx, config, operatorNamespace, "https://127.0.0.1:"+strconv.Itoa(port))
-	g.Expect(err).NotTo(HaveOccurred())
 	server := webhook.NewServer(webhook.Options{Host: "127.0.0.1", Port: port, TLSOpts: []func(*tls.Config){issued}})
 	handler, err := webhooks.NewConversionHandler()
 	g.Expect(err).NotTo(HaveOccurred())

@@ -1,0 +1,147 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Package repository_test checks what no compiler reads: the Dockerfile, the workflows and
+// the list of commands.
+package repository_test
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	root   = "../.."
+	module = "github.com/networkservicemesh/nsm-operator"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The Dockerfile copies, and .dockerignore lets in, every package that the operator is built from.
+func TestImageIsBuiltFromAllPackages(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{.ImportPath}}", ".")
+	list.Dir = root
+	output, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := regexp.MustCompile(`(?m)^COPY ((?:[a-z]+/)+) `).FindAllStringSubmatch(read(t, "Dockerfile"), -1)
+	let := regexp.MustCompile(`(?m)^!([a-z/]+)$`).FindAllStringSubmatch(read(t, ".dockerignore"), -1)
+	var packages int
+	for imported := range strings.FieldsSeq(string(output)) {
+		directory, isOurs := strings.CutPrefix(imported, module+"/")
+		if !isOurs {
+			continue
+		}
+		packages++
+		isUnder := func(found []string) bool {
+			return strings.HasPrefix(directory+"/", strings.TrimSuffix(found[1], "/")+"/")
+		}
+		if !slices.ContainsFunc(copied, isUnder) {
+			t.Errorf("the Dockerfile does not copy %s", directory)
+		}
+		if !slices.ContainsFunc(let, isUnder) {
+			t.Errorf(".dockerignore leaves out %s", directory)
+		}
+	}
+	if packages < 10 {
+		t.Errorf("%d packages", packages)
+	}
+}
+
+// targets of the Makefile, those of other files that it includes left out.
+func targets(t *testing.T) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for _, found := range regexp.MustCompile(`(?m)^\.PHONY: ([a-z0-9-]+)$`).FindAllStringSubmatch(read(t, "Makefile"), -1) {
+		all[found[1]] = true
+	}
+	if len(all) < 20 {
+		t.Fatalf("the Makefile has %d targets", len(all))
+	}
+	return all
+}
+
+// Every workflow is YAML, has the rights that it needs and no more, pins each action by commit, and
+// runs commands that there are.
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*.yaml"))
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
+	}
+	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var workflow struct {
+			Permissions map[string]string `json:"permissions"`
+			Jobs        map[string]any    `json:"jobs"`
+		}
+		if err := yaml.Unmarshal(text, &workflow); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		if !maps.Equal(workflow.Permissions, map[string]string{"contents": "read"}) || len(workflow.Jobs) == 0 {
+			t.Errorf("%s: permissions %v of all jobs, %d jobs", file, workflow.Permissions, len(workflow.Jobs))
+		}
+		for _, used := range regexp.MustCompile(`(?m)uses: (.*)$`).FindAllStringSubmatch(string(text), -1) {
+			if !pinned.MatchString(used[1]) {
+				t.Errorf("%s: %q is not pinned by commit, with its version beside it", file, used[1])
+			}
+		}
+		expectTargets(t, file, string(text))
+	}
+}
+
+// expectTargets checks the targets of make that a text calls for.
+func expectTargets(t *testing.T, where, text string) {
+	t.Helper()
+	for _, command := range regexp.MustCompile(`\bmake(?: -s)?((?: [a-z][a-z0-9-]*)+)`).FindAllStringSubmatch(text, -1) {
+		for target := range strings.FieldsSeq(command[1]) {
+			if !targets(t)[target] {
+				t.Errorf("%s: %q, and there is no target %s", where, strings.TrimSpace(command[0]), target)
+			}
+		}
+	}
+}
+
+// The commands that the documents show exist.
+func TestDocumentsNameCommandsThatExist(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]+`")
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range code.FindAllString(string(text), -1) {
+			expectTargets(t, path.Base(page), block)
+		}
+	}
+}
