@@ -8,13 +8,17 @@ SHELL := /usr/bin/env bash -o pipefail
 .DEFAULT_GOAL := help
 
 VERSION        ?= 2.0.0
-IMG            ?= ghcr.io/networkservicemesh/nsm-operator:v$(VERSION)
+RELEASED_IMG   := ghcr.io/networkservicemesh/nsm-operator:v$(VERSION)
+IMG            ?= $(RELEASED_IMG)
 BUNDLE_IMG     ?= ghcr.io/networkservicemesh/nsm-operator-bundle:v$(VERSION)
 CATALOG_IMG    ?= ghcr.io/networkservicemesh/nsm-operator-catalog:v$(VERSION)
+CATALOG        ?= dist/catalog
+CHANNELS       ?=
 CONTAINER_TOOL ?= docker
+# What the released images are for.
+ARCHES         ?= amd64 arm64
 LOCALBIN       ?= $(CURDIR)/bin
 K8S_BIN        ?= $(LOCALBIN)/k8s
-KUBECTL        ?= kubectl
 NSM            ?= config/samples/nsm_v1alpha1_nsm.yaml
 GO             ?= go
 
@@ -26,6 +30,20 @@ include hack/tools/tools.mk
 
 LOCALCLUSTER := $(LOCALBIN)/localcluster
 MANAGER      := $(LOCALBIN)/manager
+OLM_PACKAGE  := $(LOCALBIN)/olm-package
+DEPLOY       := $(LOCALBIN)/deploy
+IMAGE        := $(LOCALBIN)/image
+
+# What "make deploy" is to install. SPIRE=external: there is one, or it comes otherwise.
+NAMESPACE     ?= nsm
+SPIRE         ?= lab
+SPIRE_STORAGE ?= pvc
+SPIRE_CSI     ?= false
+TRUST_DOMAIN  ?= k8s.nsm
+KUBELET_DIR   ?= /var/lib/kubelet
+TIMEOUT       ?= 5m
+DEPLOY_FLAGS   = --kustomize $(KUSTOMIZE) --image $(IMG) --namespace $(NAMESPACE) --timeout $(TIMEOUT) --spire $(SPIRE) \
+  --spire-storage $(SPIRE_STORAGE) --spire-csi=$(SPIRE_CSI) --trust-domain $(TRUST_DOMAIN) --kubelet-directory $(KUBELET_DIR)
 
 ##@ General
 
@@ -44,13 +62,16 @@ control-plane: $(LOCALCLUSTER) ## Build etcd, the Kubernetes control plane, kube
 	@$(LOCALCLUSTER) build --out $(K8S_BIN)
 
 .PHONY: deploy
-deploy: $(KUSTOMIZE) ## Put the operator onto the cluster of the current kubeconfig.
-	@$(KUSTOMIZE) build config/default | sed 's|image: ghcr.io/networkservicemesh/nsm-operator:.*|image: $(IMG)|' | $(KUBECTL) apply --server-side -f -
-	@$(KUBECTL) rollout status -n nsm-operator-system deployment/nsm-operator --timeout 5m
+deploy: $(KUSTOMIZE) $(DEPLOY) $(IMAGE) ## Put SPIRE and the operator onto the cluster of the current kubeconfig (SPIRE=external: the operator alone).
+	@$(DEPLOY) up $(DEPLOY_FLAGS) --image-check $(IMAGE) --default-image $(RELEASED_IMG)
 
 .PHONY: undeploy
-undeploy: $(KUSTOMIZE) ## Remove all meshes, then the operator and its CRDs.
-	@KUBECTL=$(KUBECTL) KUSTOMIZE=$(KUSTOMIZE) hack/undeploy.sh
+undeploy: $(KUSTOMIZE) $(DEPLOY) ## Remove all meshes, then the operator, and the SPIRE that came with it.
+	@$(DEPLOY) down $(DEPLOY_FLAGS)
+
+.PHONY: build-installer
+build-installer: $(KUSTOMIZE) $(DEPLOY) ## Write what "make deploy" applies into one file, dist/install.yaml.
+	@$(DEPLOY) installer $(DEPLOY_FLAGS) --out dist/install.yaml
 
 ##@ Build
 
@@ -66,9 +87,35 @@ $(MANAGER):
 $(LOCALCLUSTER):
 	@$(GO) build -C hack/localcluster -trimpath -o $(abspath $@) .
 
+.PHONY: $(OLM_PACKAGE)
+$(OLM_PACKAGE):
+	@$(GO) build -C hack/olm -trimpath -o $(abspath $@) .
+
+.PHONY: $(DEPLOY)
+$(DEPLOY):
+	@$(GO) build -trimpath -o $@ ./hack/deploy
+
+.PHONY: $(IMAGE)
+$(IMAGE):
+	@$(GO) build -C hack/image -trimpath -o $(abspath $@) .
+
 .PHONY: docker-build
 docker-build: ## Build the operator's image.
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(IMG) .
+
+# For Linux, whatever this machine runs.
+.PHONY: dist/manager
+dist/manager:
+	@GOOS=linux $(GO) build -trimpath -ldflags "-s -w" -o $@ .
+
+.PHONY: image
+image: $(IMAGE) dist/manager ## Make the operator's image for this machine's architecture as an OCI layout in dist/image, without a container engine.
+	@rm -rf dist/image
+	@$(IMAGE) build -version $(VERSION) -out dist/image dist/manager
+
+.PHONY: image-push
+image-push: $(IMAGE) dist/manager ## Push that image as IMG, without a container engine.
+	@$(IMAGE) build -version $(VERSION) -push $(IMG) dist/manager
 
 ##@ Develop
 
@@ -77,10 +124,18 @@ generate: $(CONTROLLER_GEN) ## Generate the deepcopy functions.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./apis/...
 
 .PHONY: manifests
-manifests: $(CONTROLLER_GEN) ## Generate the CRD, the operator's roles and the webhook configurations.
+manifests: $(CONTROLLER_GEN) ## Generate the CRD and the operator's roles.
 	@$(CONTROLLER_GEN) crd:generateEmbeddedObjectMeta=true paths=./apis/... output:crd:artifacts:config=config/crd/bases
 	@$(GO) run ./hack/trimcrd config/crd/bases/nsm.networkservicemesh.io_nsms.yaml
-	@$(CONTROLLER_GEN) rbac:roleName=nsm-operator webhook paths=./... output:rbac:artifacts:config=config/rbac output:webhook:artifacts:config=config/webhook
+	@$(CONTROLLER_GEN) rbac:roleName=nsm-operator paths=./... output:rbac:artifacts:config=config/rbac
+
+SPIRE_CONTROLLER_MANAGER := github.com/spiffe/spire-controller-manager@v0.7.0
+
+# Of the release in config/spire/base/kustomization.yaml.
+.PHONY: spire-crds
+spire-crds: ## Take the CRDs of SPIRE's controller manager from its Go module.
+	@source=$$($(GO) mod download -json $(SPIRE_CONTROLLER_MANAGER) | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p'); \
+	  install -m 0644 "$$source"/config/crd/bases/*.yaml config/spire/crd/
 
 .PHONY: docs
 docs: $(CRD_REF_DOCS) ## Generate the API reference.
@@ -88,8 +143,8 @@ docs: $(CRD_REF_DOCS) ## Generate the API reference.
 	  --renderer=markdown --output-path=docs/api-reference.md --max-depth=20 --log-level=ERROR
 
 .PHONY: golden
-golden: ## Write the golden files of the rendered objects anew.
-	@UPDATE_GOLDEN=1 $(GO) test ./internal/mesh/...
+golden: ## Write what tests compare anew: rendered objects, the table of metrics, the states for Argo CD.
+	@UPDATE_GOLDEN=1 $(GO) test ./internal/mesh/... ./internal/metrics/... ./test/argocd/...
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters.
@@ -100,44 +155,78 @@ vet: ## Run go vet on all modules.
 	@$(GO) vet ./...
 	@$(GO) -C hack/localcluster vet ./...
 	@$(GO) -C test/scc vet ./...
+	@$(GO) -C hack/olm vet ./...
+	@$(GO) -C hack/image vet ./...
+	@$(GO) -C test/bundle vet ./...
 
 ##@ Test
 
-# One package at a time: each of the suites that have an API server takes what
-# two cores give.
+# One package at a time: two suites that have an API server take more than two cores
+# give, now and then, and a spec then waits longer than it would.
 .PHONY: test
-test: check-generated vet lint control-plane $(MANAGER) fuzz test-scc ## Run everything that must pass.
+test: check-generated vet lint control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(OPM) $(OLM) $(OLM_CATALOG) $(HELM) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
 	@$(GO) -C hack/localcluster test ./...
-	@$(GO) test -p 1 -timeout 20m ./...
+	@$(GO) -C hack/image test ./...
+	@$(GO) test -p 1 -timeout 40m ./...
+
+# Not part of test: everything is built once more, with cgo, and runs several times as long.
+.PHONY: test-race
+test-race: control-plane ## Run what runs at the same time with the race detector.
+	@CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 60m ./internal/...
+	@CGO_ENABLED=1 $(GO) test -race -timeout 60m ./controllers -ginkgo.focus '$(RACE_FOCUS)'
+
+RACE_FOCUS ?= whichever request|walk at random|Guarantee|registered|watch
 
 FUZZTIME ?= 5s
 
-# The minimizer is kept short: it would take all of the time.
+# What the fuzzer makes up differs from run to run, so that it is no part of test,
+# which runs the corpus, and objects made from a fixed seed. The minimizer is kept
+# short: it would take all of the time.
 .PHONY: fuzz
 fuzz: ## Fuzz conversion, each target for FUZZTIME.
-	@for target in FuzzV1alpha1 FuzzV1beta1 FuzzReview FuzzAnnotation; do \
-	  $(GO) test ./webhooks -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; \
+	@for target in FuzzV1alpha1 FuzzV1beta1 FuzzAnnotation; do \
+	  $(GO) test ./internal/conversion -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; \
 	done
+	@$(GO) test ./webhooks -run '^$$' -fuzz '^FuzzReview$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 
 .PHONY: test-e2e
-test-e2e: control-plane $(MANAGER) ## Run the end-to-end tests alone.
+test-e2e: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) ## Run the end-to-end tests alone.
 	@$(GO) test ./test/e2e/... -v
+
+.PHONY: test-chart
+test-chart: $(HELM) ## Have Helm judge and render the chart of the ICMP responder.
+	@$(GO) test ./test/chart/... -v
+
+.PHONY: test-alerts
+test-alerts: $(PROMTOOL) ## Have promtool fire and clear each alert.
+	@$(GO) test ./test/prometheus/... -v
+
+.PHONY: test-olm
+test-olm: control-plane $(MANAGER) $(OPM) $(OLM) $(OLM_CATALOG) ## Install, upgrade and remove the operator by the real OLM, alone.
+	@$(GO) test ./test/olm/... -count=1 -timeout 20m -v
 
 # Not cached: it runs the renderer of the operator's own module.
 .PHONY: test-scc
 test-scc: ## Have OpenShift's own admission code judge the pods that are rendered for OpenShift.
 	@$(GO) -C test/scc test -count=1 ./...
 
-.PHONY: bench
-bench: control-plane $(MANAGER) ## Measure, and print.
-	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x
+# Not cached: they run the tools in bin.
+.PHONY: test-bundle
+test-bundle: control-plane $(OPM) $(OPERATOR_SDK) $(SCORECARD_TEST) ## Have the rules of OLM, the scorecard, the community's catalogs and OLM v1 judge the bundle.
+	@$(GO) -C hack/olm test -count=1 ./...
+	@$(GO) -C test/bundle test -count=1 ./...
 
-# Where NSM's own manifests lie: <release>/<component>/*.yaml.
+.PHONY: bench
+bench: control-plane $(MANAGER) $(OPM) $(OLM) $(OLM_CATALOG) ## Measure, and print.
+	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x -timeout 60m
+	@LONG=1 $(GO) test ./test/olm -count=1 -v -ginkgo.focus 'next version'
+
+# Where NSM's own manifests lie: directories of <release>/<component>/*.yaml.
 REFERENCE ?=
 
 .PHONY: conformance
-conformance: ## Compare what is rendered with the manifests that NSM publishes (REFERENCE=directory).
-	@$(GO) run ./hack/conformance -reference $(REFERENCE)
+conformance: ## Compare what is rendered with the manifests that NSM publishes (REFERENCE="directory ...").
+	@$(GO) run ./hack/conformance $(REFERENCE)
 
 .PHONY: check-generated
 check-generated: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(KUSTOMIZE) $(OPERATOR_SDK) ## Fail when a generated file is not what its source says.
@@ -153,16 +242,66 @@ bundle: manifests $(KUSTOMIZE) $(OPERATOR_SDK) ## Generate the OLM bundle.
 bundle-build: ## Build the bundle's image.
 	$(CONTAINER_TOOL) build -f bundle.Dockerfile -t $(BUNDLE_IMG) .
 
-# The bundle is rendered from its directory; in the catalog it is known by its image.
+.PHONY: bundle-image
+bundle-image: $(OLM_PACKAGE) ## Make the bundle's image as an OCI layout in dist/bundle, without a container engine.
+	@rm -rf dist/bundle
+	@$(OLM_PACKAGE) image -out dist/bundle bundle
+
+.PHONY: bundle-push
+bundle-push: $(OLM_PACKAGE) ## Push the bundle's image as BUNDLE_IMG, without a container engine.
+	@$(OLM_PACKAGE) image -push $(BUNDLE_IMG) bundle
+
+# catalog/ holds what has been released. This release is added to it.
 .PHONY: catalog
-catalog: bundle $(OPM) ## Make the file-based catalog in dist/catalog, and check it.
-	@rm -rf dist/catalog && mkdir -p dist/catalog/nsm-operator
-	@cat catalog/nsm-operator.yaml >dist/catalog/nsm-operator/catalog.yaml
-	@$(OPM) render ./bundle -o yaml | sed 's|^image: ""|image: $(BUNDLE_IMG)|' >>dist/catalog/nsm-operator/catalog.yaml
-	@$(OPM) render dist/catalog -o yaml --migrate-level bundle-object-to-csv-metadata >dist/catalog.yaml
-	@mv dist/catalog.yaml dist/catalog/nsm-operator/catalog.yaml
-	@$(OPM) validate dist/catalog
+catalog: bundle $(OLM_PACKAGE) $(OPM) ## Make the catalog with this release in dist/catalog (CATALOG=catalog: release it; CHANNELS=candidate: in that one).
+	@$(OLM_PACKAGE) catalog -opm $(OPM) -from catalog/nsm-operator/catalog.yaml -image $(BUNDLE_IMG) -channels "$(CHANNELS)" \
+	  -out $(CATALOG) bundle
+
+.PHONY: community
+community: bundle ## Make the folder for the community catalogs' pull request in dist/community.
+	@rm -rf dist/community
+	@mkdir -p dist/community/operators/nsm-operator/$(VERSION)
+	@cp config/community/ci.yaml dist/community/operators/nsm-operator/
+	@cp -r bundle/manifests bundle/metadata bundle/tests dist/community/operators/nsm-operator/$(VERSION)/
 
 .PHONY: catalog-build
 catalog-build: catalog ## Build the catalog's image.
-	$(CONTAINER_TOOL) build -f catalog/Dockerfile -t $(CATALOG_IMG) .
+	$(CONTAINER_TOOL) build -f catalog.Dockerfile -t $(CATALOG_IMG) .
+
+##@ Release
+
+# The tag of a release is "v" and VERSION, and CHANGELOG.md has its notes.
+.PHONY: release-check
+release-check: ## Fail unless TAG is the version of this tree, and CHANGELOG.md tells of it.
+	@[[ "$(TAG)" == "v$(VERSION)" ]] || { echo 'the tag "$(TAG)" is not v$(VERSION), the VERSION in the Makefile' >&2; exit 1; }
+	@grep -q '^## $(VERSION) ([0-9]' CHANGELOG.md || { echo 'CHANGELOG.md has no heading "## $(VERSION) (<date>)"' >&2; exit 1; }
+
+.PHONY: release-notes
+release-notes: ## Print what CHANGELOG.md says of this version.
+	@awk '/^## / { told = index($$0, "## $(VERSION) ") == 1; next } told' CHANGELOG.md
+
+.PHONY: release-programs
+release-programs: ## Build the operator for all architectures, in dist.
+	@for arch in $(ARCHES); do GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w" -o dist/manager-$$arch .; done
+
+.PHONY: release-image
+release-image: $(IMAGE) release-programs ## Make the operator's image for all architectures as an OCI layout in dist/image.
+	@rm -rf dist/image
+	@$(IMAGE) build -version $(VERSION) -out dist/image $(foreach arch,$(ARCHES),$(arch)=dist/manager-$(arch))
+
+.PHONY: release-image-push
+release-image-push: $(IMAGE) release-programs ## Push that image as IMG, and print its digest.
+	@$(IMAGE) build -version $(VERSION) -push $(IMG) $(foreach arch,$(ARCHES),$(arch)=dist/manager-$(arch))
+
+# The time of the last commit: the same sources give the same files.
+.PHONY: release-files
+release-files: $(IMAGE) $(HELM) release-programs build-installer community ## Make all files of a release, in dist/release.
+	@rm -rf dist/release
+	@mkdir -p dist/release
+	@cp dist/install.yaml dist/release/nsm-operator.yaml
+	@for arch in $(ARCHES); do $(IMAGE) sbom -version $(VERSION) -created "$$(TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" \
+	  dist/manager-$$arch >dist/release/nsm-operator-$$arch.spdx.json; done
+	@$(HELM) package config/samples/application --destination dist/release >/dev/null
+	@tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C dist -czf dist/release/community-operators.tar.gz community
+	@cp config/prometheus/dashboard.json dist/release/grafana-dashboard.json
+	@cd dist/release && sha256sum -- * >SHA256SUMS

@@ -15,7 +15,6 @@ generated=(
   apis/v1beta1/zz_generated.deepcopy.go
   config/crd/bases
   config/rbac/role.yaml
-  config/webhook/manifests.yaml
   docs/api-reference.md
   bundle
   bundle.Dockerfile

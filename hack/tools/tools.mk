@@ -30,6 +30,7 @@ OPM            ?= $(LOCALBIN)/opm
 OLM            ?= $(LOCALBIN)/olm
 OLM_CATALOG    ?= $(LOCALBIN)/olm-catalog
 PROMTOOL       ?= $(LOCALBIN)/promtool
+HELM           ?= $(LOCALBIN)/helm
 
 # Package paths that several recipes share.
 OPERATOR_SDK_MODULE := github.com/operator-framework/operator-sdk
@@ -60,6 +61,7 @@ TOOLS_MAIN := $(TOOLS_DIR)/go.mod $(TOOLS_DIR)/go.sum
 TOOLS_LINT := $(TOOLS_DIR)/lint/go.mod $(TOOLS_DIR)/lint/go.sum
 TOOLS_OLM  := $(TOOLS_DIR)/olm/go.mod $(TOOLS_DIR)/olm/go.sum
 TOOLS_PROM := $(TOOLS_DIR)/promtool/go.mod $(TOOLS_DIR)/promtool/go.sum
+TOOLS_HELM := $(TOOLS_DIR)/helm/go.mod $(TOOLS_DIR)/helm/go.sum
 
 $(LOCALBIN)/controller-gen: $(TOOLS_MAIN) | $(LOCALBIN)
 	$(call build-tool,.,sigs.k8s.io/controller-tools,sigs.k8s.io/controller-tools/cmd/controller-gen)
@@ -100,3 +102,7 @@ $(LOCALBIN)/olm-catalog: $(TOOLS_OLM) | $(LOCALBIN)
 $(LOCALBIN)/promtool: $(TOOLS_PROM) | $(LOCALBIN)
 	$(call build-tool,promtool,github.com/prometheus/prometheus,github.com/prometheus/prometheus/cmd/promtool,,\
 	-X github.com/prometheus/common/version.Version=$$version)
+
+$(LOCALBIN)/helm: $(TOOLS_HELM) | $(LOCALBIN)
+	$(call build-tool,helm,helm.sh/helm/v4,helm.sh/helm/v4/cmd/helm,,\
+	-X helm.sh/helm/v4/internal/version.version=$$version)
