@@ -212,13 +212,15 @@ func agreed(written any, said, spec object, misfits misfits) object {
 }
 
 // agreedOne takes, one by one, those members of a v1beta1 spec that change nothing
-// of what is said in v1alpha1.
+// of what is said in v1alpha1: also those that it does not have.
 func agreedOne(written any, said, spec object) object {
 	agreed, _ := clone(said).(object)
 	wouldBe := wouldSay(written, agreed)
-	for _, name := range slices.Sorted(maps.Keys(spec)) {
+	members := maps.Clone(said)
+	maps.Copy(members, spec)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		plain := get(agreed, name)
-		set(agreed, name, spec[name])
+		set(agreed, name, get(spec, name))
 		if !same(wouldSay(written, agreed), wouldBe) {
 			set(agreed, name, plain)
 		}
