@@ -153,9 +153,10 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 				nsm.DeletionTimestamp = new(metav1.Now())
 			}
 			for _, object := range inBothVersions(t, nsm) {
+				random := rand.New(rand.NewPCG(1, 2))
 				for range 20 {
 					g.Expect(verdicts(t, object)).To(HaveEach(state.want), "%v", object)
-					shuffle(object)
+					shuffle(object, random)
 				}
 			}
 			for _, condition := range nsm.Status.Conditions {
@@ -218,9 +219,9 @@ func verdicts(t *testing.T, object *unstructured.Unstructured) []string {
 }
 
 // shuffle puts the conditions into another order.
-func shuffle(object *unstructured.Unstructured) {
+func shuffle(object *unstructured.Unstructured, random *rand.Rand) {
 	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
-	rand.Shuffle(len(conditions), func(i, j int) { conditions[i], conditions[j] = conditions[j], conditions[i] })
+	random.Shuffle(len(conditions), func(i, j int) { conditions[i], conditions[j] = conditions[j], conditions[i] })
 	if len(conditions) > 0 {
 		_ = unstructured.SetNestedSlice(object.Object, conditions, "status", "conditions")
 	}
