@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -37,12 +38,17 @@ type Server struct {
 	Environment *envtest.Environment
 }
 
+// patience with processes that start or stop, on a machine that is busy with others.
+const patience = 5 * time.Minute
+
 // Start runs an API server until the end of the suite. It may be told more of its
 // environment.
 func Start(environment *envtest.Environment) *Server {
 	GinkgoHelper()
 	ctrl.SetLogger(GinkgoLogr)
 	environment.BinaryAssetsDirectory = Assets()
+	environment.ControlPlaneStartTimeout, environment.ControlPlaneStopTimeout = patience, patience
+	environment.CRDInstallOptions.MaxTime, environment.WebhookInstallOptions.MaxTime = patience, patience
 	config, err := environment.Start()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
@@ -123,8 +129,8 @@ func (s *Server) AwaitDefinitions(ctx context.Context, names ...string) {
 // for a condition but fails.
 func WaitForDefinitions(names ...string) [][]string {
 	calls := [][]string{
-		{"wait", "--for=jsonpath={.status.conditions[0].type}", "--timeout=1m", "crd"},
-		{"wait", "--for=condition=Established", "--timeout=1m", "crd"},
+		{"wait", "--for=jsonpath={.status.conditions[0].type}", "--timeout=5m", "crd"},
+		{"wait", "--for=condition=Established", "--timeout=5m", "crd"},
 	}
 	for i := range calls {
 		calls[i] = append(calls[i], names...)

@@ -25,14 +25,14 @@ import (
 func installChart(ctx SpecContext, namespace, level, values string) {
 	kubectl(ctx, "apply", "-f", write(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"`+namespace+
 		`","labels":{"pod-security.kubernetes.io/enforce":"`+level+`"}}}`))
-	helm(ctx, "install", "icmp-responder", "config/samples/application", "-n", namespace, "--set", values, "--wait", "--timeout=30s")
+	helm(ctx, "install", "icmp-responder", "config/samples/application", "-n", namespace, "--set", values, "--wait", "--timeout=3m")
 	Expect(count(responderPods(ctx, namespace))).To(Equal(map[string]int{"nsc-kernel": 2, "nse-kernel": 1}))
 
 	hooks := write(helm(ctx, "get", "hooks", "icmp-responder", "-n", namespace))
 	Expect(kubectl(ctx, "apply", "--dry-run=server", "-n", namespace, "-f", hooks)).To(And(
 		ContainSubstring("pod/icmp-responder-ping-1 created"), ContainSubstring("pod/icmp-responder-ping-2 created")))
 
-	helm(ctx, "uninstall", "icmp-responder", "-n", namespace, "--wait", "--timeout=30s")
+	helm(ctx, "uninstall", "icmp-responder", "-n", namespace, "--wait", "--timeout=3m")
 	Eventually(func() []corev1.Pod { return responderPods(ctx, namespace) }).Should(BeEmpty())
 }
 

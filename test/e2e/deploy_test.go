@@ -51,16 +51,16 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		kubectl(ctx, "create", "deployment", "theirs", "--image=example.com/spire-agent:1", "-n", "default")
 		refuses(And(ContainSubstring("Deployment default/theirs"), ContainSubstring("SPIRE=external")), "SPIRE_STORAGE=emptyDir")
 		kubectl(ctx, "delete", "deployment", "theirs", "-n", "default")
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("says what it waits for when it gives up", func(ctx SpecContext) {
 		kubectl(ctx, "create", "namespace", "spire")
 		kubectl(ctx, "create", "quota", "none", "--hard=pods=0", "-n", "spire")
-		said, err := tryMake(ctx, "deploy", "8s", "SPIRE_STORAGE=emptyDir")
+		said, err := tryMake(ctx, "deploy", "15s", "SPIRE_STORAGE=emptyDir")
 		Expect(err).To(HaveOccurred(), said)
-		Expect(said).To(MatchRegexp(`SPIRE's server: not ready after 8s: StatefulSet spire/spire-server`))
+		Expect(said).To(MatchRegexp(`SPIRE's server: not ready after 15s: StatefulSet spire/spire-server`))
 		kubectl(ctx, "delete", "quota", "none", "-n", "spire")
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("brings up SPIRE and the operator, and meshes in both versions", func(ctx SpecContext) {
 		said := runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")
@@ -71,9 +71,9 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 			kubectl(ctx, "apply", "-f", sample)
 			waitAvailable(ctx)
 			Expect(kubectl(ctx, "get", "clusterspiffeids", "-o", "name")).To(ContainSubstring("nsm-nsm-workloads"))
-			kubectl(ctx, "delete", "-f", sample, "--timeout=30s")
+			kubectl(ctx, "delete", "-f", sample, "--timeout=3m")
 		}
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("changes nothing the second time", func(ctx SpecContext) {
 		Expect(runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")).To(MatchRegexp(`Objects: 0 created, 0 changed, \d\d as they were`))
@@ -81,7 +81,7 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		kubectl(ctx, "apply", "-f", newSample)
 		waitAvailable(ctx)
 		Expect(runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")).To(MatchRegexp(`Objects: 0 created, 0 changed, \d\d as they were`))
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("refuses settings that would start SPIRE anew", func(ctx SpecContext) {
 		said, err := tryMake(ctx, "deploy", "30s", "SPIRE_STORAGE=hostPath", "TRUST_DOMAIN=example.org")
@@ -117,22 +117,22 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		Expect(err).To(HaveOccurred())
 		Expect(said).To(And(ContainSubstring("nothing was removed"), ContainSubstring("default/client (csi.spiffe.io)")))
 		Expect(installed(ctx)).To(ConsistOf(before))
-		kubectl(ctx, "delete", "pod", "client", "-n", "default", "--timeout=30s")
-	}, NodeTimeout(4*time.Minute))
+		kubectl(ctx, "delete", "pod", "client", "-n", "default", "--timeout=3m")
+	}, NodeTimeout(10*time.Minute))
 
 	It("undeploy ends with the operator stopped, and says what is left", func(ctx SpecContext) {
 		kubectl(ctx, "scale", "deployment", "nsm-operator", "-n", "nsm-operator-system", "--replicas=0")
 		Eventually(func() string {
 			return kubectl(ctx, "get", "pods", "-n", "nsm-operator-system", "-o", "name")
 		}).WithTimeout(time.Minute).Should(BeEmpty())
-		said, err := tryMake(ctx, "undeploy", "8s")
+		said, err := tryMake(ctx, "undeploy", "15s")
 		Expect(err).To(HaveOccurred())
 		Expect(said).To(And(
-			ContainSubstring("meshes: not gone after 8s"), ContainSubstring("NSM nsm/nsm-sample (its finalizers: nsm.networkservicemesh.io/"),
+			ContainSubstring("meshes: not gone after 15s"), ContainSubstring("NSM nsm/nsm-sample (its finalizers: nsm.networkservicemesh.io/"),
 			ContainSubstring("Nothing else was removed"), ContainSubstring("of which no replica is ready")))
 		kubectl(ctx, "get", "statefulset", "spire-server", "-n", "spire")
 		kubectl(ctx, "scale", "deployment", "nsm-operator", "-n", "nsm-operator-system", "--replicas=2")
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("undeploy leaves what other people have made", func(ctx SpecContext) {
 		const theirs = "nsm:gone:nsmgr"
@@ -146,15 +146,15 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		kubectl(ctx, "label", "clusterrole", theirs, "app.kubernetes.io/managed-by=nsm-operator",
 			"nsm.networkservicemesh.io/name=mesh", "nsm.networkservicemesh.io/namespace=nsm")
 
-		said, err := tryMake(ctx, "undeploy", "1m")
+		said, err := tryMake(ctx, "undeploy", "3m")
 		Expect(err).NotTo(HaveOccurred(), said)
 		Expect(said).To(And(
 			ContainSubstring("CustomResourceDefinition networkservices.networkservicemesh.io stays: 1 objects of it are left, NetworkService default/theirs"),
 			ContainSubstring("CustomResourceDefinition clusterspiffeids.spire.spiffe.io stays"),
 			ContainSubstring("Namespace nsm stays: what is in it was not made here: ConfigMap theirs")))
-		Expect(installed(ctx)).To(ConsistOf("namespaces nsm", "crds networkservices.networkservicemesh.io",
+		Eventually(func() []string { return installed(ctx) }).Should(ConsistOf("namespaces nsm", "crds networkservices.networkservicemesh.io",
 			"crds clusterspiffeids.spire.spiffe.io", "clusterroles /nsm-of-somebody-else"))
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("undeploy goes on from what is left, and may be called when nothing is", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "networkservice", "theirs", "-n", "default")
@@ -162,11 +162,11 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		kubectl(ctx, "delete", "configmap", "theirs", "-n", "nsm")
 		kubectl(ctx, "delete", "clusterrole", "nsm-of-somebody-else")
 		for range 2 {
-			said, err := tryMake(ctx, "undeploy", "1m")
+			said, err := tryMake(ctx, "undeploy", "3m")
 			Expect(err).NotTo(HaveOccurred(), said)
-			Expect(installed(ctx)).To(BeEmpty())
+			Eventually(func() []string { return installed(ctx) }).Should(BeEmpty())
 		}
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("deploy leaves a namespace alone that was there, and undeploy does", func(ctx SpecContext) {
 		kubectl(ctx, "create", "namespace", "theirs")
@@ -174,14 +174,14 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		kubectl(ctx, "get", "rolebinding", "nsm-operator-pod-security", "-n", "theirs")
 		Expect(installed(ctx)).NotTo(ContainElement(ContainSubstring("spire")), "SPIRE=external")
 		By("also when the definition of NSMs is gone before")
-		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=30s")
-		said, err := tryMake(ctx, "undeploy", "1m")
+		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=3m")
+		said, err := tryMake(ctx, "undeploy", "3m")
 		Expect(err).NotTo(HaveOccurred(), said)
-		Expect(installed(ctx)).To(BeEmpty())
+		Eventually(func() []string { return installed(ctx) }).Should(BeEmpty())
 		Expect(kubectl(ctx, "get", "namespace", "theirs", "-o", "jsonpath={.metadata.labels}")).NotTo(ContainSubstring("make-deploy"))
 		_, err = tryKubectl(ctx, "get", "rolebinding", "nsm-operator-pod-security", "-n", "theirs")
 		Expect(err).To(MatchError(ContainSubstring("not found")))
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 // installed is what there is of the operator, of its meshes, and of its SPIRE.
@@ -206,7 +206,7 @@ func installed(ctx context.Context) []string {
 // runMake makes a target of the Makefile, with variables, and returns what it says.
 func runMake(ctx context.Context, target string, variables ...string) string {
 	GinkgoHelper()
-	output, err := tryMake(ctx, target, "90s", variables...)
+	output, err := tryMake(ctx, target, "3m", variables...)
 	Expect(err).NotTo(HaveOccurred(), output)
 	return output
 }

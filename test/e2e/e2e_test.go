@@ -62,7 +62,7 @@ var (
 
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(20 * time.Second)
+	SetDefaultEventuallyTimeout(time.Minute)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	ctrl.SetLogger(GinkgoLogr)
@@ -91,7 +91,7 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 			again := &appsv1.DaemonSet{}
 			err := admin.Get(ctx, client.ObjectKeyFromObject(nsmgr), again)
 			return err == nil && again.UID != nsmgr.UID
-		}).WithTimeout(2 * time.Second).Should(BeTrue())
+		}).Should(BeTrue())
 
 		vpp := daemonSet(ctx, "vpp")
 		image := vpp.Spec.Template.Spec.Containers[0].Image
@@ -104,7 +104,7 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 
 	It("leaves nothing of the mesh when the NSM is deleted", func(ctx SpecContext) {
 		Expect(ours(ctx)).NotTo(BeEmpty(), "the test can see what there is")
-		kubectl(ctx, "delete", "nsm", "nsm-sample", "-n", namespace, "--timeout=20s")
+		kubectl(ctx, "delete", "nsm", "nsm-sample", "-n", namespace, "--timeout=3m")
 		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
 	})
 
@@ -115,7 +115,7 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("leaves nothing when the namespace is deleted", func(ctx SpecContext) {
-		kubectl(ctx, "delete", "namespace", namespace, "--timeout=30s")
+		kubectl(ctx, "delete", "namespace", namespace, "--timeout=3m")
 		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
 	})
 
@@ -136,8 +136,8 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 	})
 
 	DescribeTable("runs the ICMP responder's chart beside the mesh", installChart,
-		Entry("in its namespace", namespace, "privileged", "restricted=false", NodeTimeout(time.Minute)),
-		Entry("where Pod Security is restricted", "blue", "restricted", "restricted=true,sockets.mount=CSI,meshNamespace="+namespace, NodeTimeout(time.Minute)),
+		Entry("in its namespace", namespace, "privileged", "restricted=false", NodeTimeout(10*time.Minute)),
+		Entry("where Pod Security is restricted", "blue", "restricted", "restricted=true,sockets.mount=CSI,meshNamespace="+namespace, NodeTimeout(10*time.Minute)),
 	)
 
 	It("does not take for ready a forwarder that has not registered", func(ctx SpecContext) {
@@ -165,14 +165,14 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("leaves nothing when the resource's definition is deleted", func(ctx SpecContext) {
-		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=30s")
+		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=3m")
 		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
 	})
 
 	It("ends with Ctrl-C, and no process is left", func() {
 		Expect(processes()).To(HaveLen(7), "launcher, etcd, API server, controller manager, scheduler, kwok, operator")
 		launcher.Interrupt()
-		Eventually(launcher).WithTimeout(30 * time.Second).Should(gexec.Exit(0))
+		Eventually(launcher).Should(gexec.Exit(0))
 		Expect(processes()).To(BeEmpty())
 	})
 })
@@ -203,8 +203,8 @@ func launch(ctx SpecContext, says, command string, args ...string) {
 	launcher, err = gexec.Start(process, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	started := launcher
-	DeferCleanup(func() { started.Interrupt().Wait(30 * time.Second) })
-	Eventually(launcher).WithContext(ctx).WithTimeout(60 * time.Second).Should(gbytes.Say(says))
+	DeferCleanup(func() { started.Interrupt().Wait(2 * time.Minute) })
+	Eventually(launcher).WithContext(ctx).WithTimeout(5 * time.Minute).Should(gbytes.Say(says))
 	connect()
 }
 
@@ -265,7 +265,7 @@ func awaitDefinitions(ctx context.Context) {
 
 func waitAvailable(ctx context.Context) {
 	GinkgoHelper()
-	kubectl(ctx, "wait", "--for=condition=Available", "nsm/nsm-sample", "-n", namespace, "--timeout=30s")
+	kubectl(ctx, "wait", "--for=condition=Available", "nsm/nsm-sample", "-n", namespace, "--timeout=3m")
 }
 
 func podsOf(ctx context.Context) []corev1.Pod {

@@ -51,7 +51,7 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 
 	DescribeTable("takes its mesh over, and what it has stored", func(ctx SpecContext, example string, pods map[string]int) {
 		apply(ctx, earlier.Definitions()...)
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=3m")
 		apply(ctx, earlier.Operator()...)
 		apply(ctx, earlier.NSM(example))
 		old := earlier.NSM(example)
@@ -60,7 +60,7 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 		for _, object := range before {
 			Expect(admin.Create(ctx, object, earlier.FieldOwner)).To(Succeed())
 		}
-		kubectl(ctx, "rollout", "status", "-n", namespace, "daemonset/nsmgr", "--timeout=30s")
+		kubectl(ctx, "rollout", "status", "-n", namespace, "daemonset/nsmgr", "--timeout=3m")
 		kubectl(ctx, "patch", "nsm", old.GetName(), "-n", namespace, "--subresource=status", "--type=merge", "-p", `{"status":{"phase":"Running"}}`)
 		Expect(stored(ctx)).To(ConsistOf("v1alpha1"))
 
@@ -71,7 +71,7 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 
 		waitAvailable(ctx)
 		Expect(count(podsOf(ctx))).To(Equal(pods))
-		Eventually(func() []string { return stored(ctx) }).WithTimeout(30 * time.Second).Should(ConsistOf("v1beta1"))
+		Eventually(func() []string { return stored(ctx) }).Should(ConsistOf("v1beta1"))
 		for _, object := range before {
 			err := admin.Get(ctx, client.ObjectKeyFromObject(object), object)
 			if !apierrors.IsNotFound(err) {
@@ -103,13 +103,13 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 
 		By("nothing is left of either after make undeploy")
 		runMake(ctx, "undeploy")
-		Expect(ours(ctx)).To(BeEmpty())
-		kubectl(ctx, "delete", "namespace", namespace, "--timeout=30s")
+		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+		kubectl(ctx, "delete", "namespace", namespace, "--timeout=3m")
 	},
-		Entry("of the example that OperatorHub offered", "alm-example", map[string]int{"nsm-registry": 1, "nsmgr": 3, "forwarder-vpp": 3, "admission-webhook-k8s": 1}, NodeTimeout(4*time.Minute)),
+		Entry("of the example that OperatorHub offered", "alm-example", map[string]int{"nsm-registry": 1, "nsmgr": 3, "forwarder-vpp": 3, "admission-webhook-k8s": 1}, NodeTimeout(10*time.Minute)),
 		Entry("of an NSM that uses all there was", "nested", map[string]int{
 			"nsm-registry": 2, "nsmgr": 3, "forwarder-vpp": 3, "switch": 3, "admission-webhook-k8s": 1,
-		}, NodeTimeout(4*time.Minute)),
+		}, NodeTimeout(10*time.Minute)),
 	)
 
 	It("leaves one alone that OLM has installed, and says so", func(ctx SpecContext) {
@@ -126,7 +126,7 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 		kubectl(ctx, "get", "deployment", "nsm-operator", "-n", namespace)
 		err = admin.Get(ctx, client.ObjectKey{Name: definition}, &apiextensionsv1.CustomResourceDefinition{})
 		Expect(apierrors.IsNotFound(err) || runtime.IsNotRegisteredError(err)).To(BeTrue(), "%v", err)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 // section of the document about upgrades, under a heading.

@@ -43,7 +43,7 @@ var _ = Describe("Two installations of the operator", Ordered, func() {
 		command.Env = append(os.Environ(), "KUBECONFIG="+operatorKubeconfig(ctx, other))
 		second, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func() { second.Terminate().Wait(30 * time.Second) })
+		DeferCleanup(func() { second.Terminate().Wait(2 * time.Minute) })
 		Eventually(second.Err).Should(gbytes.Say("Another installation of the operator works in this cluster, in namespace " + operatorNamespace))
 		Eventually(func() int { return statusOf(ctx, "http://"+addresses[2]+"/healthz", "") }).Should(Equal(http.StatusOK))
 		Expect(statusOf(ctx, "http://"+addresses[2]+"/readyz", "")).To(Equal(http.StatusInternalServerError))
@@ -55,14 +55,14 @@ var _ = Describe("Two installations of the operator", Ordered, func() {
 
 		By("taking the first away")
 		first.stop()
-		kubectl(ctx, "delete", "namespace", operatorNamespace, "--timeout=30s")
+		kubectl(ctx, "delete", "namespace", operatorNamespace, "--timeout=3m")
 		Eventually(func() int { return statusOf(ctx, "http://"+addresses[2]+"/readyz", "") }).WithTimeout(time.Minute).Should(Equal(http.StatusOK))
 		Expect(crd()).To(ContainSubstring(addresses[1]))
 		Eventually(func() string {
 			return kubectl(ctx, "get", "nsms.v1alpha1.nsm.networkservicemesh.io", "-n", namespace, "-o", "name")
 		}).Should(ContainSubstring("nsm-sample"))
-		kubectl(ctx, "delete", "nsm", "nsm-sample", "-n", namespace, "--timeout=30s")
-	}, NodeTimeout(4*time.Minute))
+		kubectl(ctx, "delete", "nsm", "nsm-sample", "-n", namespace, "--timeout=3m")
+	}, NodeTimeout(10*time.Minute))
 })
 
 // install gives an operator in another namespace all that the first one has in its

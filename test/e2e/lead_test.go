@@ -26,7 +26,7 @@ var _ = Describe("An old leader that wakes up", Ordered, func() {
 	It("writes nothing, and ends", func(ctx SpecContext) {
 		launch(ctx, "control plane .* is up", "up", "--audit", "system:serviceaccount:"+operatorNamespace+":"+operatorAccount)
 		kubectl(ctx, "apply", "--server-side", "-k", "config/local")
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=3m")
 		addresses := freeAddresses(2)
 		// Each calls itself by its name when it talks to the API server.
 		start := func(name, address string) *operator {
@@ -52,13 +52,13 @@ var _ = Describe("An old leader that wakes up", Ordered, func() {
 		woken := time.Now()
 		Expect(old.Command.Process.Signal(syscall.SIGCONT)).To(Succeed())
 		ended := func() bool { return old.ExitCode() >= 0 }
-		for deadline := time.Now().Add(30 * time.Second); !ended() && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(2 * time.Minute); !ended() && time.Now().Before(deadline); {
 			meddle(ctx)
 		}
 		Expect(old).To(gexec.Exit(1), "it has seen that it does not lead")
 		Expect(writesOf("old-leader", woken)).To(BeEmpty())
 		Eventually(func() []string { return writesOf("next-leader", woken) }).ShouldNot(BeEmpty(), "there was something to do")
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 // holder of the lease.

@@ -89,8 +89,8 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 	})
 
 	It("let it clean up behind a webhook that has registered itself", func(ctx SpecContext) {
-		kubectl(ctx, "delete", "nsm", "old", "-n", namespace, "--timeout=20s")
-		Expect(ours(ctx)).To(BeEmpty())
+		kubectl(ctx, "delete", "nsm", "old", "-n", namespace, "--timeout=3m")
+		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
 		var left admissionregistrationv1.MutatingWebhookConfigurationList
 		Expect(admin.List(ctx, &left)).To(Succeed())
 		Expect(left.Items).To(HaveLen(1), "the operator's own")
@@ -118,7 +118,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 
 	It("let it make a mesh with all that there is", func(ctx SpecContext) {
 		kubectl(ctx, "apply", "-f", everything)
-		kubectl(ctx, "wait", "--for=condition=Available", "nsm/everything", "-n", "nsm-system", "--timeout=30s")
+		kubectl(ctx, "wait", "--for=condition=Available", "nsm/everything", "-n", "nsm-system", "--timeout=3m")
 		Eventually(func() []string { return ours(ctx) }).Should(ContainElements(
 			"clusterproperties /id.k8s.io", "clusterspiffeids /nsm-nsm-system-workloads", "csidrivers /csi.networkservicemesh.io",
 			"mutatingwebhookconfigurations /nsm-mutating-webhook-nsm-system", "rolebindings clients/nsm:nsm-system:client",
@@ -146,7 +146,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 	})
 
 	It("let it take all of that away", func(ctx SpecContext) {
-		kubectl(ctx, "delete", "nsm", "everything", "-n", "nsm-system", "--timeout=20s")
+		kubectl(ctx, "delete", "nsm", "everything", "-n", "nsm-system", "--timeout=3m")
 		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
 	})
 

@@ -39,9 +39,9 @@ func runSample(ctx SpecContext, file string) {
 	kubectl(ctx, "apply", "-f", file)
 	mesh := strings.Fields(kubectl(ctx, "get", "nsm", "-A", "-o", `jsonpath={range .items[*]}{.metadata.name} {.metadata.namespace} {end}`))
 	Expect(mesh).To(HaveLen(2), "a sample has one NSM")
-	_, err := tryKubectl(ctx, "wait", "--for=condition=Available", "nsm/"+mesh[0], "-n", mesh[1], "--timeout=1m")
+	_, err := tryKubectl(ctx, "wait", "--for=condition=Available", "nsm/"+mesh[0], "-n", mesh[1], "--timeout=3m")
 	Expect(err).NotTo(HaveOccurred(), kubectl(ctx, "describe", "nsm", mesh[0], "-n", mesh[1]))
-	kubectl(ctx, "delete", "nsm", mesh[0], "-n", mesh[1], "--timeout=1m")
+	kubectl(ctx, "delete", "nsm", mesh[0], "-n", mesh[1], "--timeout=3m")
 }
 
 // The first line says when one wants a sample. One is as it has been published, and as

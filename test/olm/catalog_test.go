@@ -94,7 +94,7 @@ func (c *catalogServer) connect(ctx context.Context, address string) {
 		g.Expect(source.Status.GRPCConnectionState).NotTo(BeNil())
 		g.Expect(source.Status.GRPCConnectionState.Address).To(Equal(address))
 		g.Expect(source.Status.GRPCConnectionState.LastObservedState).To(Equal("READY"))
-	}).WithContext(ctx).WithTimeout(2 * time.Minute).Should(Succeed())
+	}).WithContext(ctx).WithTimeout(5 * time.Minute).Should(Succeed())
 }
 
 // renderCatalog is a file-based catalog. OLM finds the manifests of a bundle in it,

@@ -35,7 +35,7 @@ func startCluster(ctx context.Context) {
 	socket := filepath.Join(directory, "proxy")
 	launcher := start("localcluster", binary("localcluster"), nil, "up", "--dir", filepath.Join(directory, "cluster"),
 		"--assets", assets(), "--not-simulated", operatorImages, "--service-proxy", socket)
-	Eventually(launcher).WithContext(ctx).WithTimeout(2 * time.Minute).Should(gbytes.Say("control plane .* is up"))
+	Eventually(launcher).WithContext(ctx).WithTimeout(5 * time.Minute).Should(gbytes.Say("control plane .* is up"))
 	var err error
 	config, err = clientcmd.BuildConfigFromFlags("", kubeconfig())
 	Expect(err).NotTo(HaveOccurred())

@@ -8,7 +8,6 @@ package olm
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -39,7 +38,7 @@ func awaitAvailable(ctx context.Context, key client.ObjectKey) {
 		nsm := &nsmv1beta1.NSM{}
 		g.Expect(admin.Get(ctx, key, nsm)).To(Succeed())
 		expectAvailable(g, nsm)
-	}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
+	}).WithContext(ctx).Should(Succeed())
 }
 
 func expectAvailable(g Gomega, nsm *nsmv1beta1.NSM) {

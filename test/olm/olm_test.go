@@ -37,7 +37,7 @@ const olmAccount = "olm-operator-serviceaccount"
 // feeds consoles.
 func installOLM(ctx context.Context) {
 	GinkgoHelper()
-	_, err := envtest.InstallCRDs(config, envtest.CRDInstallOptions{MaxTime: time.Minute, CRDs: []*apiextensionsv1.CustomResourceDefinition{
+	_, err := envtest.InstallCRDs(config, envtest.CRDInstallOptions{MaxTime: 3 * time.Minute, CRDs: []*apiextensionsv1.CustomResourceDefinition{
 		crds.CatalogSource(), crds.ClusterServiceVersion(), crds.InstallPlan(), crds.OLMConfig(),
 		crds.Operator(), crds.OperatorCondition(), crds.OperatorGroup(), crds.Subscription(),
 	}})

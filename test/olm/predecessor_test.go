@@ -204,7 +204,7 @@ func awaitTakenOver(ctx context.Context) []string {
 			said[condition.Message] = true
 		}
 		expectAvailable(g, nsm)
-	}).WithContext(ctx).WithTimeout(2 * time.Minute).Should(Succeed())
+	}).WithContext(ctx).WithTimeout(5 * time.Minute).Should(Succeed())
 	return added(nil, said)
 }
 

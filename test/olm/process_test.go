@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -50,7 +49,7 @@ func start(name, path string, environment []string, args ...string) *gexec.Sessi
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() {
 		session.Terminate()
-		Eventually(session.Exited).WithTimeout(30*time.Second).Should(BeClosed(), name)
+		Eventually(session.Exited).Should(BeClosed(), name)
 		Expect(log.Close()).To(Succeed())
 	})
 	return session

@@ -55,7 +55,7 @@ func (s subscription) awaitCSV(ctx context.Context, name string) {
 		for _, plan := range s.plans(ctx) {
 			g.Expect(plan.Status.Phase).NotTo(Equal(operatorsv1alpha1.InstallPlanPhaseInstalling), plan.Name)
 		}
-	}).WithContext(ctx).WithTimeout(3 * time.Minute).Should(Succeed())
+	}).WithContext(ctx).WithTimeout(10 * time.Minute).Should(Succeed())
 }
 
 // phases of the CSVs, by name. OLM copies CSVs into all other namespaces.
@@ -119,7 +119,7 @@ func (s subscription) awaitQuiet(ctx context.Context) {
 			last, since = now, time.Now()
 		}
 		g.Expect(time.Since(since)).To(BeNumerically(">=", quiet), "nobody writes the definition")
-	}).WithContext(ctx).WithTimeout(2 * time.Minute).Should(Succeed())
+	}).WithContext(ctx).WithTimeout(5 * time.Minute).Should(Succeed())
 }
 
 // upgradeOf is a channel in which one version replaces another.

@@ -42,7 +42,7 @@ var _ = Describe("An NSM that was written while nobody converted", Ordered, func
 			damaged = append(damaged, storeUnconverted(ctx, shape))
 			deleted = append(deleted, storeUnconverted(ctx, shape), storeUnconverted(ctx, shape))
 		}
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("is deleted by hand, in v1alpha1, while there is no operator", func(ctx SpecContext) {
 		for _, shape := range []string{"flat", "lists", "lists-capital", "nested"} {
@@ -51,7 +51,7 @@ var _ = Describe("An NSM that was written while nobody converted", Ordered, func
 			Expect(admin.Patch(ctx, nsm, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
 			Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(WithTransform(apierrors.IsNotFound, BeTrue()))
 		}
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	Context("with an operator", Ordered, func() {
 		BeforeAll(func(ctx SpecContext) {
@@ -62,13 +62,13 @@ var _ = Describe("An NSM that was written while nobody converted", Ordered, func
 					return admin.Get(ctx, client.ObjectKeyFromObject(nsm), &nsmv1alpha1.NSM{})
 				}).Should(Succeed())
 			}
-		}, NodeTimeout(time.Minute))
+		}, NodeTimeout(10*time.Minute))
 
 		AfterAll(func(ctx SpecContext) {
 			for _, nsm := range damaged {
 				removeIn(ctx, nsm.GetNamespace())
 			}
-		}, NodeTimeout(time.Minute))
+		}, NodeTimeout(10*time.Minute))
 
 		It("can be read, labelled and corrected, in both versions", func(ctx SpecContext) {
 			for _, nsm := range damaged {
@@ -81,7 +81,7 @@ var _ = Describe("An NSM that was written while nobody converted", Ordered, func
 				correct := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"forwarders":[{"name":"forwarder-vpp","type":"vpp"}]}}`))
 				Expect(admin.Patch(ctx, nsmIn(nsm.GetNamespace()), correct)).To(Succeed())
 			}
-		}, NodeTimeout(time.Minute))
+		}, NodeTimeout(10*time.Minute))
 
 		It("is deleted by the operator, or by hand in v1beta1", func(ctx SpecContext) {
 			for n, nsm := range deleted {
@@ -96,7 +96,7 @@ var _ = Describe("An NSM that was written while nobody converted", Ordered, func
 				Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(object), object) }).
 					Should(WithTransform(apierrors.IsNotFound, BeTrue()))
 			}
-		}, NodeTimeout(time.Minute))
+		}, NodeTimeout(10*time.Minute))
 	})
 })
 

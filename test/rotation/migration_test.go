@@ -55,7 +55,7 @@ var _ = Describe("Storage migration", Ordered, func() {
 				[]byte(`{"status":{"observedGeneration":1}}`)))).To(Succeed())
 			recent = append(recent, namespace)
 		}
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("rewrites each object that needs it once, also over a crash, and no other", func(ctx SpecContext) {
 		started := resourceVersions(ctx)
@@ -86,7 +86,7 @@ var _ = Describe("Storage migration", Ordered, func() {
 		Expect(specsOf(ctx)).To(Equal(specs))
 		By("asking for one write an object, and one of the CRD")
 		Expect(next.seen.Load()).To(BeEquivalentTo(before + after + 1))
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("writes nothing when there is nothing to do", func(ctx SpecContext) {
 		started := resourceVersions(ctx)
@@ -98,7 +98,7 @@ var _ = Describe("Storage migration", Ordered, func() {
 		Expect(idle.seen.Load()).To(BeZero())
 		Expect(changedSince(ctx, started)).To(BeEmpty())
 		Expect(getCRD(ctx).ResourceVersion).To(Equal(crd))
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("drops managed fields of a version that is not served any more", func(ctx SpecContext) {
 		namespace := old[0]
@@ -131,7 +131,7 @@ var _ = Describe("Storage migration", Ordered, func() {
 		again, err := migration(&writes{left: -1}).Run(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(again).To(Equal(migrate.Result{}))
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 func migration(w *writes) *migrate.Migration {

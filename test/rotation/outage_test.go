@@ -72,7 +72,7 @@ var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
 			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(Succeed())
 			g.Expect(meta.IsStatusConditionTrue(nsm.Status.Conditions, "ManagersReady")).To(BeTrue())
 		}).Should(Succeed())
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("an NSM is deleted, with the finalizer of the loop or by hand", func(ctx SpecContext) {
 		changed := nsm.DeepCopy()
@@ -85,7 +85,7 @@ var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
 		nsm.Finalizers = nil
 		Expect(admin.Update(ctx, nsm)).To(Succeed())
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(WithTransform(apierrors.IsNotFound, BeTrue()))
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("other kinds and whole namespaces, also that of a mesh, are deleted", func(ctx SpecContext) {
 		server.StartControllers(ctx, "namespace-controller", "garbage-collector-controller")
@@ -100,7 +100,7 @@ var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
 				return admin.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
 			}).WithTimeout(time.Minute).Should(WithTransform(apierrors.IsNotFound, BeTrue()), namespace)
 		}
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("a bundle is installed anew: every version that is served can be read, as OLM does first, and nothing is lost", func(ctx SpecContext) {
 		before := in(ctx, nsmv1beta1.GroupVersion.String(), nsm)
@@ -123,7 +123,7 @@ var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
 		service.add(startReplica(service.url, calm), "")
 		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(nsm), &nsmv1alpha1.NSM{}) }).Should(Succeed())
 		Expect(in(ctx, nsmv1beta1.GroupVersion.String(), nsm)).To(Equal(before))
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("nothing is stored unconverted", func(ctx SpecContext) {
 		namespace := newNamespaceWith(ctx, map[string]string{unvalidated: ""})
@@ -136,7 +136,7 @@ var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
 		Expect(admin.Update(ctx, crd)).To(Succeed())
 		Expect(admin.Create(ctx, legacyNSM(namespace))).NotTo(Succeed())
 		Expect(storedVersions(ctx)).To(Equal(map[string]string{nsm.Namespace: nsmv1beta1.GroupVersion.String()}))
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 var _ = Describe("The operator", Ordered, func() {
@@ -166,7 +166,7 @@ var _ = Describe("The operator", Ordered, func() {
 		Eventually(func() error {
 			return admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "nsmgr"}, &appsv1.DaemonSet{})
 		}).Should(Succeed())
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 // in reads an NSM in a version.
