@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -84,7 +83,10 @@ func follow(ctx context.Context, nsm *nsmv1beta1.NSM) (statuses func() []string)
 		var seen []string
 		for {
 			select {
-			case event := <-watch.ResultChan():
+			case event, isOpen := <-watch.ResultChan():
+				if !isOpen {
+					return seen
+				}
 				if now, isNSM := event.Object.(*nsmv1beta1.NSM); isNSM {
 					text, err := json.Marshal(now.Status)
 					Expect(err).NotTo(HaveOccurred())
@@ -136,7 +138,7 @@ var _ = Describe("What the earlier operator has made of an NSM", func() {
 					selfRegister(ctx, nsm, webhookPod)
 				}
 			}
-			Eventually(condition(ctx, nsm, available)).WithTimeout(20 * time.Second).Should(Equal("True"))
+			Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 
 			By("with images that there are")
 			if example == "alm-example" {

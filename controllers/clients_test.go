@@ -40,6 +40,9 @@ var _ = Describe("OpenShift: namespaces of clients", func() {
 	})
 
 	It("may go", func(ctx SpecContext) {
+		// Nobody brings up the mesh, and another one would look why.
+		o.stop()
+		o = patient(mesh.Platform{OpenShift: true})
 		going, staying := labelledNamespace(ctx, "go"), labelledNamespace(ctx, "go")
 		deleteNamespace(ctx, going)
 		nsm := newNSM(ctx, clientsWith("go"))

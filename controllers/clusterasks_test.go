@@ -8,7 +8,6 @@ package controllers_test
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -129,6 +128,6 @@ func demandLabel(ctx context.Context, namespace, label string) {
 		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(admin.Delete(ctx, object))).To(Succeed()) })
 	}
 	bare := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bare"}}
-	Eventually(func() error { return admin.Create(ctx, bare.DeepCopy(), client.DryRunAll) }).WithTimeout(20 * time.Second).
+	Eventually(func() error { return admin.Create(ctx, bare.DeepCopy(), client.DryRunAll) }).
 		Should(MatchError(ContainSubstring("a label is missing")))
 }

@@ -108,18 +108,18 @@ var _ = Describe("A kind of somebody else's that cannot be listed when the opera
 	It("does not keep an NSM from being deleted", func(ctx SpecContext) {
 		impatient(mesh.Platform{ClusterSPIFFEIDs: true})
 		Expect(admin.Delete(ctx, before.DeepCopy())).To(Succeed())
-		Eventually(func() bool { return isGone(ctx, before) }).WithTimeout(30 * time.Second).Should(BeTrue())
+		Eventually(func() bool { return isGone(ctx, before) }).Should(BeTrue())
 		expectNothingLeft(ctx, before)
 	})
 
 	It("is reported, and holds up nothing else", func(ctx SpecContext) {
 		impatient(mesh.Platform{ClusterSPIFFEIDs: true})
-		Eventually(messageOf(ctx, before, degraded)).WithTimeout(20 * time.Second).Should(ContainSubstring("ClusterSPIFFEIDs cannot be read"))
+		Eventually(messageOf(ctx, before, degraded)).Should(ContainSubstring("ClusterSPIFFEIDs cannot be read"))
 		Expect(condition(ctx, before, available)()).To(Equal("True"), "its workloads run")
 		change(ctx, before.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.LogLevel = "DEBUG" })
-		Eventually(func() string { return templates(ctx, before)["DaemonSet nsmgr"] }).WithTimeout(20 * time.Second).Should(ContainSubstring("DEBUG"))
+		Eventually(func() string { return templates(ctx, before)["DaemonSet nsmgr"] }).Should(ContainSubstring("DEBUG"))
 		after := newNSM(ctx, onZone("b"))
-		Eventually(func() []string { return names(ctx, after) }).WithTimeout(20 * time.Second).Should(ConsistOf(wholeMesh))
+		Eventually(func() []string { return names(ctx, after) }).Should(ConsistOf(wholeMesh))
 
 		By("ends when the kind can be listed again")
 		mendConversion(ctx, crd)

@@ -160,7 +160,7 @@ var _ = Describe("A part that stays down", func() {
 			nsm.Spec.Nsmgr.Image = "example.com/nsmgr:2"
 		})
 		Eventually(func() string { return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Spec.Containers[0].Image }).Should(Equal("example.com/nsmgr:2"))
-		Eventually(managers(ctx)).WithTimeout(2 * time.Second).Should(HaveSuffix("is rolling out"))
+		Eventually(managers(ctx)).Should(HaveSuffix("is rolling out"))
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed(), "the pod of the older definition is still there")
 	})
 })

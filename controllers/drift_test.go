@@ -23,12 +23,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/backoff"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-const second = time.Second
-
-var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes back within a second", func() {
+var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes back at once", func() {
 	var o *operator
 
 	BeforeEach(func() { o = startOperator() })
@@ -39,7 +38,8 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
 			before := repaired(kind)
 			breakIt(ctx, nsm)
-			Eventually(func() bool { return isWhole(ctx, nsm) }).WithTimeout(second).Should(BeTrue())
+			// Of a mesh that is up nothing but the change itself wakes the loop.
+			Eventually(func() bool { return isWhole(ctx, nsm) }).Should(BeTrue())
 			Eventually(func() float64 { return repaired(kind) - before }).Should(Equal(1.0))
 			Eventually(eventsOf(ctx, nsm)).Should(ContainElement(ContainSubstring(strings.ReplaceAll(told, "NAMESPACE", nsm.Namespace))))
 			// The pods of what is down for long are looked at.
@@ -134,6 +134,22 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			}),
 	)
 
+	It("within a second, unless the machine is busy each time", func(ctx SpecContext) {
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		quickest := time.Hour
+		for _, name := range []string{"nsmgr", "forwarder-vpp"} {
+			image := func() string { return daemonSetOf(ctx, nsm, name).Spec.Template.Spec.Containers[0].Image }
+			ours := image()
+			for range backoff.FreeRepeats {
+				began := time.Now()
+				change(ctx, daemonSetOf(ctx, nsm, name), func(d *appsv1.DaemonSet) { d.Spec.Template.Spec.Containers[0].Image = "example.com/other" })
+				Eventually(image).Should(Equal(ours))
+				quickest = min(quickest, time.Since(began))
+			}
+		}
+		Expect(quickest).To(BeNumerically("<", time.Second))
+	})
+
 	It("also when it was changed while the operator was away", func(ctx SpecContext) {
 		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
 		o.stop()
@@ -211,12 +227,12 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			}
 		}
 		meddle()
-		Eventually(image).WithTimeout(second).ShouldNot(Equal(theirs), "the first repair does not wait")
+		Eventually(image).ShouldNot(Equal(theirs))
 
 		Consistently(func() int {
 			meddle()
 			return len(o.requests.writesTo("daemonsets"))
-		}).WithTimeout(5*second).Should(BeNumerically("<=", 7), "three at once, and then after 1, 2 and 4 seconds")
+		}).WithTimeout(5*time.Second).Should(BeNumerically("<=", 7), "three at once, and then after 1, 2 and 4 seconds")
 		Expect(len(o.requests.writesTo("nsms"))).To(BeNumerically("<=", 20), "nor does the status follow every blow")
 		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionDegraded)).Should(
 			HavePrefix("somebody else keeps changing DaemonSet " + nsm.Namespace + "/nsmgr"))
@@ -226,7 +242,7 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			nsm.Spec.Nsmgr = &nsmv1beta1.NsmgrSpec{}
 			nsm.Spec.Nsmgr.Image = "example.com/ours"
 		})
-		Eventually(image).WithTimeout(second).Should(Equal("example.com/ours"))
+		Eventually(image).Should(Equal("example.com/ours"))
 	})
 })
 

@@ -50,7 +50,7 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 			Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
 		})
 		server.AwaitDefinitions(ctx, crd.GetName())
-		o = startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{})
+		o = patient(mesh.Platform{ClusterSPIFFEIDs: true})
 	})
 	spireReady := func(ctx context.Context, nsm *nsmv1beta1.NSM) func() string {
 		return condition(ctx, nsm, nsmv1beta1.ConditionSpireReady)

@@ -31,8 +31,6 @@ var _ = Describe("New images are on the nodes before anything that serves is rep
 	)
 
 	BeforeEach(func(ctx SpecContext) {
-		SetDefaultEventuallyTimeout(time.Minute)
-		DeferCleanup(SetDefaultEventuallyTimeout, 10*time.Second)
 		o = startOperator()
 		nsm = newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{Version: oldState})
 		before = untouched(ctx, nsm)
@@ -44,10 +42,10 @@ var _ = Describe("New images are on the nodes before anything that serves is rep
 	}
 
 	// halt begins a change of which one image cannot be pulled on one node.
-	halt := func(ctx SpecContext, how *nsmv1beta1.UpgradeSpec) {
+	halt := func(ctx SpecContext) {
 		GinkgoHelper()
 		nodes.lack(nsm.Namespace, missing, "node-1", "manifest unknown")
-		upgrade(ctx, how)
+		upgrade(ctx, nil)
 		Eventually(messageOf(ctx, nsm, available)).Should(Equal("nothing is changed until the new images are on the nodes: " +
 			"DaemonSet " + nsm.Namespace + "/forwarder-vpp: the image " + missing + " cannot be pulled: manifest unknown (on node node-1)"))
 		Eventually(messageOf(ctx, nsm, progressing)).Should(Equal(
@@ -55,7 +53,7 @@ var _ = Describe("New images are on the nodes before anything that serves is rep
 	}
 
 	It("an image that one node cannot pull keeps all from being touched, however often the operator starts", func(ctx SpecContext) {
-		halt(ctx, nil)
+		halt(ctx)
 		Expect(untouched(ctx, nsm)).To(Equal(before))
 		Expect(condition(ctx, nsm, nsmv1beta1.ConditionManagersReady)()).To(Equal("True"))
 		o.stop()
@@ -78,7 +76,8 @@ var _ = Describe("New images are on the nodes before anything that serves is rep
 	}, SpecTimeout(3*time.Minute))
 
 	It("past the deadline that is reported, and taking the change back leaves nothing behind", func(ctx SpecContext) {
-		halt(ctx, &nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}})
+		halt(ctx)
+		upgrade(ctx, &nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}})
 		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
 			HavePrefix("the mesh has not come up within spec.upgrade.progressDeadline, 1s: nothing is changed"),
 			ContainSubstring("manifest unknown (on node node-1)"), ContainSubstring("spec.version"), ContainSubstring("spec.upgrade.onFailure")))

@@ -8,7 +8,6 @@ package controllers_test
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -84,7 +83,7 @@ var _ = Describe("An NSM that goes without its finalizer", func() {
 var _ = Describe("Guarantee 4: deleting the NSM removes everything it made", func() {
 	var o *operator
 
-	BeforeEach(func() { o = startOperator() })
+	BeforeEach(func() { o = patient(mesh.Platform{}) })
 
 	It("cluster-scoped objects included, and nothing of anybody else's", func(ctx SpecContext) {
 		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
@@ -148,7 +147,7 @@ var _ = Describe("Guarantee 4: deleting the NSM removes everything it made", fun
 
 		By("the configuration goes while the webhook, its pods and the NSM are still there")
 		deleteNamespace(ctx, nsm.Namespace)
-		Eventually(isRegistered(ctx, configuration)).WithTimeout(2 * time.Second).Should(BeFalse())
+		Eventually(isRegistered(ctx, configuration)).Should(BeFalse())
 		Expect(webhookOf(ctx, nsm).DeletionTimestamp).To(BeNil())
 		Expect(reread(ctx, nsm).DeletionTimestamp).To(BeNil())
 
@@ -189,7 +188,7 @@ var _ = Describe("Guarantee 4: deleting the NSM removes everything it made", fun
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
 		deleteNamespace(ctx, nsm.Namespace)
 		passes := reconciles()
-		o = startOperator()
+		o = patient(mesh.Platform{})
 		Eventually(reconciles).Should(BeNumerically(">", passes))
 		settle(o)
 		Consistently(o.requests.all).Should(BeEmpty(), "it does not try what cannot succeed")
@@ -224,7 +223,7 @@ var _ = Describe("Guarantee 4: deleting the NSM removes everything it made", fun
 		o.stop()
 		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 		Consistently(func() bool { return isGone(ctx, nsm) }).Should(BeFalse())
-		startOperator()
+		patient(mesh.Platform{})
 		expectNothingLeft(ctx, nsm)
 	})
 })

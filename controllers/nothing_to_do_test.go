@@ -208,6 +208,8 @@ func mutate(ctx context.Context, name string, objects admissionregistrationv1.Ru
 		Webhooks: []admissionregistrationv1.MutatingWebhook{{
 			Name: name + ".example.com", SideEffects: ptr.To(admissionregistrationv1.SideEffectClassNone),
 			AdmissionReviewVersions: []string{"v1"},
+			// The API server may call it for a moment after it has gone.
+			FailurePolicy: ptr.To(admissionregistrationv1.Ignore), TimeoutSeconds: ptr.To[int32](30),
 			ClientConfig: admissionregistrationv1.WebhookClientConfig{
 				URL:      ptr.To(server.URL),
 				CABundle: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),

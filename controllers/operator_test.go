@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
@@ -40,6 +41,8 @@ import (
 // operator is one life of the operator's loop.
 type operator struct {
 	requests *requests
+	// cache is what it reads from.
+	cache cache.Cache
 	// stop ends it.
 	stop func()
 }
@@ -61,8 +64,17 @@ func impatient(platform mesh.Platform) *operator {
 	GinkgoHelper()
 	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace, Times: controllers.Times{
 		Patience: 200 * time.Millisecond, AskAgain: 500 * time.Millisecond, LookPause: 100 * time.Millisecond,
-		Cache: 500 * time.Millisecond, List: time.Second, Soonest: 100 * time.Millisecond,
+		Cache: 2 * time.Second, List: 5 * time.Second, Soonest: 100 * time.Millisecond,
 	}}, &requests{})
+}
+
+// patient is an operator that looks at nothing by itself, however long a spec takes:
+// what it does, a watch has told it.
+func patient(platform mesh.Platform) *operator {
+	GinkgoHelper()
+	times := controllers.DefaultTimes()
+	times.Patience, times.AskAgain = time.Hour, time.Hour
+	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace, Times: times}, &requests{})
 }
 
 func startOperatorWith(loop *controllers.NSMReconciler, asked *requests) *operator {
@@ -79,7 +91,7 @@ func startOperatorWith(loop *controllers.NSMReconciler, asked *requests) *operat
 	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(loop.SetupWithManager(mgr)).To(Succeed())
-	o.stop = run(mgr)
+	o.cache, o.stop = mgr.GetCache(), run(mgr)
 	Eventually(mgr.Elected()).Should(BeClosed())
 	return o
 }
@@ -129,21 +141,29 @@ func owned(ctx context.Context, nsm *nsmv1beta1.NSM) []client.Object {
 	GinkgoHelper()
 	var objects []client.Object
 	for _, kind := range mesh.Kinds() {
-		gvk, err := apiutil.GVKForObject(kind, scheme)
-		Expect(err).NotTo(HaveOccurred())
-		empty, err := scheme.New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-		Expect(err).NotTo(HaveOccurred())
-		list, ok := empty.(client.ObjectList)
-		Expect(ok).To(BeTrue())
-		Expect(admin.List(ctx, list, client.MatchingLabels(mesh.OwnerLabels(nsm)))).To(Succeed())
-		Expect(meta.EachListItem(list, func(item runtime.Object) error {
-			object, ok := item.(client.Object)
-			Expect(ok).To(BeTrue())
-			object.GetObjectKind().SetGroupVersionKind(gvk)
-			objects = append(objects, object)
-			return nil
-		})).To(Succeed())
+		objects = append(objects, listed(ctx, admin, kind, client.MatchingLabels(mesh.OwnerLabels(nsm)))...)
 	}
+	return objects
+}
+
+// listed are the objects of a kind, as the API server has them or a cache.
+func listed(ctx context.Context, from client.Reader, kind client.Object, options ...client.ListOption) []client.Object {
+	GinkgoHelper()
+	gvk, err := apiutil.GVKForObject(kind, scheme)
+	Expect(err).NotTo(HaveOccurred())
+	empty, err := scheme.New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	Expect(err).NotTo(HaveOccurred())
+	list, ok := empty.(client.ObjectList)
+	Expect(ok).To(BeTrue())
+	Expect(from.List(ctx, list, options...)).To(Succeed())
+	var objects []client.Object
+	Expect(meta.EachListItem(list, func(item runtime.Object) error {
+		object, ok := item.(client.Object)
+		Expect(ok).To(BeTrue())
+		object.GetObjectKind().SetGroupVersionKind(gvk)
+		objects = append(objects, object)
+		return nil
+	})).To(Succeed())
 	return objects
 }
 
@@ -244,7 +264,10 @@ func daemonSetOf(ctx context.Context, nsm *nsmv1beta1.NSM, name string) *appsv1.
 func setDaemonSetStatus(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods) {
 	GinkgoHelper()
 	Eventually(func() error {
-		daemonSet := get(ctx, nsm, name, &appsv1.DaemonSet{})
+		daemonSet := &appsv1.DaemonSet{}
+		if err := admin.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: name}, daemonSet); err != nil {
+			return err
+		}
 		daemonSet.Status = appsv1.DaemonSetStatus{
 			ObservedGeneration:     daemonSet.Generation,
 			DesiredNumberScheduled: p.desired, CurrentNumberScheduled: p.current, UpdatedNumberScheduled: p.updated,
@@ -297,7 +320,10 @@ func register(ctx context.Context, nsm *nsmv1beta1.NSM, pod string, lifetime tim
 func setDeployment(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods) {
 	GinkgoHelper()
 	Eventually(func() error {
-		deployment := get(ctx, nsm, name, &appsv1.Deployment{})
+		deployment := &appsv1.Deployment{}
+		if err := admin.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: name}, deployment); err != nil {
+			return err
+		}
 		deployment.Status = appsv1.DeploymentStatus{
 			ObservedGeneration: deployment.Generation,
 			Replicas:           p.current, UpdatedReplicas: p.updated, ReadyReplicas: p.ready, AvailableReplicas: p.ready,
@@ -344,15 +370,35 @@ func newAvailableNSMIn(ctx context.Context, o *operator, namespace string, spec 
 	return reread(ctx, nsm)
 }
 
-// settle waits until the loop is at rest and forgets its requests.
+// settle waits until the loop is at rest and forgets its requests. On a busy machine
+// it may not have heard yet of what there is to do: so its cache is looked at first.
 func settle(o *operator) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
+		for _, kind := range append(mesh.Kinds(), &nsmv1beta1.NSM{}) {
+			g.Expect(versionsIn(o.cache, kind)).To(Equal(versionsIn(admin, kind)))
+		}
 		before, passes := len(o.requests.all()), reconciles()
 		g.Consistently(func() int { return len(o.requests.all()) }).Should(Equal(before))
 		g.Expect(reconciles()).To(Equal(passes))
 	}).Should(Succeed())
 	o.requests.reset()
+}
+
+// versionsIn are the resource versions of the objects of a kind that the loop watches.
+func versionsIn(from client.Reader, kind client.Object) map[string]string {
+	GinkgoHelper()
+	var ours []client.ListOption
+	if _, isNSM := kind.(*nsmv1beta1.NSM); !isNSM {
+		ours = append(ours, client.MatchingLabels{mesh.LabelManagedBy: mesh.ManagedBy})
+	}
+	found := map[string]string{}
+	for _, object := range listed(context.Background(), from, kind, ours...) {
+		if object.GetNamespace() != operatorNamespace {
+			found[client.ObjectKeyFromObject(object).String()] = object.GetResourceVersion()
+		}
+	}
+	return found
 }
 
 // condition returns a function that reads the status of a condition, "" where

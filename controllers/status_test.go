@@ -69,7 +69,7 @@ var _ = Describe("Guarantee 7: Available is never true while any part is not", f
 		Expect(status.Managers).To(Equal("3/3"))
 		Expect(status.Components).To(HaveLen(3))
 		Eventually(history.of).WithArguments(available).Should(Equal([]string{"False", "True"}))
-		Expect(history.of(progressing)).To(Equal([]string{"True", "False"}))
+		Eventually(history.of).WithArguments(progressing).Should(Equal([]string{"True", "False"}))
 		Expect(history.of(degraded)).To(Equal([]string{"False"}))
 	})
 
@@ -93,7 +93,7 @@ var _ = Describe("Guarantee 7: Available is never true while any part is not", f
 		}
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 		Eventually(history.of).WithArguments(available).Should(Equal([]string{"True", "False", "True"}))
-		Expect(history.of(progressing)).To(Equal([]string{"False", "True", "False"}))
+		Eventually(history.of).WithArguments(progressing).Should(Equal([]string{"False", "True", "False"}))
 		Expect(history.of(degraded)).To(Equal([]string{"False"}))
 	})
 
@@ -370,16 +370,19 @@ func forbid(ctx context.Context, resource string, verbs ...string) {
 		}
 	}
 	Expect(admin.Update(ctx, role)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) {
-		change(ctx, role, func(role *rbacv1.ClusterRole) { role.Rules = before.Rules })
-	})
 	operator, err := client.New(operatorConfig, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-	Eventually(func() bool {
+	// The API server's authorizer hears of it a moment later.
+	isAllowed := func(ctx context.Context) bool {
 		asked := review.DeepCopy()
 		Expect(operator.Create(ctx, asked)).To(Succeed())
 		return asked.Status.Allowed
-	}).Should(BeFalse())
+	}
+	DeferCleanup(func(ctx SpecContext) {
+		change(ctx, role, func(role *rbacv1.ClusterRole) { role.Rules = before.Rules })
+		Eventually(isAllowed).WithArguments(ctx).Should(BeTrue())
+	})
+	Eventually(isAllowed).WithArguments(ctx).Should(BeFalse())
 }
 
 // history is what became of an NSM's conditions.

@@ -213,9 +213,12 @@ var _ = Describe("What pods of an admission webhook before v1.12.0 have register
 		selfRegister(ctx, nsm, nextWebhookPod)
 		register := func(name string) { newConfiguration(ctx, nsm.Namespace, name) }
 		register("of-somebody-else")
+		o.stop()
+		o = patient(mesh.Platform{})
+		settle(o)
 		end(ctx, get(ctx, nsm, webhookPod, &corev1.Pod{}))
 		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 1, updated: 1})
-		Eventually(isRegistered(ctx, webhookPod)).WithTimeout(time.Second).Should(BeFalse())
+		Eventually(isRegistered(ctx, webhookPod)).Should(BeFalse())
 		Expect(isRegistered(ctx, nextWebhookPod)()).To(BeTrue())
 		Expect(isRegistered(ctx, "of-somebody-else")()).To(BeTrue())
 	},
@@ -238,7 +241,7 @@ var _ = Describe("What pods of an admission webhook before v1.12.0 have register
 			"and have not registered themselves with the API server: kubectl rollout restart -n " + nsm.Namespace +
 			" deployment/admission-webhook-k8s" + withoutSidecars))
 		selfRegister(ctx, nsm, webhookPod)
-		Eventually(condition(ctx, nsm, available)).WithTimeout(20 * time.Second).Should(Equal("True"))
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 	})
 
 	It("goes after the upgrade, with the last of those pods", func(ctx SpecContext) {

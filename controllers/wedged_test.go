@@ -119,7 +119,7 @@ var _ = Describe("A kind that goes and comes again", func() {
 		pruned, err := applier.Prune(ctx, nsm, []mesh.Object{property}, labels.SelectorFromSet(mesh.OwnerLabels(nsm)), nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(pruned).To(HaveLen(1))
-	}, SpecTimeout(30*time.Second))
+	}, SpecTimeout(5*time.Minute))
 })
 
 var _ = Describe("An object that somebody else makes at the same moment", func() {

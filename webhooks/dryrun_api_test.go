@@ -186,12 +186,16 @@ var _ = Describe("What the API server would refuse of the mesh", func() {
 			AdmissionReviewVersions: []string{"v1"},
 		}}
 		Expect(admin.Create(ctx, hanging)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, hanging)).To(Succeed()) })
-		Eventually(func() error {
+		trial := func(ctx context.Context) error {
 			short, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			return admin.Create(short, daemonSet("trial"), client.DryRunAll)
-		}).WithContext(ctx).Should(MatchError(context.DeadlineExceeded))
+		}
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(admin.Delete(ctx, hanging)).To(Succeed())
+			Eventually(trial).WithContext(ctx).Should(Succeed(), "the API server has noticed")
+		})
+		Eventually(trial).WithContext(ctx).Should(MatchError(context.DeadlineExceeded))
 		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgr: {podLabels: {team: net}}}`))).To(Succeed())
 	})
 
@@ -211,11 +215,12 @@ var _ = Describe("What the API server would refuse of the mesh", func() {
 		binding.Spec.ValidationActions = []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny}
 		Expect(admin.Create(ctx, policy)).To(Succeed())
 		Expect(admin.Create(ctx, binding)).To(Succeed())
+		trial := func(ctx context.Context) error { return admin.Create(ctx, daemonSet("trial"), client.DryRunAll) }
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(admin.Delete(ctx, binding)).To(Succeed())
 			Expect(admin.Delete(ctx, policy)).To(Succeed())
+			Eventually(trial).WithContext(ctx).Should(Succeed(), "the API server has noticed")
 		})
-		trial := func() error { return admin.Create(ctx, daemonSet("trial"), client.DryRunAll) }
 		Eventually(trial).WithContext(ctx).Should(MatchError(ContainSubstring("nobody runs here")))
 		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgr: {podLabels: {team: net}}}`))).To(Succeed())
 	},

@@ -243,7 +243,7 @@ var _ = Describe("Without the guard", func() {
 		right := definition(ctx).Spec.Conversion
 		kubectl(ctx, "replace", "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
 		Eventually(func() *apiextensionsv1.CustomResourceConversion { return definition(ctx).Spec.Conversion }).
-			WithTimeout(20 * time.Second).Should(Equal(right))
+			Should(Equal(right))
 		Expect(served(definition(ctx))).To(Equal([]bool{true, true}))
 	})
 })

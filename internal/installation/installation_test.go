@@ -51,7 +51,7 @@ var (
 
 func TestInstallation(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(20 * time.Second)
+	SetDefaultEventuallyTimeout(time.Minute)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	RunSpecs(t, "Installation")
 }
@@ -100,10 +100,9 @@ var _ = Describe("Two installations in one cluster", func() {
 		Expect(err).NotTo(HaveOccurred())
 		before := getCRD(ctx).ResourceVersion
 
-		address := freeAddress()
+		address, now, calls := freeAddress(), testingclock.NewFakePassiveClock(time.Now()), &calls{}
 		other := &Installation{
-			Member: Member{Namespace: second}, Config: secondConfig, ProbeAddress: address,
-			Patience: 3 * time.Second, Interval: 50 * time.Millisecond,
+			Member: Member{Namespace: second}, Config: calls.of(secondConfig), ProbeAddress: address, Interval: 50 * time.Millisecond, clock: now,
 		}
 		entered := make(chan Place, 1)
 		go func() {
@@ -115,16 +114,20 @@ var _ = Describe("Two installations in one cluster", func() {
 		Eventually(func() string { return ask(address, "/readyz") }).Should(And(
 			HavePrefix("500 "), ContainSubstring("in namespace "+first), ContainSubstring(first+"/nsm-operator-service")))
 		Expect(ask(address, "/healthz")).To(HavePrefix("200 "))
-		lives := time.Now().Add(5 * time.Second)
-		for time.Now().Before(lives) {
+		for range 5 {
 			renew()
+			// One look may have begun before.
+			looks := len(calls.made())
+			Eventually(func() int { return len(calls.made()) - looks }).Should(BeNumerically(">", 2))
 			Expect(entered).NotTo(Receive())
+			now.SetTime(now.Now().Add(defaultPatience - time.Second))
 		}
 		Expect(getCRD(ctx).ResourceVersion).To(Equal(before), "nothing changes hands")
 
 		By("and takes over when the first shows no sign of life any more")
 		kept := make(chan error, 1)
 		go func() { kept <- one.Keep(ctx, Place{Serves: true}) }()
+		now.SetTime(now.Now().Add(time.Second))
 		Eventually(entered).Should(Receive(Equal(Place{Serves: true})))
 		Expect(getCRD(ctx).Annotations).To(HaveKeyWithValue(Annotation, `[{"namespace":"another-operator"}]`))
 		Expect(ask(address, "/readyz")).To(BeEmpty(), "the operator itself answers now")
@@ -324,7 +327,7 @@ var _ = Describe("Two installations in one cluster", func() {
 		Expect(slices.DeleteFunc(calls.made(), func(call string) bool { return call != http.MethodPut })).To(HaveLen(1 + backoff.FreeRepeats))
 
 		By("though nothing changes any more")
-		waiting, cancel := context.WithTimeout(ctx, 20*time.Second)
+		waiting, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		one.wait(waiting, Place{Serves: true})
 		Expect(waiting.Err()).To(Succeed(), "it looks again after the pause")
@@ -362,10 +365,9 @@ var _ = Describe("Two installations in one cluster", func() {
 			}
 			return nil
 		}}
-		address := freeAddress()
+		address, now := freeAddress(), testingclock.NewFakePassiveClock(time.Now())
 		other := &Installation{
-			Member: Member{Namespace: second}, Config: calls.of(secondConfig), ProbeAddress: address,
-			Patience: 3 * time.Second, Interval: 50 * time.Millisecond,
+			Member: Member{Namespace: second}, Config: calls.of(secondConfig), ProbeAddress: address, Interval: 50 * time.Millisecond, clock: now,
 		}
 		goesOn := func() {
 			GinkgoHelper()
@@ -389,6 +391,7 @@ var _ = Describe("Two installations in one cluster", func() {
 		goesOn()
 		Expect(ended).NotTo(Receive())
 
+		now.SetTime(now.Now().Add(defaultPatience))
 		Eventually(func() map[string]string { return getCRD(ctx).Annotations }).Should(HaveKeyWithValue(Annotation, `[{"namespace":"another-operator"}]`))
 		goesOn()
 		Expect(ended).NotTo(Receive())
