@@ -50,7 +50,7 @@ func (r *NSMReconciler) observeCallers(ctx context.Context, nsm *nsmv1beta1.NSM,
 	found, isKnown := r.callers.known.Load(keyOf(w))
 	known, _ := found.(calls)
 	wrong := health.Degradation(&nsm.Status)
-	reported := wrong != nil && wrong.Reason == health.ReasonForeignWebhook
+	reported := wrong != nil && wrong.Reason == nsmv1beta1.ReasonForeignWebhook
 	isAsBefore := !isKnown && w.IsReady() && hasReportedWebhook(nsm) && !reported
 	isOver := len(known.callers) > 0 && !r.now().Before(known.until)
 	if !isAsBefore && (known.workload != w.Live.GetResourceVersion() || isOver) {

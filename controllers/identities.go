@@ -61,9 +61,9 @@ func (r *NSMReconciler) registrationWithSPIRE(ctx context.Context, d desired, se
 	identities := mesh.Identities(d.input)
 	switch {
 	case spire.Registration == nsmv1beta1.SpireRegistrationNone:
-		return health.SpireUnknown("NotManaged", "spec.spire.registration is None: somebody else registers the workloads")
+		return health.SpireUnknown(nsmv1beta1.ReasonNotManaged, "spec.spire.registration is None: somebody else registers the workloads")
 	case len(identities) == 0:
-		return health.SpireUnknown("NotServed", "no SPIRE controller manager serves ClusterSPIFFEIDs here: whoever runs SPIRE registers the workloads")
+		return health.SpireUnknown(nsmv1beta1.ReasonNotServed, "no SPIRE controller manager serves ClusterSPIFFEIDs here: whoever runs SPIRE registers the workloads")
 	}
 	name := identities[0].GetName()
 	live := &unstructured.Unstructured{}
@@ -73,9 +73,9 @@ func (r *NSMReconciler) registrationWithSPIRE(ctx context.Context, d desired, se
 	err := r.client.Get(short, client.ObjectKey{Name: name}, live)
 	switch {
 	case apierrors.IsNotFound(err):
-		return health.SpireFailed("NotRegistered", "ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created")
+		return health.SpireFailed(nsmv1beta1.ReasonNotRegistered, "ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created")
 	case err != nil:
-		return health.SpireUnknown("NotRead", "ClusterSPIFFEID "+name+" cannot be read ("+inShort(err)+")")
+		return health.SpireUnknown(nsmv1beta1.ReasonNotRead, "ClusterSPIFFEID "+name+" cannot be read ("+inShort(err)+")")
 	}
 	return r.patientlyOf(d.input.NSM, health.SpireOf(live, spire.ClassName, seen.HasPods()), live, seen)
 }
@@ -101,7 +101,7 @@ func (r *NSMReconciler) patientlyOf(nsm *nsmv1beta1.NSM, said metav1.Condition, 
 		return said
 	}
 	seen.wake(end)
-	return health.SpireUnknown(health.ReasonSpireWaiting, "SPIRE's controller manager has not registered the pods that ClusterSPIFFEID "+live.GetName()+" selects yet")
+	return health.SpireUnknown(nsmv1beta1.ReasonWaiting, "SPIRE's controller manager has not registered the pods that ClusterSPIFFEID "+live.GetName()+" selects yet")
 }
 
 // identityMatters lets through of a ClusterSPIFFEID's changes those that matter to a

@@ -42,7 +42,7 @@ func TestTheControllerManagerIsGivenAMinute(t *testing.T) {
 		t.Helper()
 		seen := &observation{}
 		said := r.patientlyOf(nsm, health.SpireOf(handled(stats), "", true), handled(stats), seen)
-		if said.Reason == health.ReasonSpireWaiting && said.Status == metav1.ConditionUnknown {
+		if said.Reason == nsmv1beta1.ReasonWaiting && said.Status == metav1.ConditionUnknown {
 			g.Expect(seen.wakeAt).To(BeTemporally("==", start.Add(time.Minute)), "the loop looks again then")
 		}
 		said.Type = nsmv1beta1.ConditionSpireReady

@@ -30,15 +30,15 @@ import (
 // such objects; this is for those that came past it.
 func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	if problem := conversion.Unreadable(nsm); problem != "" {
-		return refusal("Unreadable", problem+
+		return refusal(nsmv1beta1.ReasonUnreadable, problem+
 			"; write the field again in v1beta1, and remove the annotation "+conversion.Annotation+", which still holds the old value"), nil
 	}
 	wanted, err := release.Parse(rollout.VersionOf(&nsm.Spec))
 	if err != nil {
-		return refusal("InvalidVersion", fmt.Sprintf("spec.version: %q: %s", nsm.Spec.Version, err)), nil
+		return refusal(nsmv1beta1.ReasonInvalidVersion, fmt.Sprintf("spec.version: %q: %s", nsm.Spec.Version, err)), nil
 	}
 	if problem := mesh.Invalid(mesh.Input{NSM: nsm, Release: wanted, Platform: r.platform.now()}); problem != "" {
-		return refusal("InvalidSpec", problem), nil
+		return refusal(nsmv1beta1.ReasonInvalidSpec, problem), nil
 	}
 	return r.rivalOf(ctx, nsm)
 }
@@ -60,7 +60,7 @@ func (r *NSMReconciler) rivalOf(ctx context.Context, nsm *nsmv1beta1.NSM) (*obse
 	if first == nil {
 		return nil, nil
 	}
-	return refusal(health.ReasonConflict,
+	return refusal(nsmv1beta1.ReasonConflict,
 		fmt.Sprintf("NSM %s/%s was here first, and %s", first.Namespace, first.Name, mesh.Conflict(first, nsm))), nil
 }
 
@@ -115,7 +115,7 @@ func (r *NSMReconciler) rivals(ctx context.Context, object client.Object) []reco
 	var requests []reconcile.Request
 	for nsm := range all {
 		degraded := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionDegraded)
-		if nsm.UID != object.GetUID() && degraded != nil && degraded.Reason == health.ReasonConflict {
+		if nsm.UID != object.GetUID() && degraded != nil && degraded.Reason == nsmv1beta1.ReasonConflict {
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(nsm)})
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
-	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
@@ -45,11 +44,11 @@ func (r *NSMReconciler) recordStages(before, after *nsmv1beta1.NSM, seen *observ
 func (r *NSMReconciler) recordPull(before, after *nsmv1beta1.NSM, seen *observation) {
 	is := func(nsm *nsmv1beta1.NSM) bool {
 		progressing := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionProgressing)
-		return progressing != nil && progressing.Reason == health.ReasonPulling
+		return progressing != nil && progressing.Reason == nsmv1beta1.ReasonPullingImages
 	}
 	switch {
 	case is(after) && !is(before):
-		r.recorder.Eventf(after, nil, corev1.EventTypeNormal, health.ReasonPulling, "Upgrade",
+		r.recorder.Eventf(after, nil, corev1.EventTypeNormal, nsmv1beta1.ReasonPullingImages, "Upgrade",
 			"nodes pull the new images; nothing is changed until they have them")
 	case is(before) && !is(after) && len(seen.Pulls) == 0 && seen.NotBegun == "" && seen.RollBackTo == "" && !seen.RolledBack &&
 		before.Status.ObservedGeneration == after.Status.ObservedGeneration:

@@ -160,11 +160,11 @@ func (m *Mesh) waitingFor() []string {
 // pods are up.
 func (m *Mesh) progress() (reason, message string) {
 	if len(m.Pulls) > 0 {
-		return ReasonPulling, m.pulling((*ImagePull).Progress)
+		return nsmv1beta1.ReasonPullingImages, m.pulling((*ImagePull).Progress)
 	}
 	i := slices.IndexFunc(m.Workloads, func(w Workload) bool { return w.Held || !w.IsWritten() || !w.IsReady() })
 	if !m.Staged || m.NotBegun != "" || i < 0 {
-		return "RollingOut", "waiting for " + strings.Join(m.waitingFor(), ", ")
+		return nsmv1beta1.ReasonRollingOut, "waiting for " + strings.Join(m.waitingFor(), ", ")
 	}
 	w := &m.Workloads[i]
 	pods := w.Pods()
@@ -176,7 +176,7 @@ func (m *Mesh) progress() (reason, message string) {
 	if len(w.Nodes) > 0 {
 		message += ", not yet on " + SomeNodes(w.Nodes)
 	}
-	return "RollingOut", message
+	return nsmv1beta1.ReasonRollingOut, message
 }
 
 // isChanging tells whether a workload is still to be made, or rolling out, or an image

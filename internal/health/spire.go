@@ -17,9 +17,6 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
 
-// ReasonSpireWaiting of SpireReady: it is not known yet.
-const ReasonSpireWaiting = "Waiting"
-
 // SpireUnknown is SpireReady where it is not known, or not the operator's to know.
 func SpireUnknown(reason, message string) metav1.Condition {
 	return metav1.Condition{Type: nsmv1beta1.ConditionSpireReady, Status: metav1.ConditionUnknown, Reason: reason, Message: message}
@@ -42,22 +39,22 @@ func SpireOf(identity *unstructured.Unstructured, class string, hasPods bool) me
 	}
 	switch {
 	case !isHandled && class == "":
-		return SpireFailed("NotHandled", "no SPIRE controller manager handles "+name+", which has no class: "+
+		return SpireFailed(nsmv1beta1.ReasonNotHandled, "no SPIRE controller manager handles "+name+", which has no class: "+
 			"set spec.spire.className to the className of your controller manager, or watchClassless in its configuration")
 	case !isHandled:
-		return SpireFailed("NotHandled", fmt.Sprintf("no SPIRE controller manager of class %q handles %s: "+
+		return SpireFailed(nsmv1beta1.ReasonNotHandled, fmt.Sprintf("no SPIRE controller manager of class %q handles %s: "+
 			"spec.spire.className must be the className of one that runs", class, name))
 	case count("podEntryRenderFailures") > 0:
-		return SpireFailed("RenderFailures", "SPIRE's controller manager cannot render entries for pods that "+name+" selects: its log says which, and why")
+		return SpireFailed(nsmv1beta1.ReasonRenderFailures, "SPIRE's controller manager cannot render entries for pods that "+name+" selects: its log says which, and why")
 	case count("entryFailures") > 0:
-		return SpireFailed("EntryFailures", "the SPIRE server does not take entries for pods that "+name+" selects: the log of its controller manager says why")
+		return SpireFailed(nsmv1beta1.ReasonEntryFailures, "the SPIRE server does not take entries for pods that "+name+" selects: the log of its controller manager says why")
 	case count("podsSelected") == 0 && hasPods:
-		return SpireFailed("NoPodSelected", name+" selects no pod: SPIRE's controller manager must not ignore the namespace of the mesh (ignoreNamespaces)")
+		return SpireFailed(nsmv1beta1.ReasonNoPodSelected, name+" selects no pod: SPIRE's controller manager must not ignore the namespace of the mesh (ignoreNamespaces)")
 	case count("podsSelected") == 0:
-		return SpireUnknown(ReasonSpireWaiting, name+" has no pod to register yet")
+		return SpireUnknown(nsmv1beta1.ReasonWaiting, name+" has no pod to register yet")
 	default:
 		return metav1.Condition{
-			Type: nsmv1beta1.ConditionSpireReady, Status: metav1.ConditionTrue, Reason: "Registered",
+			Type: nsmv1beta1.ConditionSpireReady, Status: metav1.ConditionTrue, Reason: nsmv1beta1.ReasonRegistered,
 			Message: "SPIRE's controller manager registers the pods that " + name + " selects",
 		}
 	}
@@ -68,7 +65,7 @@ func SpireOf(identity *unstructured.Unstructured, class string, hasPods bool) me
 func (m *Mesh) SetSpire(registration metav1.Condition) {
 	m.Spire = registration
 	if waiting := m.waitsForIdentity(); waiting != "" && registration.Status != metav1.ConditionFalse {
-		m.Spire = SpireFailed("PodsWait", waiting)
+		m.Spire = SpireFailed(nsmv1beta1.ReasonPodsWait, waiting)
 	}
 }
 

@@ -20,25 +20,6 @@ import (
 // MostMessage is how long a message is at most, as the API takes it for an event.
 const MostMessage = 1000
 
-// Reasons of the condition Degraded that more than this package goes by.
-const (
-	// ReasonConflict: another NSM was here first.
-	ReasonConflict = "Conflict"
-	// ReasonRolledBack: the new release did not come up, and the one before runs.
-	ReasonRolledBack = "RolledBack"
-	// ReasonOverdue: the mesh takes longer to come up than it may.
-	ReasonOverdue = "ProgressDeadlineExceeded"
-	// ReasonNotOurs: somebody else's object is in the way.
-	ReasonNotOurs = "NotOurs"
-	// ReasonForeignWebhook: somebody else has the admission webhook called, too.
-	ReasonForeignWebhook = "ForeignWebhook"
-	// ReasonPulling, of Progressing: nodes pull the images of a change that has not begun.
-	ReasonPulling = "PullingImages"
-	// ReasonDeletionFailed: the mesh of an NSM that is being deleted could not be
-	// removed.
-	ReasonDeletionFailed = "DeletionFailed"
-)
-
 // retrying is what Progressing says after a failure.
 const retrying = "the operator tries again, with growing pauses of a minute at most"
 
@@ -69,9 +50,6 @@ func Status(nsm *nsmv1beta1.NSM, seen *Mesh, failure error) nsmv1beta1.NSMStatus
 	return s.NSMStatus
 }
 
-// deleting is the reason of conditions of an NSM that is being deleted.
-const deleting = "Deleting"
-
 // DeletionStatus tells, of an NSM that is being deleted, what keeps its mesh from
 // being removed, and what it waits for: objects that somebody holds, as Held names them.
 func DeletionStatus(nsm *nsmv1beta1.NSM, held []string, failure error) nsmv1beta1.NSMStatus {
@@ -81,15 +59,15 @@ func DeletionStatus(nsm *nsmv1beta1.NSM, held []string, failure error) nsmv1beta
 	if len(held) > 0 {
 		waits = "waiting for " + strings.Join(held, ", ")
 	}
-	s.set(nsmv1beta1.ConditionAvailable, false, deleting, "the NSM is being deleted, and its mesh with it")
-	s.set(nsmv1beta1.ConditionReady, false, deleting, "the NSM is being deleted, and its mesh with it")
+	s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonDeleting, "the NSM is being deleted, and its mesh with it")
+	s.set(nsmv1beta1.ConditionReady, false, nsmv1beta1.ReasonDeleting, "the NSM is being deleted, and its mesh with it")
 	if failure == nil {
-		s.set(nsmv1beta1.ConditionProgressing, true, deleting, waits)
-		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+		s.set(nsmv1beta1.ConditionProgressing, true, nsmv1beta1.ReasonDeleting, waits)
+		s.set(nsmv1beta1.ConditionDegraded, false, nsmv1beta1.ReasonAsExpected, "nothing is known to be wrong")
 		return s.NSMStatus
 	}
-	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", retrying)
-	s.set(nsmv1beta1.ConditionDegraded, true, ReasonDeletionFailed, "the NSM cannot be deleted yet: "+FailureMessage(failure))
+	s.set(nsmv1beta1.ConditionProgressing, true, nsmv1beta1.ReasonRetrying, retrying)
+	s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonDeletionFailed, "the NSM cannot be deleted yet: "+FailureMessage(failure))
 	return s.NSMStatus
 }
 
@@ -110,7 +88,7 @@ func Held(object mesh.Object) string {
 // failed.
 func ReportsDeletion(status *nsmv1beta1.NSMStatus) bool {
 	available := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionAvailable)
-	return available != nil && available.Reason == deleting
+	return available != nil && available.Reason == nsmv1beta1.ReasonDeleting
 }
 
 // status is a status while it is being derived.
@@ -156,14 +134,14 @@ func (s *status) setFailed(message string, seen *Mesh) {
 		waits = seen.Summary()
 	}
 	if waits != "" {
-		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", waits)
+		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonNotReady, waits)
 	} else if !meta.IsStatusConditionTrue(s.Conditions, nsmv1beta1.ConditionAvailable) {
-		s.set(nsmv1beta1.ConditionAvailable, false, "ApplyFailed", message)
+		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonApplyFailed, message)
 	}
-	s.set(nsmv1beta1.ConditionProgressing, true, "Retrying", retrying)
+	s.set(nsmv1beta1.ConditionProgressing, true, nsmv1beta1.ReasonRetrying, retrying)
 	// That a release was taken back is remembered here and nowhere else.
 	if !ReportsRollback(&s.NSMStatus, s.generation) {
-		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", message)
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonApplyFailed, message)
 	}
 }
 
@@ -184,15 +162,15 @@ func (s *status) setSeen(seen *Mesh) {
 	switch {
 	case message == "":
 		s.Version = seen.Release.String()
-		s.set(nsmv1beta1.ConditionAvailable, true, "Ready", "NSM "+s.Version+" is ready"+seen.lostMessage()+seen.Release.Caveat())
-		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
+		s.set(nsmv1beta1.ConditionAvailable, true, nsmv1beta1.ReasonReady, "NSM "+s.Version+" is ready"+seen.lostMessage()+seen.Release.Caveat())
+		s.set(nsmv1beta1.ConditionProgressing, false, nsmv1beta1.ReasonDone, "nothing is left to do")
 	case s.wasProgressing || seen.isChanging():
-		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
+		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonNotReady, message)
 		reason, progress := seen.progress()
 		s.set(nsmv1beta1.ConditionProgressing, true, reason, progress)
 	default:
-		s.set(nsmv1beta1.ConditionAvailable, false, "NotReady", message)
-		s.set(nsmv1beta1.ConditionProgressing, false, "Done", "nothing is left to do")
+		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonNotReady, message)
+		s.set(nsmv1beta1.ConditionProgressing, false, nsmv1beta1.ReasonDone, "nothing is left to do")
 	}
 	s.setDegraded(seen)
 }
@@ -201,29 +179,29 @@ func (s *status) setSeen(seen *Mesh) {
 func (s *status) setDegraded(seen *Mesh) {
 	switch {
 	case seen.RollBackTo != "":
-		s.set(nsmv1beta1.ConditionDegraded, true, ReasonRolledBack, "NSM "+seen.Release.String()+" has not come up "+seen.Overdue+
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonRolledBack, "NSM "+seen.Release.String()+" has not come up "+seen.Overdue+
 			"; NSM "+seen.RollBackTo+" runs again until the spec changes")
 	case seen.RolledBack:
 		// It stays as it was told.
 	case len(seen.InTheWay) > 0:
-		s.set(nsmv1beta1.ConditionDegraded, true, ReasonNotOurs, seen.inTheWayMessage())
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonNotOurs, seen.inTheWayMessage())
 	case len(seen.Callers) > 0:
-		s.set(nsmv1beta1.ConditionDegraded, true, ReasonForeignWebhook, seen.callersMessage())
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonForeignWebhook, seen.callersMessage())
 	case seen.Overdue != "":
-		s.set(nsmv1beta1.ConditionDegraded, true, ReasonOverdue, strings.TrimSuffix("the mesh has not come up "+seen.Overdue+"; "+seen.WayBack, "; "))
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonProgressDeadlineExceeded, strings.TrimSuffix("the mesh has not come up "+seen.Overdue+"; "+seen.WayBack, "; "))
 	case seen.RefusedPods != "":
-		s.set(nsmv1beta1.ConditionDegraded, true, "PodSecurity", seen.RefusedPods)
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonPodSecurity, seen.RefusedPods)
 	case len(seen.RefusedByClients) > 0:
-		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", strings.Join(seen.RefusedByClients, "; "))
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonApplyFailed, strings.Join(seen.RefusedByClients, "; "))
 	case seen.EntriesLeft != "":
-		s.set(nsmv1beta1.ConditionDegraded, true, "ApplyFailed", seen.EntriesLeft)
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonApplyFailed, seen.EntriesLeft)
 	case len(seen.Contested) > 0:
-		s.set(nsmv1beta1.ConditionDegraded, true, "Contested", "somebody else keeps changing "+strings.Join(seen.Contested, ", ")+
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonContested, "somebody else keeps changing "+strings.Join(seen.Contested, ", ")+
 			"; the operator puts it back with growing pauses: metadata.managedFields tells who else writes it")
 	case len(seen.UnknownFields) > 0:
-		s.set(nsmv1beta1.ConditionDegraded, true, "UnknownFields", "these fields have no effect: "+strings.Join(seen.UnknownFields, ", ")+"; remove them")
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonUnknownFields, "these fields have no effect: "+strings.Join(seen.UnknownFields, ", ")+"; remove them")
 	default:
-		s.set(nsmv1beta1.ConditionDegraded, false, "AsExpected", "nothing is known to be wrong")
+		s.set(nsmv1beta1.ConditionDegraded, false, nsmv1beta1.ReasonAsExpected, "nothing is known to be wrong")
 	}
 }
 
@@ -231,11 +209,11 @@ func (s *status) setDegraded(seen *Mesh) {
 // was, and in vain. What the operator tries again by itself never counts.
 func (s *status) setStalled() {
 	wrong := Degradation(&s.NSMStatus)
-	if wrong != nil && (s.refused || s.overdue || wrong.Reason == ReasonRolledBack) {
+	if wrong != nil && (s.refused || s.overdue || wrong.Reason == nsmv1beta1.ReasonRolledBack) {
 		s.set(nsmv1beta1.ConditionStalled, true, wrong.Reason, wrong.Message)
 		return
 	}
-	s.set(nsmv1beta1.ConditionStalled, false, "AsExpected", "the operator goes on by itself")
+	s.set(nsmv1beta1.ConditionStalled, false, nsmv1beta1.ReasonAsExpected, "the operator goes on by itself")
 }
 
 // setReady reports whether the mesh has come up as this generation describes it.
@@ -249,7 +227,7 @@ func (s *status) setReady() {
 	case stalled.Status == metav1.ConditionTrue:
 		s.set(nsmv1beta1.ConditionReady, false, stalled.Reason, stalled.Message)
 	case available.Status == metav1.ConditionTrue && available.ObservedGeneration == s.generation && !s.inTheWay:
-		s.set(nsmv1beta1.ConditionReady, true, "RolledOut", "the mesh has come up as the spec describes it")
+		s.set(nsmv1beta1.ConditionReady, true, nsmv1beta1.ReasonRolledOut, "the mesh has come up as the spec describes it")
 	case available.Status == metav1.ConditionTrue:
 		// This generation could not be written, or a part of it that no workload needs.
 		wrong := Degradation(&s.NSMStatus)
@@ -279,10 +257,10 @@ func (s *status) setParts(seen *Mesh) {
 			continue
 		}
 		if message := seen.messageOf(concern.Role); message != "" {
-			s.set(concern.Condition, false, "NotReady", message)
+			s.set(concern.Condition, false, nsmv1beta1.ReasonNotReady, message)
 			continue
 		}
-		s.set(concern.Condition, true, "Ready", "ready: "+seen.namesOf(concern.Role))
+		s.set(concern.Condition, true, nsmv1beta1.ReasonReady, "ready: "+seen.namesOf(concern.Role))
 	}
 }
 
@@ -309,5 +287,5 @@ func FailureMessage(failure error) string {
 // been tried and taken back.
 func ReportsRollback(status *nsmv1beta1.NSMStatus, generation int64) bool {
 	degraded := Degradation(status)
-	return degraded != nil && degraded.Reason == ReasonRolledBack && degraded.ObservedGeneration == generation
+	return degraded != nil && degraded.Reason == nsmv1beta1.ReasonRolledBack && degraded.ObservedGeneration == generation
 }

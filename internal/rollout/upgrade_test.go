@@ -26,7 +26,7 @@ func rollback(nsm *nsmv1beta1.NSM) {
 
 func rolledBack(nsm *nsmv1beta1.NSM) {
 	nsm.Status.Conditions = append(nsm.Status.Conditions, metav1.Condition{
-		Type: nsmv1beta1.ConditionDegraded, Status: metav1.ConditionTrue, Reason: health.ReasonRolledBack, ObservedGeneration: nsm.Generation,
+		Type: nsmv1beta1.ConditionDegraded, Status: metav1.ConditionTrue, Reason: nsmv1beta1.ReasonRolledBack, ObservedGeneration: nsm.Generation,
 	})
 }
 
