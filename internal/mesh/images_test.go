@@ -38,7 +38,7 @@ func TestImagesAreListed(t *testing.T) {
 		}
 	}
 	if told := tableOfImages(t); !slices.Equal(told, slices.Sorted(maps.Keys(rows))) {
-		t.Errorf("docs/openshift.md has the images\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(slices.Sorted(maps.Keys(rows)), "\n"))
+		t.Errorf("docs/disconnected.md has the images\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(slices.Sorted(maps.Keys(rows)), "\n"))
 	}
 	if known := mesh.ImageNames(); !slices.Equal(known, slices.Sorted(maps.Keys(images))) {
 		t.Errorf("the images that an NSM may override are %v, want %v", known, slices.Sorted(maps.Keys(images)))
@@ -78,11 +78,11 @@ func imagesOf(t *testing.T, related map[string]string) map[string]string {
 	return images
 }
 
-// tableOfImages are the rows of docs/openshift.md with variables and images.
+// tableOfImages are the rows of docs/disconnected.md with variables and images.
 func tableOfImages(t *testing.T) []string {
 	t.Helper()
 	var rows []string
-	for line := range strings.Lines(readFile(t, "../../docs/openshift.md")) {
+	for line := range strings.Lines(readFile(t, "../../docs/disconnected.md")) {
 		if strings.HasPrefix(line, "| `RELATED_IMAGE_") {
 			rows = append(rows, strings.TrimSpace(line))
 		}
