@@ -57,11 +57,8 @@ func fileQuery(namespace string, file mesh.ConfigFile) watchfacts.Query {
 			if !ok {
 				return watchfacts.Fact{}, false
 			}
-			content, isThere := configMap.BinaryData[file.Key]
-			if text, isText := configMap.Data[file.Key]; isText {
-				content, isThere = []byte(text), true
-			}
-			return watchfacts.Fact{Value: mesh.Fingerprint(content)}, isThere
+			hash, isThere := file.HashIn(configMap)
+			return watchfacts.Fact{Value: hash}, isThere
 		},
 	}
 }

@@ -60,20 +60,7 @@ func (a *Applier) newIntent(object mesh.Object) (*intent, error) {
 // else a hash that is the same as long as the same fields have the same other
 // values. Fields that the intent does not mention are others' and never count.
 func (a *Applier) deviation(want *intent, live client.Object) (string, error) {
-	wantTyped, err := a.toTyped(want.object, want.object.GroupVersionKind())
-	if err != nil {
-		return "", err
-	}
-	if live, err = withoutAddedTerms(want, live); err != nil {
-		return "", err
-	}
-	live.GetObjectKind().SetGroupVersionKind(want.object.GroupVersionKind())
-	// Two values of a key that should be unique are the API server's to refuse.
-	liveTyped, err := a.toTyped(live, want.object.GroupVersionKind(), typed.AllowDuplicates)
-	if err != nil {
-		return "", err
-	}
-	difference, err := wantTyped.Compare(liveTyped)
+	difference, _, liveTyped, err := a.difference(want, live)
 	if err != nil {
 		return "", err
 	}
@@ -81,6 +68,24 @@ func (a *Applier) deviation(want *intent, live client.Object) (string, error) {
 		return "", nil
 	}
 	return fingerprint(difference.Removed, difference.Modified, liveTyped)
+}
+
+// difference compares an intent with a live object: what is removed from the intent in
+// the live one, and what is modified. It returns both as they were compared.
+func (a *Applier) difference(want *intent, live client.Object) (difference *typed.Comparison, wantTyped, liveTyped *typed.TypedValue, err error) {
+	if wantTyped, err = a.toTyped(want.object, want.object.GroupVersionKind()); err != nil {
+		return nil, nil, nil, err
+	}
+	if live, err = withoutAddedTerms(want, live); err != nil {
+		return nil, nil, nil, err
+	}
+	live.GetObjectKind().SetGroupVersionKind(want.object.GroupVersionKind())
+	// Two values of a key that should be unique are the API server's to refuse.
+	if liveTyped, err = a.toTyped(live, want.object.GroupVersionKind(), typed.AllowDuplicates); err != nil {
+		return nil, nil, nil, err
+	}
+	difference, err = wantTyped.Compare(liveTyped)
+	return difference, wantTyped, liveTyped, err
 }
 
 func fingerprint(removed, modified *fieldpath.Set, live *typed.TypedValue) (string, error) {

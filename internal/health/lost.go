@@ -72,7 +72,7 @@ func (w *Workload) IsWhole() bool {
 func Suspects(pods []corev1.Pod) []string {
 	var nodes []string
 	for i := range pods {
-		if pod := &pods[i]; pod.Spec.NodeName != "" && (!isReady(pod) || pod.DeletionTimestamp != nil) {
+		if pod := &pods[i]; pod.Spec.NodeName != "" && (!IsReady(pod) || pod.DeletionTimestamp != nil) {
 			nodes = append(nodes, pod.Spec.NodeName)
 		}
 	}
@@ -106,7 +106,7 @@ func (w *Workload) FindLost(pods []corev1.Pod, nodes map[string]*corev1.Node) *L
 			lost.Others.Desired++
 			if w.isCurrent(pod) {
 				lost.Others.Updated++
-				if isReady(pod) {
+				if IsReady(pod) {
 					lost.Others.Ready++
 				}
 			}

@@ -89,7 +89,7 @@ func (w *Workload) CauseOf(pod *corev1.Pod, now time.Time) (Cause, Question) {
 	switch {
 	case found.What != "":
 		return found, Question{}
-	case w.Registration != nil && w.Registration.IsRead && isReady(pod) && !w.Registration.Has(pod.Name):
+	case w.Registration != nil && w.Registration.IsRead && IsReady(pod) && !w.Registration.Has(pod.Name):
 		return Cause{What: unregistered}, Question{}
 	case isStarting(pod):
 		return Cause{}, Question{"FailedMount", "a volume cannot be mounted"}
@@ -104,7 +104,7 @@ func (w *Workload) CauseOf(pod *corev1.Pod, now time.Time) (Cause, Question) {
 func NotUpOn(pods []corev1.Pod) []string {
 	var nodes []string
 	for i := range pods {
-		if pod := &pods[i]; pod.Spec.NodeName != "" && (pod.DeletionTimestamp != nil || !isReady(pod)) {
+		if pod := &pods[i]; pod.Spec.NodeName != "" && (pod.DeletionTimestamp != nil || !IsReady(pod)) {
 			nodes = append(nodes, pod.Spec.NodeName)
 		}
 	}
@@ -186,7 +186,8 @@ func timeOf(event *corev1.Event) time.Time {
 	return event.LastTimestamp.Time
 }
 
-func isReady(pod *corev1.Pod) bool {
+// IsReady tells whether Kubernetes takes a pod for ready.
+func IsReady(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(condition corev1.PodCondition) bool {
 		return condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue
 	})

@@ -35,6 +35,15 @@ type ConfigFile struct {
 	ConfigMap, Key string
 }
 
+// HashIn is the hash of the file in its ConfigMap; false where it is not in there.
+func (f ConfigFile) HashIn(configMap *corev1.ConfigMap) (hash string, isThere bool) {
+	content, isThere := configMap.BinaryData[f.Key]
+	if text, isText := configMap.Data[f.Key]; isText {
+		content, isThere = []byte(text), true
+	}
+	return Fingerprint(content), isThere
+}
+
 // ConfigFiles lists the configuration files of a mesh that come from ConfigMaps.
 func ConfigFiles(spec *nsmv1beta1.NSMSpec) []ConfigFile {
 	var files []ConfigFile

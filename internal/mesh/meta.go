@@ -182,20 +182,20 @@ func (p part) serviceAccount() *corev1.ServiceAccount {
 // writes it.
 const AppliedAnnotation = ownDomain + "applied"
 
-// writtenAtAnnotation is when a workload was first written from what it was written
+// WrittenAtAnnotation is when a workload was first written from what it was written
 // from last; internal/apply writes it.
-const writtenAtAnnotation = ownDomain + "written-at"
+const WrittenAtAnnotation = ownDomain + "written-at"
 
 // SetWrittenAt sets, on a workload that is about to be written, since when that is
 // what is wanted.
 func SetWrittenAt(annotations map[string]string, at time.Time) {
-	annotations[writtenAtAnnotation] = at.UTC().Format(time.RFC3339)
+	annotations[WrittenAtAnnotation] = at.UTC().Format(time.RFC3339)
 }
 
 // WrittenAt is since when a live workload is written from what it was written from
 // last; zero where that is not known.
 func WrittenAt(live metav1.Object) time.Time {
-	at, err := time.Parse(time.RFC3339, live.GetAnnotations()[writtenAtAnnotation])
+	at, err := time.Parse(time.RFC3339, live.GetAnnotations()[WrittenAtAnnotation])
 	if err != nil {
 		return time.Time{}
 	}

@@ -7,6 +7,7 @@
 package mesh
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"path"
@@ -55,6 +56,17 @@ func WebhookConfigurationName(namespace string) string {
 // by: more than one while certificates change.
 type Certificate struct {
 	CertificateChain, Key, CABundle []byte
+	// Served is the fingerprint of the chain, where the chain itself is not known.
+	Served string
+}
+
+// fingerprint of the chain.
+func (c Certificate) fingerprint() string { return cmp.Or(c.Served, Fingerprint(c.CertificateChain)) }
+
+// ServedCertificate is the fingerprint of the chain that the pods of an admission
+// webhook's Deployment serve; "" for none of the operator's.
+func ServedCertificate(deployment *appsv1.Deployment) string {
+	return deployment.Spec.Template.Annotations[certificateAnnotation]
 }
 
 // WebhookServerNames are the names under which the API server calls the
@@ -204,7 +216,7 @@ func (p part) webhookDeployment(spec nsmv1beta1.AdmissionWebhookSpec, facts rele
 			Secret: &corev1.SecretVolumeSource{SecretName: WebhookSecret},
 		}}}
 		// The webhook reads its certificate once: another one needs other pods.
-		annotations[certificateAnnotation] = Fingerprint(p.WebhookCertificate.CertificateChain)
+		annotations[certificateAnnotation] = p.WebhookCertificate.fingerprint()
 	}
 	if onHostNetwork(spec) {
 		useHostNetwork(&pod)
