@@ -15,8 +15,9 @@ CATALOG_IMG    ?= ghcr.io/networkservicemesh/nsm-operator-catalog:v$(VERSION)
 CATALOG        ?= dist/catalog
 CHANNELS       ?=
 CONTAINER_TOOL ?= docker
-# What the released images are for.
+# What the released images are for, and the kubectl plugin.
 ARCHES         ?= amd64 arm64
+PLUGIN_SYSTEMS ?= linux darwin windows
 LOCALBIN       ?= $(CURDIR)/bin
 K8S_BIN        ?= $(LOCALBIN)/k8s
 NSM            ?= config/samples/nsm_v1alpha1_nsm.yaml
@@ -27,6 +28,8 @@ export KUBEBUILDER_ASSETS ?= $(K8S_BIN)
 export CGO_ENABLED := 0
 
 include hack/tools/tools.mk
+
+PLUGIN_LDFLAGS = -s -w -X main.version=v$(VERSION)
 
 LOCALCLUSTER := $(LOCALBIN)/localcluster
 MANAGER      := $(LOCALBIN)/manager
@@ -82,6 +85,10 @@ build: $(MANAGER) ## Build the operator.
 .PHONY: $(MANAGER)
 $(MANAGER):
 	@$(GO) build -trimpath -ldflags "-s -w" -o $@ .
+
+.PHONY: kubectl-nsm
+kubectl-nsm: ## Build the kubectl plugin, bin/kubectl-nsm: with that in the PATH, "kubectl nsm" is a command.
+	@$(GO) build -trimpath -ldflags "$(PLUGIN_LDFLAGS)" -o $(LOCALBIN)/kubectl-nsm ./cmd/kubectl-nsm
 
 .PHONY: $(LOCALCLUSTER)
 $(LOCALCLUSTER):
@@ -287,6 +294,17 @@ release-notes: ## Print what CHANGELOG.md says of this version.
 release-programs: ## Build the operator for all architectures, in dist.
 	@for arch in $(ARCHES); do GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w" -o dist/manager-$$arch .; done
 
+.PHONY: release-plugin
+release-plugin: ## Build the kubectl plugin for all systems, with its krew manifest, in dist/plugin.
+	@rm -rf dist/plugin
+	@for system in $(PLUGIN_SYSTEMS); do for arch in $(ARCHES); do \
+	  directory=dist/plugin/$$system-$$arch; mkdir -p $$directory; \
+	  GOOS=$$system GOARCH=$$arch $(GO) build -trimpath -ldflags "$(PLUGIN_LDFLAGS)" -o $$directory/ ./cmd/kubectl-nsm; \
+	  cp LICENSE $$directory/; \
+	  tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C $$directory -czf dist/plugin/kubectl-nsm_$${system}_$$arch.tar.gz .; \
+	done; done
+	@hack/krew.sh $(VERSION) dist/plugin >dist/plugin/nsm.krew.yaml
+
 .PHONY: release-image
 release-image: $(IMAGE) release-programs ## Make the operator's image for all architectures as an OCI layout in dist/image.
 	@rm -rf dist/image
@@ -298,7 +316,7 @@ release-image-push: $(IMAGE) release-programs ## Push that image as IMG, and pri
 
 # The time of the last commit: the same sources give the same files.
 .PHONY: release-files
-release-files: $(IMAGE) $(HELM) release-programs build-installer community ## Make all files of a release, in dist/release.
+release-files: $(IMAGE) $(HELM) release-programs release-plugin build-installer community ## Make all files of a release, in dist/release.
 	@rm -rf dist/release
 	@mkdir -p dist/release
 	@cp dist/install.yaml dist/release/nsm-operator.yaml
@@ -307,4 +325,5 @@ release-files: $(IMAGE) $(HELM) release-programs build-installer community ## Ma
 	@$(HELM) package config/samples/application --destination dist/release >/dev/null
 	@tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C dist -czf dist/release/community-operators.tar.gz community
 	@cp config/prometheus/dashboard.json dist/release/grafana-dashboard.json
+	@cp dist/plugin/*.tar.gz dist/plugin/nsm.krew.yaml dist/release/
 	@cd dist/release && sha256sum -- * >SHA256SUMS

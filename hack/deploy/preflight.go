@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"path"
 	"slices"
 	"strings"
 
@@ -22,17 +21,14 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 )
 
-const (
-	// oldest Kubernetes that the operator supports.
-	oldest = "1.31.0"
-	// exitAbsent is what the check of an image ends with where its registry says that
-	// there is no such image.
-	exitAbsent = 3
-)
+// exitAbsent is what the check of an image ends with where its registry says that there
+// is no such image.
+const exitAbsent = 3
 
 var (
 	kindNSM         = schema.GroupVersionKind{Group: "nsm.networkservicemesh.io", Version: "v1beta1", Kind: "NSM"}
@@ -62,16 +58,7 @@ func (c *cluster) preflight(ctx context.Context, s *settings) error {
 	return nil
 }
 
-func (c *cluster) checkVersion() error {
-	is, err := version.ParseGeneric(c.version.GitVersion)
-	if err != nil {
-		return fmt.Errorf("version of the cluster: %w", err)
-	}
-	if is.LessThan(version.MustParseGeneric(oldest)) {
-		return fmt.Errorf("the cluster runs Kubernetes %s; the operator needs %s or newer", c.version.GitVersion, oldest)
-	}
-	return nil
-}
+func (c *cluster) checkVersion() error { return preflight.CheckKubernetes(c.version.GitVersion) }
 
 // checkRights asks for those of a cluster administrator: whoever installs roles has to
 // have all that is in them.
@@ -145,12 +132,8 @@ func isOurs(object client.Object) bool { return object.GetLabels()[labelMadeBy] 
 func runsSpire(workload *unstructured.Unstructured) bool {
 	runs := false
 	eachContainer(workload.DeepCopy(), func(container map[string]any) {
-		name, err := reference.ParseNormalizedNamed(fmt.Sprint(container["image"]))
-		if err != nil {
-			return
-		}
-		switch path.Base(name.Name()) {
-		case "spire-server", "spire-agent":
+		switch preflight.ProgramOf(fmt.Sprint(container["image"])) {
+		case preflight.SpireServer, preflight.SpireAgent:
 			runs = true
 		}
 	})

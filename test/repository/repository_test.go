@@ -145,3 +145,55 @@ func TestDocumentsNameCommandsThatExist(t *testing.T) {
 		}
 	}
 }
+
+// The krew manifest names what the release has, and what krew takes.
+func TestKrewManifest(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	platforms := []string{"darwin_arm64", "linux_amd64", "windows_amd64"}
+	for _, platform := range platforms {
+		if err := os.WriteFile(filepath.Join(directory, "kubectl-nsm_"+platform+".tar.gz"), []byte(platform), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output, err := exec.CommandContext(t.Context(), filepath.Join(root, "hack", "krew.sh"), "2.0.0", directory).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Metadata struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+		Spec struct {
+			Version          string `json:"version"`
+			ShortDescription string `json:"shortDescription"`
+			Platforms        []struct {
+				Selector struct {
+					MatchLabels map[string]string `json:"matchLabels"`
+				} `json:"selector"`
+				URI    string `json:"uri"`
+				SHA256 string `json:"sha256"`
+				Bin    string `json:"bin"`
+			} `json:"platforms"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal(output, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	spec := manifest.Spec
+	if manifest.Metadata.Name != "nsm" || spec.Version != "v2.0.0" || len(spec.ShortDescription) == 0 || len(spec.ShortDescription) > 50 {
+		t.Errorf("name %q, version %q, short description %q", manifest.Metadata.Name, spec.Version, spec.ShortDescription)
+	}
+	var found []string
+	for _, platform := range spec.Platforms {
+		name := platform.Selector.MatchLabels["os"] + "_" + platform.Selector.MatchLabels["arch"]
+		found = append(found, name)
+		isExe := strings.HasSuffix(platform.Bin, ".exe")
+		if !strings.HasSuffix(platform.URI, "/v2.0.0/kubectl-nsm_"+name+".tar.gz") || len(platform.SHA256) != 64 || isExe != strings.HasPrefix(name, "windows") {
+			t.Errorf("%+v", platform)
+		}
+	}
+	if !slices.Equal(found, platforms) {
+		t.Errorf("platforms %v", found)
+	}
+}

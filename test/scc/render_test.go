@@ -34,15 +34,15 @@ type rendered struct {
 	pods, pulls []*corev1.Pod
 }
 
-// renderer builds hack/render of the operator's own module, which this module
+// renderer builds kubectl-nsm of the operator's own module, which this module
 // cannot import: the two need different versions of Kubernetes.
 var renderer = sync.OnceValues(func() (string, error) {
 	directory, err := os.MkdirTemp("", "render")
 	if err != nil {
 		return "", err
 	}
-	program := filepath.Join(directory, "render")
-	build := exec.Command("go", "build", "-o", program, "./hack/render")
+	program := filepath.Join(directory, "kubectl-nsm")
+	build := exec.Command("go", "build", "-o", program, "./cmd/kubectl-nsm")
 	build.Dir = filepath.Join("..", "..")
 	output, err := build.CombinedOutput()
 	if err != nil {
@@ -57,7 +57,7 @@ func render(t *testing.T, spec map[string]any) rendered {
 	t.Helper()
 	program, err := renderer()
 	if err != nil {
-		t.Fatalf("building hack/render: %v", err)
+		t.Fatalf("building kubectl-nsm: %v", err)
 	}
 	nsm, err := yaml.Marshal(map[string]any{
 		"apiVersion": "nsm.networkservicemesh.io/v1beta1", "kind": "NSM",
@@ -66,7 +66,7 @@ func render(t *testing.T, spec map[string]any) rendered {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program, "-openshift", "-cluster-properties", "-image-pulls", "-client-namespaces", selectedNamespace)
+	command := exec.Command(program, "render", "-f", "-", "--openshift", "--cluster-properties", "--image-pulls", "--client-namespaces", selectedNamespace)
 	command.Stdin = bytes.NewReader(nsm)
 	var failure strings.Builder
 	command.Stderr = &failure

@@ -1,0 +1,259 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/preflight"
+	"github.com/networkservicemesh/nsm-operator/internal/report"
+)
+
+// checkFlags are those of check.
+type checkFlags struct {
+	file     string
+	certDays int
+	isStrict bool
+	all      bool
+}
+
+func newCheck(o *options) *cobra.Command {
+	flags := &checkFlags{}
+	command := &cobra.Command{
+		Use:   "check",
+		Short: "Look for what would keep a mesh from running",
+		Long: "Look for what would keep a mesh from running, before or after it is there.\n\n" +
+			"It looks at the meshes of the namespace; where there is none, at what an NSM without a spec would need, or at those of a file. All checks are " +
+			"made, whatever they find, and nothing is written. docs/kubectl.md has a word on each code.\n\n" +
+			"It ends with 1 if a check has failed, with --strict also if one warns.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			ctx, cancel := o.within(command.Context())
+			defer cancel()
+			c, err := o.connect()
+			if err != nil {
+				return err
+			}
+			if flags.all {
+				c.namespace = ""
+			}
+			facts, err := o.facts(ctx, c, flags)
+			if err != nil {
+				return err
+			}
+			return o.printChecks(report.NewChecks(preflight.Run(facts)), flags.isStrict)
+		},
+	}
+	command.Flags().StringVarP(&flags.file, "filename", "f", "", "check for the NSMs of this file; - for the standard input")
+	command.Flags().IntVar(&flags.certDays, "cert-days", 7, "how many days a certificate has to last")
+	command.Flags().BoolVar(&flags.isStrict, "strict", false, "end with 1 for a warning, too")
+	command.Flags().BoolVarP(&flags.all, "all-namespaces", "A", false, "the meshes of all namespaces")
+	o.addOutput(command, "json", "yaml")
+	return command
+}
+
+func (o *options) printChecks(checks *report.Checks, isStrict bool) error {
+	if err := o.print(checks, checks.Text); err != nil {
+		return err
+	}
+	if worst := preflight.Worst(checks.Checks); worst == preflight.Failed || isStrict && worst == preflight.Warning {
+		return errFinding
+	}
+	return nil
+}
+
+// facts reads all that the checks look at.
+func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*preflight.Facts, error) {
+	facts := &preflight.Facts{CertDays: flags.certDays, Unseen: map[preflight.Part]string{}}
+	asks, err := discovery.NewDiscoveryClientForConfig(c.config)
+	if err != nil {
+		return nil, err
+	}
+	version, err := asks.ServerVersion()
+	if err != nil {
+		return nil, c.explain(err, "get /version")
+	}
+	facts.Version = version.GitVersion
+	facts.ServesNSMs = c.serves(nsmv1beta1.GroupVersion.WithKind("NSM"))
+	facts.ServesEntries = c.serves(registryVersion.WithKind("NetworkService")) && c.serves(registryVersion.WithKind("NetworkServiceEndpoint"))
+	nsms, err := o.nsmsToCheck(ctx, c, flags.file, facts.ServesNSMs)
+	if err != nil {
+		return nil, err
+	}
+	for i := range nsms {
+		in, err := c.inputOf(ctx, &nsms[i])
+		if err != nil {
+			return nil, err
+		}
+		facts.Platform = in.Platform
+		facts.Meshes = append(facts.Meshes, preflight.Mesh{Input: in, Components: mesh.Components(in)})
+	}
+	c.notSeen = nil // each check tells what it could not see
+	for _, read := range []func(context.Context, *preflight.Facts) error{
+		c.factsOfNamespaces, c.factsOfNodes, c.factsOfOperators, c.factsOfCollectors, c.factsOfEndpoints, c.factsOfCertificates,
+	} {
+		if err := read(ctx, facts); err != nil {
+			return nil, err
+		}
+	}
+	facts.Now = c.clock.now()
+	return facts, nil
+}
+
+// nsmsToCheck are those of a file or of the namespace, or one that is not there yet.
+func (o *options) nsmsToCheck(ctx context.Context, c *cluster, file string, isServed bool) ([]nsmv1beta1.NSM, error) {
+	switch {
+	case file != "":
+		return o.readNSMs(ctx, file, c.namespace)
+	case isServed:
+		if nsms, err := c.nsms(ctx, nil); err != nil || len(nsms) > 0 {
+			return nsms, err
+		}
+	}
+	namespace := c.namespace
+	if namespace == "" {
+		namespace = "nsm"
+	}
+	return []nsmv1beta1.NSM{{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "nsm"}}}, nil
+}
+
+// serves tells whether the API server knows a kind in a version.
+func (c *cluster) serves(kind schema.GroupVersionKind) bool {
+	_, err := c.RESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
+	return err == nil
+}
+
+// part reads a part of the facts, and notes if it may not be read.
+func (c *cluster) part(facts *preflight.Facts, part preflight.Part, err error, what string) error {
+	before := len(c.notSeen)
+	err = c.unlessHidden(err, what)
+	if len(c.notSeen) > before {
+		facts.Unseen[part] = c.notSeen[before]
+	}
+	return err
+}
+
+func (c *cluster) factsOfNamespaces(ctx context.Context, facts *preflight.Facts) error {
+	for i := range facts.Meshes {
+		m := &facts.Meshes[i]
+		namespace := &corev1.Namespace{}
+		err := c.Get(ctx, client.ObjectKey{Name: m.Input.NSM.Namespace}, namespace)
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			if err := c.part(facts, preflight.PartNamespaces, err, "get namespaces"); err != nil {
+				return err
+			}
+		default:
+			m.NamespaceLabels = namespace.Labels
+			if m.NamespaceLabels == nil {
+				m.NamespaceLabels = map[string]string{}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *cluster) factsOfNodes(ctx context.Context, facts *preflight.Facts) error {
+	var nodes corev1.NodeList
+	if err := c.part(facts, preflight.PartNodes, c.List(ctx, &nodes), "list nodes"); err != nil {
+		return err
+	}
+	var pods corev1.PodList
+	err := c.part(facts, preflight.PartPods, c.List(ctx, &pods), "list pods in all namespaces")
+	facts.Nodes, facts.Pods = nodes.Items, pods.Items
+	return err
+}
+
+func (c *cluster) factsOfOperators(ctx context.Context, facts *preflight.Facts) error {
+	before := len(c.notSeen)
+	seen := &report.Seen{Leases: map[string]*coordinationv1.Lease{}}
+	if err := c.seeOperators(ctx, seen); err != nil {
+		return err
+	}
+	if !seen.SeesOperators {
+		facts.Unseen[preflight.PartOperators] = strings.Join(c.notSeen[before:], ", ")
+	}
+	seen.Now = c.clock.now()
+	facts.OperatorWarnings = report.StatusOf(seen).Warnings
+	return nil
+}
+
+func (c *cluster) factsOfCollectors(ctx context.Context, facts *preflight.Facts) error {
+	facts.Collectors = map[string][]discoveryv1.EndpointSlice{}
+	for i := range facts.Meshes {
+		nsm := facts.Meshes[i].Input.NSM
+		service := preflight.CollectorOf(&nsm.Spec, nsm.Namespace)
+		if service == "" {
+			continue
+		}
+		namespace, name, _ := strings.Cut(service, "/")
+		var slices discoveryv1.EndpointSliceList
+		err := c.List(ctx, &slices, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: name})
+		if err := c.part(facts, preflight.PartCollectors, err, "list endpointslices in namespace "+namespace); err != nil {
+			return err
+		}
+		facts.Collectors[service] = slices.Items
+	}
+	return nil
+}
+
+func (c *cluster) factsOfEndpoints(ctx context.Context, facts *preflight.Facts) error {
+	if !facts.ServesEntries {
+		return nil
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(registryVersion.WithKind("NetworkServiceEndpointList"))
+	err := c.part(facts, preflight.PartEndpoints, c.List(ctx, list, client.InNamespace(c.namespace)), "list networkserviceendpoints")
+	seen := &report.Registered{Endpoints: list.Items, Now: c.clock.now()}
+	for _, endpoint := range report.TopologyOf(seen).Endpoints {
+		if endpoint.Expired {
+			facts.ExpiredEndpoints = append(facts.ExpiredEndpoints, endpoint.Namespace+"/"+endpoint.Name)
+		}
+	}
+	return err
+}
+
+// factsOfCertificates reads by which certificates webhooks are trusted: the operator's
+// own, and those of meshes. No Secret is read.
+func (c *cluster) factsOfCertificates(ctx context.Context, facts *preflight.Facts) error {
+	facts.Certificates = map[string][]byte{}
+	names := []string{"nsm-operator-defaults"}
+	for i := range facts.Meshes {
+		names = append(names, mesh.WebhookConfigurationName(facts.Meshes[i].Input.NSM.Namespace))
+	}
+	for _, name := range names {
+		configuration := &admissionregistrationv1.MutatingWebhookConfiguration{}
+		err := c.Get(ctx, client.ObjectKey{Name: name}, configuration)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err := c.part(facts, preflight.PartCertificates, err, "get mutatingwebhookconfigurations"); err != nil {
+			return err
+		}
+		for i := range configuration.Webhooks {
+			facts.Certificates[fmt.Sprintf("MutatingWebhookConfiguration %s", name)] = configuration.Webhooks[i].ClientConfig.CABundle
+		}
+	}
+	return nil
+}

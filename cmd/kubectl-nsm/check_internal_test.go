@@ -1,0 +1,89 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package main
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/networkservicemesh/nsm-operator/internal/preflight"
+	"github.com/networkservicemesh/nsm-operator/internal/report"
+)
+
+var _ = Describe("check", func() {
+	outcomes := func(from result) map[string]preflight.Outcome {
+		all := map[string]preflight.Outcome{}
+		for _, check := range decode[report.Checks](from).Checks {
+			all[check.Code] = check.Outcome
+		}
+		return all
+	}
+
+	It("makes all checks, and fails where one does", func(ctx SpecContext) {
+		found := runAdmin(ctx, "check", "-n", newNamespace(ctx), "-o", "json")
+		Expect(found.code).To(Equal(exitFinding), found.stderr)
+		Expect(outcomes(found)).To(SatisfyAll(
+			HaveKeyWithValue("NSM001", preflight.OK), HaveKeyWithValue("NSM002", preflight.OK),
+			HaveKeyWithValue("NSM003", preflight.Failed), // no operator is installed
+			HaveKeyWithValue("NSM005", preflight.Warning),
+			HaveKeyWithValue("NSM013", preflight.Skipped), // there is no mesh yet
+		))
+		text := runAdmin(ctx, "check")
+		Expect(text.code).To(Equal(exitFinding))
+		Expect(text.stdout).To(ContainSubstring("failed   NSM003  the operator works\n         no operator is installed"))
+	})
+
+	It("skips what a viewer of one namespace cannot see, and fails for nothing of it", func(ctx SpecContext) {
+		found := runAs(ctx, viewer, "check", "-n", viewed, "-o", "json")
+		Expect(found.code).To(Equal(exitFine), found.stdout+found.stderr)
+		Expect(outcomes(found)).To(SatisfyAll(
+			HaveKeyWithValue("NSM003", preflight.Skipped), HaveKeyWithValue("NSM004", preflight.Skipped),
+			HaveKeyWithValue("NSM012", preflight.Skipped), HaveKeyWithValue("NSM014", preflight.OK),
+		))
+		Expect(runAs(ctx, viewer, "check", "-n", viewed, "--strict").code).To(Equal(exitFinding), "a warning is one then")
+	})
+})
+
+var _ = Describe("topology", func() {
+	It("shows what a registry keeps, in every output, to a viewer of the namespace as well", func(ctx SpecContext) {
+		for name, expires := range map[string]time.Time{"live": time.Now().Add(time.Hour), "gone": time.Now().Add(-time.Hour)} {
+			endpoint := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+				"name": name, "network_service_names": []any{"responder"}, "expiration_time": map[string]any{"seconds": expires.Unix()},
+				"path_ids": []any{"spiffe://example.org/ns/apps/pod/" + name},
+			}}}
+			endpoint.SetGroupVersionKind(registryVersion.WithKind("NetworkServiceEndpoint"))
+			endpoint.SetNamespace(viewed)
+			endpoint.SetName(name)
+			Expect(admin.Create(ctx, endpoint)).To(Succeed())
+			DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, endpoint)).To(Succeed()) })
+		}
+		found := runAs(ctx, viewer, "topology", "-n", viewed)
+		Expect(found.code).To(Equal(exitFinding), found.stderr)
+		Expect(found.stdout).To(ContainSubstring("NetworkService viewed/responder  1 of 2 endpoints are live"))
+		Expect(found.stdout).To(MatchRegexp(`gone  expired (1h0m|59m)\d+s ago`))
+		Expect(found.stdout).To(ContainSubstring("pod apps/live (path_ids)"))
+		Expect(found.stdout).To(ContainSubstring("not seen: list pods in all namespaces: forbidden"))
+		topology := decode[report.Topology](runAs(ctx, viewer, "topology", "-n", viewed, "-o", "json"))
+		Expect(topology.Endpoints).To(HaveLen(2))
+		for format, begins := range map[string]string{"yaml": "---\n", "dot": "digraph nsm {", "svg": "<svg "} {
+			drawn := runAs(ctx, viewer, "topology", "-n", viewed, "-o", format)
+			Expect(drawn.code).To(Equal(exitFinding), format)
+			Expect(drawn.stdout).To(HavePrefix(begins), fmt.Sprintf("%s: %s", format, drawn.stderr))
+		}
+	})
+
+	It("says so where no registry keeps anything", func(ctx SpecContext) {
+		found := runAdmin(ctx, "topology", "-n", newNamespace(ctx))
+		Expect(found.code).To(Equal(exitFine))
+		Expect(found.stdout).To(BeEmpty())
+		Expect(found.stderr).To(ContainSubstring("no registry keeps anything here"))
+	})
+})

@@ -1,0 +1,183 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// requestTimeout is how long one request may take, unless --request-timeout says so.
+const requestTimeout = 15 * time.Second
+
+// cluster is what the flags lead to. What may not be read, or is not served, counts as
+// not seen: the rest is shown all the same.
+type cluster struct {
+	client.WithWatch
+	config *rest.Config
+	// namespace that is asked about; "" for all.
+	namespace string
+	// notSeen are the parts that could not be read, and why.
+	notSeen []string
+	// versions of the NSMs that were read last.
+	versions map[types.NamespacedName]string
+	clock    *serverClock
+}
+
+// connect finds the cluster of the flags. It sends no request yet.
+func (o *options) connect() (*cluster, error) {
+	config, err := o.flags.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no cluster: %w; --kubeconfig and --context choose one", err)
+	}
+	namespace, _, err := o.flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{config: rest.CopyConfig(config), namespace: namespace, clock: &serverClock{}}
+	c.config.WarningHandler = rest.NoWarnings{}
+	// As kubectl: the API server's own fairness is enough.
+	c.config.QPS, c.config.Burst = 50, 300
+	c.config.Wrap(c.clock.wrap)
+	if c.config.Timeout == 0 {
+		c.config.Timeout = requestTimeout
+	}
+	mapper, err := o.flags.ToRESTMapper()
+	if err != nil {
+		return nil, err
+	}
+	c.WithWatch, err = client.NewWithWatch(c.config, client.Options{Scheme: newScheme(), Mapper: mapper})
+	return c, err
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(nsmv1beta1.AddToScheme(scheme))
+	return scheme
+}
+
+// see lists objects, as far as they may be read.
+func (c *cluster) see(ctx context.Context, list client.ObjectList, what string, options ...client.ListOption) error {
+	return c.unlessHidden(c.List(ctx, list, options...), "list "+what)
+}
+
+// unlessHidden notes what an error says is not to be seen, and returns every other one.
+func (c *cluster) unlessHidden(err error, what string) error {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err):
+		c.notSeen = append(c.notSeen, what+": forbidden")
+	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+		c.notSeen = append(c.notSeen, what+": not there")
+	default:
+		return c.explain(err, what)
+	}
+	return nil
+}
+
+// explain tells what to do about an error of the API server, or on the way to it.
+func (c *cluster) explain(err error, what string) error {
+	switch {
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%s: %w; ask for the right to do so, or choose a namespace with -n", what, err)
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("%s: the cluster at %s does not know you: log in again", what, c.config.Host)
+	case isOfServer(err), errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", what, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: no answer of the cluster at %s in time: --timeout and --request-timeout give it longer", what, c.config.Host)
+	default:
+		return fmt.Errorf("%s: the cluster at %s gives no answer: %w", what, c.config.Host, err)
+	}
+}
+
+// isOfServer tells whether an error is the API server's own.
+func isOfServer(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status)
+}
+
+// serverClock is the API server's clock, as its answers tell it: that of this machine
+// may be another one.
+type serverClock struct {
+	mutex sync.Mutex
+	// ahead is how far the server's clock is ahead of this one.
+	ahead time.Duration
+}
+
+func (s *serverClock) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		response, err := next.RoundTrip(request)
+		if err != nil {
+			return response, err
+		}
+		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+			s.mutex.Lock()
+			s.ahead = time.Until(date)
+			s.mutex.Unlock()
+		}
+		return response, nil
+	})
+}
+
+// now is the time on the API server.
+func (s *serverClock) now() time.Time {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return time.Now().Add(s.ahead)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// unlessHiddenOnce is unlessHidden where the same is asked again and again.
+func (c *cluster) unlessHiddenOnce(err error, what string) error {
+	before := len(c.notSeen)
+	err = c.unlessHidden(err, what)
+	if len(c.notSeen) > before && slices.Contains(c.notSeen[:before], c.notSeen[before]) {
+		c.notSeen = c.notSeen[:before]
+	}
+	return err
+}
+
+// typed is an object of a kind of Kubernetes' own in its Go type, and any other as it is.
+func (c *cluster) typed(object *unstructured.Unstructured, kind schema.GroupVersionKind) (mesh.Object, error) {
+	if !c.Scheme().Recognizes(kind) {
+		return object, nil
+	}
+	empty, err := c.Scheme().New(kind)
+	if err != nil {
+		return nil, err
+	}
+	into, isObject := empty.(mesh.Object)
+	if !isObject {
+		return object, nil
+	}
+	return into, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into)
+}

@@ -1,0 +1,420 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package preflight
+
+import (
+	"cmp"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// checks in the order in which they are made. A code is never given to another check.
+var checks = []check{
+	{"NSM001", "Kubernetes is new enough", "upgrade the cluster", nil, kubernetes},
+	{"NSM002", "the operator's definitions are there", "install the operator: docs/install.md", nil, definitions},
+	{"NSM003", "the operator works", "kubectl get pods,lease -A -l app.kubernetes.io/name=nsm-operator, and its log, tell more", []Part{PartOperators}, operators},
+	{"NSM004", "SPIRE's agent runs on each node", "docs/spire.md says what a mesh needs of SPIRE", []Part{PartNodes, PartPods}, spireAgents},
+	{"NSM005", "SPIRE registers the workloads of meshes", "install SPIRE's controller manager, or register them yourself: docs/spire.md", nil, spireRegistration},
+	{"NSM006", "Pod Security lets forwarders in", "label the namespace, or let the operator do so: docs/install.md", []Part{PartNamespaces}, podSecurity},
+	{"NSM007", "OpenShift's constraints are seen to", "docs/openshift.md says which ones the pods need", nil, constraints},
+	{"NSM008", "the kubelet's directory is where meshes look for it", "set spec.kubeletDirectory", []Part{PartNodes}, kubeletDirectory},
+	{"NSM009", "there are huge pages where VPP wants them", "reserve huge pages on the nodes, or leave out vpp.init: AF_XDP", []Part{PartNodes}, hugePages},
+	{"NSM010", "the ports that meshes need on nodes are free", "move one of the two to another port, or to other nodes", []Part{PartPods}, hostPorts},
+	{"NSM011", "telemetry collectors answer", "start the collector, or leave telemetry.openTelemetry out: NSM's parts do not start without it", []Part{PartCollectors}, collectors},
+	{"NSM012", "certificates last", "the operator renews them: its log tells why it does not", []Part{PartCertificates}, certificates},
+	{"NSM013", "meshes are available", "kubectl nsm status shows what is down", nil, meshes},
+	{"NSM014", "endpoints are renewed", "kubectl nsm topology shows them; those of a node that is gone stay until somebody deletes them", []Part{PartEndpoints}, endpoints},
+	{"NSM015", "no log tells more than it should", "set logLevel to INFO: logs of requests hold tokens", nil, logLevels},
+}
+
+func kubernetes(f *Facts) []finding {
+	if err := CheckKubernetes(f.Version); err != nil {
+		return []finding{failed("%v", err)}
+	}
+	return nil
+}
+
+func definitions(f *Facts) []finding {
+	var found []finding
+	if !f.ServesNSMs {
+		found = append(found, failed("the cluster does not serve %s nsms", nsmv1beta1.GroupVersion))
+	}
+	if !f.ServesEntries {
+		found = append(found, failed("the cluster does not serve networkservicemesh.io/v1 networkservices and networkserviceendpoints, in which a registry of type k8s keeps its entries"))
+	}
+	return found
+}
+
+func operators(f *Facts) []finding {
+	var found []finding
+	for _, message := range f.OperatorWarnings {
+		found = append(found, failed("%s", message))
+	}
+	return found
+}
+
+// spireAgents looks for an agent on each Linux node on which pods of a mesh can run.
+func spireAgents(f *Facts) []finding {
+	ready := map[string]bool{}
+	for i := range f.Pods {
+		pod := &f.Pods[i]
+		isAgent := slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return ProgramOf(c.Image) == SpireAgent })
+		isReady := slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		})
+		if isAgent && isReady {
+			ready[pod.Spec.NodeName] = true
+		}
+	}
+	var missing []string
+	for _, node := range f.meshNodes() {
+		if !ready[node] {
+			missing = append(missing, node)
+		}
+	}
+	switch {
+	case len(missing) == 0:
+		return nil
+	case len(ready) == 0:
+		return []finding{failed("no node has a pod of SPIRE's agent that is ready: no part of a mesh gets an identity")}
+	default:
+		return []finding{failed("there is no pod of SPIRE's agent that is ready on %s", strings.Join(missing, ", "))}
+	}
+}
+
+// meshNodes are the nodes that the managers of some mesh select, by name.
+func (f *Facts) meshNodes() []string {
+	var names []string
+	for i := range f.Nodes {
+		node := &f.Nodes[i]
+		if slices.ContainsFunc(f.Meshes, func(m Mesh) bool { return m.selects(node) }) {
+			names = append(names, node.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// selects tells whether pods of the mesh's DaemonSets can run on a node, by its labels.
+func (m *Mesh) selects(node *corev1.Node) bool {
+	return slices.ContainsFunc(m.Components, func(component mesh.Component) bool {
+		selector := mesh.PodTemplateOf(component.Workload).Spec.NodeSelector
+		return mesh.KindOf(component.Workload) == "DaemonSet" && labels.SelectorFromSet(selector).Matches(labels.Set(node.Labels))
+	})
+}
+
+func spireRegistration(f *Facts) []finding {
+	if f.Platform.ClusterSPIFFEIDs {
+		return nil
+	}
+	return []finding{warning("the cluster does not serve ClusterSPIFFEIDs: somebody else has to register the workloads with SPIRE")}
+}
+
+func podSecurity(f *Facts) []finding {
+	var found []finding
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		if !mesh.UsesNodes(m.Components) {
+			continue
+		}
+		namespace := m.Input.NSM.Namespace
+		switch {
+		case m.NamespaceLabels == nil:
+			found = append(found, warning("mesh %s: there is no namespace %s yet", m.name(), namespace))
+		case mesh.RefusesForwarders(m.NamespaceLabels):
+			found = append(found, failed("mesh %s: the namespace has the label %s=%s, which refuses forwarders",
+				m.name(), mesh.LabelEnforce, m.NamespaceLabels[mesh.LabelEnforce]))
+		case m.NamespaceLabels[mesh.LabelEnforce] == "":
+			found = append(found, warning("mesh %s: the namespace has no label %s, so that the cluster's default counts, which cannot be read",
+				m.name(), mesh.LabelEnforce))
+		}
+	}
+	return found
+}
+
+func constraints(f *Facts) []finding {
+	if !f.Platform.OpenShift {
+		return skipped("this is not OpenShift")
+	}
+	var found []finding
+	for i := range f.Meshes {
+		openShift := ptr.Deref(f.Meshes[i].Input.NSM.Spec.OpenShift, nsmv1beta1.OpenShiftSpec{})
+		if openShift.SecurityContextConstraints == "None" {
+			found = append(found, warning("mesh %s: spec.openshift.securityContextConstraints is None: its pods need ones of somebody else's", f.Meshes[i].name()))
+		}
+	}
+	return found
+}
+
+// kubeletDirectories are those of distributions that have another one, and how they are
+// told.
+var kubeletDirectories = []struct{ label, version, directory string }{
+	{"microk8s.io/cluster", "", "/var/snap/microk8s/common/var/lib/kubelet"},
+	{"", "+k0s", "/var/lib/k0s/kubelet"},
+}
+
+func kubeletDirectory(f *Facts) []finding {
+	var found []finding
+	for i := range f.Nodes {
+		node := &f.Nodes[i]
+		for _, known := range kubeletDirectories {
+			_, isLabelled := node.Labels[known.label]
+			if !isLabelled && (known.version == "" || !strings.Contains(node.Status.NodeInfo.KubeletVersion, known.version)) {
+				continue
+			}
+			for j := range f.Meshes {
+				if m := &f.Meshes[j]; m.Input.NSM.Spec.KubeletDirectory != known.directory && m.selects(node) {
+					found = append(found, failed("mesh %s: the kubelet of node %s keeps its files in %s", m.name(), node.Name, known.directory))
+				}
+			}
+		}
+	}
+	return found
+}
+
+func hugePages(f *Facts) []finding {
+	var found []finding
+	isAsked := false
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		for _, forwarder := range mesh.Forwarders(&m.Input.NSM.Spec) {
+			if forwarder.VPP == nil || forwarder.VPP.Init != "AF_XDP" {
+				continue
+			}
+			isAsked = true
+			for j := range f.Nodes {
+				if node := &f.Nodes[j]; m.selects(node) && !hasHugePages(node) {
+					found = append(found, warning("mesh %s: node %s has no huge pages, which VPP with AF_XDP wants for its buffers", m.name(), node.Name))
+				}
+			}
+		}
+	}
+	if !isAsked {
+		return skipped("no forwarder has vpp.init: AF_XDP")
+	}
+	return found
+}
+
+func hasHugePages(node *corev1.Node) bool {
+	for name, quantity := range node.Status.Allocatable {
+		if strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix) && !quantity.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// hostPort is a port of a node.
+type hostPort struct {
+	protocol corev1.Protocol
+	port     int32
+}
+
+// hostPortsOf a pod: on the network of its node all of its ports are.
+func hostPortsOf(pod *corev1.PodSpec) []hostPort {
+	var ports []hostPort
+	for _, container := range pod.Containers {
+		for _, port := range container.Ports {
+			number := port.HostPort
+			if pod.HostNetwork && number == 0 {
+				number = port.ContainerPort
+			}
+			if number != 0 {
+				ports = append(ports, hostPort{cmp.Or(port.Protocol, corev1.ProtocolTCP), number})
+			}
+		}
+	}
+	return ports
+}
+
+// hostPorts finds pods of others on the ports that a mesh needs on its nodes.
+func hostPorts(f *Facts) []finding {
+	var found []finding
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		found = append(found, m.ownPorts()...)
+		for _, component := range m.Components {
+			wanted := hostPortsOf(&mesh.PodTemplateOf(component.Workload).Spec)
+			for j := range f.Pods {
+				pod := &f.Pods[j]
+				if pod.Labels[mesh.LabelNamespace] == m.Input.NSM.Namespace && pod.Labels[mesh.LabelNSM] == m.Input.NSM.Name {
+					continue
+				}
+				for _, port := range hostPortsOf(&pod.Spec) {
+					if slices.Contains(wanted, port) && f.isOnNodesOf(m, pod) {
+						found = append(found, failed("mesh %s: %s %s needs %s port %d of its nodes, and pod %s/%s has it on node %s", m.name(),
+							mesh.KindOf(component.Workload), component.Workload.GetName(), port.protocol, port.port, pod.Namespace, pod.Name, pod.Spec.NodeName))
+					}
+				}
+			}
+		}
+	}
+	return found
+}
+
+// isOnNodesOf tells whether a pod is on a node of the mesh; of nodes that cannot be seen
+// it is taken to be.
+func (f *Facts) isOnNodesOf(m *Mesh, pod *corev1.Pod) bool {
+	i := slices.IndexFunc(f.Nodes, func(node corev1.Node) bool { return node.Name == pod.Spec.NodeName })
+	return pod.Spec.NodeName != "" && (i < 0 || m.selects(&f.Nodes[i]))
+}
+
+// ownPorts finds two forwarders that want the same port for Prometheus.
+func (m *Mesh) ownPorts() []finding {
+	telemetry := ptr.Deref(m.Input.NSM.Spec.Telemetry, nsmv1beta1.TelemetrySpec{})
+	if telemetry.Prometheus == nil || !ptr.Deref(telemetry.Prometheus.Enabled, false) {
+		return nil
+	}
+	var names []string
+	for _, forwarder := range mesh.Forwarders(&m.Input.NSM.Spec) {
+		if forwarder.Type == nsmv1beta1.ForwarderTypeVPP {
+			names = append(names, cmp.Or(forwarder.Name, "forwarder-"+string(forwarder.Type)))
+		}
+	}
+	if len(names) < 2 {
+		return nil
+	}
+	return []finding{warning("mesh %s: the forwarders %s serve Prometheus on the same port of their nodes: where two of them run, one tells nothing",
+		m.name(), strings.Join(names, ", "))}
+}
+
+// CollectorOf a mesh is the Service that its telemetry goes to, as far as the address is
+// one of a Service; "" for none.
+func CollectorOf(spec *nsmv1beta1.NSMSpec, namespace string) string {
+	telemetry := ptr.Deref(spec.Telemetry, nsmv1beta1.TelemetrySpec{})
+	if telemetry.OpenTelemetry == nil || telemetry.OpenTelemetry.Endpoint == "" {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(telemetry.OpenTelemetry.Endpoint)
+	if err != nil || net.ParseIP(host) != nil {
+		return ""
+	}
+	parts := strings.Split(host, ".")
+	switch {
+	case len(parts) == 1:
+		return namespace + "/" + parts[0]
+	case len(parts) == 2 || parts[2] == "svc":
+		return parts[1] + "/" + parts[0]
+	default:
+		return ""
+	}
+}
+
+func collectors(f *Facts) []finding {
+	var found []finding
+	isAsked := false
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		service := CollectorOf(&m.Input.NSM.Spec, m.Input.NSM.Namespace)
+		if service == "" {
+			continue
+		}
+		isAsked = true
+		isReady := false
+		for _, slice := range f.Collectors[service] {
+			for _, endpoint := range slice.Endpoints {
+				isReady = isReady || ptr.Deref(endpoint.Conditions.Ready, true) && len(endpoint.Addresses) > 0
+			}
+		}
+		if !isReady {
+			found = append(found, failed("mesh %s: Service %s, to which telemetry goes, has no endpoint that is ready", m.name(), service))
+		}
+	}
+	if !isAsked {
+		return skipped("no mesh sends telemetry to a Service")
+	}
+	return found
+}
+
+// certificates tells of those that end too soon: of several that one trusts, the last
+// one counts.
+func certificates(f *Facts) []finding {
+	var found []finding
+	for _, name := range slices.Sorted(maps.Keys(f.Certificates)) {
+		var last time.Time
+		for rest := f.Certificates[name]; ; {
+			var block *pem.Block
+			if block, rest = pem.Decode(rest); block == nil {
+				break
+			}
+			if certificate, err := x509.ParseCertificate(block.Bytes); err == nil && certificate.NotAfter.After(last) {
+				last = certificate.NotAfter
+			}
+		}
+		if last.IsZero() {
+			found = append(found, failed("%s trusts no certificate", name))
+			continue
+		}
+		if days := int(last.Sub(f.Now) / (24 * time.Hour)); days < f.CertDays {
+			found = append(found, failed("what %s trusts ends in %d days", name, days))
+		}
+	}
+	return found
+}
+
+func meshes(f *Facts) []finding {
+	var found []finding
+	isThere := false
+	for i := range f.Meshes {
+		nsm := f.Meshes[i].Input.NSM
+		if nsm.UID == "" {
+			continue
+		}
+		isThere = true
+		available := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionAvailable)
+		switch {
+		case available == nil || nsm.Status.ObservedGeneration != nsm.Generation:
+			found = append(found, warning("mesh %s: the operator has not looked at this generation of the NSM yet", f.Meshes[i].name()))
+		case available.Status != metav1.ConditionTrue:
+			found = append(found, failed("mesh %s: %s", f.Meshes[i].name(), available.Message))
+		}
+	}
+	if !isThere {
+		return skipped("there is no mesh yet")
+	}
+	return found
+}
+
+// mostNamed is how many of many are named.
+const mostNamed = 5
+
+func endpoints(f *Facts) []finding {
+	expired := f.ExpiredEndpoints
+	if len(expired) == 0 {
+		return nil
+	}
+	named := strings.Join(expired[:min(len(expired), mostNamed)], ", ")
+	if more := len(expired) - mostNamed; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	return []finding{warning("these endpoints have expired: %s", named)}
+}
+
+func logLevels(f *Facts) []finding {
+	var found []finding
+	for i := range f.Meshes {
+		if level := f.Meshes[i].Input.NSM.Spec.LogLevel; level == "DEBUG" || level == "TRACE" {
+			found = append(found, warning("mesh %s: spec.logLevel is %s", f.Meshes[i].name(), level))
+		}
+	}
+	return found
+}

@@ -1,0 +1,170 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Package preflight tells what in a cluster would keep meshes from running, before
+// somebody waits for them: pure functions from what was read to findings. Each check
+// has a code that stays, and a heading of that name in docs/kubectl.md.
+package preflight
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// Facts are what was read of a cluster.
+type Facts struct {
+	// Version of Kubernetes.
+	Version string
+	// ServesNSMs and ServesEntries: the definitions of the operator, and those of
+	// registries of type k8s, are there.
+	ServesNSMs, ServesEntries bool
+	// Platform that meshes run on.
+	Platform mesh.Platform
+	// Meshes to check: those that there are, or one that shall be.
+	Meshes []Mesh
+	// Operators are the Deployments of the operator, and OperatorWarnings what does not
+	// work of them.
+	Operators        []appsv1.Deployment
+	OperatorWarnings []string
+	Nodes            []corev1.Node
+	// Pods of all namespaces.
+	Pods []corev1.Pod
+	// Collectors are the EndpointSlices of telemetry collectors' Services, by
+	// namespace/name of the Service.
+	Collectors map[string][]discoveryv1.EndpointSlice
+	// ExpiredEndpoints of registries, as namespace/name.
+	ExpiredEndpoints []string
+	// Certificates that somebody trusts a webhook by, as PEM, by what has them.
+	Certificates map[string][]byte
+	// Unseen tells why a part could not be read.
+	Unseen map[Part]string
+	// CertDays is how many days a certificate has to last.
+	CertDays int
+	Now      time.Time
+}
+
+// Part of a cluster that may not be readable.
+type Part string
+
+// The parts.
+const (
+	PartOperators    Part = "operators"
+	PartNamespaces   Part = "namespaces"
+	PartNodes        Part = "nodes"
+	PartPods         Part = "pods"
+	PartCollectors   Part = "endpointslices"
+	PartEndpoints    Part = "networkserviceendpoints"
+	PartCertificates Part = "certificates"
+)
+
+// Mesh to check.
+type Mesh struct {
+	// Input that it is rendered from, and the components that come of it.
+	Input      mesh.Input
+	Components []mesh.Component
+	// NamespaceLabels of its namespace; nil where there is none yet.
+	NamespaceLabels map[string]string
+}
+
+// name of the mesh, for people.
+func (m *Mesh) name() string { return m.Input.NSM.Namespace + "/" + m.Input.NSM.Name }
+
+// Outcome of a check.
+type Outcome string
+
+// The outcomes.
+const (
+	OK      Outcome = "ok"
+	Warning Outcome = "warning"
+	Failed  Outcome = "failed"
+	// Skipped: it does not apply here, or what it looks at could not be read.
+	Skipped Outcome = "skipped"
+)
+
+// Result of a check.
+type Result struct {
+	Code    string  `json:"code"`
+	Title   string  `json:"title"`
+	Outcome Outcome `json:"result"`
+	// Message tells what was found; Hint what to do about it.
+	Message string `json:"message,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// check is one of them. It looks at what needs says could be read.
+type check struct {
+	code, title, hint string
+	needs             []Part
+	run               func(*Facts) []finding
+}
+
+// finding is something that a check has found.
+type finding struct {
+	outcome Outcome
+	message string
+}
+
+func failed(format string, args ...any) finding {
+	return finding{Failed, fmt.Sprintf(format, args...)}
+}
+
+func warning(format string, args ...any) finding {
+	return finding{Warning, fmt.Sprintf(format, args...)}
+}
+
+// skipped is all that a check says that does not apply.
+func skipped(why string) []finding { return []finding{{Skipped, why}} }
+
+// Codes of all checks, and their titles.
+func Codes() (codes, titles []string) {
+	for _, check := range checks {
+		codes, titles = append(codes, check.code), append(titles, check.title)
+	}
+	return codes, titles
+}
+
+// Run makes all checks, whatever they find: one result for each finding, or one for a
+// check that has none.
+func Run(facts *Facts) []Result {
+	var results []Result
+	for _, check := range checks {
+		result := Result{Code: check.code, Title: check.title, Outcome: OK}
+		if i := slices.IndexFunc(check.needs, func(part Part) bool { return facts.Unseen[part] != "" }); i >= 0 {
+			result.Outcome, result.Message = Skipped, "not seen: "+facts.Unseen[check.needs[i]]
+			results = append(results, result)
+			continue
+		}
+		found := check.run(facts)
+		if len(found) == 0 {
+			results = append(results, result)
+		}
+		for _, one := range found {
+			result.Outcome, result.Message, result.Hint = one.outcome, one.message, ""
+			if one.outcome == Failed || one.outcome == Warning {
+				result.Hint = check.hint
+			}
+			results = append(results, result)
+		}
+	}
+	return results
+}
+
+// Worst of some results; OK for none.
+func Worst(results []Result) Outcome {
+	for _, outcome := range []Outcome{Failed, Warning} {
+		if slices.ContainsFunc(results, func(result Result) bool { return result.Outcome == outcome }) {
+			return outcome
+		}
+	}
+	return OK
+}

@@ -1,0 +1,228 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package preflight_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/preflight"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
+)
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// good is a cluster with nothing against a mesh.
+func good() *preflight.Facts {
+	facts := &preflight.Facts{
+		Version: "v1.33.0", ServesNSMs: true, ServesEntries: true, Platform: mesh.Platform{ClusterSPIFFEIDs: true},
+		Nodes: []corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: "one", Labels: map[string]string{
+			"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+		}}}},
+		Pods: []corev1.Pod{{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "spire", Name: "spire-agent-x"},
+			Spec:       corev1.PodSpec{NodeName: "one", Containers: []corev1.Container{{Image: "ghcr.io/spiffe/spire-agent:1.13.0"}}},
+			Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+		}},
+		CertDays: 7, Now: now,
+	}
+	withMesh(facts, nsmv1beta1.NSMSpec{})
+	return facts
+}
+
+// withMesh gives a cluster one mesh.
+func withMesh(facts *preflight.Facts, spec nsmv1beta1.NSMSpec) {
+	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh", UID: "1"}, Spec: spec}
+	nsm.Status.Conditions = []metav1.Condition{{Type: nsmv1beta1.ConditionAvailable, Status: metav1.ConditionTrue}}
+	in := mesh.Input{NSM: nsm, Release: release.Newest(), Platform: facts.Platform}
+	facts.Meshes = []preflight.Mesh{{
+		Input: in, Components: mesh.Components(in), NamespaceLabels: map[string]string{mesh.LabelEnforce: "privileged"},
+	}}
+}
+
+// certificate that ends after some days.
+func certificate(t *testing.T, days int) []byte {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: now.Add(time.Duration(days)*24*time.Hour + time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func TestNothingIsWrong(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	results := preflight.Run(good())
+	codes, _ := preflight.Codes()
+	g.Expect(results).To(HaveLen(len(codes)))
+	for _, result := range results {
+		g.Expect(result.Outcome).To(BeElementOf(preflight.OK, preflight.Skipped), "%+v", result)
+	}
+	g.Expect(preflight.Worst(results)).To(Equal(preflight.OK))
+}
+
+// Each check finds what it is there for, and no other one does.
+func TestEachCheckFindsWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	endpoint := "collector.observability.svc:4317"
+	for code, test := range map[string]struct {
+		outcome preflight.Outcome
+		says    string
+		change  func(*preflight.Facts)
+	}{
+		"NSM001": {preflight.Failed, "v1.30.1; the operator needs 1.31.0", func(f *preflight.Facts) { f.Version = "v1.30.1" }},
+		"NSM002": {preflight.Failed, "does not serve", func(f *preflight.Facts) { f.ServesNSMs = false }},
+		"NSM003": {preflight.Failed, "no leader", func(f *preflight.Facts) { f.OperatorWarnings = []string{"it has no leader"} }},
+		"NSM004": {preflight.Failed, "no node has a pod of SPIRE's agent", func(f *preflight.Facts) { f.Pods[0].Status.Conditions = nil }},
+		"NSM005": {preflight.Warning, "ClusterSPIFFEIDs", func(f *preflight.Facts) { f.Platform.ClusterSPIFFEIDs = false }},
+		"NSM006": {preflight.Failed, "enforce=baseline", func(f *preflight.Facts) { f.Meshes[0].NamespaceLabels[mesh.LabelEnforce] = "baseline" }},
+		"NSM007": {preflight.Warning, "is None", func(f *preflight.Facts) {
+			f.Platform.OpenShift = true
+			withMesh(f, nsmv1beta1.NSMSpec{OpenShift: &nsmv1beta1.OpenShiftSpec{SecurityContextConstraints: "None"}})
+		}},
+		"NSM008": {preflight.Failed, "/var/lib/k0s/kubelet", func(f *preflight.Facts) { f.Nodes[0].Status.NodeInfo.KubeletVersion = "v1.33.0+k0s" }},
+		"NSM009": {preflight.Warning, "node one has no huge pages", func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "vpp", VPP: &nsmv1beta1.VPPSpec{Init: "AF_XDP"}}}})
+		}},
+		"NSM010": {preflight.Failed, "needs TCP port 443 of its nodes, and pod web/proxy has it on node one", func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{HostNetwork: ptr.To(true)}})
+			f.Pods = append(f.Pods, corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "proxy"},
+				Spec:       corev1.PodSpec{NodeName: "one", Containers: []corev1.Container{{Ports: []corev1.ContainerPort{{ContainerPort: 8443, HostPort: 443}}}}},
+			})
+		}},
+		"NSM011": {preflight.Failed, "observability/collector", func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Telemetry: &nsmv1beta1.TelemetrySpec{OpenTelemetry: &nsmv1beta1.OpenTelemetrySpec{Endpoint: endpoint}}})
+		}},
+		"NSM012": {preflight.Failed, "ends in 3 days", func(f *preflight.Facts) { f.Certificates = map[string][]byte{"one": certificate(t, 3)} }},
+		"NSM013": {preflight.Failed, "nsmgr is down", func(f *preflight.Facts) {
+			condition := &f.Meshes[0].Input.NSM.Status.Conditions[0]
+			condition.Status, condition.Message = metav1.ConditionFalse, "nsmgr is down"
+		}},
+		"NSM014": {preflight.Warning, "a/1, a/2, a/3, a/4, a/5 and 1 more", func(f *preflight.Facts) {
+			f.ExpiredEndpoints = []string{"a/1", "a/2", "a/3", "a/4", "a/5", "a/6"}
+		}},
+		"NSM015": {preflight.Warning, "is TRACE", func(f *preflight.Facts) { withMesh(f, nsmv1beta1.NSMSpec{LogLevel: "TRACE"}) }},
+	} {
+		g := NewWithT(t)
+		facts := good()
+		test.change(facts)
+		for _, result := range preflight.Run(facts) {
+			if result.Code != code {
+				g.Expect(result.Outcome).To(BeElementOf(preflight.OK, preflight.Skipped), "%s: %+v", code, result)
+				continue
+			}
+			g.Expect(result.Outcome).To(Equal(test.outcome), code)
+			g.Expect(result.Message).To(ContainSubstring(test.says), code)
+			g.Expect(result.Hint).NotTo(BeEmpty(), code)
+		}
+	}
+	codes, _ := preflight.Codes()
+	NewWithT(t).Expect(codes).To(HaveLen(15), "each has a case")
+}
+
+// What is right beside what a check looks for.
+func TestChecksDoNotCryWolf(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*preflight.Facts){
+		"an old certificate behind a newer one": func(f *preflight.Facts) {
+			f.Certificates = map[string][]byte{"one": append(certificate(t, 90), certificate(t, 1)...)}
+		},
+		"a collector that answers": func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Telemetry: &nsmv1beta1.TelemetrySpec{OpenTelemetry: &nsmv1beta1.OpenTelemetrySpec{Endpoint: "collector:4317"}}})
+			f.Collectors = map[string][]discoveryv1.EndpointSlice{"nsm/collector": {{Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}}}}}
+		},
+		"a Windows node without an agent": func(f *preflight.Facts) {
+			f.Nodes = append(f.Nodes, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "two", Labels: map[string]string{"kubernetes.io/os": "windows"}}})
+		},
+		"huge pages": func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "vpp", VPP: &nsmv1beta1.VPPSpec{Init: "AF_XDP"}}}})
+			f.Nodes[0].Status.Allocatable = corev1.ResourceList{"hugepages-2Mi": resource.MustParse("64Mi")}
+		},
+		"the directory of k0s, said": func(f *preflight.Facts) {
+			f.Nodes[0].Status.NodeInfo.KubeletVersion = "v1.33.0+k0s"
+			withMesh(f, nsmv1beta1.NSMSpec{KubeletDirectory: "/var/lib/k0s/kubelet"})
+		},
+		"the mesh's own pod on its port": func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{HostNetwork: ptr.To(true)}})
+			f.Pods = append(f.Pods, corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "webhook", Labels: map[string]string{mesh.LabelNSM: "mesh", mesh.LabelNamespace: "nsm"}},
+				Spec:       corev1.PodSpec{NodeName: "one", Containers: []corev1.Container{{Ports: []corev1.ContainerPort{{HostPort: 443}}}}},
+			})
+		},
+	} {
+		facts := good()
+		change(facts)
+		for _, result := range preflight.Run(facts) {
+			NewWithT(t).Expect(result.Outcome).To(BeElementOf(preflight.OK, preflight.Skipped), "%s: %+v", name, result)
+		}
+	}
+}
+
+func TestWhatIsNotSeenIsSkipped(t *testing.T) {
+	t.Parallel()
+	facts := good()
+	facts.Nodes, facts.Pods = nil, nil
+	facts.Unseen = map[preflight.Part]string{preflight.PartNodes: "list nodes: forbidden", preflight.PartPods: "list pods: forbidden"}
+	results := preflight.Run(facts)
+	g := NewWithT(t)
+	g.Expect(preflight.Worst(results)).To(Equal(preflight.OK))
+	g.Expect(results[3].Code + " " + results[3].Message).To(Equal("NSM004 not seen: list nodes: forbidden"))
+}
+
+// Two forwarders that serve Prometheus want one port.
+func TestForwardersThatShareAPortAreTold(t *testing.T) {
+	t.Parallel()
+	facts := good()
+	withMesh(facts, nsmv1beta1.NSMSpec{
+		Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "vpp"}, {Type: "vpp", Name: "other"}},
+		Telemetry:  &nsmv1beta1.TelemetrySpec{Prometheus: &nsmv1beta1.PrometheusSpec{Enabled: ptr.To(true)}},
+	})
+	var messages []string
+	for _, result := range preflight.Run(facts) {
+		messages = append(messages, result.Message)
+	}
+	NewWithT(t).Expect(messages).To(ContainElement(ContainSubstring("forwarder-vpp, other serve Prometheus on the same port")))
+}
+
+// Each code has a heading that tells more.
+func TestCodesAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "kubectl.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes, titles := preflight.Codes()
+	for i, code := range codes {
+		if !strings.Contains(string(page), "\n### "+code+"\n") || !strings.Contains(string(page), titles[i]) {
+			t.Errorf("docs/kubectl.md has no heading %s, or does not say %q", code, titles[i])
+		}
+	}
+}

@@ -1,0 +1,80 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+// Package report says what people and programs are told about meshes: pure functions
+// from objects that were read to a result, and from a result to text. It judges
+// nothing anew: the conditions of an NSM are the truth about it, and internal/health
+// has the words for its pods.
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// APIVersion of all results. Fields are added to them, and neither changed nor removed.
+const APIVersion = "report.nsm.networkservicemesh.io/v1"
+
+// TypeOf a result of some kind.
+func TypeOf(kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: APIVersion, Kind: kind}
+}
+
+// Style is how text looks.
+type Style struct {
+	// Color is for terminals.
+	Color bool
+}
+
+// The colours of terminals.
+const (
+	green  = "32"
+	yellow = "33"
+	red    = "31"
+)
+
+func (s Style) paint(color, text string) string {
+	if !s.Color || color == "" || text == "" {
+		return text
+	}
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}
+
+// node is one line of a tree, and what hangs on it.
+type node struct {
+	text     string
+	children []node
+}
+
+// writeTree writes a node and all below it.
+func writeTree(out io.Writer, root node) {
+	_, _ = fmt.Fprintln(out, root.text)
+	writeBranches(out, root.children, "")
+}
+
+func writeBranches(out io.Writer, children []node, indent string) {
+	for i, child := range children {
+		branch, below := "├─ ", "│  "
+		if i == len(children)-1 {
+			branch, below = "└─ ", "   "
+		}
+		_, _ = fmt.Fprintln(out, indent+branch+child.text)
+		writeBranches(out, child.children, indent+below)
+	}
+}
+
+// writeNotSeen tells what was left out since it could not be read.
+func writeNotSeen(out io.Writer, style Style, notSeen []string) {
+	for _, what := range notSeen {
+		_, _ = fmt.Fprintln(out, style.paint(yellow, "not seen: "+what))
+	}
+}
+
+// oneLine is a message without line breaks.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
