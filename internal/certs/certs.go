@@ -68,7 +68,7 @@ const (
 //
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=nsms.nsm.networkservicemesh.io,verbs=get;watch;update
 // +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,verbs=create
-// +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,resourceNames=nsm-operator-webhook-cert,verbs=get;watch;update
+// +kubebuilder:rbac:groups="",namespace=nsm-operator-system,resources=secrets,resourceNames=nsm-operator-webhook-cert,verbs=get;watch;update;delete
 
 // Issuer looks after the serving certificate that all replicas of one operator
 // share, and after all that tells the API server how to call them. Every replica
@@ -95,7 +95,7 @@ type Issuer struct {
 	// mutating and validating are the webhook configurations that are built in.
 	mutating   *admissionregistrationv1.MutatingWebhookConfiguration
 	validating *admissionregistrationv1.ValidatingWebhookConfiguration
-	// owners of the configurations, as they were read last; nil before.
+	// owners of the configurations and the Secret, as they were read last; nil before.
 	owners []metav1.OwnerReference
 	// leads: this replica decides what is in the configurations.
 	leads atomic.Bool
@@ -252,7 +252,11 @@ func (i *Issuer) agree(ctx context.Context) (state, string, error) {
 		// Who deletes the Secret wants another certificate, and not an outage.
 		renew: !exists,
 	})
-	if err != nil || exists && taken == stay {
+	if err != nil {
+		return next, "", err
+	}
+	owned, err := i.own(ctx, secret)
+	if err != nil || exists && taken == stay && !owned {
 		return next, secret.ResourceVersion, err
 	}
 	secret.Type, secret.Data = corev1.SecretTypeTLS, next.data()
@@ -261,7 +265,7 @@ func (i *Issuer) agree(ctx context.Context) (state, string, error) {
 	} else {
 		err = i.client.Create(ctx, secret)
 	}
-	if err == nil {
+	if err == nil && taken != stay {
 		ctrl.Log.WithName("certs").Info("Wrote the webhooks' certificate", "step", string(taken), "names", i.names)
 	}
 	return next, secret.ResourceVersion, err

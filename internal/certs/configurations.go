@@ -100,30 +100,31 @@ func (i *Issuer) injectAdmission(config *admissionregistrationv1.WebhookClientCo
 	}
 }
 
-// own makes the operator's rights the owners of a configuration: the ClusterRoleBindings
-// of its ServiceAccount. Whoever uninstalls the operator, OLM included, deletes those,
-// and Kubernetes deletes the configuration when the last of them is gone. During an
-// upgrade by OLM there are two, of which the older one goes.
+// own makes the operator's rights the owners of an object, a configuration or the Secret:
+// the ClusterRoleBindings of its ServiceAccount. Whoever uninstalls the operator, OLM and
+// Helm included, deletes those, and Kubernetes deletes the object when the last of them is
+// gone. During an upgrade by OLM there are two, of which the older one goes.
 //
-// Owners are only added. Those that do not exist any more are removed by Kubernetes.
-func (i *Issuer) own(ctx context.Context, configuration client.Object) error {
-	if i.owners != nil && isOwnedBy(configuration, i.owners) {
-		return nil
+// Owners are only added, and it reports whether any were. Those that do not exist any more
+// are removed by Kubernetes.
+func (i *Issuer) own(ctx context.Context, object client.Object) (changed bool, err error) {
+	if i.owners != nil && isOwnedBy(object, i.owners) {
+		return false, nil
 	}
 	// Those that were read before may be gone by now.
 	owners, err := i.readOwners(ctx)
 	if err != nil {
-		return fmt.Errorf("ClusterRoleBindings of the operator: %w", err)
+		return false, fmt.Errorf("ClusterRoleBindings of the operator: %w", err)
 	}
 	i.owners = owners
-	all := configuration.GetOwnerReferences()
+	all := object.GetOwnerReferences()
 	for _, owner := range owners {
 		if !hasOwner(all, owner.UID) {
-			all = append(all, owner)
+			all, changed = append(all, owner), true
 		}
 	}
-	configuration.SetOwnerReferences(all)
-	return nil
+	object.SetOwnerReferences(all)
+	return changed, nil
 }
 
 func (i *Issuer) readOwners(ctx context.Context) ([]metav1.OwnerReference, error) {

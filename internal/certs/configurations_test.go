@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -135,12 +136,11 @@ var _ = Describe("The webhook configurations", func() {
 		}
 		kubectl(ctx, "delete", "clusterrolebinding", "nsm-operator-manager")
 		DeferCleanup(func(ctx SpecContext) { kubectl(ctx, "apply", "--server-side", "-k", "../../config/rbac") })
-		owners := func() []string {
-			var names []string
-			for _, owner := range validatingConfiguration(ctx).OwnerReferences {
-				names = append(names, owner.Name)
-			}
-			return names
+		Expect(client.IgnoreNotFound(admin.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secretName}}))).To(Succeed())
+		owners := func() [][]string {
+			secret := &corev1.Secret{}
+			Expect(admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: secretName}, secret)).To(Succeed())
+			return [][]string{ownersOf(mutatingConfiguration(ctx)), ownersOf(validatingConfiguration(ctx)), ownersOf(secret)}
 		}
 		older := bind("nsm-operator.v1")
 		ends, end := context.WithCancel(running)
@@ -148,18 +148,18 @@ var _ = Describe("The webhook configurations", func() {
 			_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace}).Ensure(ends)
 			return err
 		}).Should(Succeed())
-		Expect(owners()).To(ConsistOf("nsm-operator.v1"))
+		Expect(owners()).To(HaveEach(ConsistOf("nsm-operator.v1")))
 
 		By("an upgrade")
 		newer := bind("nsm-operator.v2")
 		after, uninstall := context.WithCancel(running)
 		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace}).Ensure(after)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(owners()).To(ConsistOf("nsm-operator.v1", "nsm-operator.v2"))
+		Expect(owners()).To(HaveEach(ConsistOf("nsm-operator.v1", "nsm-operator.v2")))
 		uid := validatingConfiguration(ctx).UID
 		end()
 		Expect(admin.Delete(ctx, older)).To(Succeed())
-		Eventually(owners).Should(ConsistOf("nsm-operator.v2"))
+		Eventually(owners).Should(HaveEach(ConsistOf("nsm-operator.v2")))
 		Expect(validatingConfiguration(ctx).UID).To(Equal(uid))
 
 		By("an uninstallation")
@@ -168,6 +168,7 @@ var _ = Describe("The webhook configurations", func() {
 		for _, configuration := range []client.Object{
 			&admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "nsm-operator-defaults"}},
 			&admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "nsm-operator-validation"}},
+			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secretName}},
 		} {
 			Eventually(func() error {
 				return admin.Get(ctx, client.ObjectKeyFromObject(configuration), configuration)
@@ -175,6 +176,15 @@ var _ = Describe("The webhook configurations", func() {
 		}
 	})
 })
+
+// ownersOf an object, by their names.
+func ownersOf(object client.Object) []string {
+	var names []string
+	for _, owner := range object.GetOwnerReferences() {
+		names = append(names, owner.Name)
+	}
+	return names
+}
 
 // builtIn are the configurations as config/webhook has them.
 func builtIn() (*admissionregistrationv1.MutatingWebhookConfiguration, *admissionregistrationv1.ValidatingWebhookConfiguration) {

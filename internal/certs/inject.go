@@ -168,7 +168,8 @@ func (i *Issuer) injectInto(ctx context.Context, object client.Object, ca []byte
 		}
 		i.injectValidating(object, ca)
 	}
-	return i.own(ctx, object)
+	_, err := i.own(ctx, object)
+	return err
 }
 
 // injectConversion writes the whole of how to convert, not only the CA.

@@ -31,7 +31,6 @@ var clusterRoles = []string{"nsm-operator-mesh-admin", "nsm-operator-mesh-viewer
 func leftByOLM() []string {
 	left := []string{
 		"namespaces /" + usual.namespace,
-		"secrets " + usual.namespace + "/nsm-operator-webhook-cert",
 		"priorityclasses /" + packageName,
 	}
 	for _, role := range clusterRoles {
