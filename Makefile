@@ -174,7 +174,7 @@ GO_TEST := GO=$(GO) hack/test.sh
 # One package at a time: two suites that have an API server take more than two cores
 # give, now and then, and a spec then waits longer than it would.
 .PHONY: test
-test: check-generated vet lint control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(OPM) $(OLM) $(OLM_CATALOG) $(HELM) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
+test: check-generated vet lint control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(OPM) $(OLM) $(OLM_CATALOG) $(HELM) $(HELM3) $(KUSTOMIZE) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
 	@$(GO_TEST) -C hack/localcluster test -timeout 40m ./...
 	@$(GO_TEST) -C hack/image test -timeout 40m ./...
 	@$(GO_TEST) test -p 1 -timeout 40m ./...
@@ -200,11 +200,11 @@ fuzz: ## Fuzz conversion, each target for FUZZTIME.
 	@$(GO) test ./webhooks -run '^$$' -fuzz '^FuzzReview$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 
 .PHONY: test-e2e
-test-e2e: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) ## Run the end-to-end tests alone.
+test-e2e: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) ## Run the end-to-end tests alone.
 	@$(GO) test ./test/e2e/... -v
 
 .PHONY: test-chart
-test-chart: $(HELM) ## Have Helm judge and render the chart of the ICMP responder.
+test-chart: $(HELM) $(HELM3) $(KUSTOMIZE) ## Have Helm judge and render the charts.
 	@$(GO) test ./test/chart/... -v
 
 .PHONY: test-alerts
@@ -244,8 +244,13 @@ check-generated: $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(KUSTOMIZE) $(OPERATOR_SDK) 
 
 ##@ Package
 
+.PHONY: chart
+chart: manifests $(KUSTOMIZE) ## Generate what the operator's Helm chart takes from config.
+	@KUSTOMIZE=$(KUSTOMIZE) hack/chart.sh $(VERSION)
+
+# With the chart: who changes what one of the two is made of has changed the other.
 .PHONY: bundle
-bundle: manifests $(KUSTOMIZE) $(OPERATOR_SDK) ## Generate the OLM bundle.
+bundle: chart $(KUSTOMIZE) $(OPERATOR_SDK) ## Generate the OLM bundle.
 	@KUSTOMIZE=$(KUSTOMIZE) OPERATOR_SDK=$(OPERATOR_SDK) hack/bundle.sh $(VERSION) $(IMG)
 
 .PHONY: bundle-build
@@ -322,7 +327,7 @@ release-files: $(IMAGE) $(HELM) release-programs release-plugin build-installer 
 	@cp dist/install.yaml dist/release/nsm-operator.yaml
 	@for arch in $(ARCHES); do $(IMAGE) sbom -version $(VERSION) -created "$$(TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" \
 	  dist/manager-$$arch >dist/release/nsm-operator-$$arch.spdx.json; done
-	@$(HELM) package config/samples/application --destination dist/release >/dev/null
+	@$(HELM) package config/samples/application charts/nsm-operator --destination dist/release >/dev/null
 	@tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C dist -czf dist/release/community-operators.tar.gz community
 	@cp config/prometheus/dashboard.json dist/release/grafana-dashboard.json
 	@cp dist/plugin/*.tar.gz dist/plugin/nsm.krew.yaml dist/release/

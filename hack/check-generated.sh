@@ -18,6 +18,7 @@ generated=(
   docs/api-reference.md
   bundle
   bundle.Dockerfile
+  charts/nsm-operator
 )
 
 copy=$(mktemp -d)
@@ -27,7 +28,7 @@ trap 'rm -rf "$copy"' EXIT
 tar -cf - --exclude ./.git --exclude ./.local --exclude ./bin --exclude ./dist . | tar -xpf - -C "$copy"
 
 if ! env -u MAKEFLAGS -u MFLAGS "${MAKE:-make}" -s -C "$copy" LOCALBIN="$localbin" \
-  generate manifests docs bundle >"$copy/log" 2>&1; then
+  generate manifests docs chart bundle >"$copy/log" 2>&1; then
   echo "generating failed:" >&2
   cat "$copy/log" >&2
   exit 1
@@ -46,6 +47,6 @@ done
 if ((${#stale[@]})); then
   echo >&2
   echo "not current: ${stale[*]}" >&2
-  echo "to bring them up to date: make generate manifests docs bundle" >&2
+  echo "to bring them up to date: make generate manifests docs chart bundle" >&2
   exit 1
 fi

@@ -31,6 +31,7 @@ OLM            ?= $(LOCALBIN)/olm
 OLM_CATALOG    ?= $(LOCALBIN)/olm-catalog
 PROMTOOL       ?= $(LOCALBIN)/promtool
 HELM           ?= $(LOCALBIN)/helm
+HELM3          ?= $(LOCALBIN)/helm3
 
 # Package paths that several recipes share.
 OPERATOR_SDK_MODULE := github.com/operator-framework/operator-sdk
@@ -106,3 +107,7 @@ $(LOCALBIN)/promtool: $(TOOLS_PROM) | $(LOCALBIN)
 $(LOCALBIN)/helm: $(TOOLS_HELM) | $(LOCALBIN)
 	$(call build-tool,helm,helm.sh/helm/v4,helm.sh/helm/v4/cmd/helm,,\
 	-X helm.sh/helm/v4/internal/version.version=$$version)
+
+$(LOCALBIN)/helm3: $(TOOLS_HELM) | $(LOCALBIN)
+	$(call build-tool,helm,helm.sh/helm/v3,helm.sh/helm/v3/cmd/helm,,\
+	-X helm.sh/helm/v3/internal/version.version=$$version)

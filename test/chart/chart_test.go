@@ -4,8 +4,8 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-// Package chart has Helm itself judge and render the chart of the ICMP responder.
-// That its pods are admitted and scheduled is tested in test/e2e.
+// Package chart has Helm itself judge and render the charts: of the ICMP responder, and
+// of the operator. What becomes of them in a cluster is tested in test/e2e.
 package chart
 
 import (
@@ -31,7 +31,7 @@ const directory = "../../config/samples/application"
 
 func TestChart(t *testing.T) {
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "The chart of the ICMP responder")
+	RunSpecs(t, "The charts")
 }
 
 // variants are the values that the chart's users set together.
@@ -127,7 +127,13 @@ var _ = DescribeTable("Wrong values are refused by name", func(set, expected str
 // helm runs the Helm that this repository pins.
 func helm(args ...string) (string, error) {
 	GinkgoHelper()
-	binary, err := filepath.Abs("../../bin/helm")
+	return helmBy("helm", args...)
+}
+
+// helmBy runs one of the two, helm and helm3.
+func helmBy(name string, args ...string) (string, error) {
+	GinkgoHelper()
+	binary, err := filepath.Abs(filepath.Join("../../bin", name))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(binary).To(BeAnExistingFile(), "run make test-chart")
 	command := exec.Command(binary, args...)

@@ -9,9 +9,11 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -25,14 +27,14 @@ import (
 func installChart(ctx SpecContext, namespace, level, values string) {
 	kubectl(ctx, "apply", "-f", write(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"`+namespace+
 		`","labels":{"pod-security.kubernetes.io/enforce":"`+level+`"}}}`))
-	helm(ctx, "install", "icmp-responder", "config/samples/application", "-n", namespace, "--set", values, "--wait", "--timeout=3m")
+	runHelm(ctx, helm4, "install", "icmp-responder", "config/samples/application", "-n", namespace, "--set", values, "--wait", "--timeout=3m")
 	Expect(count(responderPods(ctx, namespace))).To(Equal(map[string]int{"nsc-kernel": 2, "nse-kernel": 1}))
 
-	hooks := write(helm(ctx, "get", "hooks", "icmp-responder", "-n", namespace))
+	hooks := write(runHelm(ctx, helm4, "get", "hooks", "icmp-responder", "-n", namespace))
 	Expect(kubectl(ctx, "apply", "--dry-run=server", "-n", namespace, "-f", hooks)).To(And(
 		ContainSubstring("pod/icmp-responder-ping-1 created"), ContainSubstring("pod/icmp-responder-ping-2 created")))
 
-	helm(ctx, "uninstall", "icmp-responder", "-n", namespace, "--wait", "--timeout=3m")
+	runHelm(ctx, helm4, "uninstall", "icmp-responder", "-n", namespace, "--wait", "--timeout=3m")
 	Eventually(func() []corev1.Pod { return responderPods(ctx, namespace) }).Should(BeEmpty())
 }
 
@@ -43,19 +45,28 @@ func responderPods(ctx context.Context, namespace string) []corev1.Pod {
 	return pods.Items
 }
 
-// helm runs the Helm that this repository pins against the local cluster.
-func helm(ctx context.Context, args ...string) string {
+// runHelm runs one of the two that this repository pins, helm and helm3, against the
+// local cluster.
+func runHelm(ctx context.Context, binary string, args ...string) string {
+	GinkgoHelper()
+	output, err := tryHelm(ctx, binary, args...)
+	Expect(err).NotTo(HaveOccurred())
+	return output
+}
+
+// tryHelm runs it where it may fail, with what it says as the error.
+func tryHelm(ctx context.Context, binary string, args ...string) (string, error) {
 	GinkgoHelper()
 	home := GinkgoT().TempDir()
-	command := exec.CommandContext(ctx, filepath.Join(root, "bin", "helm"), args...)
+	command := exec.CommandContext(ctx, filepath.Join(root, "bin", binary), args...)
 	command.Dir = root
 	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
 	output, err := command.Output()
+	GinkgoWriter.Printf("%s %s\n%s\n", binary, strings.Join(args, " "), output)
 	if exit, hasExited := errors.AsType[*exec.ExitError](err); hasExited {
-		Fail(string(exit.Stderr))
+		return "", fmt.Errorf("%s %s: %w: %s", binary, strings.Join(args, " "), err, exit.Stderr)
 	}
-	Expect(err).NotTo(HaveOccurred())
-	return string(output)
+	return string(output), err
 }
 
 // write puts a manifest into a file of its own.
