@@ -193,11 +193,12 @@ FUZZTIME ?= 5s
 # which runs the corpus, and objects made from a fixed seed. The minimizer is kept
 # short: it would take all of the time.
 .PHONY: fuzz
-fuzz: ## Fuzz conversion, each target for FUZZTIME.
+fuzz: ## Fuzz conversion, admission and masking, each target for FUZZTIME.
 	@for target in FuzzV1alpha1 FuzzV1beta1 FuzzAnnotation; do \
 	  $(GO) test ./internal/conversion -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; \
 	done
 	@$(GO) test ./webhooks -run '^$$' -fuzz '^FuzzReview$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
+	@$(GO) test ./internal/mask -run '^$$' -fuzz '^FuzzWriter$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 
 .PHONY: test-e2e
 test-e2e: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) ## Run the end-to-end tests alone.
