@@ -1,0 +1,238 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package support_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
+
+	"github.com/networkservicemesh/nsm-operator/internal/support"
+)
+
+// options of a test: nothing depends on how long something takes.
+func options() support.Options {
+	limits := support.DefaultLimits()
+	limits.Request = limits.Time
+	return support.Options{Version: "v2.0.0", Progress: GinkgoWriter, Limits: limits}
+}
+
+// gather runs it, and unpacks the archive: it is always valid. The directory in it is
+// left out of the names.
+func gather(ctx context.Context, config *rest.Config, options support.Options) (map[string]string, support.Outcome) {
+	GinkgoHelper()
+	var archive bytes.Buffer
+	outcome, err := support.Gather(ctx, config, options, &archive)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(int64(archive.Len())).To(BeNumerically("<=", options.Limits.Archive))
+	unzipped, err := gzip.NewReader(&archive)
+	Expect(err).NotTo(HaveOccurred())
+	files := map[string]string{}
+	for reader := tar.NewReader(unzipped); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		Expect(err).NotTo(HaveOccurred())
+		content, err := io.ReadAll(reader)
+		Expect(err).NotTo(HaveOccurred())
+		_, name, found := strings.Cut(header.Name, "/")
+		Expect(found).To(BeTrue())
+		files[name] = string(content)
+	}
+	Expect(files).To(HaveKey("errors.txt"))
+	Expect(files).To(HaveKey("manifest.jsonl"))
+	Expect(files).To(HaveKey("support.log"))
+	Expect(files["version"]).To(Equal("networkservicemesh/nsm-operator\nv2.0.0\n"))
+	Expect(files["index.html"]).To(HaveSuffix("</html>\n"))
+	expectNoSecret(files)
+	return files, outcome
+}
+
+func expectNoSecret(files map[string]string) {
+	GinkgoHelper()
+	for name, content := range files {
+		for _, secret := range []string{"pl4nted", jwt[:30], base64.StdEncoding.EncodeToString([]byte("pl4nted-secret"))} {
+			for line := range strings.Lines(content) {
+				Expect(line).NotTo(ContainSubstring(secret), name)
+			}
+		}
+	}
+}
+
+// requests of a user, as the API server has seen them.
+func requests(user string) []string {
+	GinkgoHelper()
+	text, err := os.ReadFile(auditLog)
+	Expect(err).NotTo(HaveOccurred())
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasSuffix(line, "\n") {
+			break // it is being written
+		}
+		var event struct {
+			Verb      string
+			User      struct{ Username string }
+			ObjectRef struct{ Resource, Subresource string }
+		}
+		Expect(json.Unmarshal([]byte(line), &event)).To(Succeed())
+		if event.User.Username == user {
+			all = append(all, strings.TrimRight(event.Verb+" "+event.ObjectRef.Resource+"/"+event.ObjectRef.Subresource, "/ "))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+var _ = Describe("Gathering", func() {
+	It("has all of a mesh and of the operator, and no secret", func(ctx SpecContext) {
+		files, outcome := gather(ctx, access("helper", "system:masters"), options())
+		Expect(files["errors.txt"]).To(HavePrefix("metrics of operators/nsm-operator-1, through the API server: the operator serves them only to those"))
+		Expect(strings.Count(files["errors.txt"], "\n")).To(Equal(1), files["errors.txt"])
+		Expect(outcome).To(Equal(support.Complete))
+		Expect(slices.Sorted(maps.Keys(files))).To(ContainElements(
+			"cluster/clusterspiffeids.spire.spiffe.io.yaml", "cluster/crd-nsms.nsm.networkservicemesh.io.yaml", "cluster/nodes.yaml", "cluster/version.yaml",
+			"namespaces/nsm/configmaps.yaml", "namespaces/nsm/deployments.apps.yaml", "namespaces/nsm/events.yaml",
+			"namespaces/nsm/logs/nsmgr-1/nsmgr.log", "namespaces/nsm/logs/nsmgr-1/nsmgr.previous.log",
+			"namespaces/nsm/networkserviceendpoints.networkservicemesh.io.yaml", "namespaces/nsm/networkservices.networkservicemesh.io.yaml",
+			"namespaces/nsm/nsms.v1alpha1.yaml", "namespaces/nsm/nsms.v1beta1.yaml", "namespaces/nsm/pods.yaml", "pods.txt",
+			"operator/namespaces/operators/deployments.apps.yaml", "operator/namespaces/operators/pods.yaml",
+			"operator/namespaces/operators/logs/nsm-operator-1/manager.log", "operator/namespaces/operators/logs/nsm-operator-1/manager.previous.log",
+		))
+		By("showing what is no secret")
+		var text strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			text.WriteString(files[name])
+		}
+		for _, seen := range []string{
+			"seen-argument", "seen-reference", "seen event", "seen-service", "seen-endpoint", "seen-id", "seen end of the log",
+			"seen log of /containerLogs/nsm/nsmgr-1/nsmgr", "seen previous log of /containerLogs/operators/nsm-operator-1/manager",
+			`"DB_PASSWORD","value":"<masked:12>"`,
+		} {
+			Expect(text.String()).To(ContainSubstring(seen))
+		}
+		Expect(files["index.html"]).To(And(ContainSubstring("nsm/mesh v1.18.0"), ContainSubstring("nsmgr: its log says"), ContainSubstring(`href="pods.txt"`)))
+		Expect(files["cluster/crd-nsms.nsm.networkservicemesh.io.yaml"]).NotTo(ContainSubstring("openAPIV3Schema"))
+
+		By("asking for no Secret, and for nothing but to read")
+		asked := requests("helper")
+		Expect(asked).To(ContainElements("list nsms", "list configmaps", "get pods/log", "get pods/proxy"))
+		for _, request := range asked {
+			Expect(request).To(MatchRegexp(`^(get|list)\b`))
+			Expect(request).NotTo(ContainSubstring("secrets"))
+		}
+	})
+
+	It("gathers with the rights to view one namespace, and says what it may not see", func(ctx SpecContext) {
+		server.Kubectl(ctx, "create", "rolebinding", "viewer", "--clusterrole=view", "--user=viewer", "-n", "nsm")
+		server.Kubectl(ctx, "wait", "--for=jsonpath={.rules[?(@.resources[0]==\"nsms\")].verbs[0]}=get", "clusterrole/view", "--timeout=1m")
+		viewer := access("viewer")
+		here := options()
+		here.Fallback = "nsm"
+		for _, namespace := range []string{"", "nsm"} {
+			here.Namespace = namespace
+			files, outcome := gather(ctx, viewer, here)
+			Expect(outcome).To(Equal(support.Partial))
+			Expect(files["index.html"]).To(ContainSubstring("nsm/mesh v1.18.0"))
+			for _, name := range []string{"nsms.v1beta1.yaml", "pods.yaml", "deployments.apps.yaml", "networkserviceendpoints.networkservicemesh.io.yaml", "events.yaml"} {
+				Expect(files).To(HaveKey("namespaces/nsm/" + name))
+			}
+			Expect(files["namespaces/nsm/logs/nsmgr-1/nsmgr.log"]).To(ContainSubstring("seen end of the log"))
+			Expect(files["errors.txt"]).To(And(
+				MatchRegexp(`list clusterspiffeids.spire.spiffe.io: .* is forbidden`), MatchRegexp(`the operator: no Deployment with the label .* was seen`)))
+		}
+		Expect(requests("viewer")).NotTo(ContainElement(ContainSubstring("secrets")))
+	})
+
+	It("stays within one namespace", func(ctx SpecContext) {
+		elsewhere := options()
+		elsewhere.Namespace = "default"
+		files, _ := gather(ctx, access("helper", "system:masters"), elsewhere)
+		for name := range files {
+			Expect(name).NotTo(HavePrefix("namespaces/nsm"))
+		}
+		Expect(files).To(HaveKey("operator/namespaces/operators/pods.yaml"))
+	})
+
+	It("leaves a valid archive when it is interrupted", func(ctx SpecContext) {
+		interrupted, interrupt := context.WithCancel(ctx)
+		defer interrupt()
+		call := func(string) { interrupt() }
+		onLog.Store(&call)
+		defer onLog.Store(nil)
+		files, outcome := gather(interrupted, access("helper", "system:masters"), options())
+		Expect(outcome).To(Equal(support.Partial))
+		Expect(files).To(HaveKey("namespaces/nsm/pods.yaml"))
+		Expect(files["errors.txt"]).To(ContainSubstring("log of nsm/nsmgr-1 nsmgr: interrupted"))
+	})
+
+	It("leaves a valid archive when the time is up", func(ctx SpecContext) {
+		hasty := options()
+		hasty.Limits.Time = 1
+		files, outcome := gather(ctx, access("helper", "system:masters"), hasty)
+		Expect(outcome).To(Equal(support.Nothing))
+		Expect(files["errors.txt"]).To(ContainSubstring("logs: the time is up"))
+	})
+
+	It("keeps the newest lines of a log, and within the size of the archive", func(ctx SpecContext) {
+		small := options()
+		small.Limits.Log = 200
+		files, outcome := gather(ctx, access("helper", "system:masters"), small)
+		Expect(outcome).To(Equal(support.Partial))
+		Expect(files["namespaces/nsm/logs/nsmgr-1/nsmgr.log"]).To(And(HaveSuffix("seen end of the log\n"), Not(ContainSubstring("seen log of"))))
+		Expect(files["errors.txt"]).To(MatchRegexp(`log of nsm/nsmgr-1 nsmgr: cut: the newest \d+ of \d+ bytes are there`))
+
+		small = options()
+		small.Limits.Archive = 48 << 10
+		files, outcome = gather(ctx, access("helper", "system:masters"), small)
+		Expect(outcome).To(Equal(support.Partial))
+		Expect(files["errors.txt"]).To(ContainSubstring("log of nsm/nsmgr-1 nsmgr, of its previous run: left out: the archive is as large as it may be"))
+		Expect(files).To(HaveKey("namespaces/nsm/pods.yaml"))
+	})
+
+	It("leaves a valid archive when the API server is dead, or dies", func(ctx SpecContext) {
+		dead := access("helper", "system:masters")
+		dead.Host = "https://127.0.0.1:1"
+		files, outcome := gather(ctx, dead, options())
+		Expect(outcome).To(Equal(support.Nothing))
+		Expect(files["errors.txt"]).To(ContainSubstring("ask what the API server serves: "))
+
+		dying := access("helper", "system:masters")
+		var answers atomic.Int32
+		dying.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(request *http.Request) (*http.Response, error) {
+				if answers.Add(1) > 20 {
+					return nil, errors.New("no route to host")
+				}
+				return next.RoundTrip(request)
+			})
+		})
+		files, outcome = gather(ctx, dying, options())
+		Expect(outcome).To(Equal(support.Partial))
+		Expect(files).To(HaveKey("namespaces/nsm/nsms.v1beta1.yaml"))
+		Expect(files["errors.txt"]).To(ContainSubstring("logs: the API server does not answer any more"))
+	})
+})
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }

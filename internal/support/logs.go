@@ -1,0 +1,117 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package support
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+)
+
+// log is one of a container.
+type log struct {
+	pod       *pod
+	container string
+	previous  bool
+}
+
+// gatherLogs reads the logs of the pods, those of the operator and of what is not ready
+// first.
+func (g *gatherer) gatherLogs(ctx context.Context) {
+	slices.SortStableFunc(g.pods, func(a, b pod) int { return cmp.Compare(a.rank(), b.rank()) })
+	var logs []log
+	for i := range g.pods {
+		p := &g.pods[i]
+		for _, c := range p.containers {
+			if c.hasLog {
+				logs = append(logs, log{pod: p, container: c.name})
+			}
+			if c.restarts > 0 {
+				logs = append(logs, log{pod: p, container: c.name, previous: true})
+			}
+		}
+	}
+	parallel(g.Limits.Requests, logs, func(l log) { g.gatherLog(ctx, l) })
+}
+
+// rank of a pod among those whose logs are read.
+func (p *pod) rank() int {
+	switch {
+	case p.ofOperator:
+		return 0
+	case !p.isReady:
+		return 1
+	default:
+		return 2
+	}
+}
+
+func (g *gatherer) gatherLog(ctx context.Context, l log) {
+	request := fmt.Sprintf("log of %s/%s %s", l.pod.namespace, l.pod.name, l.container)
+	file := l.container + ".log"
+	if l.previous {
+		request, file = request+", of its previous run", l.container+".previous.log"
+	}
+	if ctx.Err() != nil {
+		g.report.missing(request, reason(ctx))
+		return
+	}
+	if g.archive.isFull() {
+		g.report.missing(request, errFull)
+		return
+	}
+	options := &corev1.PodLogOptions{
+		Container: l.container, Previous: l.previous, TailLines: ptr.To(g.Limits.Lines), SinceTime: g.Since,
+	}
+	g.gather(ctx, path.Join(l.pod.directory(), "logs", l.pod.name, file), request, g.Limits.Log, func(ctx context.Context, out io.Writer) error {
+		return g.stream(ctx, g.api.core.CoreV1().Pods(l.pod.namespace).GetLogs(l.pod.name, options), out)
+	})
+}
+
+// stream what a request yields.
+func (g *gatherer) stream(ctx context.Context, request *rest.Request, out io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, g.Limits.Request)
+	defer cancel()
+	content, err := request.Stream(ctx)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	_, err = io.Copy(out, content)
+	return err
+}
+
+// gatherMetrics reads the operator's through the API server. That one does not tell the
+// operator who asks, so that it answers only where its metrics are open to all.
+func (g *gatherer) gatherMetrics(ctx context.Context) {
+	for i := range g.pods {
+		p := &g.pods[i]
+		if !p.ofOperator || p.metrics == 0 {
+			continue
+		}
+		request := g.api.core.CoreV1().RESTClient().Get().Namespace(p.namespace).Resource("pods").
+			Name(fmt.Sprintf("https:%s:%d", p.name, p.metrics)).SubResource("proxy").Suffix("metrics")
+		what := fmt.Sprintf("metrics of %s/%s, through the API server", p.namespace, p.name)
+		g.gather(ctx, path.Join(p.directory(), "metrics", p.name+".txt"), what, g.Limits.Log, func(ctx context.Context, out io.Writer) error {
+			err := g.stream(ctx, request, out)
+			if apierrors.IsUnauthorized(err) {
+				g.report.note(what + ": the operator serves them only to those whom it knows, and the API server's proxy does not say who asks; " +
+					"docs/metrics.md of the operator says how they can be read")
+				return nil
+			}
+			return err
+		})
+	}
+}
