@@ -1,6 +1,7 @@
-# The operator's image: one static binary and its license.
+# The operator's image: one static binary and its license. And that of must-gather.
 #
 #   make docker-build IMG=registry.example.com/nsm-operator:v2.0.0
+#   make must-gather-build MUST_GATHER_IMG=registry.example.com/nsm-operator-must-gather:v2.0.0
 ARG GO_VERSION=1.26
 
 FROM --platform=$BUILDPLATFORM docker.io/library/golang:${GO_VERSION} AS build
@@ -20,6 +21,30 @@ ARG TARGETOS
 ARG TARGETARCH
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags "-s -w" -o /manager .
 
+FROM build AS build-plugin
+COPY cmd/ cmd/
+ARG TARGETOS
+ARG TARGETARCH
+ARG VERSION
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags "-s -w -X main.version=v${VERSION}" -o /kubectl-nsm ./cmd/kubectl-nsm
+
+# oc runs bash in it, and asks for coreutils, awk, pkill, and rsync or tar.
+FROM registry.access.redhat.com/ubi9/ubi:9.6 AS must-gather
+ARG VERSION
+LABEL org.opencontainers.image.title="nsm-operator-must-gather" \
+      org.opencontainers.image.description="Support data of Network Service Mesh, for oc adm must-gather" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.source="https://github.com/networkservicemesh/nsm-operator" \
+      org.opencontainers.image.vendor="Network Service Mesh" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN dnf install -y --setopt=install_weak_deps=0 bash coreutils gawk gzip procps-ng rsync tar && dnf clean all
+ENV VERSION=v${VERSION}
+COPY LICENSE /licenses/LICENSE
+COPY --from=build-plugin /kubectl-nsm /usr/bin/kubectl-nsm
+COPY config/must-gather/gather /usr/bin/gather
+ENTRYPOINT ["/usr/bin/gather"]
+
+# The operator's: the last one, which is built where no other is asked for.
 FROM scratch
 ARG VERSION
 LABEL org.opencontainers.image.title="nsm-operator" \

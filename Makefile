@@ -11,6 +11,7 @@ VERSION        ?= 2.0.0
 RELEASED_IMG   := ghcr.io/networkservicemesh/nsm-operator:v$(VERSION)
 IMG            ?= $(RELEASED_IMG)
 BUNDLE_IMG     ?= ghcr.io/networkservicemesh/nsm-operator-bundle:v$(VERSION)
+MUST_GATHER_IMG ?= ghcr.io/networkservicemesh/nsm-operator-must-gather:v$(VERSION)
 CATALOG_IMG    ?= ghcr.io/networkservicemesh/nsm-operator-catalog:v$(VERSION)
 CATALOG        ?= dist/catalog
 CHANNELS       ?=
@@ -109,6 +110,10 @@ $(IMAGE):
 .PHONY: docker-build
 docker-build: ## Build the operator's image.
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(IMG) .
+
+.PHONY: must-gather-build
+must-gather-build: ## Build the image for oc adm must-gather.
+	$(CONTAINER_TOOL) build --target must-gather --build-arg VERSION=$(VERSION) -t $(MUST_GATHER_IMG) .
 
 # For Linux, whatever this machine runs.
 .PHONY: dist/manager
@@ -228,7 +233,7 @@ test-bundle: control-plane $(OPM) $(OPERATOR_SDK) $(SCORECARD_TEST) ## Have the 
 	@$(GO_TEST) -C test/bundle test -count=1 -timeout 40m ./...
 
 .PHONY: bench
-bench: control-plane $(MANAGER) $(OPM) $(OLM) $(OLM_CATALOG) ## Measure, and print.
+bench: control-plane $(MANAGER) kubectl-nsm $(OPM) $(OLM) $(OLM_CATALOG) ## Measure, and print.
 	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x -timeout 60m
 	@LONG=1 $(GO) test ./test/olm -count=1 -v -ginkgo.focus 'next version'
 
@@ -252,7 +257,7 @@ chart: manifests $(KUSTOMIZE) ## Generate what the operator's Helm chart takes f
 # With the chart: who changes what one of the two is made of has changed the other.
 .PHONY: bundle
 bundle: chart $(KUSTOMIZE) $(OPERATOR_SDK) ## Generate the OLM bundle.
-	@KUSTOMIZE=$(KUSTOMIZE) OPERATOR_SDK=$(OPERATOR_SDK) hack/bundle.sh $(VERSION) $(IMG)
+	@KUSTOMIZE=$(KUSTOMIZE) OPERATOR_SDK=$(OPERATOR_SDK) hack/bundle.sh $(VERSION) $(IMG) $(MUST_GATHER_IMG)
 
 .PHONY: bundle-build
 bundle-build: ## Build the bundle's image.

@@ -4,14 +4,15 @@
 # Generates the OLM bundle from config/manifests: bundle/ and bundle.Dockerfile.
 # The same input gives the same bundle, byte for byte.
 #
-#   hack/bundle.sh VERSION IMAGE
+#   hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE
 #
 # KUSTOMIZE and OPERATOR_SDK name the tools; `make bundle` builds and passes them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=${1:?usage: hack/bundle.sh VERSION IMAGE}
-image=${2:?usage: hack/bundle.sh VERSION IMAGE}
+version=${1:?usage: hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE}
+image=${2:?usage: hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE}
+must_gather=${3:?usage: hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE}
 kustomize=${KUSTOMIZE:-bin/kustomize}
 operator_sdk=${OPERATOR_SDK:-bin/operator-sdk}
 
@@ -22,6 +23,8 @@ icon=$(base64 <config/manifests/icon.svg | tr -d '\n')
 "$kustomize" build config/manifests | sed \
   -e "s|image: ghcr.io/networkservicemesh/nsm-operator:.*|image: $image|" \
   -e "s|containerImage: IMAGE|containerImage: $image|" \
+  -e "s|image: MUST_GATHER$|image: $must_gather|" \
+  -e "s|must-gather-image: MUST_GATHER$|must-gather-image: $must_gather|" \
   -e "s|base64data: ICON|base64data: $icon|" \
   -e "s|nsm-operator.vVERSION|nsm-operator.v$version|" \
   -e "s|<VERSION|<$version|" \

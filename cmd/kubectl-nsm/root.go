@@ -79,7 +79,7 @@ func newRoot(o *options) *cobra.Command {
 	}
 	o.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().DurationVar(&o.timeout, "timeout", time.Minute, "how long the command may take; 0 for as long as it takes")
-	root.AddCommand(newStatus(o), newRender(o), newDiff(o), newTopology(o), newCheck(o))
+	root.AddCommand(newStatus(o), newRender(o), newDiff(o), newTopology(o), newCheck(o), newSupport(o))
 	return root
 }
 

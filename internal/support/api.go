@@ -26,7 +26,7 @@ import (
 
 const (
 	// pageSize keeps a page small in memory: pods take some ten KiB each.
-	pageSize = 50
+	pageSize = 25
 	// patience is how many requests in a row may get no answer before nobody is asked
 	// any more.
 	patience = 5

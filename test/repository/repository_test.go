@@ -36,10 +36,10 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// The Dockerfile copies, and .dockerignore lets in, every package that the operator is built from.
+// The Dockerfile copies, and .dockerignore lets in, every package that the operator and the plugin are built from.
 func TestImageIsBuiltFromAllPackages(t *testing.T) {
 	t.Parallel()
-	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{.ImportPath}}", ".")
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{.ImportPath}}", ".", "./cmd/kubectl-nsm")
 	list.Dir = root
 	output, err := list.Output()
 	if err != nil {
@@ -66,6 +66,28 @@ func TestImageIsBuiltFromAllPackages(t *testing.T) {
 	}
 	if packages < 10 {
 		t.Errorf("%d packages", packages)
+	}
+}
+
+// The image for must-gather has what oc calls in it, and the operator's stays the one that is built where no other is
+// asked for.
+func TestImages(t *testing.T) {
+	t.Parallel()
+	stages := strings.Split(read(t, "Dockerfile"), "\nFROM ")
+	if last := stages[len(stages)-1]; !strings.HasPrefix(last, "scratch\n") || !strings.Contains(last, `ENTRYPOINT ["/manager"]`) {
+		t.Error("the last image of the Dockerfile is not the operator's")
+	}
+	at := slices.IndexFunc(stages, func(stage string) bool { return strings.Contains(strings.SplitN(stage, "\n", 2)[0], " AS must-gather") })
+	if at < 0 {
+		t.Fatal("no image is called must-gather")
+	}
+	for _, part := range []string{"bash coreutils gawk gzip procps-ng rsync tar", " /usr/bin/kubectl-nsm\n", "config/must-gather/gather /usr/bin/gather\n"} {
+		if !strings.Contains(stages[at], part) {
+			t.Errorf("the image for must-gather has no %q", part)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(root, "config", "must-gather", "gather")); err != nil || info.Mode().Perm()&0o111 != 0o111 {
+		t.Errorf("config/must-gather/gather cannot be executed: %v", err)
 	}
 }
 
