@@ -76,6 +76,7 @@ type NSMReconciler struct {
 	registrations     registrations
 	selfRegistrations selfRegistrations
 	callers           callers
+	staleClients      staleClients
 	// issued are certificates of admission webhooks that no Secret holds yet.
 	issued sync.Map // of types.NamespacedName, the NSM's: *certs.Pair
 	// diagnoses are what was found out lately of workloads that are down.
@@ -212,7 +213,7 @@ func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
 	r.reported.Delete(key)
 	r.identityTroubles.known.Delete(key)
 	r.races.known.Delete(key)
-	for _, known := range []*sync.Map{&r.diagnoses, &r.pulls, &r.registrations.known, &r.selfRegistrations.known} {
+	for _, known := range []*sync.Map{&r.diagnoses, &r.pulls, &r.registrations.known, &r.selfRegistrations.known, &r.staleClients.known} {
 		known.Range(func(workload, _ any) bool {
 			if name, ok := workload.(types.NamespacedName); ok && name.Namespace == nsm.Namespace {
 				known.Delete(workload)

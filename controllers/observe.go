@@ -67,6 +67,7 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 		return nil, err
 	}
 	r.observeCallers(ctx, nsm, seen.webhook(), seen)
+	r.observeClients(ctx, nsm, seen.webhook(), seen)
 	r.diagnose(ctx, d, seen)
 	r.observeIdentities(ctx, d, seen)
 	seen.InTheWay = inTheWay(d)

@@ -40,6 +40,7 @@ func (r *NSMReconciler) report(ctx context.Context, nsm *nsmv1beta1.NSM, seen *o
 		return err
 	}
 	r.recordStages(before, nsm, seen)
+	r.recordStaleClients(before, nsm, seen)
 	return nil
 }
 

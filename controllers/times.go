@@ -16,6 +16,9 @@ type Times struct {
 	// AskAgain is the time between two looks at what no watch tells of: at a workload
 	// that stays down, at an object that is in the way.
 	AskAgain time.Duration
+	// Recount is the time between two counts of pods with an older client, of which no
+	// watch tells either: users renew them when they like.
+	Recount time.Duration
 	// LookPause is the time for which what was found out of a workload is not asked
 	// again, however often the loop comes by.
 	LookPause time.Duration
@@ -38,6 +41,7 @@ func DefaultTimes() Times {
 	return Times{
 		Patience:  5 * time.Second,
 		AskAgain:  15 * time.Second,
+		Recount:   10 * time.Minute,
 		LookPause: 5 * time.Second,
 		PullPause: time.Second, ReportPause: time.Second,
 		Cache:   5 * time.Second,

@@ -343,6 +343,11 @@ type NSMStatus struct {
 	// +listMapKey=kind
 	// +listMapKey=name
 	Components []ComponentStatus `json:"components,omitempty"`
+
+	// staleClients is how many running pods still have a client of another release
+	// than the one that the admission webhook injects now.
+	// +optional
+	StaleClients *int32 `json:"staleClients,omitempty"`
 }
 
 // NSM is a Network Service Mesh. This version is deprecated: use v1beta1.

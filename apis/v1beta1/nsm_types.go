@@ -291,6 +291,15 @@ type NSMStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Components []ComponentStatus `json:"components,omitempty"`
 
+	// staleClients is how many running pods still have a client (cmd-nsc) of another
+	// release than the one that the admission webhook injects now. They keep it until
+	// they are recreated. Counted when the webhook has changed, and every 10 minutes
+	// until there are none. Absent without an admission webhook, and until the first
+	// count.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	StaleClients *int32 `json:"staleClients,omitempty"`
+
 	// Unreadable holds what cannot be read, as in the spec.
 	Unreadable map[string]json.RawMessage `json:"-"`
 }

@@ -634,6 +634,11 @@ func (in *NSMStatus) DeepCopyInto(out *NSMStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.StaleClients != nil {
+		in, out := &in.StaleClients, &out.StaleClients
+		*out = new(int32)
+		**out = **in
+	}
 	if in.Unreadable != nil {
 		in, out := &in.Unreadable, &out.Unreadable
 		*out = make(map[string]json.RawMessage, len(*in))

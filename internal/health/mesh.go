@@ -38,6 +38,8 @@ type Mesh struct {
 	InTheWay []InTheWay
 	// Callers are configurations of somebody else that call the admission webhook.
 	Callers []Caller
+	// StaleClients are pods with an older client; nil where nobody has counted them.
+	StaleClients *StaleClients
 	// RefusedPods tells that the namespace refuses pods of the mesh, and what lets
 	// them in; "" where it is not known to.
 	RefusedPods string

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -244,6 +245,10 @@ func (s *status) setReady() {
 func (s *status) setParts(seen *Mesh) {
 	s.inTheWay = len(seen.InTheWay) > 0
 	s.Components = seen.components()
+	s.StaleClients = nil
+	if seen.StaleClients != nil {
+		s.StaleClients = ptr.To(int32(seen.StaleClients.Count)) //nolint:gosec // no cluster has that many pods
+	}
 	s.Managers = seen.count(mesh.RoleManager)
 	s.Forwarders = seen.count(mesh.RoleForwarder)
 	if seen.Spire.Type != "" {

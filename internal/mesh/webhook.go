@@ -44,6 +44,10 @@ const (
 	webhookCertificateDir = "/etc/nsm/tls"
 	webhookCertVolume     = "tls"
 	certificateAnnotation = "nsm.networkservicemesh.io/certificate"
+
+	// What the webhook injects (cmd-admission-webhook-k8s, internal/config).
+	containerImagesEnv     = "NSM_CONTAINER_IMAGES"
+	initContainerImagesEnv = "NSM_INIT_CONTAINER_IMAGES"
 )
 
 // WebhookConfigurationName is the name of the configuration that makes the API
@@ -293,8 +297,8 @@ func (p part) webhookEnv(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Fac
 		fieldEnv("NSM_NAME", "metadata.name"),
 		fieldEnv("NSM_NAMESPACE", "metadata.namespace"),
 		{Name: annotationEnv, Value: ClientAnnotation},
-		{Name: "NSM_CONTAINER_IMAGES", Value: p.injectedImage(client.Image, "cmd-nsc")},
-		{Name: "NSM_INIT_CONTAINER_IMAGES", Value: p.injectedImage(client.InitImage, "cmd-nsc-init")},
+		{Name: containerImagesEnv, Value: p.injectedImage(client.Image, "cmd-nsc")},
+		{Name: initContainerImagesEnv, Value: p.injectedImage(client.InitImage, "cmd-nsc-init")},
 	}
 	if facts.WebhookClientEnv {
 		env = append(env,

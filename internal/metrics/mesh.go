@@ -42,7 +42,7 @@ type Observed struct {
 func Descriptions() []*prometheus.Desc {
 	var all []*prometheus.Desc
 	for _, metric := range []*Metric{
-		meshInfo, meshCondition, podsDesired, podsUpdated, podsReady, podsTolerated, podsUnregistered, contestedObjects, certificateEnds,
+		meshInfo, meshCondition, podsDesired, podsUpdated, podsReady, podsTolerated, podsUnregistered, contestedObjects, staleClients, certificateEnds,
 	} {
 		all = append(all, metric.desc)
 	}
@@ -70,6 +70,9 @@ func (m Mesh) Samples() []prometheus.Metric {
 	}
 	for forwarder, count := range m.Unregistered {
 		samples = append(samples, m.sample(podsUnregistered, float64(count), forwarder))
+	}
+	if stale := m.NSM.Status.StaleClients; stale != nil {
+		samples = append(samples, m.sample(staleClients, float64(*stale)))
 	}
 	if !m.CertificateEnds.IsZero() {
 		samples = append(samples, m.sample(certificateEnds, float64(m.CertificateEnds.Unix())))

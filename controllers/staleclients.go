@@ -1,0 +1,119 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// clientsPage is how many pods are held at a time while clients are counted.
+const clientsPage = 500
+
+// staleClients remember, by the key of the admission webhook's Deployment, how many
+// pods have an older client. Pods are in no cache: they are listed when what the
+// webhook injects has changed, and now and then while there are stale ones. None can
+// come after that, so that a mesh at rest costs no request.
+type staleClients struct {
+	known sync.Map // of types.NamespacedName: clientCount
+}
+
+// clientCount is what was counted of one webhook.
+type clientCount struct {
+	// images that the webhook injected when it was counted; "" for not counted yet.
+	images mesh.ClientImages
+	stale  health.StaleClients
+	until  time.Time
+}
+
+// observeClients counts the pods whose client is not the one that the admission webhook
+// would inject now. While the webhook itself is being changed, what was counted last
+// stays. That nothing was stale is taken as it is when this process first sees a mesh.
+func (r *NSMReconciler) observeClients(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload, seen *observation) {
+	if w == nil {
+		return
+	}
+	images := mesh.ClientImagesOf(w.Component)
+	found, isKnown := r.staleClients.known.Load(keyOf(w))
+	known, _ := found.(clientCount)
+	if !isKnown && hadNoStaleClients(nsm, seen) {
+		known.images = images
+	}
+	isDue := known.images != images || known.stale.Count > 0 && !r.now().Before(known.until)
+	if isDue && w.IsReady() && w.IsWritten() {
+		stale, err := r.countStaleClients(ctx, images)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "Counting the pods with an older client")
+			seen.wake(r.now().Add(r.Times.AskAgain))
+		} else {
+			known = clientCount{images: images, stale: stale, until: r.now().Add(r.Times.Recount)}
+		}
+	}
+	if known.images == "" {
+		seen.StaleClients = reportedStaleClients(nsm)
+		return
+	}
+	r.staleClients.known.Store(keyOf(w), known)
+	seen.StaleClients = &known.stale
+	if known.stale.Count > 0 && r.now().Before(known.until) {
+		seen.wake(known.until)
+	}
+}
+
+// reportedStaleClients are those that the status tells of; nil where it does not.
+func reportedStaleClients(nsm *nsmv1beta1.NSM) *health.StaleClients {
+	if nsm.Status.StaleClients == nil {
+		return nil
+	}
+	return &health.StaleClients{Count: int(*nsm.Status.StaleClients)}
+}
+
+// hadNoStaleClients tells whether an earlier process has counted none of the release
+// that runs.
+func hadNoStaleClients(nsm *nsmv1beta1.NSM, seen *observation) bool {
+	return ptr.Deref(nsm.Status.StaleClients, 1) == 0 && nsm.Status.Version == seen.Release.String() &&
+		meta.IsStatusConditionTrue(nsm.Status.Conditions, nsmv1beta1.ConditionAvailable) && nsm.Status.ObservedGeneration == nsm.Generation
+}
+
+// countStaleClients looks at all pods with a client, page by page.
+func (r *NSMReconciler) countStaleClients(ctx context.Context, images mesh.ClientImages) (health.StaleClients, error) {
+	var stale health.StaleClients
+	var page corev1.PodList
+	for {
+		if err := r.direct.List(ctx, &page, client.MatchingLabels(mesh.IdentityLabels()),
+			client.Limit(clientsPage), client.Continue(page.Continue)); err != nil {
+			return stale, err
+		}
+		for i := range page.Items {
+			if images.AreStaleIn(&page.Items[i]) {
+				stale.Add(page.Items[i].Namespace, page.Items[i].Name)
+			}
+		}
+		if page.Continue == "" {
+			return stale, nil
+		}
+	}
+}
+
+// recordStaleClients records an event when pods have come to have an older client.
+func (r *NSMReconciler) recordStaleClients(before, after *nsmv1beta1.NSM, seen *observation) {
+	if ptr.Deref(after.Status.StaleClients, 0) == 0 || ptr.Deref(before.Status.StaleClients, 0) > 0 || seen.StaleClients == nil {
+		return
+	}
+	r.recorder.Eventf(after, nil, corev1.EventTypeNormal, "StaleClients", "Observe", "%s", seen.StaleClients.Message(seen.Release.String()))
+}

@@ -1,0 +1,46 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package health
+
+import (
+	"fmt"
+	"strings"
+)
+
+// mostClients is how many pods a message names.
+const mostClients = 3
+
+// StaleClients are running pods with a client that the admission webhook injected
+// before it was changed.
+type StaleClients struct {
+	// Count of all of them.
+	Count int
+	// examples are the first few, as namespace/name.
+	examples []string
+}
+
+// Add a pod.
+func (s *StaleClients) Add(namespace, name string) {
+	if s.Count++; len(s.examples) < mostClients {
+		s.examples = append(s.examples, namespace+"/"+name)
+	}
+}
+
+// Message tells which they are, and how to renew them.
+func (s *StaleClients) Message(release string) string {
+	pods := "1 pod has"
+	if s.Count > 1 {
+		pods = fmt.Sprintf("%d pods have", s.Count)
+	}
+	examples := strings.Join(s.examples, ", ")
+	if more := s.Count - len(s.examples); more > 0 {
+		examples += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%s a client (cmd-nsc) that is not of NSM %s: %s. They work on, and keep it until they are recreated: "+
+		"restart the workload if the annotation networkservicemesh.io is in its pod template, else delete the workload and apply it again",
+		pods, release, examples)
+}
