@@ -44,6 +44,9 @@ var held = map[permission]string{
 		name: "nsm-operator-validation", verb: "delete",
 	}: "The same plugin asks for it of who changes the owners of an object.",
 	{
+		role: role, resource: "secrets", name: "nsm-operator-webhook-cert", verb: "delete",
+	}: "The same plugin asks for it of who changes the owners of the Secret.",
+	{
 		role: clusterRole, group: "nsm.networkservicemesh.io", resource: "nsms", verb: "get",
 	}: "The migration of what is stored reads an NSM again when somebody else writes it in the same moment.",
 }
