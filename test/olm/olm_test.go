@@ -52,7 +52,7 @@ func installOLM(ctx context.Context) {
 	}
 	access := "KUBECONFIG=" + olmKubeconfig(ctx)
 	start("olm", binary("olm"), []string{access, "OPERATOR_NAMESPACE=" + olmNamespace, "OPERATOR_NAME=olm-operator"}, "--namespace", olmNamespace)
-	start("olm-catalog", binary("olm-catalog"), []string{access}, "--namespace", olmNamespace, "--interval", "30s")
+	start(catalogProcess, binary("olm-catalog"), []string{access}, "--namespace", olmNamespace, "--interval", "30s")
 }
 
 // olmRole is what OLM gives itself.

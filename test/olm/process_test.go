@@ -18,6 +18,9 @@ import (
 	"github.com/onsi/gomega/gexec"
 )
 
+// catalogProcess is OLM's catalog operator, which carries out InstallPlans.
+const catalogProcess = "olm-catalog"
+
 // binary is a program that make builds.
 func binary(name string) string {
 	GinkgoHelper()
@@ -53,6 +56,14 @@ func start(name, path string, environment []string, args ...string) *gexec.Sessi
 		Expect(log.Close()).To(Succeed())
 	})
 	return session
+}
+
+// logOf is what a program that start has run has written so far.
+func logOf(name string) string {
+	GinkgoHelper()
+	log, err := os.ReadFile(filepath.Join(directory, name+".log"))
+	Expect(err).NotTo(HaveOccurred())
+	return string(log)
 }
 
 // isDebugSwitch reports whether OLM takes a variable for a wish for debugging.

@@ -48,12 +48,17 @@ func (s subscription) create(ctx context.Context) {
 
 // awaitCSV waits until OLM has installed a version, and nothing is left of another.
 // The plan that made the CSV may go on after it has Succeeded, and would make it again.
+// Even a plan that is complete is carried out once more, until OLM's cache knows that it
+// is: what is deleted meanwhile comes back, and nobody deletes it again.
 func (s subscription) awaitCSV(ctx context.Context, name string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(s.phases(ctx)).To(Equal(map[string]operatorsv1alpha1.ClusterServiceVersionPhase{name: operatorsv1alpha1.CSVPhaseSucceeded}))
 		for _, plan := range s.plans(ctx) {
 			g.Expect(plan.Status.Phase).NotTo(Equal(operatorsv1alpha1.InstallPlanPhaseInstalling), plan.Name)
+			if plan.Status.Phase == operatorsv1alpha1.InstallPlanPhaseComplete {
+				g.Expect(logOf(catalogProcess)).To(MatchRegexp("msg=syncing .*ip="+plan.Name+" .*phase=Complete"), "OLM's cache")
+			}
 		}
 	}).WithContext(ctx).WithTimeout(10 * time.Minute).Should(Succeed())
 }
