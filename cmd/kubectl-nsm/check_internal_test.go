@@ -32,13 +32,13 @@ var _ = Describe("check", func() {
 		Expect(found.code).To(Equal(exitFinding), found.stderr)
 		Expect(outcomes(found)).To(SatisfyAll(
 			HaveKeyWithValue("NSM001", preflight.OK), HaveKeyWithValue("NSM002", preflight.OK),
-			HaveKeyWithValue("NSM003", preflight.Failed), // no operator is installed
+			HaveKeyWithValue("NSM003", preflight.Failed), // there is no Deployment of the operator
 			HaveKeyWithValue("NSM005", preflight.Warning),
 			HaveKeyWithValue("NSM013", preflight.Skipped), // there is no mesh yet
 		))
 		text := runAdmin(ctx, "check")
 		Expect(text.code).To(Equal(exitFinding))
-		Expect(text.stdout).To(ContainSubstring("failed   NSM003  the operator works\n         no operator is installed"))
+		Expect(text.stdout).To(ContainSubstring("failed   NSM003  the operator works\n         no Deployment of the operator is found"))
 	})
 
 	It("skips what a viewer of one namespace cannot see, and fails for nothing of it", func(ctx SpecContext) {

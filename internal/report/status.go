@@ -155,7 +155,7 @@ func StatusOf(seen *Seen) *Status {
 		}
 	}
 	if seen.SeesOperators && len(seen.Operators) == 0 {
-		status.Warnings = append(status.Warnings, "no operator is installed: meshes run on as they are, and nobody looks after them")
+		status.Warnings = append(status.Warnings, "no Deployment of the operator is found: unless it runs outside of the cluster, as with make run, nobody looks after the meshes")
 	}
 	return status
 }

@@ -211,7 +211,7 @@ func TestOperatorThatDoesNotWorkIsSaid(t *testing.T) {
 		"works":     {report.Seen{Operators: []appsv1.Deployment{operator}, Leases: lease(10 * time.Second), SeesOperators: true, SeesLeases: true}, ""},
 		"stopped":   {report.Seen{Operators: []appsv1.Deployment{operator}, Leases: lease(2 * time.Minute), SeesOperators: true, SeesLeases: true}, "no leader"},
 		"down":      {report.Seen{Operators: []appsv1.Deployment{down}, Leases: lease(0), SeesOperators: true, SeesLeases: true}, "no pod that is ready"},
-		"missing":   {report.Seen{SeesOperators: true, SeesLeases: true}, "no operator is installed"},
+		"missing":   {report.Seen{SeesOperators: true, SeesLeases: true}, "no Deployment of the operator is found"},
 		"forbidden": {report.Seen{}, ""},
 	} {
 		test.seen.Now = now
