@@ -44,10 +44,10 @@ SPIRE         ?= lab
 SPIRE_STORAGE ?= pvc
 SPIRE_CSI     ?= false
 TRUST_DOMAIN  ?= k8s.nsm
-KUBELET_DIR   ?= /var/lib/kubelet
+KUBELET_DIR   ?=
 TIMEOUT       ?= 5m
 DEPLOY_FLAGS   = --kustomize $(KUSTOMIZE) --image $(IMG) --namespace $(NAMESPACE) --timeout $(TIMEOUT) --spire $(SPIRE) \
-  --spire-storage $(SPIRE_STORAGE) --spire-csi=$(SPIRE_CSI) --trust-domain $(TRUST_DOMAIN) --kubelet-directory $(KUBELET_DIR)
+  --spire-storage $(SPIRE_STORAGE) --spire-csi=$(SPIRE_CSI) --trust-domain $(TRUST_DOMAIN) $(if $(KUBELET_DIR),--kubelet-directory $(KUBELET_DIR))
 
 ##@ General
 

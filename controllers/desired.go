@@ -114,6 +114,9 @@ func (r *NSMReconciler) render(ctx context.Context, d *desired) error {
 	if d.renewAt, err = r.prepareWebhook(ctx, in); err != nil {
 		return err
 	}
+	if in.KubeletDirectoryBefore, err = r.mountedKubeletDirectory(ctx, in.NSM); err != nil {
+		return err
+	}
 	if in.ClientNamespaces, err = r.clientNamespaces(ctx, *in); err != nil {
 		return err
 	}
@@ -129,6 +132,17 @@ func (r *NSMReconciler) render(ctx context.Context, d *desired) error {
 	d.objects = slices.Concat(mesh.Identities(*in), constraints, mesh.Objects(d.components), d.entriesRole())
 	d.survey, err = r.survey(ctx, *d, constraints)
 	return err
+}
+
+// mountedKubeletDirectory is what pods of the mesh mount already; "" for nothing.
+func (r *NSMReconciler) mountedKubeletDirectory(ctx context.Context, nsm *nsmv1beta1.NSM) (string, error) {
+	workloads, err := r.applier.Own(ctx, nsm, &appsv1.DaemonSet{})
+	for _, workload := range workloads {
+		if directory := mesh.MountedKubeletDirectory(workload); directory != "" {
+			return directory, err
+		}
+	}
+	return "", err
 }
 
 // survey looks for what stands in the way. Of a component that has something in

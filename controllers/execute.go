@@ -7,9 +7,11 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -132,7 +134,28 @@ func (x *execution) write(ctx context.Context, wave rollout.Wave) error {
 		all = append(all, some...)
 	}
 	x.r.recordChanges(ctx, x.d.input.NSM, all)
+	x.recordKubelets(all)
 	return errors.Join(errs...)
+}
+
+// recordKubelets records that pods have begun to mount another directory of the
+// kubelets, which nobody but the nodes has named.
+func (x *execution) recordKubelets(changes []apply.Change) {
+	in := x.d.input
+	directory := in.KubeletDirectory()
+	if in.NSM.Spec.KubeletDirectory != "" || directory == cmp.Or(in.KubeletDirectoryBefore, mesh.UsualKubeletDirectory) {
+		return
+	}
+	for _, component := range x.d.components {
+		isOf := func(change apply.Change) bool {
+			return change.Kind == mesh.KindOf(component.Workload) && change.Name == component.Workload.GetName()
+		}
+		if mesh.MountedKubeletDirectory(component.Workload) != "" && slices.ContainsFunc(changes, isOf) {
+			x.r.recorder.Eventf(in.NSM, nil, corev1.EventTypeNormal, "KubeletDirectory", "Apply",
+				"the nodes show that their kubelets keep their files in %s: pods mount that", directory)
+			return
+		}
+	}
 }
 
 func (x *execution) writePart(ctx context.Context, part rollout.Part) ([]apply.Change, error) {

@@ -76,6 +76,9 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 	}
 	r.checkDeadline(d, seen)
 	seen.UnknownFields = conversion.Unknown(nsm)
+	if nsm.Spec.KubeletDirectory == "" && d.input.KubeletsDiffer() && mesh.MountsKubelets(d.components) {
+		seen.KubeletDirectories, seen.KubeletDirectory = d.input.Platform.KubeletDirectories, d.input.KubeletDirectory()
+	}
 	if mesh.UsesNodes(d.components) {
 		seen.RefusedPods = r.refusedPods(d.podSecurity)
 	}

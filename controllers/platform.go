@@ -110,7 +110,7 @@ func (w *platformWatch) doubt(err error) {
 // longer watched: the API server would answer with errors for ever.
 func (w *platformWatch) change(ctx context.Context, now mesh.Platform) error {
 	before := *w.current.Load()
-	log.FromContext(ctx).Info("The cluster offers other APIs now", "before", before, "now", now)
+	log.FromContext(ctx).Info("What the cluster offers has changed", "before", before, "now", now)
 	for _, kind := range without(mesh.PlatformKinds(now), mesh.PlatformKinds(before)) {
 		if err := w.watch(kind); err != nil {
 			return err

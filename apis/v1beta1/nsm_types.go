@@ -90,9 +90,8 @@ type NSMSpec struct {
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 
 	// kubeletDirectory is the kubelet's directory on every node (its --root-dir), which
-	// forwarders and the CSI driver mount: /var/snap/microk8s/common/var/lib/kubelet on
-	// MicroK8s, /var/lib/k0s/kubelet on k0s. Nothing tells the operator where it is.
-	// Default: "/var/lib/kubelet".
+	// forwarders and the CSI driver mount. Default: "/var/lib/kubelet", or that of
+	// MicroK8s or k0s, which the operator tells by the nodes.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[^/\\\\s:]+)+$') && !self.matches('/[.][.]?(/|$)')",message="must be the absolute path of a directory on each node, without a slash at its end, and without . and .. in it, such as /var/lib/kubelet"

@@ -50,6 +50,8 @@ const (
 	ReasonContested = "Contested"
 	// ReasonPodSecurity of Degraded: the namespace refuses privileged pods.
 	ReasonPodSecurity = "PodSecurity"
+	// ReasonKubeletsDiffer of Degraded: no directory of the kubelet is right for all nodes.
+	ReasonKubeletsDiffer = "KubeletsDiffer"
 	// ReasonUnknownFields of Degraded: the spec has fields that have no effect.
 	ReasonUnknownFields = "UnknownFields"
 	// ReasonProgressDeadlineExceeded of Degraded: the mesh takes longer to come up than it may.

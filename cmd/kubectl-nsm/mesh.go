@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -55,7 +56,7 @@ func (c *cluster) inputOf(ctx context.Context, nsm *nsmv1beta1.NSM) (mesh.Input,
 	if in.Release, err = release.Parse(rollout.VersionOf(&in.NSM.Spec)); err != nil {
 		return in, fmt.Errorf("NSM %s/%s: spec.version: %q: %w", nsm.Namespace, nsm.Name, in.NSM.Spec.Version, err)
 	}
-	for _, read := range []func(context.Context, *mesh.Input) error{c.readPlatform, c.readOperator, c.readClientNamespaces, c.readFiles, c.readWebhook} {
+	for _, read := range []func(context.Context, *mesh.Input) error{c.readPlatform, c.readKubeletDirectory, c.readOperator, c.readClientNamespaces, c.readFiles, c.readWebhook} {
 		if err := read(ctx, &in); err != nil {
 			return in, err
 		}
@@ -79,6 +80,16 @@ func (c *cluster) readPlatform(ctx context.Context, in *mesh.Input) error {
 	}
 	in.Platform, err = platform.Detect(ctx, asks)
 	return c.unlessHidden(err, "what the cluster offers")
+}
+
+// readKubeletDirectory takes what pods of the mesh mount.
+func (c *cluster) readKubeletDirectory(ctx context.Context, in *mesh.Input) error {
+	var daemonSets appsv1.DaemonSetList
+	err := c.see(ctx, &daemonSets, "daemonsets", client.InNamespace(in.NSM.Namespace), client.MatchingLabels(mesh.OwnerLabels(in.NSM)))
+	for i := range daemonSets.Items {
+		in.KubeletDirectoryBefore = cmp.Or(in.KubeletDirectoryBefore, mesh.MountedKubeletDirectory(&daemonSets.Items[i]))
+	}
+	return err
 }
 
 // readOperator finds out where the operator runs, and which images it has been given.

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -135,6 +138,52 @@ func TestOpenShiftIsRefused(t *testing.T) {
 	g.Expect(c.checkOpenShift(t.Context(), chosen(t))).To(Succeed())
 	group = "security.openshift.io"
 	g.Expect(c.checkOpenShift(t.Context(), chosen(t))).To(MatchError(ContainSubstring("run this again with SPIRE=external")))
+}
+
+// The kubelets' directory is what all nodes show, unless the caller says it.
+func TestKubeletsAreFound(t *testing.T) {
+	g := NewWithT(t)
+	versions := []string{"v1.33.1+k0s"}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/version":
+			_, _ = fmt.Fprint(w, `{"gitVersion":"v1.33.0"}`)
+		case "/api":
+			_, _ = fmt.Fprint(w, `{"kind":"APIVersions","versions":["v1"]}`)
+		case "/apis":
+			_, _ = fmt.Fprint(w, `{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`)
+		case "/api/v1":
+			_, _ = fmt.Fprint(w, `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"nodes","kind":"Node","verbs":["list"]}]}`)
+		case "/api/v1/nodes":
+			list := corev1.NodeList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NodeList"}}
+			for _, version := range versions {
+				node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.LabelOSStable: "linux"}}}
+				node.Status.NodeInfo.KubeletVersion = version
+				list.Items = append(list.Items, node)
+			}
+			_ = json.NewEncoder(w).Encode(list)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	useCluster(t, server.URL)
+	c, err := connect(chosen(t))
+	g.Expect(err).NotTo(HaveOccurred())
+	found := func(said string) string {
+		s := chosen(t)
+		s.kubelet = said
+		g.Expect(c.findKubelets(t.Context(), s)).To(Succeed())
+		return s.kubelet
+	}
+	g.Expect(found("")).To(Equal("/var/lib/k0s/kubelet"))
+	g.Expect(found("/k")).To(Equal("/k"))
+	versions = []string{"v1.33.1", "v1.33.1+k0s", "v1.33.1"}
+	g.Expect(found("/k")).To(Equal("/k"))
+	s := chosen(t)
+	s.kubelet = ""
+	g.Expect(c.findKubelets(t.Context(), s)).To(MatchError(ContainSubstring("/var/lib/k0s/kubelet and /var/lib/kubelet: say which one with KUBELET_DIR")))
 }
 
 // A release that is not published yet is told apart from a registry that cannot be asked.

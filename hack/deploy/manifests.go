@@ -8,6 +8,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 const (
@@ -103,7 +106,7 @@ func (m *manifests) renderSpire(ctx context.Context, s *settings) error {
 		case object.GetKind() == "ConfigMap" && object.GetName() == "spire-settings":
 			_ = unstructured.SetNestedField(object.Object, s.trustDomain, "data", "trustDomain")
 		case object.GetKind() == "DaemonSet":
-			setKubeletDirectory(object, s.kubelet)
+			setKubeletDirectory(object, cmp.Or(s.kubelet, mesh.UsualKubeletDirectory))
 			m.spireAgents = append(m.spireAgents, object)
 			continue
 		}
@@ -163,7 +166,7 @@ func setImage(object *unstructured.Unstructured, image string) {
 // another one, on the node and in the containers alike: the kubelet sends full paths.
 func setKubeletDirectory(object *unstructured.Unstructured, directory string) {
 	moved := func(text string) string {
-		return strings.ReplaceAll(text, "/var/lib/kubelet", strings.TrimSuffix(directory, "/"))
+		return strings.ReplaceAll(text, mesh.UsualKubeletDirectory, strings.TrimSuffix(directory, "/"))
 	}
 	eachContainer(object, func(container map[string]any) {
 		args, _, _ := unstructured.NestedStringSlice(container, "args")

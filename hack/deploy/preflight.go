@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 )
 
@@ -72,6 +73,31 @@ func (c *cluster) checkRights(ctx context.Context, _ *settings) error {
 	if !review.Status.Allowed {
 		return errors.New("you are no administrator of this cluster, who may do everything: the roles of the operator take that")
 	}
+	return nil
+}
+
+// findKubelets finds the kubelets' directory for SPIRE's CSI driver, unless the caller has
+// said it.
+func (c *cluster) findKubelets(ctx context.Context, s *settings) error {
+	if s.kubelet != "" || s.spire != spireLab || !s.csi {
+		return nil
+	}
+	var nodes corev1.NodeList
+	if err := c.List(ctx, &nodes); err != nil {
+		return fmt.Errorf("listing nodes, for the kubelets' directory: %w", err)
+	}
+	var found []string
+	for i := range nodes.Items {
+		if directory := mesh.KubeletDirectoryOf(&nodes.Items[i]); directory != "" && !slices.Contains(found, directory) {
+			found = append(found, directory)
+		}
+	}
+	if len(found) > 1 {
+		slices.Sort(found)
+		return fmt.Errorf("nothing was changed. The kubelets of the nodes keep their files in different directories, %s: say which one with KUBELET_DIR",
+			strings.Join(found, " and "))
+	}
+	s.kubelet = strings.Join(found, "")
 	return nil
 }
 

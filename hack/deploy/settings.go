@@ -51,7 +51,7 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.StringVar(&s.storage, "spire-storage", "pvc", "where the server of that SPIRE keeps its data: pvc, hostPath or emptyDir")
 	f.StringVar(&s.trustDomain, "trust-domain", "k8s.nsm", "trust domain of that SPIRE")
 	f.BoolVar(&s.csi, "spire-csi", false, "with SPIRE's CSI driver")
-	f.StringVar(&s.kubelet, "kubelet-directory", "/var/lib/kubelet", "`directory` of the kubelets, for the CSI driver")
+	f.StringVar(&s.kubelet, "kubelet-directory", "", "`directory` of the kubelets, for the CSI driver (default: what the nodes show)")
 	f.DurationVar(&s.timeout, "timeout", 5*time.Minute, "how long each step may take")
 	f.StringVar(&s.config, "config", "config", "`directory` of the manifests")
 	f.StringVar(&s.kustomize, "kustomize", "bin/kustomize", "the `program`")
@@ -83,7 +83,7 @@ func (s *settings) check() error {
 	for _, problem := range validation.IsDNS1123Subdomain(s.trustDomain) {
 		wrong = append(wrong, fmt.Errorf("TRUST_DOMAIN=%s: %s", s.trustDomain, problem))
 	}
-	if !strings.HasPrefix(s.kubelet, "/") {
+	if s.kubelet != "" && !strings.HasPrefix(s.kubelet, "/") {
 		wrong = append(wrong, fmt.Errorf("KUBELET_DIR=%s: must be an absolute path", s.kubelet))
 	}
 	if s.timeout <= 0 {

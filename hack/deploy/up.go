@@ -30,6 +30,9 @@ func up(ctx context.Context, s *settings) error {
 	if err := c.checkVersion(); err != nil {
 		return err
 	}
+	if err := c.findKubelets(ctx, s); err != nil {
+		return err
+	}
 	m, err := render(ctx, s)
 	if err != nil {
 		return err

@@ -47,6 +47,9 @@ type Mesh struct {
 	RefusedByClients []string
 	// EntriesLeft tells why entries of the registry before this one are still there.
 	EntriesLeft string
+	// KubeletDirectories are those of all nodes, with commas between them, where they
+	// differ and nobody has said which one counts; KubeletDirectory is what pods mount.
+	KubeletDirectories, KubeletDirectory string
 	// UnknownFields are fields of the NSM that no version of it has.
 	UnknownFields []string
 	// Overdue tells what has been waited for too long; "" for nothing.
@@ -261,6 +264,12 @@ func (m *Mesh) inTheWayMessage() string {
 	}
 	return strings.Join(inTheWay, "; ") + "; the operator leaves it alone, and with it the part of the mesh that needs the name: " +
 		"delete it if nobody needs it, or run the mesh in another namespace"
+}
+
+// kubeletsMessage tells that the nodes keep their kubelets' files in different places.
+func (m *Mesh) kubeletsMessage() string {
+	return "the kubelets of the nodes keep their files in different directories: " + strings.ReplaceAll(m.KubeletDirectories, ",", ", ") +
+		"; pods mount " + m.KubeletDirectory + " on all of them, which works on some: set spec.kubeletDirectory, and spec.nodeSelector to the nodes that have it"
 }
 
 // callersMessage tells what else calls the webhook, and what to do.

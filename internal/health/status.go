@@ -199,6 +199,8 @@ func (s *status) setDegraded(seen *Mesh) {
 	case len(seen.Contested) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonContested, "somebody else keeps changing "+strings.Join(seen.Contested, ", ")+
 			"; the operator puts it back with growing pauses: metadata.managedFields tells who else writes it")
+	case seen.KubeletDirectories != "":
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonKubeletsDiffer, seen.kubeletsMessage())
 	case len(seen.UnknownFields) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonUnknownFields, "these fields have no effect: "+strings.Join(seen.UnknownFields, ", ")+"; remove them")
 	default:

@@ -30,14 +30,17 @@ const (
 	csiSocketVolume       = "nsm-csi-socket-dir"
 	csiPodsVolume         = "mountpoint-dir"
 	csiRegistrationVolume = "kubelet-plugin-registration-dir"
+
+	// kubeletRegistrations is where drivers register, in the kubelet's directory.
+	kubeletRegistrations = "/plugins_registry"
 )
 
 // kubeletPods is the directory of the node's pods. The kubelet names paths in it in
 // full, so that the driver has it under the same path.
-func (in Input) kubeletPods() string { return in.kubeletDirectory() + "/pods" }
+func (in Input) kubeletPods() string { return in.KubeletDirectory() + "/pods" }
 
 // kubeletPlugin is the directory of the driver's socket.
-func (in Input) kubeletPlugin() string { return in.kubeletDirectory() + "/plugins/" + csiDriverName }
+func (in Input) kubeletPlugin() string { return in.KubeletDirectory() + "/plugins/" + csiDriverName }
 
 // csiDriver renders the driver through which clients reach NSM without a host
 // path of their own (deployments-k8s, apps/csi-driver).
@@ -55,7 +58,7 @@ func csiDriver(in Input) []Component {
 			hostPath(nsmVolume, nsmDirectory, corev1.HostPathDirectoryOrCreate),
 			hostPath(csiSocketVolume, p.kubeletPlugin(), corev1.HostPathDirectoryOrCreate),
 			hostPath(csiPodsVolume, p.kubeletPods(), corev1.HostPathDirectory),
-			hostPath(csiRegistrationVolume, p.kubeletDirectory()+"/plugins_registry", corev1.HostPathDirectory),
+			hostPath(csiRegistrationVolume, p.KubeletDirectory()+kubeletRegistrations, corev1.HostPathDirectory),
 		},
 	})
 	delete(template.Labels, labelSpiffeID)

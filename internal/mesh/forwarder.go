@@ -50,7 +50,7 @@ var (
 	deviceMounts = []hostMount{
 		// Where the programs look for it (NSM_DEVICE_PLUGIN_PATH, NSM_POD_RESOURCES_PATH).
 		// On the node it may be elsewhere.
-		{kubeletVolume, defaultKubeletDirectory, defaultKubeletDirectory, corev1.HostPathDirectory},
+		{kubeletVolume, UsualKubeletDirectory, UsualKubeletDirectory, corev1.HostPathDirectory},
 		{"cgroup", "/sys/fs/cgroup", "/host/sys/fs/cgroup", corev1.HostPathDirectory},
 		{"vfio", "/dev/vfio", "/host/dev/vfio", corev1.HostPathDirectoryOrCreate},
 	}
@@ -154,7 +154,7 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 	}
 	for _, mount := range mounts {
 		if mount.name == kubeletVolume {
-			mount.host = p.kubeletDirectory()
+			mount.host = p.KubeletDirectory()
 		}
 		pod.Volumes = append(pod.Volumes, hostPath(mount.name, mount.host, mount.pathType))
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: mount.name, MountPath: mount.container})

@@ -38,6 +38,9 @@ type Platform struct {
 	// between them, where the platform tells: NSM's own search finds none on
 	// OpenShift.
 	Networks string
+	// KubeletDirectories are those of the kubelets of all nodes, with commas between
+	// them, where the nodes show that one of them has another one than usual.
+	KubeletDirectories string
 }
 
 // Input is all that the objects of a mesh depend on.
@@ -63,6 +66,9 @@ type Input struct {
 	// WebhookLeaving: pods of the admission webhook still serve the operator's
 	// certificate, though Release takes none; they are asked until they are gone.
 	WebhookLeaving bool
+	// KubeletDirectoryBefore is what the mesh's pods on nodes mount already; "" for
+	// nothing. It stays where the nodes have different ones.
+	KubeletDirectoryBefore string
 	// ClientNamespaces are the namespaces that ClientSelector selects, those that
 	// hold no clients all the same included.
 	ClientNamespaces []string

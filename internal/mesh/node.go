@@ -7,20 +7,10 @@
 package mesh
 
 import (
-	"cmp"
-
 	corev1 "k8s.io/api/core/v1"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
-
-// defaultKubeletDirectory is the kubelet's own.
-const defaultKubeletDirectory = "/var/lib/kubelet"
-
-// kubeletDirectory is where the node's kubelet keeps its sockets and its pods.
-func (in Input) kubeletDirectory() string {
-	return cmp.Or(in.NSM.Spec.KubeletDirectory, defaultKubeletDirectory)
-}
 
 // NodeSelector of a component, which may have one of its own, even an empty one.
 func NodeSelector(spec *nsmv1beta1.NSMSpec, own map[string]string) map[string]string {

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -29,6 +30,13 @@ import (
 
 // interval between two looks at what the cluster offers.
 const interval = 30 * time.Second
+
+// nodesInterval is the time between two looks at the nodes, of which there may be
+// thousands; nodesPage is how many are read at a time.
+const (
+	nodesInterval = 10 * time.Minute
+	nodesPage     = "100"
+)
 
 var (
 	// constraints are served by OpenShift and by nothing else.
@@ -43,10 +51,40 @@ var (
 
 // +kubebuilder:rbac:groups=config.openshift.io,resources=networks,resourceNames=cluster,verbs=get
 
-// Detect asks the API server which resources it serves and, on OpenShift, which
-// networks the cluster uses.
+// Detect asks the API server which resources it serves, where kubelets keep their
+// files and, on OpenShift, which networks the cluster uses.
 func Detect(ctx context.Context, client discovery.DiscoveryInterface) (mesh.Platform, error) {
-	return detect(ctx, client, mesh.Platform{})
+	found, err := detect(ctx, client, mesh.Platform{})
+	return found, errors.Join(err, lookAtNodes(ctx, client, &found))
+}
+
+// lookAtNodes takes over what the nodes show. Without an answer, or without nodes, what
+// is known stays.
+func lookAtNodes(ctx context.Context, client discovery.DiscoveryInterface, known *mesh.Platform) error {
+	var found []string
+	for next := ""; ; {
+		// Some are read at a time, and of each no more than a word is kept.
+		data, err := client.RESTClient().Get().AbsPath("/api/v1/nodes").Param("limit", nodesPage).Param("continue", next).DoRaw(ctx)
+		var page corev1.NodeList
+		if err == nil {
+			err = json.Unmarshal(data, &page)
+		}
+		if err != nil {
+			return fmt.Errorf("asking the API server for its nodes: %w", err)
+		}
+		for i := range page.Items {
+			if directory := mesh.KubeletDirectoryOf(&page.Items[i]); directory != "" && !slices.Contains(found, directory) {
+				found = append(found, directory)
+			}
+		}
+		if next = page.Continue; next == "" {
+			break
+		}
+	}
+	if len(found) > 0 {
+		known.KubeletDirectories = mesh.KubeletDirectories(found)
+	}
+	return nil
 }
 
 // detect asks again, and keeps what is known of a question that gets no answer:
@@ -94,7 +132,7 @@ func detect(ctx context.Context, client discovery.DiscoveryInterface, known mesh
 // and calls changed when the answer is another one. APIs come and go with what a
 // cluster's admin installs.
 func Watch(ctx context.Context, client discovery.DiscoveryInterface, known mesh.Platform, hints <-chan struct{}, changed func(mesh.Platform) error) error {
-	unanswered := ""
+	unanswered, sawNodes := "", time.Now()
 	for {
 		timer := time.NewTimer(interval)
 		select {
@@ -106,6 +144,10 @@ func Watch(ctx context.Context, client discovery.DiscoveryInterface, known mesh.
 		case <-timer.C:
 		}
 		found, err := detect(ctx, client, known)
+		if time.Since(sawNodes) >= nodesInterval {
+			sawNodes = time.Now()
+			err = errors.Join(err, lookAtNodes(ctx, client, &found))
+		}
 		if err != nil && err.Error() != unanswered && ctx.Err() == nil {
 			// An API server that does not answer now will be asked again.
 			log.FromContext(ctx).Info("Some of what the cluster offers is not known at the moment; what was known stays", "why", err.Error())

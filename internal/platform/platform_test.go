@@ -11,9 +11,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
@@ -37,6 +39,8 @@ type apiServer struct {
 	network string
 	// statuses are the answers instead, by path.
 	statuses map[string]int
+	// kubelets are the versions of those of the nodes, one a page.
+	kubelets []string
 }
 
 func (s *apiServer) client(t *testing.T) discovery.DiscoveryInterface {
@@ -71,6 +75,8 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = groups
 	case r.URL.Path == "/api":
 		answer = metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}}
+	case r.URL.Path == "/api/v1/nodes":
+		answer = s.page(r.URL.Query().Get("continue"))
 	case r.URL.Path == "/apis/"+config+"/cluster" && s.network != "":
 		answer = json.RawMessage(s.network)
 	default:
@@ -78,6 +84,21 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// page of the nodes, after so many.
+func (s *apiServer) page(after string) *corev1.NodeList {
+	var list corev1.NodeList
+	n, _ := strconv.Atoi(after)
+	if n < len(s.kubelets) {
+		node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.LabelOSStable: "linux"}}}
+		node.Status.NodeInfo.KubeletVersion = s.kubelets[n]
+		list.Items = append(list.Items, node)
+	}
+	if n+1 < len(s.kubelets) {
+		list.Continue = strconv.Itoa(n + 1)
+	}
+	return &list
 }
 
 func parts(served string) (group, version, resource string) {
@@ -101,6 +122,15 @@ func TestDetect(t *testing.T) {
 		"another kind of OpenShift's group on another cluster": {apiServer: apiServer{
 			serves: []string{"security.openshift.io/v1/rangeallocations"},
 		}},
+		"k0s": {apiServer: apiServer{kubelets: []string{"v1.33.1+k0s", "v1.33.2+k0s"}}, want: mesh.Platform{KubeletDirectories: "/var/lib/k0s/kubelet"}},
+		"nodes that differ": {
+			apiServer: apiServer{kubelets: []string{"v1.33.1", "v1.33.1", "v1.33.1+k0s"}},
+			want:      mesh.Platform{KubeletDirectories: "/var/lib/k0s/kubelet,/var/lib/kubelet"},
+		},
+		"nodes that are as usual": {apiServer: apiServer{kubelets: []string{"v1.33.1", "v1.33.1"}}},
+		"nodes that cannot be read": {
+			apiServer: apiServer{statuses: map[string]int{"/api/v1/nodes": http.StatusServiceUnavailable}}, wantError: true,
+		},
 		"OpenShift": {apiServer: apiServer{serves: []string{scc, config}, network: oneNetwork}, want: openShift},
 		"OpenShift's configuration without a network": {
 			apiServer: apiServer{serves: []string{scc, config}}, want: mesh.Platform{OpenShift: true},
@@ -176,6 +206,30 @@ func TestDetectAgain(t *testing.T) {
 			}
 			if got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestNodesAgain: what is known of nodes stays where there is no answer, or no node.
+func TestNodesAgain(t *testing.T) {
+	const ofK0s = "/var/lib/k0s/kubelet"
+	for name, tc := range map[string]struct {
+		apiServer
+		want      string
+		wantError bool
+	}{
+		"no answer":          {apiServer{statuses: map[string]int{"/api/v1/nodes": http.StatusServiceUnavailable}}, ofK0s, true},
+		"no node":            {apiServer{}, ofK0s, false},
+		"all nodes replaced": {apiServer{kubelets: []string{"v1.33.1"}}, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			known := mesh.Platform{KubeletDirectories: ofK0s}
+			if err := lookAtNodes(context.Background(), tc.client(t), &known); (err != nil) != tc.wantError {
+				t.Errorf("got the error %v", err)
+			}
+			if known.KubeletDirectories != tc.want {
+				t.Errorf("got %q, want %q", known.KubeletDirectories, tc.want)
 			}
 		})
 	}

@@ -165,26 +165,18 @@ func constraints(f *Facts) []finding {
 	return found
 }
 
-// kubeletDirectories are those of distributions that have another one, and how they are
-// told.
-var kubeletDirectories = []struct{ label, version, directory string }{
-	{"microk8s.io/cluster", "", "/var/snap/microk8s/common/var/lib/kubelet"},
-	{"", "+k0s", "/var/lib/k0s/kubelet"},
-}
-
 func kubeletDirectory(f *Facts) []finding {
 	var found []finding
 	for i := range f.Nodes {
 		node := &f.Nodes[i]
-		for _, known := range kubeletDirectories {
-			_, isLabelled := node.Labels[known.label]
-			if !isLabelled && (known.version == "" || !strings.Contains(node.Status.NodeInfo.KubeletVersion, known.version)) {
-				continue
-			}
-			for j := range f.Meshes {
-				if m := &f.Meshes[j]; m.Input.NSM.Spec.KubeletDirectory != known.directory && m.selects(node) {
-					found = append(found, failed("mesh %s: the kubelet of node %s keeps its files in %s", m.name(), node.Name, known.directory))
-				}
+		directory := mesh.KubeletDirectoryOf(node)
+		for j := range f.Meshes {
+			m := &f.Meshes[j]
+			// Of a node that shows nothing the user may know better.
+			isSaid := directory == mesh.UsualKubeletDirectory && m.Input.NSM.Spec.KubeletDirectory != ""
+			if directory != "" && !isSaid && m.Input.KubeletDirectory() != directory && m.selects(node) {
+				found = append(found, failed("mesh %s: the kubelet of node %s keeps its files in %s, and the mesh mounts %s",
+					m.name(), node.Name, directory, m.Input.KubeletDirectory()))
 			}
 		}
 	}

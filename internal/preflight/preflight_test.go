@@ -170,6 +170,14 @@ func TestChecksDoNotCryWolf(t *testing.T) {
 			f.Nodes[0].Status.NodeInfo.KubeletVersion = "v1.33.0+k0s"
 			withMesh(f, nsmv1beta1.NSMSpec{KubeletDirectory: "/var/lib/k0s/kubelet"})
 		},
+		"the directory of k0s, which the operator finds": func(f *preflight.Facts) {
+			f.Nodes[0].Status.NodeInfo.KubeletVersion = "v1.33.0+k0s"
+			f.Platform.KubeletDirectories = "/var/lib/k0s/kubelet"
+			withMesh(f, nsmv1beta1.NSMSpec{})
+		},
+		"another directory, of which the user knows": func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{KubeletDirectory: "/data/kubelet"})
+		},
 		"the mesh's own pod on its port": func(f *preflight.Facts) {
 			withMesh(f, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{HostNetwork: ptr.To(true)}})
 			f.Pods = append(f.Pods, corev1.Pod{

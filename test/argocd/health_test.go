@@ -166,8 +166,11 @@ var cases = map[string]struct {
 	"ForeignWebhook": {upWith(func(m *health.Mesh) {
 		m.Callers = []health.Caller{{Kind: "MutatingWebhookConfiguration", Name: "theirs"}}
 	}), degraded},
-	"PodSecurity":       {upWith(func(m *health.Mesh) { m.RefusedPods = "the namespace refuses privileged pods" }), degraded},
-	"Contested":         {upWith(func(m *health.Mesh) { m.Contested = []string{"DaemonSet nsm/nsmgr"} }), degraded},
+	"PodSecurity": {upWith(func(m *health.Mesh) { m.RefusedPods = "the namespace refuses privileged pods" }), degraded},
+	"Contested":   {upWith(func(m *health.Mesh) { m.Contested = []string{"DaemonSet nsm/nsmgr"} }), degraded},
+	"KubeletsDiffer": {upWith(func(m *health.Mesh) {
+		m.KubeletDirectories, m.KubeletDirectory = "/var/lib/k0s/kubelet,/var/lib/kubelet", "/var/lib/kubelet"
+	}), degraded},
 	"UnknownFields":     {upWith(func(m *health.Mesh) { m.UnknownFields = []string{"spec.registry.size"} }), degraded},
 	"DeletionFailed":    {nil, progressing},
 	"not_seen_yet":      {[]step{}, progressing},
