@@ -35,6 +35,8 @@ type checkFlags struct {
 	certDays int
 	isStrict bool
 	all      bool
+	before   bool
+	helm     string
 }
 
 func newCheck(o *options) *cobra.Command {
@@ -44,7 +46,9 @@ func newCheck(o *options) *cobra.Command {
 		Short: "Look for what would keep a mesh from running",
 		Long: "Look for what would keep a mesh from running, before or after it is there.\n\n" +
 			"It looks at the meshes of the namespace; where there is none, at what an NSM without a spec would need, or at those of a file. All checks are " +
-			"made, whatever they find, and nothing is written. docs/kubectl.md has a word on each code.\n\n" +
+			"made, whatever they find, and nothing is written. docs/troubleshooting.md has a word on each code.\n\n" +
+			"With --pre it looks at whether the operator and SPIRE can be installed. It then also asks what you may do, and tries a privileged pod by a " +
+			"dry run, of which nothing is stored.\n\n" +
 			"It ends with 1 if a check has failed, with --strict also if one warns.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -68,6 +72,8 @@ func newCheck(o *options) *cobra.Command {
 	command.Flags().IntVar(&flags.certDays, "cert-days", 7, "how many days a certificate has to last")
 	command.Flags().BoolVar(&flags.isStrict, "strict", false, "end with 1 for a warning, too")
 	command.Flags().BoolVarP(&flags.all, "all-namespaces", "A", false, "the meshes of all namespaces")
+	command.Flags().BoolVar(&flags.before, "pre", false, "check whether the operator and SPIRE can be installed, before they are")
+	command.Flags().StringVar(&flags.helm, "helm-version", "", "with --pre: the version of Helm that you use, such as v4.3.0")
 	o.addOutput(command, "json", "yaml")
 	return command
 }
@@ -84,7 +90,7 @@ func (o *options) printChecks(checks *report.Checks, isStrict bool) error {
 
 // facts reads all that the checks look at.
 func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*preflight.Facts, error) {
-	facts := &preflight.Facts{CertDays: flags.certDays, Unseen: map[preflight.Part]string{}}
+	facts := &preflight.Facts{CertDays: flags.certDays, Before: flags.before, HelmVersion: flags.helm, Unseen: map[preflight.Part]string{}}
 	asks, err := discovery.NewDiscoveryClientForConfig(c.config)
 	if err != nil {
 		return nil, err
@@ -109,9 +115,14 @@ func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*pr
 		facts.Meshes = append(facts.Meshes, preflight.Mesh{Input: in, Components: mesh.Components(in)})
 	}
 	c.notSeen = nil // each check tells what it could not see
-	for _, read := range []func(context.Context, *preflight.Facts) error{
+	reads := []func(context.Context, *preflight.Facts) error{
 		c.factsOfNamespaces, c.factsOfNodes, c.factsOfOperators, c.factsOfCollectors, c.factsOfEndpoints, c.factsOfCertificates,
-	} {
+		c.factsOfDomain, c.factsOfLoadBalancers, c.factsOfClocks,
+	}
+	if flags.before {
+		reads = append(reads, c.factsBefore)
+	}
+	for _, read := range reads {
 		if err := read(ctx, facts); err != nil {
 			return nil, err
 		}

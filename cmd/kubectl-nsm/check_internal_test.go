@@ -8,11 +8,14 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 	"github.com/networkservicemesh/nsm-operator/internal/report"
@@ -39,6 +42,35 @@ var _ = Describe("check", func() {
 		text := runAdmin(ctx, "check")
 		Expect(text.code).To(Equal(exitFinding))
 		Expect(text.stdout).To(ContainSubstring("failed   NSM003  the operator works\n         no Deployment of the operator is found"))
+	})
+
+	It("looks at whether an installation can be made, and stores nothing", func(ctx SpecContext) {
+		kubeconfig, asked := listen()
+		found := runAs(ctx, kubeconfig, "check", "--pre", "--helm-version", "v3.22.0", "-o", "json")
+		Expect(found.code).To(Equal(exitFinding), found.stderr) // there is no node for anything
+		Expect(outcomes(found)).To(SatisfyAll(
+			Not(HaveKey("NSM003")), Not(HaveKey("NSM004")),
+			HaveKeyWithValue("NSM006", preflight.OK), // it was tried
+			HaveKeyWithValue("NSM016", preflight.OK), HaveKeyWithValue("NSM017", preflight.OK), HaveKeyWithValue("NSM018", preflight.OK),
+			HaveKeyWithValue("NSM019", preflight.Warning), HaveKeyWithValue("NSM022", preflight.Skipped),
+		))
+		var written []string
+		for _, request := range asked() {
+			if !strings.HasPrefix(request, "GET ") {
+				written = append(written, request)
+			}
+		}
+		Expect(written).To(ConsistOf("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "POST /api/v1/namespaces/default/pods"))
+		var pods corev1.PodList
+		Expect(admin.List(ctx, &pods, client.InNamespace("default"))).To(Succeed())
+		Expect(pods.Items).To(BeEmpty(), "it was a dry run")
+	})
+
+	It("tells a viewer that he may not install anything", func(ctx SpecContext) {
+		found := runAs(ctx, viewer, "check", "--pre", "-n", viewed, "-o", "json")
+		Expect(found.code).To(Equal(exitFinding), found.stderr)
+		Expect(outcomes(found)).To(SatisfyAll(
+			HaveKeyWithValue("NSM016", preflight.Failed), HaveKeyWithValue("NSM017", preflight.Skipped), HaveKeyWithValue("NSM019", preflight.Skipped)))
 	})
 
 	It("skips what a viewer of one namespace cannot see, and fails for nothing of it", func(ctx SpecContext) {

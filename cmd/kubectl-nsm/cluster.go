@@ -146,10 +146,12 @@ func (s *serverClock) wrap(next http.RoundTripper) http.RoundTripper {
 }
 
 // now is the time on the API server.
-func (s *serverClock) now() time.Time {
+func (s *serverClock) now() time.Time { return time.Now().Add(s.aheadBy()) }
+
+func (s *serverClock) aheadBy() time.Duration {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return time.Now().Add(s.ahead)
+	return s.ahead
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

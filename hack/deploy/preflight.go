@@ -71,7 +71,7 @@ func (c *cluster) checkRights(ctx context.Context, _ *settings) error {
 		return fmt.Errorf("asking what you may do: %w", err)
 	}
 	if !review.Status.Allowed {
-		return errors.New("you are no administrator of this cluster, who may do everything: the roles of the operator take that")
+		return errors.New(preflight.NoAdministrator)
 	}
 	return nil
 }
@@ -188,11 +188,7 @@ func (c *cluster) checkStorage(ctx context.Context, s *settings) error {
 	if err := c.List(ctx, &classes); err != nil {
 		return err
 	}
-	isDefault := func(class storagev1.StorageClass) bool {
-		return class.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" ||
-			class.Annotations["storageclass.beta.kubernetes.io/is-default-class"] == "true"
-	}
-	if slices.ContainsFunc(classes.Items, isDefault) {
+	if preflight.HasDefault(classes.Items) {
 		return nil
 	}
 	return errors.New("the cluster has no default StorageClass, so that SPIRE's server would wait for its volume for ever: " +

@@ -29,21 +29,32 @@ import (
 
 // checks in the order in which they are made. A code is never given to another check.
 var checks = []check{
-	{"NSM001", "Kubernetes is new enough", "upgrade the cluster", nil, kubernetes},
-	{"NSM002", "the operator's definitions are there", "install the operator: docs/install.md", nil, definitions},
-	{"NSM003", "the operator works", "kubectl get pods,lease -A -l app.kubernetes.io/name=nsm-operator, and its log, tell more", []Part{PartOperators}, operators},
-	{"NSM004", "SPIRE's agent runs on each node", "docs/spire.md says what a mesh needs of SPIRE", []Part{PartNodes, PartPods}, spireAgents},
-	{"NSM005", "SPIRE registers the workloads of meshes", "install SPIRE's controller manager, or register them yourself: docs/spire.md", nil, spireRegistration},
-	{"NSM006", "Pod Security lets forwarders in", "label the namespace, or let the operator do so: docs/install.md", []Part{PartNamespaces}, podSecurity},
-	{"NSM007", "OpenShift's constraints are seen to", "docs/openshift.md says which ones the pods need", nil, constraints},
-	{"NSM008", "the kubelet's directory is where meshes look for it", "set spec.kubeletDirectory", []Part{PartNodes}, kubeletDirectory},
-	{"NSM009", "there are huge pages where VPP wants them", "reserve huge pages on the nodes, or leave out vpp.init: AF_XDP", []Part{PartNodes}, hugePages},
-	{"NSM010", "the ports that meshes need on nodes are free", "move one of the two to another port, or to other nodes", []Part{PartPods}, hostPorts},
-	{"NSM011", "telemetry collectors answer", "start the collector, or leave telemetry.openTelemetry out: NSM's parts do not start without it", []Part{PartCollectors}, collectors},
-	{"NSM012", "certificates last", "the operator renews them: its log tells why it does not", []Part{PartCertificates}, certificates},
-	{"NSM013", "meshes are available", "kubectl nsm status shows what is down", nil, meshes},
-	{"NSM014", "endpoints are renewed", "kubectl nsm topology shows them; those of a node that is gone stay until somebody deletes them", []Part{PartEndpoints}, endpoints},
-	{"NSM015", "no log tells more than it should", "set logLevel to INFO: logs of requests hold tokens", nil, logLevels},
+	{"NSM001", "Kubernetes is new enough", "upgrade the cluster", always, nil, kubernetes},
+	{"NSM002", "the operator's definitions are there", "install the operator: docs/install.md", installed, nil, definitions},
+	{"NSM003", "the operator works", "kubectl get pods,lease -A -l app.kubernetes.io/name=nsm-operator, and its log, tell more", installed, []Part{PartOperators}, operators},
+	{"NSM004", "SPIRE's agent runs on each node", "docs/spire.md says what a mesh needs of SPIRE", installed, []Part{PartNodes, PartPods}, spireAgents},
+	{"NSM005", "SPIRE registers the workloads of meshes", "install SPIRE's controller manager, or register them yourself: docs/spire.md", installed, nil, spireRegistration},
+	{"NSM006", "Pod Security lets forwarders in", "label the namespace, or let the operator do so: docs/install.md", always, []Part{PartNamespaces}, podSecurity},
+	{"NSM007", "OpenShift's constraints are seen to", "docs/openshift.md says which ones the pods need", always, nil, constraints},
+	{"NSM008", "the kubelet's directory is where meshes look for it", "set spec.kubeletDirectory", always, []Part{PartNodes}, kubeletDirectory},
+	{"NSM009", "there are huge pages where VPP wants them", "reserve huge pages on the nodes, or leave out vpp.init: AF_XDP", always, []Part{PartNodes}, hugePages},
+	{"NSM010", "the ports that meshes need on nodes are free", "move one of the two to another port, or to other nodes", always, []Part{PartPods}, hostPorts},
+	{"NSM011", "telemetry collectors answer", "start the collector, or leave telemetry.openTelemetry out: NSM's parts do not start without it", installed, []Part{PartCollectors}, collectors},
+	{"NSM012", "certificates last", "the operator renews them: its log tells why it does not", installed, []Part{PartCertificates}, certificates},
+	{"NSM013", "meshes are available", "kubectl nsm status shows what is down", installed, nil, meshes},
+	{"NSM014", "endpoints are renewed", "kubectl nsm topology shows them; those of a node that is gone stay until somebody deletes them", installed, []Part{PartEndpoints}, endpoints},
+	{"NSM015", "no log tells more than it should", "set logLevel to INFO: logs of requests hold tokens", always, nil, logLevels},
+	{"NSM016", "you may install the operator", "ask for the role cluster-admin", before, []Part{PartRights}, rights},
+	{"NSM017", "Helm is new enough", "install a newer Helm, or use the one that make builds: bin/helm", before, []Part{PartHelm}, helm},
+	{"NSM018", "clocks agree", "have all nodes and this machine set their clocks by NTP", always, []Part{PartLeases}, clocks},
+	{"NSM019", "there is a default StorageClass", "make one the default, or set SPIRE_STORAGE: docs/k8s_manual_install.md", before, []Part{PartStorage}, storage},
+	{"NSM020", "each part of a mesh has a node to run on", "check nodeSelector of the part, and the labels of the nodes", always, []Part{PartNodes}, fittingNodes},
+	{"NSM021", "the network plugin is none with known trouble", "try a ping through the mesh before you rely on it", always, []Part{PartPods}, networkPlugin},
+	{"NSM022", "the cluster's DNS domain is the usual one", "name it where you install SPIRE by its charts: docs/spire.md", always, []Part{PartDomain}, domain},
+	{"NSM023", "nodes have room for what meshes request", "free some, add nodes, or lower resources in the NSM", always, []Part{PartNodes, PartPods}, room},
+	{"NSM024", "a load balancer serves meshes that span domains", "install one, or set interdomain.serviceType: docs/requirements.md", always, []Part{PartServices}, loadBalancer},
+	{"NSM025", "the API server reaches webhooks", "run them on the network of their nodes: docs/requirements.md", always, []Part{PartNodes, PartPods}, webhooks},
+	{"NSM026", "no container runs out of inotify instances", "raise fs.inotify.max_user_instances and max_user_watches on the nodes: docs/requirements.md", installed, []Part{PartPods}, inotify},
 }
 
 func kubernetes(f *Facts) []finding {
@@ -138,6 +149,10 @@ func podSecurity(f *Facts) []finding {
 		}
 		namespace := m.Input.NSM.Namespace
 		switch {
+		case f.PrivilegedRefused != "" && m.NamespaceLabels[mesh.LabelEnforce] == "":
+			found = append(found, warning("privileged pods are refused in namespaces without the label %s, so that those of meshes and of clients need it: %s",
+				mesh.LabelEnforce, f.PrivilegedRefused))
+		case f.PrivilegedTried && m.NamespaceLabels[mesh.LabelEnforce] == "":
 		case m.NamespaceLabels == nil:
 			found = append(found, warning("mesh %s: there is no namespace %s yet", m.name(), namespace))
 		case mesh.RefusesForwarders(m.NamespaceLabels):
@@ -248,7 +263,7 @@ func hostPorts(f *Facts) []finding {
 			wanted := hostPortsOf(&mesh.PodTemplateOf(component.Workload).Spec)
 			for j := range f.Pods {
 				pod := &f.Pods[j]
-				if pod.Labels[mesh.LabelNamespace] == m.Input.NSM.Namespace && pod.Labels[mesh.LabelNSM] == m.Input.NSM.Name {
+				if m.owns(pod) {
 					continue
 				}
 				for _, port := range hostPortsOf(&pod.Spec) {

@@ -9,8 +9,10 @@ package preflight
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/distribution/reference"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
@@ -43,4 +45,12 @@ func ProgramOf(image string) string {
 		return ""
 	}
 	return path.Base(name.Name())
+}
+
+// HasDefault tells whether one of some StorageClasses is the default.
+func HasDefault(classes []storagev1.StorageClass) bool {
+	return slices.ContainsFunc(classes, func(class storagev1.StorageClass) bool {
+		return class.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" ||
+			class.Annotations["storageclass.beta.kubernetes.io/is-default-class"] == "true"
+	})
 }

@@ -6,23 +6,27 @@
 
 // Package preflight tells what in a cluster would keep meshes from running, before
 // somebody waits for them: pure functions from what was read to findings. Each check
-// has a code that stays, and a heading of that name in docs/kubectl.md.
+// has a code that stays, and a heading of that name in docs/troubleshooting.md.
 package preflight
 
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	storagev1 "k8s.io/api/storage/v1"
 
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 // Facts are what was read of a cluster.
 type Facts struct {
+	// Before tells that nothing is installed yet: what is looked at then is whether it can be.
+	Before bool
 	// Version of Kubernetes.
 	Version string
 	// ServesNSMs and ServesEntries: the definitions of the operator, and those of
@@ -46,6 +50,23 @@ type Facts struct {
 	ExpiredEndpoints []string
 	// Certificates that somebody trusts a webhook by, as PEM, by what has them.
 	Certificates map[string][]byte
+	// IsAdmin tells whether the user may do everything, and HelmVersion which Helm is used;
+	// StorageClasses are all. The three count before anything is installed.
+	IsAdmin        bool
+	HelmVersion    string
+	StorageClasses []storagev1.StorageClass
+	// PrivilegedTried tells that a privileged pod was tried in a namespace without labels,
+	// and PrivilegedRefused what was said against it.
+	PrivilegedTried   bool
+	PrivilegedRefused string
+	// Ahead is how far the clock of the API server is ahead of this machine's, and Renewed
+	// when each node has told last that it lives, by its own clock.
+	Ahead   time.Duration
+	Renewed map[string]time.Time
+	// Domain of the cluster's DNS; "" for not known.
+	Domain string
+	// LoadBalancers are all Services of that type.
+	LoadBalancers []corev1.Service
 	// Unseen tells why a part could not be read.
 	Unseen map[Part]string
 	// CertDays is how many days a certificate has to last.
@@ -65,6 +86,12 @@ const (
 	PartCollectors   Part = "endpointslices"
 	PartEndpoints    Part = "networkserviceendpoints"
 	PartCertificates Part = "certificates"
+	PartRights       Part = "rights"
+	PartHelm         Part = "helm"
+	PartLeases       Part = "leases"
+	PartStorage      Part = "storageclasses"
+	PartDomain       Part = "domain"
+	PartServices     Part = "services"
 )
 
 // Mesh to check.
@@ -96,17 +123,36 @@ type Result struct {
 	Code    string  `json:"code"`
 	Title   string  `json:"title"`
 	Outcome Outcome `json:"result"`
-	// Message tells what was found; Hint what to do about it.
+	// Message tells what was found; Hint what to do about it, and Link where more is said.
 	Message string `json:"message,omitempty"`
 	Hint    string `json:"hint,omitempty"`
+	Link    string `json:"link,omitempty"`
 }
 
 // check is one of them. It looks at what needs says could be read.
 type check struct {
 	code, title, hint string
+	when              when
 	needs             []Part
 	run               func(*Facts) []finding
 }
+
+// when a check makes sense.
+type when int
+
+const (
+	always when = iota
+	// before anything is installed, to find out whether it can be.
+	before
+	// installed is when the operator and SPIRE are there.
+	installed
+)
+
+// isFor tells whether a check makes sense for a cluster.
+func (w when) isFor(f *Facts) bool { return w == always || (w == before) == f.Before }
+
+// page on which each code has a heading.
+const page = "https://github.com/networkservicemesh/nsm-operator/blob/main/docs/troubleshooting.md"
 
 // finding is something that a check has found.
 type finding struct {
@@ -133,11 +179,14 @@ func Codes() (codes, titles []string) {
 	return codes, titles
 }
 
-// Run makes all checks, whatever they find: one result for each finding, or one for a
-// check that has none.
+// Run makes all checks that make sense for a cluster, whatever they find: one result for
+// each finding, or one for a check that has none.
 func Run(facts *Facts) []Result {
 	var results []Result
 	for _, check := range checks {
+		if !check.when.isFor(facts) {
+			continue
+		}
 		result := Result{Code: check.code, Title: check.title, Outcome: OK}
 		if i := slices.IndexFunc(check.needs, func(part Part) bool { return facts.Unseen[part] != "" }); i >= 0 {
 			result.Outcome, result.Message = Skipped, "not seen: "+facts.Unseen[check.needs[i]]
@@ -149,9 +198,9 @@ func Run(facts *Facts) []Result {
 			results = append(results, result)
 		}
 		for _, one := range found {
-			result.Outcome, result.Message, result.Hint = one.outcome, one.message, ""
+			result.Outcome, result.Message, result.Hint, result.Link = one.outcome, one.message, "", ""
 			if one.outcome == Failed || one.outcome == Warning {
-				result.Hint = check.hint
+				result.Hint, result.Link = check.hint, page+"#"+strings.ToLower(check.code)
 			}
 			results = append(results, result)
 		}

@@ -21,6 +21,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -48,6 +49,16 @@ func good() *preflight.Facts {
 		CertDays: 7, Now: now,
 	}
 	withMesh(facts, nsmv1beta1.NSMSpec{})
+	return facts
+}
+
+// before is the same cluster before anything is installed.
+func before() *preflight.Facts {
+	facts := good()
+	facts.Before, facts.ServesNSMs, facts.ServesEntries, facts.Pods = true, false, false, nil
+	facts.Meshes[0].NamespaceLabels = nil
+	facts.IsAdmin, facts.HelmVersion, facts.PrivilegedTried = true, "v4.3.0", true
+	facts.StorageClasses = []storagev1.StorageClass{{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}}}}
 	return facts
 }
 
@@ -81,8 +92,9 @@ func TestNothingIsWrong(t *testing.T) {
 	g := NewWithT(t)
 	results := preflight.Run(good())
 	codes, _ := preflight.Codes()
-	g.Expect(results).To(HaveLen(len(codes)))
-	for _, result := range results {
+	g.Expect(results).To(HaveLen(len(codes)-3), "all but those that make sense before")
+	g.Expect(preflight.Run(before())).To(HaveLen(len(codes)-9), "all but those that need the operator or SPIRE")
+	for _, result := range append(results, preflight.Run(before())...) {
 		g.Expect(result.Outcome).To(BeElementOf(preflight.OK, preflight.Skipped), "%+v", result)
 	}
 	g.Expect(preflight.Worst(results)).To(Equal(preflight.OK))
@@ -130,11 +142,41 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 			f.ExpiredEndpoints = []string{"a/1", "a/2", "a/3", "a/4", "a/5", "a/6"}
 		}},
 		"NSM015": {preflight.Warning, "is TRACE", func(f *preflight.Facts) { withMesh(f, nsmv1beta1.NSMSpec{LogLevel: "TRACE"}) }},
+		"NSM016": {preflight.Failed, "no administrator", func(f *preflight.Facts) { *f = *before(); f.IsAdmin = false }},
+		"NSM017": {preflight.Failed, "Helm is v3.7.2; the charts need 3.8.0", func(f *preflight.Facts) { *f = *before(); f.HelmVersion = "v3.7.2" }},
+		"NSM018": {preflight.Warning, "1m30s ahead of this machine's", func(f *preflight.Facts) { f.Ahead = 90 * time.Second }},
+		"NSM019": {preflight.Warning, "no StorageClass is the default", func(f *preflight.Facts) { *f = *before(); f.StorageClasses = nil }},
+		"NSM020": {preflight.Failed, "example.com/of=nobody,kubernetes.io/os=linux, which Deployment nsm-registry selects", func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Registry: &nsmv1beta1.RegistrySpec{ComponentSpec: nsmv1beta1.ComponentSpec{NodeSelector: map[string]string{"example.com/of": "nobody"}}}})
+		}},
+		"NSM021": {preflight.Warning, "is Cilium", func(f *preflight.Facts) {
+			f.Pods = append(f.Pods, corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "quay.io/cilium/cilium:v1.18.0"}}}})
+		}},
+		"NSM022": {preflight.Warning, "is example.org, and not cluster.local", func(f *preflight.Facts) {
+			f.Domain = preflight.DomainOf("x {\n    kubernetes example.org. in-addr.arpa {\n")
+		}},
+		"NSM023": {preflight.Failed, "node one cannot give what pods request there", func(f *preflight.Facts) {
+			f.Nodes[0].Status.Allocatable = corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("64Gi")}
+		}},
+		"NSM024": {preflight.Warning, "Service nsmgr-proxy wants a load balancer", func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Interdomain: &nsmv1beta1.InterdomainSpec{}})
+		}},
+		"NSM025": {preflight.Warning, "the API server of EKS does not reach", func(f *preflight.Facts) { f.Nodes[0].Spec.ProviderID = "aws:///eu/i-1" }},
+		"NSM026": {preflight.Failed, "pod nsm/nsmgr-x on node one: container nsmgr ended", func(f *preflight.Facts) {
+			f.Pods = append(f.Pods, corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "nsmgr-x"}, Spec: corev1.PodSpec{NodeName: "one"},
+				Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "nsmgr", LastTerminationState: corev1.ContainerState{
+					Terminated: &corev1.ContainerStateTerminated{Message: "inotify_init: too many open files"},
+				}}}},
+			})
+		}},
 	} {
 		g := NewWithT(t)
 		facts := good()
 		test.change(facts)
-		for _, result := range preflight.Run(facts) {
+		results := preflight.Run(facts)
+		g.Expect(results).To(ContainElement(HaveField("Code", code)))
+		for _, result := range results {
 			if result.Code != code {
 				g.Expect(result.Outcome).To(BeElementOf(preflight.OK, preflight.Skipped), "%s: %+v", code, result)
 				continue
@@ -142,10 +184,11 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 			g.Expect(result.Outcome).To(Equal(test.outcome), code)
 			g.Expect(result.Message).To(ContainSubstring(test.says), code)
 			g.Expect(result.Hint).NotTo(BeEmpty(), code)
+			g.Expect(result.Link).To(HaveSuffix("docs/troubleshooting.md#"+strings.ToLower(code)), code)
 		}
 	}
 	codes, _ := preflight.Codes()
-	NewWithT(t).Expect(codes).To(HaveLen(15), "each has a case")
+	NewWithT(t).Expect(codes).To(HaveLen(26), "each has a case")
 }
 
 // What is right beside what a check looks for.
@@ -178,6 +221,29 @@ func TestChecksDoNotCryWolf(t *testing.T) {
 		"another directory, of which the user knows": func(f *preflight.Facts) {
 			withMesh(f, nsmv1beta1.NSMSpec{KubeletDirectory: "/data/kubelet"})
 		},
+		"a node with room, beside pods that are over": func(f *preflight.Facts) {
+			f.Nodes[0].Status.Allocatable = corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi"), "pods": resource.MustParse("20")}
+			f.Pods = append(f.Pods, corev1.Pod{
+				Spec: corev1.PodSpec{NodeName: "one", Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{
+					Requests: corev1.ResourceList{"cpu": resource.MustParse("4")},
+				}}}},
+				Status: corev1.PodStatus{Phase: corev1.PodSucceeded},
+			})
+		},
+		"a load balancer that serves": func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Interdomain: &nsmv1beta1.InterdomainSpec{}})
+			f.LoadBalancers = []corev1.Service{{Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{{IP: "10.0.0.1"}}}}}}
+		},
+		"nodes of AWS with its network plugin": func(f *preflight.Facts) {
+			f.Nodes[0].Spec.ProviderID = "aws:///eu/i-1"
+			f.Pods = append(f.Pods, corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon-k8s-cni:v1.19.0"}}}})
+		},
+		"a node that renews late, and is down": func(f *preflight.Facts) {
+			f.Renewed = map[string]time.Time{"one": now.Add(-time.Hour)}
+		},
+		"the usual domain": func(f *preflight.Facts) {
+			f.Domain = preflight.DomainOf(".:53 {\n kubernetes cluster.local in-addr.arpa {\n}\n}")
+		},
 		"the mesh's own pod on its port": func(f *preflight.Facts) {
 			withMesh(f, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{HostNetwork: ptr.To(true)}})
 			f.Pods = append(f.Pods, corev1.Pod{
@@ -205,6 +271,58 @@ func TestWhatIsNotSeenIsSkipped(t *testing.T) {
 	g.Expect(results[3].Code + " " + results[3].Message).To(Equal("NSM004 not seen: list nodes: forbidden"))
 }
 
+// What is wrong with the clocks of nodes, and with a load balancer that is asked for.
+func TestNodesThatKeepAnotherTimeAreTold(t *testing.T) {
+	t.Parallel()
+	facts := good()
+	facts.Nodes[0].Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	for renewed, says := range map[time.Duration]string{
+		time.Minute: "node one is ahead of the API server's by 1m0s", -10 * time.Minute: "node one is behind the API server's by about 10m0s", -time.Minute: "",
+	} {
+		facts.Renewed = map[string]time.Time{"one": now.Add(renewed)}
+		NewWithT(t).Expect(messagesOf(facts)).To(ContainElement(ContainSubstring(says)))
+		NewWithT(t).Expect(preflight.Worst(preflight.Run(facts)) == preflight.OK).To(Equal(says == ""))
+	}
+}
+
+func messagesOf(facts *preflight.Facts) []string {
+	var messages []string
+	for _, result := range preflight.Run(facts) {
+		messages = append(messages, result.Message)
+	}
+	return messages
+}
+
+// A node that is full has no room for a Deployment's pod, and one without enough for its
+// DaemonSets is told.
+func TestDeploymentsNeedRoomSomewhere(t *testing.T) {
+	t.Parallel()
+	facts := good()
+	withMesh(facts, nsmv1beta1.NSMSpec{Registry: &nsmv1beta1.RegistrySpec{ComponentSpec: nsmv1beta1.ComponentSpec{ContainerSpec: nsmv1beta1.ContainerSpec{
+		Resources: &corev1.ResourceRequirements{Requests: corev1.ResourceList{"memory": resource.MustParse("16Gi")}, Limits: corev1.ResourceList{"memory": resource.MustParse("16Gi")}},
+	}}}})
+	facts.Nodes[0].Status.Allocatable = corev1.ResourceList{"memory": resource.MustParse("8Gi")}
+	NewWithT(t).Expect(messagesOf(facts)).To(ContainElement("mesh nsm/mesh: no node has room for a pod of Deployment nsm-registry"))
+}
+
+// A refusal in a namespace without labels is that of the whole cluster, as on Talos.
+func TestDefaultOfPodSecurityIsTold(t *testing.T) {
+	t.Parallel()
+	facts := before()
+	facts.PrivilegedRefused = "violates PodSecurity \"baseline:latest\""
+	NewWithT(t).Expect(messagesOf(facts)).To(ContainElement(ContainSubstring("refused in namespaces without the label pod-security.kubernetes.io/enforce")))
+	facts.Meshes[0].NamespaceLabels = map[string]string{mesh.LabelEnforce: "privileged"}
+	NewWithT(t).Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.OK))
+}
+
+func TestServiceWithoutALoadBalancerIsTold(t *testing.T) {
+	t.Parallel()
+	facts := good()
+	withMesh(facts, nsmv1beta1.NSMSpec{Interdomain: &nsmv1beta1.InterdomainSpec{}})
+	facts.LoadBalancers = []corev1.Service{{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "nsmgr-proxy"}}}
+	NewWithT(t).Expect(messagesOf(facts)).To(ContainElement(ContainSubstring("Service nsm/nsmgr-proxy has no address of a load balancer")))
+}
+
 // Two forwarders that serve Prometheus want one port.
 func TestForwardersThatShareAPortAreTold(t *testing.T) {
 	t.Parallel()
@@ -213,24 +331,20 @@ func TestForwardersThatShareAPortAreTold(t *testing.T) {
 		Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "vpp"}, {Type: "vpp", Name: "other"}},
 		Telemetry:  &nsmv1beta1.TelemetrySpec{Prometheus: &nsmv1beta1.PrometheusSpec{Enabled: ptr.To(true)}},
 	})
-	var messages []string
-	for _, result := range preflight.Run(facts) {
-		messages = append(messages, result.Message)
-	}
-	NewWithT(t).Expect(messages).To(ContainElement(ContainSubstring("forwarder-vpp, other serve Prometheus on the same port")))
+	NewWithT(t).Expect(messagesOf(facts)).To(ContainElement(ContainSubstring("forwarder-vpp, other serve Prometheus on the same port")))
 }
 
 // Each code has a heading that tells more.
 func TestCodesAreDocumented(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "kubectl.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "troubleshooting.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	codes, titles := preflight.Codes()
 	for i, code := range codes {
 		if !strings.Contains(string(page), "\n### "+code+"\n") || !strings.Contains(string(page), titles[i]) {
-			t.Errorf("docs/kubectl.md has no heading %s, or does not say %q", code, titles[i])
+			t.Errorf("docs/troubleshooting.md has no heading %s, or does not say %q", code, titles[i])
 		}
 	}
 }

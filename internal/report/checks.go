@@ -40,7 +40,7 @@ func (c *Checks) Text(out io.Writer, style Style) {
 			_, _ = fmt.Fprintf(out, "         %s\n", oneLine(result.Message))
 		}
 		if result.Hint != "" {
-			_, _ = fmt.Fprintf(out, "         -> %s\n", result.Hint)
+			_, _ = fmt.Fprintf(out, "         -> %s\n         see %s\n", result.Hint, result.Link)
 		}
 	}
 }

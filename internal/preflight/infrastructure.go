@@ -1,0 +1,236 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package preflight
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/utils/ptr"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+)
+
+// NoAdministrator is what is wrong with the rights of somebody who may not do everything:
+// whoever installs roles has to have all that is in them.
+const NoAdministrator = "you are no administrator of this cluster, who may do everything: the roles of the operator take that"
+
+func rights(f *Facts) []finding {
+	if f.IsAdmin {
+		return nil
+	}
+	return []finding{failed(NoAdministrator)}
+}
+
+// oldestHelm is the first one that keeps to the schema of a chart's values and has the
+// tests of the chart as they are written.
+const oldestHelm = "3.8.0"
+
+func helm(f *Facts) []finding {
+	is, err := version.ParseGeneric(f.HelmVersion)
+	switch {
+	case err != nil:
+		return []finding{failed("version of Helm: %v", err)}
+	case is.LessThan(version.MustParseGeneric(oldestHelm)):
+		return []finding{failed("Helm is %s; the charts need %s or newer", f.HelmVersion, oldestHelm)}
+	default:
+		return nil
+	}
+}
+
+// How far clocks may be apart. A kubelet renews its Lease every ten seconds, and a busy
+// one later.
+const (
+	clockSkew = 30 * time.Second
+	nodeAhead = 15 * time.Second
+	nodeLate  = 2 * time.Minute
+)
+
+// clocks compares this machine, the API server and the nodes. SPIRE's certificates and
+// NSM's registrations are judged by the clock of whoever looks at them.
+func clocks(f *Facts) []finding {
+	var found []finding
+	switch {
+	case f.Ahead > clockSkew:
+		found = append(found, warning("the clock of the API server is %s ahead of this machine's", f.Ahead.Round(time.Second)))
+	case f.Ahead < -clockSkew:
+		found = append(found, warning("the clock of the API server is %s behind this machine's", (-f.Ahead).Round(time.Second)))
+	}
+	for i := range f.Nodes {
+		node := &f.Nodes[i]
+		renewed, isKnown := f.Renewed[node.Name]
+		switch late := f.Now.Sub(renewed); {
+		case !isKnown || !isReady(node):
+		case late < -nodeAhead:
+			found = append(found, warning("the clock of node %s is ahead of the API server's by %s or more", node.Name, (-late).Round(time.Second)))
+		case late > nodeLate:
+			found = append(found, warning("the clock of node %s is behind the API server's by about %s", node.Name, late.Round(time.Second)))
+		}
+	}
+	return found
+}
+
+func isReady(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+func storage(f *Facts) []finding {
+	if HasDefault(f.StorageClasses) {
+		return nil
+	}
+	return []finding{warning("no StorageClass is the default: the volume of the lab's SPIRE, with SPIRE_STORAGE=pvc, would never come")}
+}
+
+// fittingNodes finds parts that no node has the labels for, such as those of an
+// architecture.
+func fittingNodes(f *Facts) []finding {
+	var found []finding
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		for _, component := range m.Components {
+			selector := labels.SelectorFromSet(mesh.PodTemplateOf(component.Workload).Spec.NodeSelector)
+			if !slices.ContainsFunc(f.Nodes, func(node corev1.Node) bool { return selector.Matches(labels.Set(node.Labels)) }) {
+				found = append(found, failed("mesh %s: no node has the labels %s, which %s %s selects", m.name(), selector,
+					mesh.KindOf(component.Workload), component.Workload.GetName()))
+			}
+		}
+	}
+	return found
+}
+
+// plugins are network plugins with which there is trouble, by a part of their images.
+var plugins = []struct{ image, name string }{
+	{"cilium/cilium", "Cilium"},
+	{"calicovpp/", "Calico-VPP"},
+}
+
+func networkPlugin(f *Facts) []finding {
+	var found []finding
+	for _, plugin := range plugins {
+		if f.runs(plugin.image) {
+			found = append(found, warning("the network plugin is %s, with which NSM's own tests do not run, or fail", plugin.name))
+		}
+	}
+	return found
+}
+
+// runs tells whether a pod has an image with this part in its name.
+func (f *Facts) runs(part string) bool {
+	return slices.ContainsFunc(f.Pods, func(pod corev1.Pod) bool {
+		return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return strings.Contains(c.Image, part) })
+	})
+}
+
+// usualDomain is what Kubernetes calls a cluster's domain unless somebody says otherwise.
+const usualDomain = "cluster.local"
+
+// DomainOf a cluster is what CoreDNS serves Services in, by its configuration; "" for not
+// known.
+func DomainOf(corefile string) string {
+	for line := range strings.Lines(corefile) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "kubernetes" {
+			return strings.TrimSuffix(words[1], ".")
+		}
+	}
+	return ""
+}
+
+func domain(f *Facts) []finding {
+	switch f.Domain {
+	case usualDomain:
+		return nil
+	case "":
+		return skipped("it cannot be seen from outside of the cluster")
+	default:
+		return []finding{warning("the cluster's DNS domain is %s, and not %s", f.Domain, usualDomain)}
+	}
+}
+
+// webhooks: the API server of EKS reaches no pod but those with an address of AWS's own
+// network plugin.
+func webhooks(f *Facts) []finding {
+	isOverlay := slices.ContainsFunc(f.Nodes, func(node corev1.Node) bool { return strings.HasPrefix(node.Spec.ProviderID, "aws://") }) &&
+		!f.runs("amazon-k8s-cni")
+	if !isOverlay {
+		return nil
+	}
+	var found []finding
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		webhook := ptr.Deref(m.Input.NSM.Spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})
+		if mesh.WebhookEnabled(&m.Input.NSM.Spec) && !ptr.Deref(webhook.HostNetwork, false) {
+			found = append(found, warning("mesh %s: these are nodes of AWS without its network plugin, whose pods the API server of EKS does not reach", m.name()))
+		}
+	}
+	return found
+}
+
+func loadBalancer(f *Facts) []finding {
+	var found []finding
+	isAsked := false
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		for _, component := range m.Components {
+			for _, object := range component.Others {
+				service, isService := object.(*corev1.Service)
+				if isService && service.Spec.Type == corev1.ServiceTypeLoadBalancer {
+					isAsked = true
+					found = append(found, f.addressOf(m, service)...)
+				}
+			}
+		}
+	}
+	if !isAsked {
+		return skipped("no mesh asks for one")
+	}
+	return found
+}
+
+// addressOf a Service that wants one of a load balancer: that it has one, or that
+// another one has.
+func (f *Facts) addressOf(m *Mesh, wanted *corev1.Service) []finding {
+	isServed := func(service *corev1.Service) bool { return len(service.Status.LoadBalancer.Ingress) > 0 }
+	isOther := false
+	for i := range f.LoadBalancers {
+		service := &f.LoadBalancers[i]
+		if service.Namespace == wanted.Namespace && service.Name == wanted.Name {
+			if isServed(service) {
+				return nil
+			}
+			return []finding{failed("mesh %s: Service %s/%s has no address of a load balancer", m.name(), service.Namespace, service.Name)}
+		}
+		isOther = isOther || isServed(service)
+	}
+	if isOther {
+		return nil
+	}
+	return []finding{warning("mesh %s: Service %s wants a load balancer, and nothing shows that there is one", m.name(), wanted.Name)}
+}
+
+// inotify looks for what programs say that have reached a limit of their node.
+func inotify(f *Facts) []finding {
+	var found []finding
+	for i := range f.Pods {
+		pod := &f.Pods[i]
+		for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+			for _, state := range []corev1.ContainerState{status.State, status.LastTerminationState} {
+				if state.Terminated != nil && strings.Contains(state.Terminated.Message, "too many open files") {
+					found = append(found, failed("pod %s/%s on node %s: container %s ended with \"too many open files\"",
+						pod.Namespace, pod.Name, pod.Spec.NodeName, status.Name))
+				}
+			}
+		}
+	}
+	return found
+}
