@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"time"
 
+	uberzap "go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,6 +49,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/migrate"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
+	"github.com/networkservicemesh/nsm-operator/internal/settings"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
 )
 
@@ -81,12 +84,14 @@ func main() {
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine) // --zap-log-level, --zap-encoder, ...
 	flag.Parse()
+	now := &settings.Settings{Level: levelOf(&logging)}
+	logging.Level = now.Level
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 
 	if err := limitMemory(os.Getenv("MEMORY_LIMIT")); err != nil {
 		ctrl.Log.Error(err, "The garbage collector does not know how much memory there is")
 	}
-	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
+	if err := run(ctrl.SetupSignalHandler(), o, now); err != nil {
 		ctrl.Log.Error(err, "The operator stops")
 		os.Exit(1)
 	}
@@ -112,8 +117,20 @@ func limitMemory(limit string) error {
 	return nil
 }
 
+// levelOf is the level that the flags ask for.
+func levelOf(logging *zap.Options) uberzap.AtomicLevel {
+	switch {
+	case logging.Level != nil:
+		return uberzap.NewAtomicLevelAt(zapcore.LevelOf(logging.Level))
+	case logging.Development:
+		return uberzap.NewAtomicLevelAt(zapcore.DebugLevel)
+	default:
+		return uberzap.NewAtomicLevel()
+	}
+}
+
 // run serves until the context ends.
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, o options, now *settings.Settings) error {
 	if o.namespace == "" {
 		return errors.New("--namespace: must be the namespace of the operator (or set POD_NAMESPACE)")
 	}
@@ -123,6 +140,9 @@ func run(ctx context.Context, o options) error {
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
+		return err
+	}
+	if err := now.Follow(ctx, config, o.namespace); err != nil {
 		return err
 	}
 	us := &installation.Installation{
@@ -140,24 +160,26 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	server := webhook.Options{Port: o.webhookPort}
+	server := webhook.Options{Port: o.webhookPort, TLSOpts: []func(*tls.Config){now.TLS.Hold}}
 	var issuer *certs.Issuer
 	if place.Serves {
 		// The API server must be able to convert before anybody reads an NSM.
 		issuer = &certs.Issuer{Config: config, Namespace: o.namespace, URL: o.webhookURL, Annotation: installation.Annotation}
+		var issued func(*tls.Config)
 		if err := atStart(ctx, "the webhooks' certificate", func() error {
-			issued, err := issuer.Ensure(ctx)
-			server.TLSOpts = []func(*tls.Config){issued}
+			var err error
+			issued, err = issuer.Ensure(ctx)
 			return err
 		}); err != nil {
 			return err
 		}
+		server.TLSOpts = append(server.TLSOpts, issued)
 	}
 	if o.leaderElect {
 		config = rest.CopyConfig(config)
 		config.Wrap((&lead.Fence{Namespace: o.namespace, Name: installation.LeaseName, Validity: renewDeadline}).Wrap)
 	}
-	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, webhooks.NewServer(server)))
+	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, webhooks.NewServer(server), now.TLS.Hold))
 	if err != nil {
 		return err
 	}
@@ -228,11 +250,12 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server) ctrl.Options {
+func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server, hold func(*tls.Config)) ctrl.Options {
 	return ctrl.Options{
 		Scheme: scheme,
 		Metrics: metricsserver.Options{
-			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
+			BindAddress: o.metricsAddress, SecureServing: true, TLSOpts: []func(*tls.Config){hold},
+			FilterProvider: filters.WithAuthenticationAndAuthorization,
 		},
 		HealthProbeBindAddress:        o.probeAddress,
 		WebhookServer:                 server,

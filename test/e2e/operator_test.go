@@ -51,8 +51,8 @@ func startReplica(ctx context.Context, path, listen, webhooks string, environmen
 	command := exec.Command(path,
 		"--webhook-url=https://"+webhooks, "--webhook-port="+port,
 		"--metrics-bind-address="+metrics, "--health-probe-bind-address="+probe)
-	command.Env = slices.Concat(os.Environ(), environment,
-		[]string{"KUBECONFIG=" + operatorKubeconfig(ctx, operatorNamespace), "POD_NAMESPACE=" + operatorNamespace})
+	command.Env = slices.Concat(os.Environ(),
+		[]string{"KUBECONFIG=" + operatorKubeconfig(ctx, operatorNamespace), "POD_NAMESPACE=" + operatorNamespace}, environment)
 	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	Eventually(func() int { return statusOf(ctx, "http://"+probe+"/readyz", "") }).WithTimeout(time.Minute).Should(Equal(http.StatusOK))

@@ -112,6 +112,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		running.stop()
 		kubectl(ctx, "apply", "--server-side", "-f", openShiftCRD(ctx, "security/v1", "securitycontextconstraints.crd.yaml"))
 		kubectl(ctx, "apply", "--server-side", "-f", openShiftCRD(ctx, "config/v1", "networks-Default.crd.yaml"))
+		kubectl(ctx, "apply", "--server-side", "-f", openShiftCRD(ctx, "config/v1", "apiservers-Default.crd.yaml"))
 		awaitDefinitions(ctx)
 		kubectl(ctx, "apply", "-f", "test/e2e/testdata/network.yaml")
 		// API servers of the oldest Kubernetes that is supported do not stream what
