@@ -232,11 +232,38 @@ func TestFeaturesAreToldOneByOne(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"cnf": "false", "cni": "false", "csi": "true", "disconnected": "false", "fips-compliant": "false", "proxy-aware": "false",
-		"tls-profiles": "false", "token-auth-aws": "false", "token-auth-azure": "false", "token-auth-gcp": "false",
+		"cnf": "false", "cni": "false", "csi": "true", "disconnected": "false", "fips-compliant": "false", "proxy-aware": "true",
+		"tls-profiles": "true", "token-auth-aws": "false", "token-auth-azure": "false", "token-auth-gcp": "false",
 	}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What is told to be true is proved by a test, by the name of its file and its own.
+func TestFeaturesAreProved(t *testing.T) {
+	proofs := map[string][2]string{
+		"csi":          {"permissions_test.go", `"csidrivers /csi.networkservicemesh.io"`},
+		"proxy-aware":  {"settings_test.go", `It("is the proxy that OLM tells the operator of"`},
+		"tls-profiles": {"settings_test.go", `It("is the TLS profile of OpenShift"`},
+	}
+	for key, value := range load(t).CSV.Annotations {
+		name, isFeature := strings.CutPrefix(key, "features.operators.openshift.io/")
+		if !isFeature || value != "true" {
+			continue
+		}
+		proof, isProved := proofs[name]
+		if !isProved {
+			t.Errorf("%s is said to be true; say which test proves that", key)
+			continue
+		}
+		text, err := os.ReadFile("../e2e/" + proof[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), proof[1]) {
+			t.Errorf("%s: test/e2e/%s has no %s", key, proof[0], proof[1])
+		}
 	}
 }
 
