@@ -266,6 +266,9 @@ var edits = []struct {
 		s.Telemetry = pick(w, nil, &nsmv1beta1.TelemetrySpec{OpenTelemetry: &nsmv1beta1.OpenTelemetrySpec{Endpoint: "otel.example.com:4317"}},
 			&nsmv1beta1.TelemetrySpec{Pprof: &nsmv1beta1.PprofSpec{Enabled: ptr.To(true)}})
 	}},
+	{"network policy", func(w *walk, s *nsmv1beta1.NSMSpec) {
+		s.NetworkPolicy = pick(w, "", nsmv1beta1.NetworkPolicyNone, nsmv1beta1.NetworkPolicyManaged)
+	}},
 	{"upgrade", func(w *walk, s *nsmv1beta1.NSMSpec) {
 		s.Upgrade = pick(w, nil, &nsmv1beta1.UpgradeSpec{MaxUnavailable: ptr.To(percent("50%"))})
 	}},
@@ -422,6 +425,9 @@ func spoil(live *unstructured.Unstructured) {
 		live.Object["data"] = map[string]any{"tls.crt": "", "tls.key": ""}
 	case "MutatingWebhookConfiguration":
 		live.Object["webhooks"] = []any{}
+	case "NetworkPolicy":
+		set([]any{}, "spec", "ingress")
+		set([]any{}, "spec", "egress")
 	case "PodDisruptionBudget":
 		unstructured.RemoveNestedField(live.Object, "spec", "minAvailable")
 		set(int64(0), "spec", "maxUnavailable")

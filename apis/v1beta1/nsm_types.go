@@ -17,6 +17,17 @@ import (
 // +kubebuilder:validation:Enum=TRACE;DEBUG;INFO;WARN;ERROR;FATAL
 type LogLevel string
 
+// NetworkPolicyMode says whether a mesh has NetworkPolicies.
+// +kubebuilder:validation:Enum=Managed;None
+type NetworkPolicyMode string
+
+const (
+	// NetworkPolicyManaged has the operator make them.
+	NetworkPolicyManaged NetworkPolicyMode = "Managed"
+	// NetworkPolicyNone has it make none.
+	NetworkPolicyNone NetworkPolicyMode = "None"
+)
+
 // NSMSpec describes a Network Service Mesh. Every field is optional: an empty
 // spec is a working mesh of the newest release that the operator knows.
 // +kubebuilder:validation:XValidation:rule="!has(self.forwarders) || self.forwarders.size() > 0 || (has(self.nsmgr) && has(self.nsmgr.enabled) && !self.nsmgr.enabled)",fieldPath=".forwarders",reason="FieldValueRequired",message="must hold at least one forwarder; leave the field out for one of type vpp"
@@ -96,6 +107,12 @@ type NSMSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[^/\\\\s:]+)+$') && !self.matches('/[.][.]?(/|$)')",message="must be the absolute path of a directory on each node, without a slash at its end, and without . and .. in it, such as /var/lib/kubelet"
 	KubeletDirectory string `json:"kubeletDirectory,omitempty"`
+
+	// networkPolicy says whether the mesh has NetworkPolicies, by which its pods talk only
+	// to whom they need: Managed or None. Pods on the network of their node cannot be
+	// limited. Default: None.
+	// +optional
+	NetworkPolicy NetworkPolicyMode `json:"networkPolicy,omitempty"`
 
 	// spire describes the SPIRE that gives the mesh its identities.
 	// +optional

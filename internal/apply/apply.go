@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -147,22 +149,29 @@ func New(c client.Client, direct client.Reader, finders ...string) *Applier {
 // request. It goes on after an error and returns all of them, joined, with the
 // changes that were made nevertheless.
 func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []mesh.Object) ([]Change, error) {
-	// Roles come first and bindings last, so that no binding takes the place of a
-	// role that it waits for.
+	// What others wait for comes first and bindings last, so that nothing takes the
+	// place of what it waits for.
 	a.own(objects)
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(one, other mesh.Object) int { return turnOf(one) - turnOf(other) })
-	var roles sync.WaitGroup
+	var policies, roles sync.WaitGroup
 	for _, object := range objects {
-		if turnOf(object) == role {
+		switch turnOf(object) {
+		case networkPolicy:
+			policies.Add(1)
+		case role:
 			roles.Add(1)
 		}
 	}
 	var writes writes
 	changes, err := a.each(objects, func(object mesh.Object) (*Change, error) {
 		switch turnOf(object) {
+		case networkPolicy:
+			defer policies.Done()
 		case role:
 			defer roles.Done()
+		case workload:
+			policies.Wait()
 		case binding:
 			roles.Wait()
 		}
@@ -172,18 +181,24 @@ func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []mesh.Obje
 }
 
 // The turns in which objects are written. The API server looks a role up when
-// somebody binds it, since nobody can grant a right without having it; all else
-// goes at once.
+// somebody binds it, since nobody can grant a right without having it; a pod is limited
+// from its start; all else goes at once.
 const (
-	role = iota
+	networkPolicy = iota
+	role
 	anything
+	workload
 	binding
 )
 
 func turnOf(object mesh.Object) int {
 	switch object.(type) {
+	case *networkingv1.NetworkPolicy:
+		return networkPolicy
 	case *rbacv1.ClusterRole, *rbacv1.Role:
 		return role
+	case *appsv1.DaemonSet, *appsv1.Deployment:
+		return workload
 	case *rbacv1.ClusterRoleBinding, *rbacv1.RoleBinding:
 		return binding
 	default:

@@ -102,6 +102,7 @@ func (g generator) spec(version string) nsmv1beta1.NSMSpec {
 		Upgrade: sometimes(g, func() *nsmv1beta1.UpgradeSpec {
 			return &nsmv1beta1.UpgradeSpec{MaxUnavailable: ptr.To(oneOf(g, intstr.FromInt32(2), intstr.FromString("10%")))}
 		}),
+		NetworkPolicy: oneOf(g, "", nsmv1beta1.NetworkPolicyNone, nsmv1beta1.NetworkPolicyManaged, nsmv1beta1.NetworkPolicyManaged),
 	}
 }
 

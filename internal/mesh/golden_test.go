@@ -81,9 +81,10 @@ func goldenCases() []goldenCase {
 		{
 			name: "v1.18.0-vl3-dashboard",
 			spec: nsmv1beta1.NSMSpec{
-				Version:   "v1.18.0",
-				VL3:       &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{{}, {Name: "vl3-ipam-ipv6", Prefix: "2001:db8::/64"}}},
-				Dashboard: &nsmv1beta1.DashboardSpec{},
+				Version:       "v1.18.0",
+				NetworkPolicy: nsmv1beta1.NetworkPolicyManaged,
+				VL3:           &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{{}, {Name: "vl3-ipam-ipv6", Prefix: "2001:db8::/64"}}},
+				Dashboard:     &nsmv1beta1.DashboardSpec{},
 			},
 		},
 		{
@@ -156,7 +157,8 @@ func everythingSpec() nsmv1beta1.NSMSpec {
 			Registry: "registry.example.com:5000", Repository: "mirror/nsm", PullPolicy: corev1.PullAlways,
 			PullSecrets: []nsmv1beta1.PullSecret{{Name: "mirror"}, {Name: "other"}},
 		},
-		LogLevel: "DEBUG",
+		LogLevel:      "DEBUG",
+		NetworkPolicy: nsmv1beta1.NetworkPolicyManaged,
 		Registry: &nsmv1beta1.RegistrySpec{
 			Replicas: ptr.To(int32(3)), ServiceType: corev1.ServiceTypeLoadBalancer, ComponentSpec: everythingOf("registry"),
 		},

@@ -14,6 +14,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -37,6 +38,7 @@ func Kinds() []Object {
 		&corev1.Service{},
 		&corev1.ServiceAccount{},
 		&policyv1.PodDisruptionBudget{},
+		&networkingv1.NetworkPolicy{},
 		&admissionregistrationv1.MutatingWebhookConfiguration{},
 		&rbacv1.RoleBinding{},
 		&rbacv1.ClusterRole{},

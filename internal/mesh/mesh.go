@@ -138,7 +138,7 @@ func Components(in Input) []Component {
 	for _, part := range parts {
 		all = append(all, part.render(in)...)
 	}
-	return constrained(in, all)
+	return isolated(in, constrained(in, all))
 }
 
 // Concern is a condition of the NSM that tells about one role.

@@ -17,6 +17,9 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
+// telemetryEnv turns OpenTelemetry on.
+const telemetryEnv = "TELEMETRY"
+
 // openTelemetryEnv turns OpenTelemetry on and says where to, under the names
 // that the release reads (sdk, pkg/tools/opentelemetry; nothing when off).
 func (in Input) openTelemetryEnv(facts release.Facts, prefix string) []corev1.EnvVar {
@@ -24,7 +27,7 @@ func (in Input) openTelemetryEnv(facts release.Facts, prefix string) []corev1.En
 	if telemetry.OpenTelemetry == nil || facts.OpenTelemetryEndpointEnv == "" {
 		return nil
 	}
-	env := []corev1.EnvVar{{Name: "TELEMETRY", Value: "true"}}
+	env := []corev1.EnvVar{{Name: telemetryEnv, Value: "true"}}
 	if endpoint := telemetry.OpenTelemetry.Endpoint; endpoint != "" {
 		env = append(env, corev1.EnvVar{Name: prefix + facts.OpenTelemetryEndpointEnv, Value: endpoint})
 	}

@@ -293,7 +293,7 @@ func TestAFreshMeshWaitsForNothingButItsFinalizer(t *testing.T) {
    write ServiceAccount nsm-registry, Service registry, Deployment nsm-registry, ServiceAccount nsmgr, DaemonSet nsmgr, ServiceAccount forwarder-vpp, DaemonSet forwarder-vpp
    add the finalizer, write ClusterRole nsm:nsm:nsmgr, ClusterRoleBinding nsm:nsm:nsmgr
 2. what is not wanted any more
-   delete DaemonSet, ControllerRevision, Deployment, ConfigMap, Secret, Service, ServiceAccount, PodDisruptionBudget, MutatingWebhookConfiguration, RoleBinding, ClusterRole, ClusterRoleBinding, CSIDriver but for 11 that are wanted
+   delete DaemonSet, ControllerRevision, Deployment, ConfigMap, Secret, Service, ServiceAccount, PodDisruptionBudget, NetworkPolicy, MutatingWebhookConfiguration, RoleBinding, ClusterRole, ClusterRoleBinding, CSIDriver but for 11 that are wanted
 3. the spec to go back to, when all is ready
    write ControllerRevision nsm-last-available
 `))
@@ -335,7 +335,7 @@ func TestTheEarlierOperatorsServiceLeadsToTheNewRegistry(t *testing.T) {
 }
 
 func TestADeletionTakesCallersFirstAndTheFinalizerLast(t *testing.T) {
-	const rest = "DaemonSet, ControllerRevision, Deployment, ConfigMap, Secret, Service, ServiceAccount, PodDisruptionBudget, MutatingWebhookConfiguration, RoleBinding"
+	const rest = "DaemonSet, ControllerRevision, Deployment, ConfigMap, Secret, Service, ServiceAccount, PodDisruptionBudget, NetworkPolicy, MutatingWebhookConfiguration, RoleBinding"
 	const others = rest + ", ClusterRoleBinding, CSIDriver"
 	const all = rest + ", ClusterRole, ClusterRoleBinding, CSIDriver"
 	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh"}}
