@@ -170,6 +170,9 @@ func queriesOf(in mesh.Input) []watchfacts.Query {
 	for _, file := range mesh.ConfigFiles(&in.NSM.Spec) {
 		queries = append(queries, fileQuery(namespace, file))
 	}
+	if len(mesh.FederatesWith(in)) > 0 {
+		queries = append(queries, federationQuery())
+	}
 	if mesh.Registers(in) {
 		queries = append(queries, endpointQuery(namespace))
 	}

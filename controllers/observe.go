@@ -70,6 +70,9 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 	r.observeClients(ctx, nsm, seen.webhook(), seen)
 	r.diagnose(ctx, d, seen)
 	r.observeIdentities(ctx, d, seen)
+	if err := r.observeDomains(ctx, d, seen); err != nil {
+		return nil, err
+	}
 	seen.InTheWay = inTheWay(d)
 	if again := d.survey.Again(); !again.IsZero() {
 		seen.wake(again)

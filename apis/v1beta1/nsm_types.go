@@ -215,8 +215,8 @@ const (
 	// ConditionSpireReady: the mesh's workloads are registered with SPIRE; Unknown
 	// where that is somebody else's.
 	ConditionSpireReady = "SpireReady"
-	// ConditionInterdomainReady: what connects the mesh with other domains is up;
-	// absent where there is none.
+	// ConditionInterdomainReady: what connects the mesh with other domains is up, and
+	// nothing that is seen keeps them apart; absent where there is none.
 	ConditionInterdomainReady = "InterdomainReady"
 	// ConditionVL3Ready: the IP address managers of vL3 networks are up; absent where
 	// there are none.

@@ -12,6 +12,9 @@ const (
 	ReasonReady = "Ready"
 	// ReasonNotReady of the same conditions: the message says what is not up, and why.
 	ReasonNotReady = "NotReady"
+	// ReasonUnreachable of InterdomainReady: the mesh and other domains do not reach or
+	// trust each other.
+	ReasonUnreachable = "Unreachable"
 	// ReasonRolledOut of Ready: the mesh has come up as the spec describes it.
 	ReasonRolledOut = "RolledOut"
 	// ReasonAsExpected of Degraded and Stalled: nothing is known to be wrong.

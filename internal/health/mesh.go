@@ -32,6 +32,13 @@ type Mesh struct {
 	Missing map[mesh.Role]string
 	// Spire is SpireReady; it has no type where it is not known.
 	Spire metav1.Condition
+	// NoAddress are the Services by which other domains reach the mesh and that have no
+	// address for them yet.
+	NoAddress []string
+	// NotFederated are trust domains that SPIRE has not been told of; FederationUnseen
+	// tells why that cannot be seen, "" where it can.
+	NotFederated     []string
+	FederationUnseen string
 	// Contested are the objects that somebody else keeps changing.
 	Contested []string
 	// InTheWay are objects of somebody else in the place of the mesh's.

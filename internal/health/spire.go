@@ -47,7 +47,8 @@ func SpireOf(identity *unstructured.Unstructured, class string, hasPods bool) me
 	case count("podEntryRenderFailures") > 0:
 		return SpireFailed(nsmv1beta1.ReasonRenderFailures, "SPIRE's controller manager cannot render entries for pods that "+name+" selects: its log says which, and why")
 	case count("entryFailures") > 0:
-		return SpireFailed(nsmv1beta1.ReasonEntryFailures, "the SPIRE server does not take entries for pods that "+name+" selects: the log of its controller manager says why")
+		return SpireFailed(nsmv1beta1.ReasonEntryFailures, "the SPIRE server does not take entries for pods that "+name+" selects: the log of its controller manager says why"+
+			federationOf(identity))
 	case count("podsSelected") == 0 && hasPods:
 		return SpireFailed(nsmv1beta1.ReasonNoPodSelected, name+" selects no pod: SPIRE's controller manager must not ignore the namespace of the mesh (ignoreNamespaces)")
 	case count("podsSelected") == 0:
@@ -58,6 +59,16 @@ func SpireOf(identity *unstructured.Unstructured, class string, hasPods bool) me
 			Message: "SPIRE's controller manager registers the pods that " + name + " selects",
 		}
 	}
+}
+
+// federationOf a ClusterSPIFFEID is a usual reason why the server takes no entries: it
+// has to know whom they federate with.
+func federationOf(identity *unstructured.Unstructured) string {
+	domains, _, _ := unstructured.NestedStringSlice(identity.Object, "spec", "federatesWith")
+	if len(domains) == 0 {
+		return ""
+	}
+	return "; the server takes none of them before it has the bundles of " + strings.Join(domains, ", ")
 }
 
 // SetSpire sets SpireReady from who registers the workloads, and from what the pods

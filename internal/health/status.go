@@ -267,6 +267,10 @@ func (s *status) setParts(seen *Mesh) {
 			s.set(concern.Condition, false, nsmv1beta1.ReasonNotReady, message)
 			continue
 		}
+		if unreachable := seen.unreachable(); concern.Role == mesh.RoleInterdomain && unreachable != "" {
+			s.set(concern.Condition, false, nsmv1beta1.ReasonUnreachable, unreachable)
+			continue
+		}
 		s.set(concern.Condition, true, nsmv1beta1.ReasonReady, "ready: "+seen.namesOf(concern.Role))
 	}
 }

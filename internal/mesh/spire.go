@@ -65,6 +65,17 @@ func (in Input) spireMount() corev1.VolumeMount {
 // ClusterSPIFFEIDKind registers workloads with SPIRE's controller manager.
 var ClusterSPIFFEIDKind = schema.GroupVersionKind{Group: "spire.spiffe.io", Version: "v1alpha1", Kind: "ClusterSPIFFEID"}
 
+// FederationKind tells SPIRE's controller manager of another trust domain.
+var FederationKind = schema.GroupVersionKind{Group: "spire.spiffe.io", Version: "v1alpha1", Kind: "ClusterFederatedTrustDomain"}
+
+// FederatesWith are the trust domains that Identities names.
+func FederatesWith(in Input) []string {
+	if in.NSM.Spec.Interdomain == nil || len(Identities(in)) == 0 {
+		return nil
+	}
+	return in.NSM.Spec.Interdomain.FederatesWith
+}
+
 // Identities renders the ClusterSPIFFEID by which SPIRE gives identities to the
 // mesh's own workloads and, cluster-wide, to all pods that ask for one by NSM's
 // label (deployments-k8s, examples/spire: nsm-workloads).

@@ -121,7 +121,7 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 
 	It("has what some of the samples need", func(ctx SpecContext) {
 		kubectl(ctx, "apply", "-f", "config/mesh/namespace.yaml")
-		kubectl(ctx, "apply", "-f", "test/e2e/testdata/crds.yaml")
+		kubectl(ctx, "apply", "-f", "test/e2e/testdata/crds.yaml", "-f", federationCRD)
 		awaitDefinitions(ctx)
 		kubectl(ctx, "label", "node", "node-1", "feature.node.kubernetes.io/network-sriov.capable=true")
 	})

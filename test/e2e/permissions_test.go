@@ -70,7 +70,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		launch(ctx, "control plane .* is up", "up", "--audit", "system:serviceaccount:"+operatorNamespace+":"+operatorAccount)
 		kubectl(ctx, "apply", "--server-side", "-k", "config/local")
-		kubectl(ctx, "apply", "-f", "test/e2e/testdata/crds.yaml")
+		kubectl(ctx, "apply", "-f", "test/e2e/testdata/crds.yaml", "-f", federationCRD)
 		awaitDefinitions(ctx)
 		// As if an earlier operator had stored NSMs in its version.
 		kubectl(ctx, "patch", "crd", "nsms.nsm.networkservicemesh.io", "--subresource=status", "--type=merge",
