@@ -18,7 +18,7 @@ import (
 const UsualKubeletDirectory = "/var/lib/kubelet"
 
 // kubeletDirectories are those of distributions that have another one, and how their
-// nodes look: by a label, or by how the kubelet's version ends.
+// nodes look: by a label, or by the kubelet's version.
 var kubeletDirectories = []struct{ label, version, directory string }{
 	// canonical/microk8s, microk8s-resources/default-args/kubelet
 	{"microk8s.io/cluster", "", "/var/snap/microk8s/common/var/lib/kubelet"},
@@ -34,7 +34,7 @@ func KubeletDirectoryOf(node *corev1.Node) string {
 	}
 	for _, known := range kubeletDirectories {
 		_, isLabelled := node.Labels[known.label]
-		if isLabelled || known.version != "" && strings.HasSuffix(node.Status.NodeInfo.KubeletVersion, known.version) {
+		if isLabelled || known.version != "" && strings.Contains(node.Status.NodeInfo.KubeletVersion, known.version) {
 			return known.directory
 		}
 	}

@@ -28,13 +28,14 @@ func TestNodesShowTheirKubeletsDirectory(t *testing.T) {
 		version string
 		want    string
 	}{
-		"k0s":                     {nil, "v1.33.1+k0s", ofK0s},
-		"k3s":                     {nil, "v1.33.1+k3s1", mesh.UsualKubeletDirectory},
-		"MicroK8s":                {map[string]string{"microk8s.io/cluster": "true"}, "v1.33.1", ofMicroK8s},
-		"any other":               {nil, "v1.33.1", mesh.UsualKubeletDirectory},
-		"Windows":                 {map[string]string{corev1.LabelOSStable: "windows"}, "v1.33.1+k0s", ""},
-		"a node without a system": {map[string]string{corev1.LabelOSStable: ""}, "v1.33.1+k0s", ""},
-		"a virtual node":          {map[string]string{"type": "virtual-kubelet"}, "v1.33.1", ""},
+		"k0s":                          {nil, "v1.33.1+k0s", ofK0s},
+		"k0s, of a release of its own": {nil, "v1.33.1+k0s.1", ofK0s},
+		"k3s":                          {nil, "v1.33.1+k3s1", mesh.UsualKubeletDirectory},
+		"MicroK8s":                     {map[string]string{"microk8s.io/cluster": "true"}, "v1.33.1", ofMicroK8s},
+		"any other":                    {nil, "v1.33.1", mesh.UsualKubeletDirectory},
+		"Windows":                      {map[string]string{corev1.LabelOSStable: "windows"}, "v1.33.1+k0s", ""},
+		"a node without a system":      {map[string]string{corev1.LabelOSStable: ""}, "v1.33.1+k0s", ""},
+		"a virtual node":               {map[string]string{"type": "virtual-kubelet"}, "v1.33.1", ""},
 	} {
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.LabelOSStable: "linux"}}}
 		for key, value := range test.labels {
