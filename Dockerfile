@@ -12,6 +12,7 @@ RUN go mod download
 COPY main.go ./
 COPY apis/ apis/
 COPY config/crd/ config/crd/
+COPY config/prometheus/ config/prometheus/
 COPY config/webhook/ config/webhook/
 COPY controllers/ controllers/
 COPY internal/ internal/

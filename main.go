@@ -35,6 +35,7 @@ import (
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -49,6 +50,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/lead"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/migrate"
+	"github.com/networkservicemesh/nsm-operator/internal/monitoring"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
 	"github.com/networkservicemesh/nsm-operator/internal/settings"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
@@ -71,6 +73,7 @@ type options struct {
 	webhookPort                  int
 	webhookURL                   string
 	namespace, watchNamespaces   string
+	monitoring                   bool
 }
 
 func main() {
@@ -82,6 +85,7 @@ func main() {
 	flag.StringVar(&o.webhookURL, "webhook-url", "", "how the API server reaches the webhooks of an operator outside the cluster: https://host:port")
 	flag.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator itself (default: $POD_NAMESPACE)")
 	flag.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces whose NSMs are acted on, with commas between them (default: all)")
+	flag.BoolVar(&o.monitoring, "monitoring", false, "make a ServiceMonitor and alerts for the operator itself, where Prometheus' operator is served")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine) // --zap-log-level, --zap-encoder, ...
 	flag.Parse()
@@ -187,6 +191,11 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 	if err := mgr.Add(controllers.EveryReplica(func(ctx context.Context) error { return us.Keep(ctx, place) })); err != nil {
 		return err
 	}
+	if o.monitoring {
+		if err := addMonitoring(mgr, o.namespace); err != nil {
+			return err
+		}
+	}
 	if err := setup(ctx, mgr, o.namespace, watched, issuer); err != nil {
 		return err
 	}
@@ -237,6 +246,16 @@ func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []st
 		return err
 	}
 	return controllers.AddProbes(mgr, issuer != nil)
+}
+
+// addMonitoring has Prometheus watch the operator. Its client has no cache: what it reads
+// is little, and in no cache of the manager's.
+func addMonitoring(mgr ctrl.Manager, namespace string) error {
+	c, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return err
+	}
+	return mgr.Add(&monitoring.Keeper{Client: c, Discovery: discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig()), Namespace: namespace})
 }
 
 func newScheme() *runtime.Scheme {

@@ -112,7 +112,7 @@ func (i *Issuer) own(ctx context.Context, object client.Object) (changed bool, e
 		return false, nil
 	}
 	// Those that were read before may be gone by now.
-	owners, err := i.readOwners(ctx)
+	owners, err := Owners(ctx, i.client, i.Namespace)
 	if err != nil {
 		return false, fmt.Errorf("ClusterRoleBindings of the operator: %w", err)
 	}
@@ -127,16 +127,18 @@ func (i *Issuer) own(ctx context.Context, object client.Object) (changed bool, e
 	return changed, nil
 }
 
-func (i *Issuer) readOwners(ctx context.Context) ([]metav1.OwnerReference, error) {
+// Owners are the ClusterRoleBindings of the ServiceAccount of the operator in a
+// namespace.
+func Owners(ctx context.Context, reader client.Reader, namespace string) ([]metav1.OwnerReference, error) {
 	var bindings rbacv1.ClusterRoleBindingList
-	if err := i.client.List(ctx, &bindings); err != nil {
+	if err := reader.List(ctx, &bindings); err != nil {
 		return nil, err
 	}
 	owners := []metav1.OwnerReference{}
 	for n := range bindings.Items {
 		binding := &bindings.Items[n]
 		if binding.DeletionTimestamp == nil && slices.ContainsFunc(binding.Subjects, func(subject rbacv1.Subject) bool {
-			return subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == i.Namespace && subject.Name == account
+			return subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == namespace && subject.Name == account
 		}) {
 			owners = append(owners, metav1.OwnerReference{
 				APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding", Name: binding.Name, UID: binding.UID,

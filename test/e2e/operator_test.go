@@ -50,7 +50,7 @@ func startReplica(ctx context.Context, path, listen, webhooks string, environmen
 	Expect(err).NotTo(HaveOccurred())
 	command := exec.Command(path,
 		"--webhook-url=https://"+webhooks, "--webhook-port="+port,
-		"--metrics-bind-address="+metrics, "--health-probe-bind-address="+probe)
+		"--metrics-bind-address="+metrics, "--health-probe-bind-address="+probe, "--monitoring")
 	command.Env = slices.Concat(os.Environ(),
 		[]string{"KUBECONFIG=" + operatorKubeconfig(ctx, operatorNamespace), "POD_NAMESPACE=" + operatorNamespace}, environment)
 	session, err := gexec.Start(command, GinkgoWriter, GinkgoWriter)

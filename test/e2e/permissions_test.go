@@ -47,6 +47,12 @@ var held = map[permission]string{
 		role: role, resource: "secrets", name: "nsm-operator-webhook-cert", verb: "delete",
 	}: "The same plugin asks for it of who changes the owners of the Secret.",
 	{
+		role: role, group: "monitoring.coreos.com", resource: "servicemonitors", name: "nsm-operator", verb: "delete",
+	}: "The same plugin asks for it of who changes the owners of the ServiceMonitor.",
+	{
+		role: role, group: "monitoring.coreos.com", resource: "prometheusrules", name: "nsm-operator", verb: "delete",
+	}: "The same plugin asks for it of who changes the owners of the alerts.",
+	{
 		role: clusterRole, group: "nsm.networkservicemesh.io", resource: "nsms", verb: "get",
 	}: "The migration of what is stored reads an NSM again when somebody else writes it in the same moment.",
 }
@@ -71,6 +77,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		launch(ctx, "control plane .* is up", "up", "--audit", "system:serviceaccount:"+operatorNamespace+":"+operatorAccount)
 		kubectl(ctx, "apply", "--server-side", "-k", "config/local")
 		kubectl(ctx, "apply", "-f", "test/e2e/testdata/crds.yaml", "-f", federationCRD)
+		kubectl(ctx, "apply", "-f", "test/e2e/testdata/monitoring.yaml")
 		awaitDefinitions(ctx)
 		// As if an earlier operator had stored NSMs in its version.
 		kubectl(ctx, "patch", "crd", "nsms.nsm.networkservicemesh.io", "--subresource=status", "--type=merge",
@@ -106,6 +113,17 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 			Expect(admin.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: "nsm-operator-webhook-cert"}, secret)).To(Succeed())
 			return string(secret.Data[corev1.TLSCertKey])
 		}).Should(ContainSubstring("BEGIN CERTIFICATE"))
+	})
+
+	It("let it tell Prometheus of itself", func(ctx SpecContext) {
+		alerts := func() (string, error) {
+			return tryKubectl(ctx, "get", "prometheusrules,servicemonitors", "nsm-operator", "-n", operatorNamespace, "-o", "jsonpath={.items[*].spec}")
+		}
+		Eventually(alerts).WithTimeout(3 * time.Minute).Should(And(ContainSubstring("NSMOperatorDown"), ContainSubstring("bearerTokenFile")))
+		kubectl(ctx, "patch", "prometheusrule", "nsm-operator", "-n", operatorNamespace, "--type=merge", "-p", `{"spec":{"groups":[]}}`)
+		Eventually(alerts).WithTimeout(3 * time.Minute).Should(ContainSubstring("NSMOperatorDown"))
+		kubectl(ctx, "patch", "servicemonitor", "nsm-operator", "-n", operatorNamespace, "--type=merge", "-p", `{"spec":{"endpoints":[]}}`)
+		Eventually(alerts).WithTimeout(3 * time.Minute).Should(ContainSubstring("bearerTokenFile"))
 	})
 
 	It("let it give up and take the lead, now on OpenShift", func(ctx SpecContext) {

@@ -1,0 +1,182 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package monitoring
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/networkservicemesh/nsm-operator/config/prometheus"
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
+)
+
+const namespace = apiserver.OperatorNamespace
+
+var (
+	server *apiserver.Server
+	// admin may do everything.
+	admin client.Client
+	// operatorConfig is the operator's access, with exactly the shipped roles.
+	operatorConfig *rest.Config
+)
+
+func TestMonitoring(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	RunSpecs(t, "Monitoring")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	server = apiserver.Start(&envtest.Environment{})
+	scheme := runtime.NewScheme()
+	Expect(rbacv1.AddToScheme(scheme)).To(Succeed())
+	var err error
+	admin, err = client.New(server.Config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	server.Install(ctx)
+	operatorConfig = server.Operator()
+})
+
+var _ = Describe("What Prometheus is told of the operator", Ordered, func() {
+	BeforeAll(func() { keepOn() })
+
+	It("appears when its kinds are served", func(ctx SpecContext) {
+		serve(ctx)
+		for kind, manifest := range map[string][]byte{"ServiceMonitor": prometheus.ServiceMonitor, "PrometheusRule": prometheus.Rules} {
+			wanted := &unstructured.Unstructured{}
+			Expect(yaml.Unmarshal(manifest, wanted)).To(Succeed())
+			var live *unstructured.Unstructured
+			Eventually(func() (err error) {
+				live, err = read(ctx, kind)
+				return err
+			}).Should(Succeed())
+			Expect(live.Object["spec"]).To(Equal(wanted.Object["spec"]))
+		}
+	})
+
+	It("goes with the operator's rights", func(ctx SpecContext) {
+		var bindings rbacv1.ClusterRoleBindingList
+		Expect(admin.List(ctx, &bindings)).To(Succeed())
+		live, err := read(ctx, "ServiceMonitor")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(live.GetOwnerReferences()).NotTo(BeEmpty())
+		for _, owner := range live.GetOwnerReferences() {
+			Expect(bindings.Items).To(ContainElement(And(HaveField("UID", owner.UID),
+				HaveField("Subjects", ContainElement(HaveField("Namespace", namespace))))))
+		}
+	})
+
+	It("comes back when somebody changes or deletes it", func(ctx SpecContext) {
+		change(ctx, "PrometheusRule", `{"spec":{"groups":[]}}`)
+		Eventually(spec).WithArguments(ctx, "PrometheusRule").Should(HaveKeyWithValue("groups", Not(BeEmpty())))
+		change(ctx, "ServiceMonitor", `{"metadata":{"labels":{"app.kubernetes.io/name":"other"},"ownerReferences":null}}`)
+		Eventually(func() []metav1.OwnerReference {
+			live, err := read(ctx, "ServiceMonitor")
+			Expect(err).NotTo(HaveOccurred())
+			return live.GetOwnerReferences()
+		}).ShouldNot(BeEmpty())
+		comesBack(ctx, "ServiceMonitor")
+	})
+
+	It("keeps what others add", func(ctx SpecContext) {
+		change(ctx, "ServiceMonitor", `{"metadata":{"labels":{"release":"prometheus"}},"spec":{"jobLabel":"theirs"}}`)
+		comesBack(ctx, "PrometheusRule")
+		Expect(spec(ctx, "ServiceMonitor")).To(HaveKeyWithValue("jobLabel", "theirs"))
+	})
+
+	It("is left alone where somebody else has made it", func(ctx SpecContext) {
+		change(ctx, "ServiceMonitor", `{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}},"spec":{"endpoints":[]}}`)
+		// A pass goes by, and another one that has begun after the change.
+		comesBack(ctx, "PrometheusRule")
+		comesBack(ctx, "PrometheusRule")
+		Expect(spec(ctx, "ServiceMonitor")).To(HaveKeyWithValue("endpoints", BeEmpty()))
+	})
+
+	It("goes and comes with its kinds", func(ctx SpecContext) {
+		server.Kubectl(ctx, "delete", "crd", "servicemonitors.monitoring.coreos.com")
+		comesBack(ctx, "PrometheusRule")
+		server.Kubectl(ctx, "delete", "crd", "prometheusrules.monitoring.coreos.com")
+		serve(ctx)
+		Eventually(spec).WithArguments(ctx, "PrometheusRule").Should(HaveKeyWithValue("groups", Not(BeEmpty())))
+		Eventually(spec).WithArguments(ctx, "ServiceMonitor").Should(HaveKeyWithValue("endpoints", Not(BeEmpty())))
+	})
+})
+
+// keepOn runs a Keeper to the end of the specs.
+func keepOn() {
+	GinkgoHelper()
+	c, err := client.New(operatorConfig, client.Options{Scheme: admin.Scheme()})
+	Expect(err).NotTo(HaveOccurred())
+	keeper := &Keeper{
+		Client: c, Discovery: discovery.NewDiscoveryClientForConfigOrDie(operatorConfig), Namespace: namespace, Interval: 50 * time.Millisecond,
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- keeper.Start(ctx) }()
+	DeferCleanup(func() {
+		cancel()
+		Expect(<-ended).NotTo(HaveOccurred())
+	})
+}
+
+// serve the kinds of Prometheus' operator.
+func serve(ctx context.Context) {
+	GinkgoHelper()
+	apiserver.DependOn("../../test/e2e/testdata")
+	server.Kubectl(ctx, "apply", "-f", "../../test/e2e/testdata/monitoring.yaml")
+	server.AwaitDefinitions(ctx, "servicemonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com")
+}
+
+func read(ctx context.Context, kind string) (*unstructured.Unstructured, error) {
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(served.WithKind(kind))
+	return live, admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "nsm-operator"}, live)
+}
+
+// spec of the object of a kind; empty where there is none.
+func spec(ctx context.Context, kind string) map[string]any {
+	live, err := read(ctx, kind)
+	if err != nil {
+		return nil
+	}
+	found, _, _ := unstructured.NestedMap(live.Object, "spec")
+	return found
+}
+
+// change the object of a kind as somebody else.
+func change(ctx context.Context, kind, patch string) {
+	GinkgoHelper()
+	live, err := read(ctx, kind)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(admin.Patch(ctx, live, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner("somebody"))).To(Succeed())
+}
+
+// comesBack deletes the object of a kind, and waits until there is another one.
+func comesBack(ctx context.Context, kind string) {
+	GinkgoHelper()
+	gone, err := read(ctx, kind)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(admin.Delete(ctx, gone)).To(Succeed())
+	Eventually(func() bool {
+		live, err := read(ctx, kind)
+		return err == nil && live.GetUID() != gone.GetUID()
+	}).Should(BeTrue())
+}
