@@ -29,6 +29,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -130,7 +131,12 @@ func manage(t *testing.T, c client.Client, object client.Object) {
 		{"get", func(ctx context.Context) error { return c.Get(ctx, client.ObjectKeyFromObject(object), object) }},
 		{"list", func(ctx context.Context) error { return c.List(ctx, list, client.InNamespace(object.GetNamespace())) }},
 		{"patch", func(ctx context.Context) error { return c.Patch(ctx, object, labels) }},
-		{"update", func(ctx context.Context) error { return c.Update(ctx, object) }},
+		{"update", func(ctx context.Context) error {
+			// The API server writes the status of a CRD, too.
+			return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+				return errors.Join(c.Get(ctx, client.ObjectKeyFromObject(object), object), c.Update(ctx, object))
+			})
+		}},
 		{"delete", func(ctx context.Context) error { return c.Delete(ctx, object, client.DryRunAll) }},
 	} {
 		if err := step.do(t.Context()); err != nil {
