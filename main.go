@@ -51,6 +51,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/migrate"
 	"github.com/networkservicemesh/nsm-operator/internal/monitoring"
+	"github.com/networkservicemesh/nsm-operator/internal/ownpolicy"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
 	"github.com/networkservicemesh/nsm-operator/internal/settings"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
@@ -74,6 +75,7 @@ type options struct {
 	webhookURL                   string
 	namespace, watchNamespaces   string
 	monitoring                   bool
+	networkPolicy                bool
 }
 
 func main() {
@@ -86,6 +88,8 @@ func main() {
 	flag.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator itself (default: $POD_NAMESPACE)")
 	flag.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces whose NSMs are acted on, with commas between them (default: all)")
 	flag.BoolVar(&o.monitoring, "monitoring", false, "make a ServiceMonitor and alerts for the operator itself, where Prometheus' operator is served")
+	flag.BoolVar(&o.networkPolicy, "network-policy", os.Getenv("NETWORK_POLICY") != "false",
+		"limit who reaches the operator's own pods, by a NetworkPolicy (default: true, unless $NETWORK_POLICY is false)")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine) // --zap-log-level, --zap-encoder, ...
 	flag.Parse()
@@ -196,10 +200,23 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 			return err
 		}
 	}
+	if err := keepOwnPolicy(mgr, o); err != nil {
+		return err
+	}
 	if err := setup(ctx, mgr, o.namespace, watched, issuer); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+// keepOwnPolicy has the replica that leads keep the NetworkPolicy of all.
+func keepOwnPolicy(mgr ctrl.Manager, o options) error {
+	// The manager's own client reads from the cache, and the policy is not there.
+	direct, err := client.NewWithWatch(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return err
+	}
+	return mgr.Add(&ownpolicy.Policy{Client: direct, Namespace: o.namespace, Wanted: o.networkPolicy})
 }
 
 // atStart takes a step of the start, and tries again for some seconds if it fails: one

@@ -68,6 +68,10 @@ func Read(objects []metav1.Object) *Manifests {
 			for _, webhook := range object.Webhooks {
 				m.webhooks = append(m.webhooks, webhook.ClientConfig)
 			}
+		case *admissionregistrationv1.ValidatingWebhookConfiguration:
+			for _, webhook := range object.Webhooks {
+				m.webhooks = append(m.webhooks, webhook.ClientConfig)
+			}
 		}
 	}
 	return m
