@@ -20,6 +20,8 @@ import (
 
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/networkservicemesh/nsm-operator/hack/internal/deploy"
 )
 
 const usage = `deploy puts the operator onto the cluster of the current kubeconfig.
@@ -43,20 +45,20 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	commands := map[string]func(context.Context, *settings) error{"up": up, "down": down, "installer": installer}
+	commands := map[string]func(context.Context, *deploy.Settings) error{"up": deploy.Up, "down": deploy.Down, "installer": deploy.Installer}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(os.Stderr, usage)
 		return errors.New("which command?")
 	}
-	var s settings
+	var s deploy.Settings
 	flags := flag.NewFlagSet("deploy "+args[0], flag.ContinueOnError)
-	s.flags(flags)
+	s.Flags(flags)
 	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return err
 	}
 	return commands[args[0]](ctx, &s)

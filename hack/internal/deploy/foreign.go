@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package main
+package deploy
 
 import (
 	"context"
@@ -30,7 +30,7 @@ var ofOperator = []string{"Lease nsm-operator", "Secret nsm-operator-webhook-cer
 
 // foreignIn lists what is in a namespace and was made neither by this program, nor by
 // the operator, nor by Kubernetes. What belongs to another object counts as that does.
-func (c *cluster) foreignIn(ctx context.Context, namespace string) ([]string, error) {
+func (c *Cluster) foreignIn(ctx context.Context, namespace string) ([]string, error) {
 	lists, err := c.discovery.ServerPreferredNamespacedResources()
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
 		return nil, err
@@ -52,7 +52,7 @@ func (c *cluster) foreignIn(ctx context.Context, namespace string) ([]string, er
 	return foreign, nil
 }
 
-func (c *cluster) foreignOf(ctx context.Context, kind schema.GroupVersionKind, namespace string) ([]string, error) {
+func (c *Cluster) foreignOf(ctx context.Context, kind schema.GroupVersionKind, namespace string) ([]string, error) {
 	// Endpoints are of the Service with their name.
 	if kind.Kind == "Event" || kind.Kind == "Endpoints" {
 		return nil, nil

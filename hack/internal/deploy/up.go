@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package main
+package deploy
 
 import (
 	"context"
@@ -20,10 +20,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// up installs everything, each step after what it needs is ready. It may be called
+// Up installs everything, each step after what it needs is ready. It may be called
 // again at any time.
-func up(ctx context.Context, s *settings) error {
-	c, err := connect(s)
+func Up(ctx context.Context, s *Settings) error {
+	c, err := Connect(s)
 	if err != nil {
 		return err
 	}
@@ -44,23 +44,23 @@ func up(ctx context.Context, s *settings) error {
 		return err
 	}
 	var total counts
-	if s.spire == spireLab {
-		fmt.Printf("SPIRE's data, with SPIRE_STORAGE=%s: %s.\n", s.storage, s.loses())
+	if s.Spire == spireLab {
+		fmt.Printf("SPIRE's data, with SPIRE_STORAGE=%s: %s.\n", s.Storage, s.loses())
 		if err := c.installSpire(ctx, &total, m); err != nil {
 			return err
 		}
 	}
-	if err := c.installOperator(ctx, &total, m, s.namespace); err != nil {
+	if err := c.installOperator(ctx, &total, m, s.Namespace); err != nil {
 		return err
 	}
 	fmt.Printf("Objects: %s.\n", total)
-	fmt.Printf("The operator is ready for a mesh in namespace %s. The directory config/samples has examples.\n", s.namespace)
+	fmt.Printf("The operator is ready for a mesh in namespace %s. The directory config/samples has examples.\n", s.Namespace)
 	return nil
 }
 
 // stopEarlierOperator: a release that runs beside its mesh would act on the same NSMs.
 // What it has made goes on without it.
-func (c *cluster) stopEarlierOperator(ctx context.Context) error {
+func (c *Cluster) stopEarlierOperator(ctx context.Context) error {
 	var deployments appsv1.DeploymentList
 	err := c.List(ctx, &deployments, client.MatchingFields{"metadata.name": operatorName}, client.MatchingLabels{"control-plane": operatorName})
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *cluster) stopEarlierOperator(ctx context.Context) error {
 		object.SetGroupVersionKind(kindDeployment)
 		object.SetNamespace(earlier.Namespace)
 		object.SetName(earlier.Name)
-		if err := c.delete(ctx, "the earlier operator", objects{object}); err != nil {
+		if err := c.Remove(ctx, "the earlier operator", objects{object}); err != nil {
 			return err
 		}
 		fmt.Printf("The earlier operator in namespace %s is stopped; its mesh runs on, and is taken over. "+
@@ -84,30 +84,30 @@ func (c *cluster) stopEarlierOperator(ctx context.Context) error {
 	return nil
 }
 
-func (c *cluster) installSpire(ctx context.Context, total *counts, m *manifests) error {
+func (c *Cluster) installSpire(ctx context.Context, total *counts, m *manifests) error {
 	if err := c.installDefinitions(ctx, total, "the definitions of SPIRE", m.spireDefinitions); err != nil {
 		return err
 	}
 	if err := c.apply(ctx, total, m.spire); err != nil {
 		return err
 	}
-	if err := c.await(ctx, "SPIRE's server", c.workloads(m.spire)); err != nil {
+	if err := c.Await(ctx, "SPIRE's server", c.workloads(m.spire)); err != nil {
 		return err
 	}
 	// Before that, agents would only fail.
-	if err := c.await(ctx, "the certificates of SPIRE's server", c.bundle); err != nil {
+	if err := c.Await(ctx, "the certificates of SPIRE's server", c.bundle); err != nil {
 		return err
 	}
 	if err := c.apply(ctx, total, m.spireAgents); err != nil {
 		return err
 	}
-	if err := c.await(ctx, "SPIRE's agents", c.workloads(m.spireAgents)); err != nil {
+	if err := c.Await(ctx, "SPIRE's agents", c.workloads(m.spireAgents)); err != nil {
 		return err
 	}
-	return c.await(ctx, "the webhook of SPIRE's controller manager", c.registersIdentities)
+	return c.Await(ctx, "the webhook of SPIRE's controller manager", c.registersIdentities)
 }
 
-func (c *cluster) installOperator(ctx context.Context, total *counts, m *manifests, namespace string) error {
+func (c *Cluster) installOperator(ctx context.Context, total *counts, m *manifests, namespace string) error {
 	if err := c.installDefinitions(ctx, total, "the definitions of NSM", m.definitions); err != nil {
 		return err
 	}
@@ -126,15 +126,15 @@ func (c *cluster) installOperator(ctx context.Context, total *counts, m *manifes
 	if err := c.apply(ctx, total, m.operator); err != nil {
 		return err
 	}
-	if err := c.await(ctx, "the operator", c.workloads(m.operator)); err != nil {
+	if err := c.Await(ctx, "the operator", c.workloads(m.operator)); err != nil {
 		return err
 	}
-	return c.await(ctx, "NSMs in both versions", func(ctx context.Context) (string, error) { return c.takesNSMs(ctx, namespace) })
+	return c.Await(ctx, "NSMs in both versions", func(ctx context.Context) (string, error) { return c.takesNSMs(ctx, namespace) })
 }
 
 // installDefinitions applies definitions, but for those of SPIRE that somebody else has
 // installed, and waits until their kinds are served.
-func (c *cluster) installDefinitions(ctx context.Context, total *counts, what string, definitions objects) error {
+func (c *Cluster) installDefinitions(ctx context.Context, total *counts, what string, definitions objects) error {
 	for _, definition := range definitions {
 		there, err := c.find(ctx, kindCRD, "", definition.GetName())
 		if err != nil {
@@ -148,11 +148,11 @@ func (c *cluster) installDefinitions(ctx context.Context, total *counts, what st
 			return err
 		}
 	}
-	return c.await(ctx, what, c.workloads(definitions))
+	return c.Await(ctx, what, c.workloads(definitions))
 }
 
 // workloads says which of the objects have not come up, and why.
-func (c *cluster) workloads(all objects) func(context.Context) (string, error) {
+func (c *Cluster) workloads(all objects) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		var missing []string
 		for _, object := range all {
@@ -182,7 +182,7 @@ func (c *cluster) workloads(all objects) func(context.Context) (string, error) {
 }
 
 // whyPodsWait is the first thing that a pod of a workload says; "" for nothing.
-func (c *cluster) whyPodsWait(ctx context.Context, workload *unstructured.Unstructured) string {
+func (c *Cluster) whyPodsWait(ctx context.Context, workload *unstructured.Unstructured) string {
 	selector, found, _ := unstructured.NestedStringMap(workload.Object, "spec", "selector", "matchLabels")
 	if !found {
 		return ""
@@ -214,7 +214,7 @@ func whyPodWaits(pod *corev1.Pod) string {
 }
 
 // bundle waits for what agents trust the server by.
-func (c *cluster) bundle(ctx context.Context) (string, error) {
+func (c *Cluster) bundle(ctx context.Context) (string, error) {
 	there, err := c.find(ctx, kindConfigMap, spireNamespace, "spire-bundle")
 	if err != nil {
 		return "", err
@@ -228,7 +228,7 @@ func (c *cluster) bundle(ctx context.Context) (string, error) {
 }
 
 // registersIdentities tries a ClusterSPIFFEID, as meshes make them. Nothing is stored.
-func (c *cluster) registersIdentities(ctx context.Context) (string, error) {
+func (c *Cluster) registersIdentities(ctx context.Context) (string, error) {
 	identity := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
 		"spiffeIDTemplate": "spiffe://{{ .TrustDomain }}/ns/{{ .PodMeta.Namespace }}/pod/{{ .PodMeta.Name }}",
 	}}}
@@ -238,7 +238,7 @@ func (c *cluster) registersIdentities(ctx context.Context) (string, error) {
 }
 
 // takesNSMs tries an NSM in each version: through conversion, defaulting and validation.
-func (c *cluster) takesNSMs(ctx context.Context, namespace string) (string, error) {
+func (c *Cluster) takesNSMs(ctx context.Context, namespace string) (string, error) {
 	there, err := c.list(ctx, kindNSM)
 	if err != nil {
 		return "", err
@@ -259,7 +259,7 @@ func (c *cluster) takesNSMs(ctx context.Context, namespace string) (string, erro
 }
 
 // tries to create an object without storing it, and returns what is said against it.
-func (c *cluster) tries(ctx context.Context, object *unstructured.Unstructured) string {
+func (c *Cluster) tries(ctx context.Context, object *unstructured.Unstructured) string {
 	err := c.Create(ctx, object, client.DryRunAll, fieldOwner)
 	if err == nil || apierrors.IsAlreadyExists(err) {
 		return ""

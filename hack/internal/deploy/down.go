@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package main
+package deploy
 
 import (
 	"context"
@@ -61,10 +61,10 @@ var ofSpire = []schema.GroupVersionKind{
 	corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
 }
 
-// down removes the meshes, then the operator, then the SPIRE that was installed with it.
+// Down removes the meshes, then the operator, then the SPIRE that was installed with it.
 // It goes on from what there is, and no step takes for ever.
-func down(ctx context.Context, s *settings) error {
-	c, err := connect(s)
+func Down(ctx context.Context, s *Settings) error {
+	c, err := Connect(s)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func down(ctx context.Context, s *settings) error {
 	}
 	if len(others) > 0 {
 		fmt.Printf("Another operator works in namespace %s: definitions, roles, its NSMs and SPIRE stay.\n", strings.Join(others, ", "))
-		return c.delete(ctx, "namespaces", objects{named(kindNamespaces, operatorNamespace)})
+		return c.Remove(ctx, "namespaces", objects{named(kindNamespaces, operatorNamespace)})
 	}
 	if err := c.removeDefinitions(ctx, "the definitions of NSM", definitionNames(m.definitions)); err != nil {
 		return err
@@ -97,7 +97,7 @@ func down(ctx context.Context, s *settings) error {
 
 // checkVolumes stops while pods have volumes of a CSI driver that is about to go: they
 // could never end.
-func (c *cluster) checkVolumes(ctx context.Context) error {
+func (c *Cluster) checkVolumes(ctx context.Context) error {
 	going := map[string]bool{}
 	for name, label := range map[string]string{"csi.spiffe.io": madeByDeploy, "csi.networkservicemesh.io": operatorName} {
 		driver, err := c.find(ctx, kindCSIDriver, "", name)
@@ -131,7 +131,7 @@ func (c *cluster) checkVolumes(ctx context.Context) error {
 
 // removeMeshes deletes the NSMs, but for those of other installations, whose namespaces
 // it returns.
-func (c *cluster) removeMeshes(ctx context.Context) (others []string, err error) {
+func (c *Cluster) removeMeshes(ctx context.Context) (others []string, err error) {
 	definition, err := c.find(ctx, kindCRD, "", crdNSMs)
 	if definition == nil || err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (c *cluster) removeMeshes(ctx context.Context) (others []string, err error)
 			going = append(going, &nsms[i])
 		}
 	}
-	err = c.delete(ctx, "meshes", going)
+	err = c.Remove(ctx, "meshes", going)
 	if _, isLeft := errors.AsType[*leftError](err); isLeft {
 		return nil, fmt.Errorf("%w\nNothing else was removed. Their finalizer waits for the operator%s:\n"+
 			"  kubectl logs -n %s deployment/%s\n"+
@@ -167,7 +167,7 @@ func (c *cluster) removeMeshes(ctx context.Context) (others []string, err error)
 }
 
 // operatorState says that the operator does not run; "" where it does.
-func (c *cluster) operatorState(ctx context.Context) string {
+func (c *Cluster) operatorState(ctx context.Context) string {
 	deployment, err := c.find(ctx, kindDeployment, operatorNamespace, operatorName)
 	if err != nil {
 		return ""
@@ -183,7 +183,7 @@ func (c *cluster) operatorState(ctx context.Context) string {
 
 // removeOperator removes what up applied, and what the operator has made itself. Beside
 // another installation everything stays that both use.
-func (c *cluster) removeOperator(ctx context.Context, m *manifests, others []string) error {
+func (c *Cluster) removeOperator(ctx context.Context, m *manifests, others []string) error {
 	var workloads, rest objects
 	for _, object := range m.operator {
 		switch kind := object.GetKind(); {
@@ -195,7 +195,7 @@ func (c *cluster) removeOperator(ctx context.Context, m *manifests, others []str
 		}
 	}
 	// It would make again what is removed while it runs.
-	if err := c.delete(ctx, "the operator", workloads); err != nil {
+	if err := c.Remove(ctx, "the operator", workloads); err != nil {
 		return err
 	}
 	if len(others) == 0 {
@@ -210,11 +210,11 @@ func (c *cluster) removeOperator(ctx context.Context, m *manifests, others []str
 			}
 		}
 	}
-	return c.delete(ctx, "what belongs to the operator", rest)
+	return c.Remove(ctx, "what belongs to the operator", rest)
 }
 
 // removeDefinitions removes definitions of which there is no object any more.
-func (c *cluster) removeDefinitions(ctx context.Context, what string, names []string) error {
+func (c *Cluster) removeDefinitions(ctx context.Context, what string, names []string) error {
 	var going objects
 	for _, name := range names {
 		definition, err := c.find(ctx, kindCRD, "", name)
@@ -234,7 +234,7 @@ func (c *cluster) removeDefinitions(ctx context.Context, what string, names []st
 		}
 		going = append(going, definition)
 	}
-	return c.delete(ctx, what, going)
+	return c.Remove(ctx, what, going)
 }
 
 // servedKind is a kind by which objects of a definition can be listed.
@@ -261,7 +261,7 @@ func definitionNames(definitions objects) []string {
 }
 
 // removeSpire removes what is marked as made by up, whatever its settings were.
-func (c *cluster) removeSpire(ctx context.Context) error {
+func (c *Cluster) removeSpire(ctx context.Context) error {
 	var going objects
 	for _, kind := range ofSpire {
 		made, err := c.list(ctx, kind, client.MatchingLabels{labelMadeBy: madeByDeploy})
@@ -272,7 +272,7 @@ func (c *cluster) removeSpire(ctx context.Context) error {
 			going = append(going, &made[i])
 		}
 	}
-	if err := c.delete(ctx, "SPIRE", going); err != nil {
+	if err := c.Remove(ctx, "SPIRE", going); err != nil {
 		return err
 	}
 	definitions, err := c.list(ctx, kindCRD, client.MatchingLabels{labelMadeBy: madeByDeploy})
@@ -288,7 +288,7 @@ func (c *cluster) removeSpire(ctx context.Context) error {
 
 // removeNamespaces removes the operator's namespace, and those that up has made, unless
 // there is something of somebody else in one.
-func (c *cluster) removeNamespaces(ctx context.Context) error {
+func (c *Cluster) removeNamespaces(ctx context.Context) error {
 	namespaces, err := c.list(ctx, kindNamespaces, client.MatchingLabels{labelMadeBy: madeByDeploy})
 	if err != nil {
 		return err
@@ -313,7 +313,7 @@ func (c *cluster) removeNamespaces(ctx context.Context) error {
 		}
 		going = append(going, &namespaces[i])
 	}
-	return c.delete(ctx, "namespaces", going)
+	return c.Remove(ctx, "namespaces", going)
 }
 
 func named(kind schema.GroupVersionKind, name string) *unstructured.Unstructured {

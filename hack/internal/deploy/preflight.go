@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package main
+package deploy
 
 import (
 	"context"
@@ -44,9 +44,9 @@ var (
 
 // preflight finds whatever would stop the installation half way, before anything is
 // applied. It says all that it finds.
-func (c *cluster) preflight(ctx context.Context, s *settings) error {
-	checks := []func(context.Context, *settings) error{c.checkRights, c.checkOLM, c.checkImage}
-	if s.spire == spireLab {
+func (c *Cluster) preflight(ctx context.Context, s *Settings) error {
+	checks := []func(context.Context, *Settings) error{c.checkRights, c.checkOLM, c.checkImage}
+	if s.Spire == spireLab {
 		checks = append(checks, c.checkOpenShift, c.checkForeignSpire, c.checkStorage, c.checkTrustDomain)
 	}
 	var wrong []error
@@ -59,11 +59,11 @@ func (c *cluster) preflight(ctx context.Context, s *settings) error {
 	return nil
 }
 
-func (c *cluster) checkVersion() error { return preflight.CheckKubernetes(c.version.GitVersion) }
+func (c *Cluster) checkVersion() error { return preflight.CheckKubernetes(c.version.GitVersion) }
 
 // checkRights asks for those of a cluster administrator: whoever installs roles has to
 // have all that is in them.
-func (c *cluster) checkRights(ctx context.Context, _ *settings) error {
+func (c *Cluster) checkRights(ctx context.Context, _ *Settings) error {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "*", Group: "*", Resource: "*"},
 	}}
@@ -78,8 +78,8 @@ func (c *cluster) checkRights(ctx context.Context, _ *settings) error {
 
 // findKubelets finds the kubelets' directory for SPIRE's CSI driver, unless the caller has
 // said it.
-func (c *cluster) findKubelets(ctx context.Context, s *settings) error {
-	if s.kubelet != "" || s.spire != spireLab || !s.csi {
+func (c *Cluster) findKubelets(ctx context.Context, s *Settings) error {
+	if s.Kubelet != "" || s.Spire != spireLab || !s.CSI {
 		return nil
 	}
 	var nodes corev1.NodeList
@@ -97,12 +97,12 @@ func (c *cluster) findKubelets(ctx context.Context, s *settings) error {
 		return fmt.Errorf("nothing was changed. The kubelets of the nodes keep their files in different directories, %s: say which one with KUBELET_DIR",
 			strings.Join(found, " and "))
 	}
-	s.kubelet = strings.Join(found, "")
+	s.Kubelet = strings.Join(found, "")
 	return nil
 }
 
 // checkOLM leaves an operator alone that OLM looks after.
-func (c *cluster) checkOLM(ctx context.Context, _ *settings) error {
+func (c *Cluster) checkOLM(ctx context.Context, _ *Settings) error {
 	var deployments appsv1.DeploymentList
 	if err := c.List(ctx, &deployments, client.MatchingFields{"metadata.name": operatorName}, client.HasLabels{"olm.owner"}); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (c *cluster) checkOLM(ctx context.Context, _ *settings) error {
 	return nil
 }
 
-func (c *cluster) checkOpenShift(context.Context, *settings) error {
+func (c *Cluster) checkOpenShift(context.Context, *Settings) error {
 	groups, err := c.discovery.ServerGroups()
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (c *cluster) checkOpenShift(context.Context, *settings) error {
 
 // checkForeignSpire leaves a SPIRE alone that is there already: two of them would
 // serve the same socket.
-func (c *cluster) checkForeignSpire(ctx context.Context, s *settings) error {
+func (c *Cluster) checkForeignSpire(ctx context.Context, s *Settings) error {
 	for _, kind := range []schema.GroupVersionKind{kindDaemonSet, kindStatefulSet, kindDeployment} {
 		workloads, err := c.list(ctx, kind)
 		if err != nil {
@@ -145,7 +145,7 @@ func (c *cluster) checkForeignSpire(ctx context.Context, s *settings) error {
 		}
 	}
 	driver, err := c.find(ctx, kindCSIDriver, "", "csi.spiffe.io")
-	if err == nil && driver != nil && s.csi && !isOurs(driver) {
+	if err == nil && driver != nil && s.CSI && !isOurs(driver) {
 		err = errors.New("there is a CSIDriver csi.spiffe.io already, which this did not install: leave SPIRE_CSI out, or run this again with SPIRE=external")
 	}
 	return err
@@ -168,16 +168,16 @@ func runsSpire(workload *unstructured.Unstructured) bool {
 
 // checkStorage wants a StorageClass for the claim of SPIRE's server, or it would wait
 // for ever, and all of NSM with it. What is there already stays where it is.
-func (c *cluster) checkStorage(ctx context.Context, s *settings) error {
+func (c *Cluster) checkStorage(ctx context.Context, s *Settings) error {
 	server, err := c.find(ctx, kindStatefulSet, spireNamespace, "spire-server")
 	if err != nil {
 		return err
 	}
-	if server != nil && server.GetAnnotations()[annotationStorage] != s.storage {
+	if server != nil && server.GetAnnotations()[annotationStorage] != s.Storage {
 		return fmt.Errorf("SPIRE was installed with SPIRE_STORAGE=%s, and its data cannot move to %s: "+
-			"say SPIRE_STORAGE=%[1]s, or run make undeploy first", server.GetAnnotations()[annotationStorage], s.storage)
+			"say SPIRE_STORAGE=%[1]s, or run make undeploy first", server.GetAnnotations()[annotationStorage], s.Storage)
 	}
-	if s.storage != "pvc" {
+	if s.Storage != "pvc" {
 		return nil
 	}
 	claim, err := c.find(ctx, kindClaim, spireNamespace, "spire-data")
@@ -196,46 +196,46 @@ func (c *cluster) checkStorage(ctx context.Context, s *settings) error {
 }
 
 // checkTrustDomain: it is part of every identity, so that it cannot change.
-func (c *cluster) checkTrustDomain(ctx context.Context, s *settings) error {
+func (c *Cluster) checkTrustDomain(ctx context.Context, s *Settings) error {
 	there, err := c.find(ctx, kindConfigMap, spireNamespace, "spire-settings")
 	if there == nil || err != nil {
 		return err
 	}
 	was, _, _ := unstructured.NestedString(there.Object, "data", "trustDomain")
-	if was != "" && was != s.trustDomain {
-		return fmt.Errorf("SPIRE was installed with TRUST_DOMAIN=%s, which cannot change to %s: say TRUST_DOMAIN=%[1]s, or run make undeploy first", was, s.trustDomain)
+	if was != "" && was != s.TrustDomain {
+		return fmt.Errorf("SPIRE was installed with TRUST_DOMAIN=%s, which cannot change to %s: say TRUST_DOMAIN=%[1]s, or run make undeploy first", was, s.TrustDomain)
 	}
 	return nil
 }
 
 // checkImage finds an image that cannot be pulled. One that a node has is good, whatever
 // its registry says. Where that cannot be asked from here, the cluster may still reach it.
-func (c *cluster) checkImage(ctx context.Context, s *settings) error {
-	if s.image == "" || s.imageCheck == "" {
+func (c *Cluster) checkImage(ctx context.Context, s *Settings) error {
+	if s.Image == "" || s.ImageCheck == "" {
 		return nil
 	}
-	onNode, err := c.nodeHasImage(ctx, s.image)
+	onNode, err := c.nodeHasImage(ctx, s.Image)
 	if onNode || err != nil {
 		return err
 	}
-	output, err := exec.CommandContext(ctx, s.imageCheck, "check", s.image).CombinedOutput()
+	output, err := exec.CommandContext(ctx, s.ImageCheck, "check", s.Image).CombinedOutput()
 	said := strings.TrimSpace(string(output))
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &exit) && exit.ExitCode() == exitAbsent:
-		return fmt.Errorf("the image %s is on no node, and not in its registry: push it, load it onto the nodes (kind load docker-image), or set IMG to one that is there", s.image)
-	case s.image == s.defaultImage:
+		return fmt.Errorf("the image %s is on no node, and not in its registry: push it, load it onto the nodes (kind load docker-image), or set IMG to one that is there", s.Image)
+	case s.Image == s.DefaultImage:
 		return fmt.Errorf("the image %s cannot be found (%s): this release may not be published yet. "+
-			"Set IMG to one of your own: make docker-build IMG=..., then push it or load it onto the nodes", s.image, said)
+			"Set IMG to one of your own: make docker-build IMG=..., then push it or load it onto the nodes", s.Image, said)
 	default:
-		fmt.Printf("The registry of %s cannot be asked from here (%s); the cluster may reach it.\n", s.image, said)
+		fmt.Printf("The registry of %s cannot be asked from here (%s); the cluster may reach it.\n", s.Image, said)
 		return nil
 	}
 }
 
-func (c *cluster) nodeHasImage(ctx context.Context, image string) (bool, error) {
+func (c *Cluster) nodeHasImage(ctx context.Context, image string) (bool, error) {
 	wanted, err := normalized(image)
 	if err != nil {
 		return false, err

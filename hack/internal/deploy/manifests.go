@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package main
+package deploy
 
 import (
 	"bytes"
@@ -53,9 +53,9 @@ type manifests struct {
 }
 
 // render has kustomize build the manifests, and applies the settings to them.
-func render(ctx context.Context, s *settings) (*manifests, error) {
+func render(ctx context.Context, s *Settings) (*manifests, error) {
 	m := &manifests{}
-	if s.spire == spireLab {
+	if s.Spire == spireLab {
 		if err := m.renderSpire(ctx, s); err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func render(ctx context.Context, s *settings) (*manifests, error) {
 			m.definitions = append(m.definitions, object)
 			continue
 		}
-		setImage(object, s.image)
+		setImage(object, s.Image)
 		m.operator = append(m.operator, object)
 	}
 	if m.mesh, err = s.build(ctx, "mesh"); err != nil {
@@ -77,15 +77,15 @@ func render(ctx context.Context, s *settings) (*manifests, error) {
 	}
 	for _, object := range m.mesh {
 		if object.GetKind() == kindNamespace {
-			object.SetName(s.namespace)
+			object.SetName(s.Namespace)
 		} else {
-			object.SetNamespace(s.namespace)
+			object.SetNamespace(s.Namespace)
 		}
 	}
 	return m, nil
 }
 
-func (m *manifests) renderSpire(ctx context.Context, s *settings) error {
+func (m *manifests) renderSpire(ctx context.Context, s *Settings) error {
 	var err error
 	if m.spireDefinitions, err = s.build(ctx, "spire", "crd"); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (m *manifests) renderSpire(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
-	if s.csi {
+	if s.CSI {
 		driver, err := s.build(ctx, "spire", "csi")
 		if err != nil {
 			return err
@@ -104,9 +104,9 @@ func (m *manifests) renderSpire(ctx context.Context, s *settings) error {
 	for _, object := range all {
 		switch {
 		case object.GetKind() == "ConfigMap" && object.GetName() == "spire-settings":
-			_ = unstructured.SetNestedField(object.Object, s.trustDomain, "data", "trustDomain")
+			_ = unstructured.SetNestedField(object.Object, s.TrustDomain, "data", "trustDomain")
 		case object.GetKind() == "DaemonSet":
-			setKubeletDirectory(object, cmp.Or(s.kubelet, mesh.UsualKubeletDirectory))
+			setKubeletDirectory(object, cmp.Or(s.Kubelet, mesh.UsualKubeletDirectory))
 			m.spireAgents = append(m.spireAgents, object)
 			continue
 		}
@@ -125,10 +125,10 @@ func (m *manifests) all() objects {
 }
 
 // build runs kustomize on a directory below that of the manifests.
-func (s *settings) build(ctx context.Context, directory ...string) (objects, error) {
-	path := filepath.Join(append([]string{s.config}, directory...)...)
+func (s *Settings) build(ctx context.Context, directory ...string) (objects, error) {
+	path := filepath.Join(append([]string{s.Config}, directory...)...)
 	var stdout, stderr bytes.Buffer
-	command := exec.CommandContext(ctx, s.kustomize, "build", path)
+	command := exec.CommandContext(ctx, s.Kustomize, "build", path)
 	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Run(); err != nil {
 		return nil, fmt.Errorf("kustomize build %s: %w: %s", path, err, strings.TrimSpace(stderr.String()))
@@ -205,8 +205,8 @@ func eachContainer(object *unstructured.Unstructured, change func(container map[
 	_ = unstructured.SetNestedSlice(object.Object, containers, fields...)
 }
 
-// installer writes what up would apply into one file.
-func installer(ctx context.Context, s *settings) error {
+// Installer writes what up would apply into one file.
+func Installer(ctx context.Context, s *Settings) error {
 	m, err := render(ctx, s)
 	if err != nil {
 		return err
@@ -226,12 +226,12 @@ func installer(ctx context.Context, s *settings) error {
 			text.Write(content)
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(s.Out), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(s.out, text.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(s.Out, text.Bytes(), 0o644); err != nil {
 		return err
 	}
-	fmt.Printf("%s: apply it with kubectl apply --server-side -f %s\n", s.out, s.out)
+	fmt.Printf("%s: apply it with kubectl apply --server-side -f %s\n", s.Out, s.Out)
 	return nil
 }

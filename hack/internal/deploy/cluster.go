@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package main
+package deploy
 
 import (
 	"context"
@@ -32,16 +32,18 @@ import (
 // never conflict with each other.
 const fieldOwner = client.FieldOwner("kubectl")
 
-// cluster is the one of the current kubeconfig.
-type cluster struct {
+// Cluster is the one of the current kubeconfig.
+type Cluster struct {
 	client.Client
+	// Config that leads to it.
+	Config    *rest.Config
 	discovery discovery.DiscoveryInterface
 	timeout   time.Duration
 	version   *version.Info
 }
 
-// connect finds out whether the cluster is there.
-func connect(s *settings) (*cluster, error) {
+// Connect finds out whether the cluster is there.
+func Connect(s *Settings) (*Cluster, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{}).ClientConfig()
 	if err != nil {
@@ -50,7 +52,7 @@ func connect(s *settings) (*cluster, error) {
 	config.QPS, config.WarningHandler = -1, rest.NoWarnings{} // one request at a time is slow enough
 	asking := rest.CopyConfig(config)
 	asking.Timeout = 10 * time.Second
-	c := &cluster{timeout: s.timeout}
+	c := &Cluster{Config: config, timeout: s.Timeout}
 	if c.discovery, err = discovery.NewDiscoveryClientForConfig(asking); err != nil {
 		return nil, err
 	}
@@ -69,7 +71,7 @@ func (c counts) String() string {
 }
 
 // apply applies objects one after the other, and counts what that changes.
-func (c *cluster) apply(ctx context.Context, total *counts, all objects) error {
+func (c *Cluster) apply(ctx context.Context, total *counts, all objects) error {
 	for _, object := range all {
 		before, err := c.resourceVersion(ctx, object)
 		if err != nil {
@@ -98,7 +100,7 @@ func (c *cluster) apply(ctx context.Context, total *counts, all objects) error {
 }
 
 // resourceVersion of what is there; "" for nothing.
-func (c *cluster) resourceVersion(ctx context.Context, object *unstructured.Unstructured) (string, error) {
+func (c *Cluster) resourceVersion(ctx context.Context, object *unstructured.Unstructured) (string, error) {
 	there, err := c.find(ctx, object.GroupVersionKind(), object.GetNamespace(), object.GetName())
 	if there == nil || err != nil {
 		return "", err
@@ -107,7 +109,7 @@ func (c *cluster) resourceVersion(ctx context.Context, object *unstructured.Unst
 }
 
 // find reads an object; nil where there is none, or no such kind.
-func (c *cluster) find(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) (*unstructured.Unstructured, error) {
+func (c *Cluster) find(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) (*unstructured.Unstructured, error) {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(kind)
 	err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
@@ -121,7 +123,7 @@ func (c *cluster) find(ctx context.Context, kind schema.GroupVersionKind, namesp
 }
 
 // list reads objects; none where there is no such kind.
-func (c *cluster) list(ctx context.Context, kind schema.GroupVersionKind, options ...client.ListOption) ([]unstructured.Unstructured, error) {
+func (c *Cluster) list(ctx context.Context, kind schema.GroupVersionKind, options ...client.ListOption) ([]unstructured.Unstructured, error) {
 	all := &unstructured.UnstructuredList{}
 	all.SetGroupVersionKind(kind)
 	err := c.List(ctx, all, options...)
@@ -139,9 +141,9 @@ func isAbsent(err error) bool {
 	return apierrors.IsNotFound(err) || meta.IsNoMatchError(err) || discovery.IsGroupDiscoveryFailedError(err)
 }
 
-// await asks again and again until there is nothing left to wait for, says what it
+// Await asks again and again until there is nothing left to wait for, says what it
 // waits for whenever that changes, and gives up after the timeout.
-func (c *cluster) await(ctx context.Context, what string, waitsFor func(context.Context) (string, error)) error {
+func (c *Cluster) Await(ctx context.Context, what string, waitsFor func(context.Context) (string, error)) error {
 	begin, last := time.Now(), ""
 	err := wait.PollUntilContextTimeout(ctx, time.Second, c.timeout, true, func(ctx context.Context) (bool, error) {
 		now, err := waitsFor(ctx)
@@ -170,9 +172,9 @@ func (c *cluster) await(ctx context.Context, what string, waitsFor func(context.
 	return err
 }
 
-// delete asks for objects to be deleted, and waits until they are gone or the timeout
+// Remove asks for objects to be deleted, and waits until they are gone or the timeout
 // is over. What is left then is said with what holds it.
-func (c *cluster) delete(ctx context.Context, what string, all objects) error {
+func (c *Cluster) Remove(ctx context.Context, what string, all objects) error {
 	begin := time.Now()
 	var refused []error
 	there := 0

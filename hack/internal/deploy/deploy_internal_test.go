@@ -4,9 +4,10 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package main
+package deploy
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -28,16 +29,16 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const repository = "../.."
+const repository = "../../.."
 
 // chosen are settings that are all right, from the directory of this package.
-func chosen(t *testing.T) *settings {
+func chosen(t *testing.T) *Settings {
 	t.Helper()
 	dependOn(t, filepath.Join(repository, "config"))
-	return &settings{
-		image: "example.com/nsm-operator:v1", namespace: "mesh", spire: spireLab, storage: "pvc", trustDomain: "example.org",
-		kubelet: "/var/lib/k0s/kubelet", csi: true, timeout: time.Minute, config: filepath.Join(repository, "config"),
-		kustomize: filepath.Join(repository, "bin", "kustomize"), out: filepath.Join(t.TempDir(), "dist", "install.yaml"),
+	return &Settings{
+		Image: "example.com/nsm-operator:v1", Namespace: "mesh", Spire: spireLab, Storage: "pvc", TrustDomain: "example.org",
+		Kubelet: "/var/lib/k0s/kubelet", CSI: true, Timeout: time.Minute, Config: filepath.Join(repository, "config"),
+		Kustomize: filepath.Join(repository, "bin", "kustomize"), Out: filepath.Join(t.TempDir(), "dist", "install.yaml"),
 	}
 }
 
@@ -72,20 +73,20 @@ func useCluster(t *testing.T, url string) {
 
 func TestSettingsAreChecked(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(chosen(t).check()).To(Succeed())
-	for want, change := range map[string]func(*settings){
-		"SPIRE=helm: must be one of lab, external":                   func(s *settings) { s.spire = "helm" },
-		"SPIRE_STORAGE=disk: must be one of pvc, hostPath, emptyDir": func(s *settings) { s.storage = "disk" },
-		"IMG=UPPER: ":        func(s *settings) { s.image = "UPPER" },
-		"NAMESPACE=a.b: ":    func(s *settings) { s.namespace = "a.b" },
-		"TRUST_DOMAIN=a b: ": func(s *settings) { s.trustDomain = "a b" },
-		"KUBELET_DIR=var: must be an absolute path": func(s *settings) { s.kubelet = "var" },
-		"TIMEOUT=0s: ":             func(s *settings) { s.timeout = 0 },
-		"kustomize is not there: ": func(s *settings) { s.kustomize = "/nowhere" },
+	g.Expect(chosen(t).Check()).To(Succeed())
+	for want, change := range map[string]func(*Settings){
+		"SPIRE=helm: must be one of lab, external":                   func(s *Settings) { s.Spire = "helm" },
+		"SPIRE_STORAGE=disk: must be one of pvc, hostPath, emptyDir": func(s *Settings) { s.Storage = "disk" },
+		"IMG=UPPER: ":        func(s *Settings) { s.Image = "UPPER" },
+		"NAMESPACE=a.b: ":    func(s *Settings) { s.Namespace = "a.b" },
+		"TRUST_DOMAIN=a b: ": func(s *Settings) { s.TrustDomain = "a b" },
+		"KUBELET_DIR=var: must be an absolute path": func(s *Settings) { s.Kubelet = "var" },
+		"TIMEOUT=0s: ":             func(s *Settings) { s.Timeout = 0 },
+		"kustomize is not there: ": func(s *Settings) { s.Kustomize = "/nowhere" },
 	} {
 		s := chosen(t)
 		change(s)
-		g.Expect(s.check()).To(MatchError(ContainSubstring(want)))
+		g.Expect(s.Check()).To(MatchError(ContainSubstring(want)))
 	}
 }
 
@@ -94,11 +95,8 @@ func TestUnreachableClusterIsRefused(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	useCluster(t, server.URL)
-	for _, command := range []string{"up", "down"} {
-		err := run(t.Context(), []string{
-			command, "--kustomize", chosen(t).kustomize, "--config", chosen(t).config,
-		})
-		g.Expect(err).To(MatchError(ContainSubstring("the cluster at "+server.URL+" does not answer")), command)
+	for name, command := range map[string]func(context.Context, *Settings) error{"up": Up, "down": Down} {
+		g.Expect(command(t.Context(), chosen(t))).To(MatchError(ContainSubstring("the cluster at "+server.URL+" does not answer")), name)
 	}
 }
 
@@ -111,7 +109,7 @@ func TestOldKubernetesIsRefused(t *testing.T) {
 	}))
 	defer server.Close()
 	useCluster(t, server.URL)
-	g.Expect(up(t.Context(), chosen(t))).To(MatchError("the cluster runs Kubernetes v1.30.9-gke.1; the operator needs 1.31.0 or newer"))
+	g.Expect(Up(t.Context(), chosen(t))).To(MatchError("the cluster runs Kubernetes v1.30.9-gke.1; the operator needs 1.31.0 or newer"))
 	g.Expect(asked).To(ConsistOf("GET /version"), "it asks for nothing else, and changes nothing")
 }
 
@@ -133,7 +131,7 @@ func TestOpenShiftIsRefused(t *testing.T) {
 	}))
 	defer server.Close()
 	useCluster(t, server.URL)
-	c, err := connect(chosen(t))
+	c, err := Connect(chosen(t))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.checkOpenShift(t.Context(), chosen(t))).To(Succeed())
 	group = "security.openshift.io"
@@ -169,20 +167,20 @@ func TestKubeletsAreFound(t *testing.T) {
 	}))
 	defer server.Close()
 	useCluster(t, server.URL)
-	c, err := connect(chosen(t))
+	c, err := Connect(chosen(t))
 	g.Expect(err).NotTo(HaveOccurred())
 	found := func(said string) string {
 		s := chosen(t)
-		s.kubelet = said
+		s.Kubelet = said
 		g.Expect(c.findKubelets(t.Context(), s)).To(Succeed())
-		return s.kubelet
+		return s.Kubelet
 	}
 	g.Expect(found("")).To(Equal("/var/lib/k0s/kubelet"))
 	g.Expect(found("/k")).To(Equal("/k"))
 	versions = []string{"v1.33.1", "v1.33.1+k0s", "v1.33.1"}
 	g.Expect(found("/k")).To(Equal("/k"))
 	s := chosen(t)
-	s.kubelet = ""
+	s.Kubelet = ""
 	g.Expect(c.findKubelets(t.Context(), s)).To(MatchError(ContainSubstring("/var/lib/k0s/kubelet and /var/lib/kubelet: say which one with KUBELET_DIR")))
 }
 
@@ -216,9 +214,9 @@ func TestImageThatCannotBeThereIsRefused(t *testing.T) {
 		{"example.com/a:v1", "example.com/a:v1", "1", "may not be published yet"},
 	} {
 		s := chosen(t)
-		s.image, s.defaultImage, s.imageCheck = one.image, one.released, filepath.Join(t.TempDir(), "check")
-		g.Expect(os.WriteFile(s.imageCheck, []byte("#!/bin/sh\necho said\nexit "+one.exit+"\n"), 0o700)).To(Succeed())
-		c, err := connect(s)
+		s.Image, s.DefaultImage, s.ImageCheck = one.image, one.released, filepath.Join(t.TempDir(), "check")
+		g.Expect(os.WriteFile(s.ImageCheck, []byte("#!/bin/sh\necho said\nexit "+one.exit+"\n"), 0o700)).To(Succeed())
+		c, err := Connect(s)
 		g.Expect(err).NotTo(HaveOccurred())
 		err = c.checkImage(t.Context(), s)
 		if one.want == "" {
@@ -233,9 +231,9 @@ func TestImageThatCannotBeThereIsRefused(t *testing.T) {
 func TestInstaller(t *testing.T) {
 	g := NewWithT(t)
 	s := chosen(t)
-	g.Expect(s.kustomize).To(BeAnExistingFile(), "run make test, which builds it")
-	g.Expect(installer(t.Context(), s)).To(Succeed())
-	file, err := os.Open(s.out)
+	g.Expect(s.Kustomize).To(BeAnExistingFile(), "run make test, which builds it")
+	g.Expect(Installer(t.Context(), s)).To(Succeed())
+	file, err := os.Open(s.Out)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer file.Close()
 	all, err := decode(file)
@@ -272,11 +270,11 @@ func TestInstaller(t *testing.T) {
 		g.Expect(string(driver)).To(ContainSubstring(moved))
 	}
 	eachContainer(names["Deployment nsm-operator-system/nsm-operator"], func(container map[string]any) {
-		g.Expect(container["image"]).To(Equal(s.image))
+		g.Expect(container["image"]).To(Equal(s.Image))
 	})
 
 	t.Log("with SPIRE=external there is nothing of it")
-	s.spire = spireExternal
+	s.Spire = spireExternal
 	m, err := render(t.Context(), s)
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, object := range m.all() {
@@ -292,7 +290,7 @@ func TestEveryImageHasATag(t *testing.T) {
 	s := chosen(t)
 	count := 0
 	for _, storage := range storages {
-		s.storage = storage.name
+		s.Storage = storage.name
 		m, err := render(t.Context(), s)
 		g.Expect(err).NotTo(HaveOccurred())
 		for _, object := range m.all() {
