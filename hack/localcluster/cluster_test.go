@@ -44,6 +44,22 @@ func TestNodeState(t *testing.T) {
 	}
 }
 
+// Without something that serves for the kubelets, a node has no address that leads to this machine.
+func TestNodesSayWhereTheirKubeletsAnswer(t *testing.T) {
+	for port, want := range map[int]string{
+		0:     `{"addresses":[{"address":"198.18.0.1","type":"InternalIP"},{"address":"node-1","type":"Hostname"}],"port":0}`,
+		10250: `{"addresses":[{"address":"198.18.0.1","type":"InternalIP"},{"address":"node-1","type":"Hostname"},{"address":"localhost","type":"InternalDNS"}],"port":10250}`,
+	} {
+		status := node(1, "v1.37.2", port)["status"].(object)
+		got, err := json.Marshal(object{
+			"addresses": status["addresses"], "port": status["daemonEndpoints"].(object)["kubeletEndpoint"].(object)["Port"],
+		})
+		if err != nil || string(got) != want {
+			t.Errorf("port %d: %s, %v", port, got, err)
+		}
+	}
+}
+
 func TestFindMesh(t *testing.T) {
 	const object = `{"kind":"NSM","metadata":{"name":"a","namespace":"b"}}`
 	for _, text := range []string{object, `{"kind":"List","items":[{"kind":"Namespace","metadata":{"name":"b"}},` + object + `]}`} {

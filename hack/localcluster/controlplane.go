@@ -30,12 +30,15 @@ type cluster struct {
 	audited string // user whose requests are logged; "" for nobody's
 	// notSimulated is the beginning of the images whose pods somebody else runs; "" for none.
 	notSimulated string
-	proxy        string   // socket of the proxy to Services; "" for none
-	lock         *os.File // held open: closing it would give the directory away
-	ca           *authority
-	api          *api
-	etcdURL      string
-	url          string // of the API server
+	// programs is the directory of those that kubectl exec runs; "" for no exec. kubeletPort is where kwok serves it.
+	programs    string
+	kubeletPort int
+	proxy       string   // socket of the proxy to Services; "" for none
+	lock        *os.File // held open: closing it would give the directory away
+	ca          *authority
+	api         *api
+	etcdURL     string
+	url         string // of the API server
 }
 
 // path is a file or directory of this run.
@@ -118,11 +121,14 @@ func (c *cluster) startAPIServer() error {
 	if err != nil {
 		return err
 	}
-	proxy, err := c.proxyArguments()
+	extra, err := c.proxyArguments()
 	if err != nil {
 		return err
 	}
-	err = c.startBinary("kube-apiserver", 2*time.Second, append(append(audit, proxy...), // it would take a minute, for clients that are gone
+	if c.programs != "" {
+		extra = append(extra, "--kubelet-preferred-address-types="+kubeletAddress)
+	}
+	err = c.startBinary("kube-apiserver", 2*time.Second, append(append(audit, extra...), // it would take a minute, for clients that are gone
 		"--etcd-servers="+c.etcdURL,
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[0]),
 		"--endpoint-reconciler-type=none", // endpoints may not be loopback addresses

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -21,16 +22,50 @@ const maxNodes = 250
 // the flag all pods are simulated.
 const notSimulated = "NOT_SIMULATED"
 
-// startKwok starts the simulation of kubelets, for all nodes there are.
+// execs has kwok run what kubectl exec asks for, of whatever pod, as a process of its own, and give one file as the log
+// of all containers.
+const execs = `---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterExec
+metadata: {name: all}
+spec:
+  execs:
+  - local: {}
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterLogs
+metadata: {name: all}
+spec:
+  logs:
+  - logsFile: %q
+`
+
+// startKwok starts the simulation of kubelets, for all nodes there are. With --exec-programs it serves kubectl exec, and
+// finds the programs of that directory and no others.
 func (c *cluster) startKwok() error {
 	config, stages := c.path("kwok.yaml"), stages
+	kwok := spec{
+		name: "kwok", path: filepath.Join(c.assets, "kwok"), env: c.daemonEnvironment(), log: c.path("log", "kwok.log"), grace: time.Second,
+		args: []string{"--kubeconfig=" + c.kubeconfig(), "--config=" + config, "--manage-all-nodes=true"},
+	}
+	if c.programs != "" {
+		ports, err := freePorts(1)
+		if err != nil {
+			return err
+		}
+		c.kubeletPort = ports[0]
+		stages = fmt.Appendf(bytes.Clone(stages), execs, filepath.Join(c.programs, "log"))
+		kwok.env = append(kwok.env, "PATH="+c.programs)
+		kwok.args = append(kwok.args, fmt.Sprintf("--server-address=127.0.0.1:%d", c.kubeletPort))
+	}
 	if c.notSimulated != "" {
 		stages = bytes.ReplaceAll(stages, []byte(notSimulated), []byte(c.notSimulated))
 	}
 	if err := os.WriteFile(config, stages, 0o600); err != nil {
 		return err
 	}
-	return c.startBinary("kwok", time.Second, "--kubeconfig="+c.kubeconfig(), "--config="+config, "--manage-all-nodes=true")
+	_, err := c.daemon(kwok)
+	return err
 }
 
 // createNodes makes node-1 to node-N. A kubelet registers itself; kwok does not do that part.
@@ -40,7 +75,7 @@ func (c *cluster) createNodes() error {
 		return err
 	}
 	for i := 1; i <= c.nodes; i++ {
-		if err := c.api.create(c.ctx, "/api/v1/nodes", node(i, version.GitVersion)); err != nil {
+		if err := c.api.create(c.ctx, "/api/v1/nodes", node(i, version.GitVersion, c.kubeletPort)); err != nil {
 			return fmt.Errorf("node %d: %w", i, err)
 		}
 	}
@@ -49,13 +84,24 @@ func (c *cluster) createNodes() error {
 
 type object = map[string]any
 
+// kubeletAddress is the type of address by which the API server asks kubelets.
+const kubeletAddress = "InternalDNS"
+
 // architecture of the simulated nodes, on whatever machine they are: NSM's newer vpp forwarders are for no other.
 const architecture = "amd64"
 
 // node is a simulated node as its kubelet would register it. The addresses are of the network that is set aside for
-// benchmarks: nothing on this machine or beyond it answers there.
-func node(i int, version string) object {
+// benchmarks: nothing on this machine or beyond it answers there. Where something serves for the kubelets, its port is
+// one of localhost, an address of a type that nobody else asks for.
+func node(i int, version string, kubeletPort int) object {
 	name := fmt.Sprintf("node-%d", i)
+	addresses := []object{
+		{"type": "InternalIP", "address": fmt.Sprintf("198.18.0.%d", i)},
+		{"type": "Hostname", "address": name},
+	}
+	if kubeletPort != 0 {
+		addresses = append(addresses, object{"type": kubeletAddress, "address": "localhost"})
+	}
 	resources := object{"cpu": "16", "memory": "64Gi", "pods": "250", "ephemeral-storage": "100Gi"}
 	return object{
 		"apiVersion": "v1", "kind": "Node",
@@ -64,10 +110,8 @@ func node(i int, version string) object {
 		}},
 		"status": object{
 			"capacity": resources, "allocatable": resources,
-			"addresses": []object{
-				{"type": "InternalIP", "address": fmt.Sprintf("198.18.0.%d", i)},
-				{"type": "Hostname", "address": name},
-			},
+			"addresses":       addresses,
+			"daemonEndpoints": object{"kubeletEndpoint": object{"Port": kubeletPort}},
 			"nodeInfo": object{
 				"architecture": architecture, "operatingSystem": "linux", "osImage": "simulated by kwok",
 				"kernelVersion": "", "containerRuntimeVersion": "kwok://", "kubeletVersion": version, "kubeProxyVersion": "",

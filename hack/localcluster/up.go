@@ -46,6 +46,7 @@ func (c *cluster) addFlags(flags *flag.FlagSet) {
 // addGuestFlags are for a caller who runs pods of the cluster himself.
 func (c *cluster) addGuestFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.notSimulated, "not-simulated", "", "leave pods whose image begins with this to another kubelet")
+	flags.StringVar(&c.programs, "exec-programs", "", "directory of programs that kubectl exec runs on this machine, for whatever pod; without it there is no exec")
 	flags.StringVar(&c.proxy, "service-proxy", "", "Unix socket of an HTTP CONNECT proxy through which the API server reaches Services")
 }
 
@@ -57,7 +58,10 @@ func (c *cluster) prepare() error {
 	if strings.ContainsAny(c.notSimulated, `"'\\`) {
 		return fmt.Errorf("--not-simulated=%s: must be the beginning of an image, without quotes", c.notSimulated)
 	}
-	for _, path := range []*string{&c.assets, &c.dir} {
+	for _, path := range []*string{&c.assets, &c.dir, &c.programs} {
+		if *path == "" {
+			continue
+		}
 		absolute, err := filepath.Abs(*path)
 		if err != nil {
 			return err
