@@ -36,6 +36,7 @@ LOCALCLUSTER := $(LOCALBIN)/localcluster
 MANAGER      := $(LOCALBIN)/manager
 OLM_PACKAGE  := $(LOCALBIN)/olm-package
 DEPLOY       := $(LOCALBIN)/deploy
+TESTCLUSTER  := $(LOCALBIN)/testcluster
 IMAGE        := $(LOCALBIN)/image
 
 # What "make deploy" is to install. SPIRE=external: there is one, or it comes otherwise.
@@ -48,6 +49,18 @@ KUBELET_DIR   ?=
 TIMEOUT       ?= 5m
 DEPLOY_FLAGS   = --kustomize $(KUSTOMIZE) --image $(IMG) --namespace $(NAMESPACE) --timeout $(TIMEOUT) --spire $(SPIRE) \
   --spire-storage $(SPIRE_STORAGE) --spire-csi=$(SPIRE_CSI) --trust-domain $(TRUST_DOMAIN) $(if $(KUBELET_DIR),--kubelet-directory $(KUBELET_DIR))
+
+# What "make test-cluster" does beside that. FROM and TO are releases of NSM, SAMPLE is a file with the NSM.
+TEST_NAMESPACE ?= nsm-test
+CLIENTS        ?= nsm-test-clients
+FROM           ?=
+TO             ?=
+SAMPLE         ?=
+VALUES         ?=
+REPORT         ?=
+SUPPORT        ?= nsm-test-cluster-support.tar.gz
+YES            ?=
+KEEP           ?=
 
 ##@ General
 
@@ -72,6 +85,12 @@ deploy: $(KUSTOMIZE) $(DEPLOY) $(IMAGE) ## Put SPIRE and the operator onto the c
 .PHONY: undeploy
 undeploy: $(KUSTOMIZE) $(DEPLOY) ## Remove all meshes, then the operator, and the SPIRE that came with it.
 	@$(DEPLOY) down $(DEPLOY_FLAGS)
+
+.PHONY: test-cluster
+test-cluster: $(KUSTOMIZE) $(HELM) $(IMAGE) $(TESTCLUSTER) kubectl-nsm ## Walk from nothing to a ping and through an upgrade on the cluster of the current kubeconfig, and remove it all.
+	@$(TESTCLUSTER) $(DEPLOY_FLAGS) --image-check $(IMAGE) --default-image $(RELEASED_IMG) --namespace $(TEST_NAMESPACE) --clients $(CLIENTS) \
+	  --helm $(HELM) --plugin $(LOCALBIN)/kubectl-nsm --sample "$(SAMPLE)" --values "$(VALUES)" --report "$(REPORT)" --support "$(SUPPORT)" \
+	  $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(YES),--yes) $(if $(KEEP),--keep)
 
 .PHONY: build-installer
 build-installer: $(KUSTOMIZE) $(DEPLOY) ## Write what "make deploy" applies into one file, dist/install.yaml.
@@ -102,6 +121,10 @@ $(OLM_PACKAGE):
 .PHONY: $(DEPLOY)
 $(DEPLOY):
 	@$(GO) build -trimpath -o $@ ./hack/deploy
+
+.PHONY: $(TESTCLUSTER)
+$(TESTCLUSTER):
+	@$(GO) build -trimpath -o $@ ./hack/testcluster
 
 .PHONY: $(IMAGE)
 $(IMAGE):

@@ -40,8 +40,15 @@ const (
 // says. The API server reaches them through their Service. All other pods are simulated.
 func launchWithPods(ctx SpecContext) {
 	GinkgoHelper()
+	startWithPods(ctx, func(string) string { return "" })
+}
+
+// startWithPods does so with more arguments for the launcher. elsewhere is where on this
+// machine an address of the cluster is that is none of the operator's pods; "" for nowhere.
+func startWithPods(ctx SpecContext, elsewhere func(address string) string, args ...string) {
+	GinkgoHelper()
 	socket := filepath.Join(GinkgoT().TempDir(), "proxy")
-	launch(ctx, "control plane .* is up", "up", "--not-simulated", shippedImage, "--service-proxy", socket)
+	launch(ctx, "control plane .* is up", "up", append(args, "--not-simulated", shippedImage, "--service-proxy", socket)...)
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig())
 	Expect(err).NotTo(HaveOccurred())
 	config.QPS = -1
@@ -58,7 +65,7 @@ func launchWithPods(ctx SpecContext) {
 			if strings.HasSuffix(address, ":9443") {
 				return spire.address
 			}
-			return ""
+			return elsewhere(address)
 		},
 	}
 	inBackground(ctx, node.Run)

@@ -1,0 +1,246 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/preflight"
+)
+
+const repository = "../.."
+
+func TestThePlanSaysWhatIsMade(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	p := plan{
+		context: "kind-nsm", server: "https://127.0.0.1:6443", kubernetes: "v1.34.0", from: "v1.17.0", to: "v1.18.0", image: "example.com/operator:v2",
+		namespaces: []string{"a", "b"}, clusterWide: append([]string{"ClusterRole one"}, ofMesh("a", false)...),
+	}
+	var text bytes.Buffer
+	p.text(&text)
+	g.Expect(text.String()).To(And(
+		HavePrefix(`This tests the cluster of context "kind-nsm": https://127.0.0.1:6443 (Kubernetes v1.34.0).`),
+		ContainSubstring("(example.com/operator:v2), makes a mesh of NSM v1.17.0, pings through it, upgrades it to v1.18.0"),
+		ContainSubstring("and removes all of that."), ContainSubstring("Namespaces that it makes: a, b."),
+		ContainSubstring("\n  ClusterRole one\n"), ContainSubstring("\n  ClusterSPIFFEID nsm-a-workloads\n"), Not(ContainSubstring("SecurityContext"))))
+	for _, one := range notChecked {
+		g.Expect(text.String()).To(ContainSubstring(one))
+	}
+
+	p.keep, p.isOpenShift, p.clusterWide = true, true, ofMesh("a", true)
+	text.Reset()
+	p.text(&text)
+	g.Expect(text.String()).To(And(ContainSubstring("(OpenShift, Kubernetes v1.34.0)"), ContainSubstring("leaves all of that"),
+		ContainSubstring("SecurityContextConstraints nsm-a-")))
+}
+
+func TestTheReportSaysWhatWasFound(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	r := report{
+		Result: failed, Server: "https://one", Kubernetes: "v1.34.0", Operator: "example.com/operator:v2", From: "v1.17.0", To: "v1.18.0", Took: seconds(90 * time.Second),
+		Steps: []stepped{{"one", passed, seconds(1500 * time.Millisecond), ""}, {"two", failed, seconds(time.Minute), "it broke"}},
+		Pings: []pinged{{"nsc", "worker", "10.0.0.1", 20, 6, seconds(6600 * time.Millisecond)}},
+		Left:  []string{"Namespace spire"}, Support: "support.tar.gz",
+	}
+	g.Expect(r.find([]preflight.Result{{Code: "NSM001", Outcome: preflight.OK}, {Code: "NSM021", Outcome: preflight.Warning, Message: "is Cilium", Hint: "try it", Link: "there"}})).To(BeFalse())
+	g.Expect(r.find([]preflight.Result{{Code: "NSM016", Outcome: preflight.Failed}})).To(BeTrue())
+	var text bytes.Buffer
+	r.text(&text)
+	g.Expect(text.String()).To(And(
+		ContainSubstring("Report: failed after 90.0s."), MatchRegexp(`passed +1\.5s  one\n`), MatchRegexp(`failed +60\.0s  two\n +it broke\n`),
+		ContainSubstring("pod nsc on node worker had 20 replies of 10.0.0.1; 6 were lost, and the longest time without one was 6.6s"),
+		ContainSubstring("warning NSM021: is Cilium\n  -> try it\n  see there"), Not(ContainSubstring("NSM001")),
+		ContainSubstring("still there: Namespace spire"), ContainSubstring("Support data: support.tar.gz")))
+
+	file := filepath.Join(t.TempDir(), "report.json")
+	g.Expect(r.write(file)).To(Succeed())
+	content, err := os.ReadFile(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	var again report
+	g.Expect(json.Unmarshal(content, &again)).To(Succeed())
+	g.Expect(again).To(Equal(r))
+	g.Expect(string(content)).To(ContainSubstring(`"longestGap": 6.6`))
+}
+
+func TestRepliesAreCounted(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	now := time.Unix(0, 0)
+	r := &replies{clock: func() time.Time { return now }}
+	count, lost, gap := r.sum()
+	g.Expect([]any{count, lost, gap}).To(Equal([]any{0, 0, time.Duration(0)}), "nothing yet")
+	for _, one := range []struct {
+		after time.Duration
+		text  string
+	}{
+		{time.Second, "PING 172.16.1.2 (172.16.1.2): 56 data bytes\n64 bytes from 172.16.1.2: seq=0 ttl"},
+		{0, "=64 time=0.2 ms\n"}, // a line in two parts
+		{time.Second, "64 bytes from 172.16.1.2: icmp_seq=1 ttl=64 time=0.3 ms\n"},
+		{time.Second, "From 172.16.1.1 icmp_seq=2 Destination Host Unreachable\n"},
+		{4 * time.Second, "64 bytes from 172.16.1.2: seq=6 ttl=64 time=0.3 ms\n64 bytes from 172.16.1.2: seq=7"},
+	} {
+		now = now.Add(one.after)
+		n, err := r.Write([]byte(one.text))
+		g.Expect(n, err).To(Equal(len(one.text)))
+	}
+	count, lost, gap = r.sum()
+	g.Expect([]any{count, lost, gap}).To(Equal([]any{3, 4, 5 * time.Second}))
+	g.Expect(r.since(time.Unix(2, 0))).To(Equal(1))
+}
+
+func TestTheFarEndIsNotTheClient(t *testing.T) {
+	t.Parallel()
+	const addresses = "2: nsm-1: <UP>\n    inet 172.16.1.1/32 scope global nsm-1\n    inet6 fe80::1/64 scope link"
+	for routes, want := range map[string]string{
+		"172.16.1.0 scope link\n":                           "172.16.1.0",
+		"172.16.1.1 scope link\n172.16.1.2/32 scope link\n": "172.16.1.2",
+		"default via 10.0.0.1\n":                            "",
+		"":                                                  "",
+	} {
+		NewWithT(t).Expect(farEnd(addresses, routes)).To(Equal(want), routes)
+	}
+}
+
+func TestAMeshRunsAReleaseWhenAllOfItDoes(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
+	g.Expect(lacks(nsm, "v1.18.0")).To(Equal("the operator has not looked at it yet"))
+	nsm.Status.ObservedGeneration, nsm.Status.Version = 2, "v1.17.0"
+	set := func(kind string, status metav1.ConditionStatus) {
+		nsm.Status.Conditions = append(nsm.Status.Conditions, metav1.Condition{Type: kind, Status: status, Message: kind + " says"})
+	}
+	set(nsmv1beta1.ConditionAvailable, metav1.ConditionTrue)
+	set(nsmv1beta1.ConditionReady, metav1.ConditionFalse)
+	g.Expect(lacks(nsm, "v1.18.0")).To(Equal("Ready says"))
+	nsm.Status.Conditions[1].Status = metav1.ConditionTrue
+	g.Expect(lacks(nsm, "v1.18.0")).To(Equal("it runs v1.17.0"))
+	nsm.Status.Version = "v1.18.0"
+	g.Expect(lacks(nsm, "v1.18.0")).To(BeEmpty())
+	nsm.Status.Conditions[0].Status = metav1.ConditionFalse
+	g.Expect(lacks(nsm, "v1.18.0")).To(Equal("Available says"))
+}
+
+// The values of the chart follow from the sample that fits the cluster.
+func TestClientsFitTheMesh(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	s := &settings{samples: filepath.Join(repository, "config", "samples"), from: "v1.17.0"}
+	s.Namespace = "mesh"
+	for isOpenShift, want := range map[bool][]string{
+		false: {"release=v1.17.0", "meshNamespace=mesh"},
+		true: {
+			"release=v1.17.0", "meshNamespace=mesh", "sockets.spireAgent=unix:///run/spire/agent-sockets/spire-agent.sock", "sockets.mount=CSI", "openshift=true",
+		},
+	} {
+		w := &walk{settings: s, plan: plan{isOpenShift: isOpenShift}}
+		nsm, err := w.readMesh()
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(nsm.GetName()).To(Equal(meshName))
+		g.Expect(chartValues(nsm, isOpenShift)).To(Equal(want))
+	}
+	s.sample = filepath.Join(s.samples, "nsm_v1alpha1_nsm.yaml")
+	_, err := (&walk{settings: s}).readMesh()
+	g.Expect(err).To(MatchError(ContainSubstring("must hold one NSM of nsm.networkservicemesh.io/v1beta1")))
+}
+
+// The namespaces of clients that the sample for OpenShift selects include ours.
+func TestOpenShiftsSampleSelectsTheClients(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repository, "config", "samples", "nsm_v1beta1_openshift.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sample unstructured.Unstructured
+	NewWithT(t).Expect(yaml.Unmarshal(text, &sample.Object)).To(Succeed())
+	value, _, _ := unstructured.NestedString(sample.Object, "spec", "openshift", "clientNamespaces", "matchLabels", labelClient)
+	NewWithT(t).Expect(value).To(Equal("client"))
+}
+
+func TestSettingsAreChecked(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"FROM=v1.18.0: must be a release before TO=v1.18.0": {"--from", "v1.18.0"},
+		"TO=1.18: must be an NSM release":                   {"--to", "1.18"},
+		"CLIENTS=a.b":                                       {"--clients", "a.b"},
+		"CLIENTS: must not be the namespace of the mesh":    {"--clients", "nsm"},
+		"nowhere: no such file":                             {"--helm", "nowhere"},
+	} {
+		s := &settings{}
+		flags := flag.NewFlagSet("", flag.ContinueOnError)
+		s.flags(flags)
+		NewWithT(t).Expect(flags.Parse(args)).To(Succeed())
+		NewWithT(t).Expect(s.check()).To(MatchError(ContainSubstring(want)))
+	}
+}
+
+func TestNobodyIsAskedWhereThereIsNoTerminal(t *testing.T) {
+	t.Parallel()
+	in, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	NewWithT(t).Expect(agree(t.Context(), false, in)).To(MatchError(ContainSubstring("set YES=1")))
+	NewWithT(t).Expect(agree(t.Context(), true, in)).To(Succeed())
+}
+
+// Somebody who changes the context meanwhile does not lead the test to another cluster.
+func TestTheContextIsKept(t *testing.T) {
+	g := NewWithT(t)
+	config := clientcmdapi.NewConfig()
+	for _, name := range []string{"one", "other"} {
+		config.Clusters[name] = &clientcmdapi.Cluster{Server: "https://" + name}
+		config.Contexts[name] = &clientcmdapi.Context{Cluster: name}
+	}
+	config.CurrentContext = "one"
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	g.Expect(clientcmd.WriteToFile(*config, file)).To(Succeed())
+	t.Setenv("KUBECONFIG", file)
+	unpin, err := pin()
+	g.Expect(err).NotTo(HaveOccurred())
+	config.CurrentContext = "other"
+	g.Expect(clientcmd.WriteToFile(*config, file)).To(Succeed())
+	kept, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(kept.CurrentContext).To(Equal("one"))
+	g.Expect(kept.Clusters).To(HaveLen(1))
+	unpin()
+	g.Expect(os.Getenv("KUBECONFIG")).NotTo(BeAnExistingFile())
+}
+
+// The clusters of kind that the documents name have nodes for packets to cross between.
+func TestKindsConfiguration(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("kind.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Kind, APIVersion string
+		Nodes            []struct{ Role string }
+	}
+	NewWithT(t).Expect(yaml.Unmarshal(text, &config)).To(Succeed())
+	NewWithT(t).Expect(config.APIVersion).To(Equal("kind.x-k8s.io/v1alpha4"))
+	NewWithT(t).Expect(config.Nodes).To(HaveLen(3))
+}
