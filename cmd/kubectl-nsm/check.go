@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,8 +101,12 @@ func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*pr
 		return nil, c.explain(err, "get /version")
 	}
 	facts.Version = version.GitVersion
-	facts.ServesNSMs = c.serves(nsmv1beta1.GroupVersion.WithKind("NSM"))
-	facts.ServesEntries = c.serves(registryVersion.WithKind("NetworkService")) && c.serves(registryVersion.WithKind("NetworkServiceEndpoint"))
+	if facts.ServesNSMs, err = serves(asks, nsmv1beta1.GroupVersion, "NSM"); err != nil {
+		return nil, c.explain(err, "what the cluster offers")
+	}
+	if facts.ServesEntries, err = serves(asks, registryVersion, "NetworkService", "NetworkServiceEndpoint"); err != nil {
+		return nil, c.explain(err, "what the cluster offers")
+	}
 	nsms, err := o.nsmsToCheck(ctx, c, flags.file, facts.ServesNSMs)
 	if err != nil {
 		return nil, err
@@ -148,10 +153,19 @@ func (o *options) nsmsToCheck(ctx context.Context, c *cluster, file string, isSe
 	return []nsmv1beta1.NSM{{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "nsm"}}}, nil
 }
 
-// serves tells whether the API server knows a kind in a version.
-func (c *cluster) serves(kind schema.GroupVersionKind) bool {
-	_, err := c.RESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
-	return err == nil
+// serves tells whether the API server knows kinds in a version. It is asked anew: what
+// kubectl keeps of a cluster may be hours old.
+func serves(asks discovery.DiscoveryInterface, version schema.GroupVersion, kinds ...string) (bool, error) {
+	known, err := asks.ServerResourcesForGroupVersion(version.String())
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(kinds, func(kind string) bool {
+		return !slices.ContainsFunc(known.APIResources, func(resource metav1.APIResource) bool { return resource.Kind == kind })
+	}), nil
 }
 
 // part reads a part of the facts, and notes if it may not be read.

@@ -8,6 +8,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -64,6 +65,22 @@ var _ = Describe("check", func() {
 		var pods corev1.PodList
 		Expect(admin.List(ctx, &pods, client.InNamespace("default"))).To(Succeed())
 		Expect(pods.Items).To(BeEmpty(), "it was a dry run")
+	})
+
+	It("asks for definitions anew, whatever kubectl keeps of a cluster", func(ctx SpecContext) {
+		served := true
+		kubeconfig := between(func(w http.ResponseWriter, r *http.Request) bool {
+			if !served && strings.HasPrefix(r.URL.Path, "/apis/nsm.networkservicemesh.io/") {
+				w.WriteHeader(http.StatusNotFound)
+				return true
+			}
+			return false
+		})
+		Expect(outcomes(runAs(ctx, kubeconfig, "check", "-o", "json"))).To(HaveKeyWithValue("NSM002", preflight.OK))
+		served = false
+		found := runAs(ctx, kubeconfig, "check", "-o", "json")
+		Expect(found.code).To(Equal(exitFinding), found.stderr)
+		Expect(outcomes(found)).To(HaveKeyWithValue("NSM002", preflight.Failed))
 	})
 
 	It("tells a viewer that he may not install anything", func(ctx SpecContext) {

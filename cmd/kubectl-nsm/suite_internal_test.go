@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -74,31 +75,43 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 // admin, and returns a kubeconfig for it, and what has been asked: methods and paths.
 func listen() (kubeconfig string, asked func() []string) {
 	GinkgoHelper()
-	transport, err := rest.TransportFor(server.Config)
-	Expect(err).NotTo(HaveOccurred())
-	target, err := url.Parse(server.Config.Host)
-	Expect(err).NotTo(HaveOccurred())
 	var mutex sync.Mutex
 	var requests []string
-	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(request *httputil.ProxyRequest) {
+	kubeconfig = between(func(w http.ResponseWriter, r *http.Request) bool {
 		mutex.Lock()
 		defer mutex.Unlock()
-		requests = append(requests, request.In.Method+" "+request.In.URL.Path)
-		request.SetURL(target)
-	}}
-	listener := httptest.NewServer(proxy)
-	DeferCleanup(listener.Close)
-	config := clientcmdapi.NewConfig()
-	config.Clusters["one"] = &clientcmdapi.Cluster{Server: listener.URL}
-	config.Contexts["one"] = &clientcmdapi.Context{Cluster: "one"}
-	config.CurrentContext = "one"
-	kubeconfig = filepath.Join(GinkgoT().TempDir(), "listening")
-	Expect(clientcmd.WriteToFile(*config, kubeconfig)).To(Succeed())
+		requests = append(requests, r.Method+" "+r.URL.Path)
+		return false
+	})
 	return kubeconfig, func() []string {
 		mutex.Lock()
 		defer mutex.Unlock()
 		return slices.Clone(requests)
 	}
+}
+
+// between does what listen does with a function that sees each request first, and may
+// answer it.
+func between(answers func(http.ResponseWriter, *http.Request) bool) string {
+	GinkgoHelper()
+	transport, err := rest.TransportFor(server.Config)
+	Expect(err).NotTo(HaveOccurred())
+	target, err := url.Parse(server.Config.Host)
+	Expect(err).NotTo(HaveOccurred())
+	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(request *httputil.ProxyRequest) { request.SetURL(target) }}
+	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !answers(w, r) {
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	DeferCleanup(listener.Close)
+	config := clientcmdapi.NewConfig()
+	config.Clusters["one"] = &clientcmdapi.Cluster{Server: listener.URL}
+	config.Contexts["one"] = &clientcmdapi.Context{Cluster: "one"}
+	config.CurrentContext = "one"
+	kubeconfig := filepath.Join(GinkgoT().TempDir(), "listening")
+	Expect(clientcmd.WriteToFile(*config, kubeconfig)).To(Succeed())
+	return kubeconfig
 }
 
 // addViewer makes the viewer, and waits until the API server knows what it may do.
