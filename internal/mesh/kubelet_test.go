@@ -7,6 +7,7 @@
 package mesh_test
 
 import (
+	"maps"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,9 +39,7 @@ func TestNodesShowTheirKubeletsDirectory(t *testing.T) {
 		"a virtual node":               {map[string]string{"type": "virtual-kubelet"}, "v1.33.1", ""},
 	} {
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.LabelOSStable: "linux"}}}
-		for key, value := range test.labels {
-			node.Labels[key] = value
-		}
+		maps.Copy(node.Labels, test.labels)
 		node.Status.NodeInfo.KubeletVersion = test.version
 		if got := mesh.KubeletDirectoryOf(node); got != test.want {
 			t.Errorf("%s: %q, and not %q", name, got, test.want)
