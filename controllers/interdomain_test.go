@@ -8,6 +8,9 @@ package controllers_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -17,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -97,6 +101,59 @@ var _ = Describe("Where a mesh names its domain", func() {
 		expectNoClusterInfo(ctx, nsm)
 	})
 })
+
+var _ = Describe("A mesh that federates with other trust domains", func() {
+	It("names those that SPIRE has not been told of", func(ctx SpecContext) {
+		const noBundle = ": until SPIRE's server has the bundle of each trust domain in spec.interdomain.federatesWith, no new pod of the mesh gets an identity"
+		serveSPIFFEIDs(ctx)
+		o := patient(mesh.Platform{ClusterSPIFFEIDs: true})
+		nsm := newDomain(ctx, "")
+		change(ctx, nsm.DeepCopy(), func(n *nsmv1beta1.NSM) {
+			n.Spec.Interdomain = &nsmv1beta1.InterdomainSpec{ServiceType: corev1.ServiceTypeNodePort, FederatesWith: []string{"one", "two"}}
+		})
+		Eventually(func() []string { return names(ctx, nsm) }).WithTimeout(soon).Should(ContainElements("DaemonSet forwarder-vpp", "Deployment registry-proxy"))
+		setAllReady(ctx, nsm)
+		reach := messageOf(ctx, nsm, nsmv1beta1.ConditionInterdomainReady)
+		Eventually(reach).WithTimeout(soon).Should(Equal("there is no ClusterFederatedTrustDomain for one, two"+noBundle), "the kind is not even served")
+
+		By("the kind coming, and one of the two")
+		federation := serveFederation(ctx, "one")
+		Eventually(reach).WithTimeout(3 * time.Minute).Should(Equal("there is no ClusterFederatedTrustDomain for two" + noBundle))
+		Expect(condition(ctx, nsm, available)()).To(Equal("True"), "the mesh itself is up")
+		Expect(admin.Delete(ctx, federation)).To(Succeed())
+		Eventually(reach).WithTimeout(soon).Should(ContainSubstring("for one, two" + noBundle))
+
+		By("SPIRE's controller manager saying that all is registered")
+		say(ctx, nsm, map[string]any{"podsSelected": 3, "entriesToSet": 3})
+		Eventually(reach).WithTimeout(soon).Should(HavePrefix("ready: "))
+		settle(o)
+		reconcileOften(ctx, o, nsm)
+	}, SpecTimeout(8*time.Minute))
+})
+
+// serveFederation has the API server serve ClusterFederatedTrustDomains until the spec
+// ends, and makes one.
+func serveFederation(ctx context.Context, trustDomain string) *unstructured.Unstructured {
+	GinkgoHelper()
+	text, err := os.ReadFile(filepath.Join("..", "config", "spire", "crd", "spire.spiffe.io_clusterfederatedtrustdomains.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	crd := &unstructured.Unstructured{}
+	Expect(yaml.Unmarshal(text, &crd.Object)).To(Succeed())
+	Expect(admin.Create(ctx, crd)).To(Succeed())
+	DeferCleanup(func(ctx context.Context) {
+		Expect(admin.Delete(ctx, crd)).To(Succeed())
+		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
+	})
+	server.AwaitDefinitions(ctx, crd.GetName())
+	federation := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+		"trustDomain": trustDomain, "bundleEndpointURL": "https://example.com", "bundleEndpointProfile": map[string]any{"type": "https_web"},
+	}}}
+	federation.SetGroupVersionKind(mesh.FederationKind)
+	federation.SetName(trustDomain)
+	// It is established a moment before it can be made.
+	Eventually(func() error { return admin.Create(ctx, federation) }).Should(Succeed())
+	return federation
+}
 
 // newDomain makes an NSM that names its domain, in the namespace where other
 // domains look for it.
