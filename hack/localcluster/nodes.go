@@ -15,8 +15,8 @@ import (
 //go:embed stages.yaml
 var stages []byte
 
-// maxNodes is how many addresses the simulated nodes' network has.
-const maxNodes = 250
+// maxNodes is how many nodes Kubernetes itself is made for.
+const maxNodes = 5000
 
 // notSimulated stands in the stages for the image that --not-simulated names. No image begins with it, so that without
 // the flag all pods are simulated.
@@ -90,13 +90,19 @@ const kubeletAddress = "InternalDNS"
 // architecture of the simulated nodes, on whatever machine they are: NSM's newer vpp forwarders are for no other.
 const architecture = "amd64"
 
-// node is a simulated node as its kubelet would register it. The addresses are of the network that is set aside for
-// benchmarks: nothing on this machine or beyond it answers there. Where something serves for the kubelets, its port is
-// one of localhost, an address of a type that nobody else asks for.
+// address of the node with that number, in the network that is set aside for benchmarks: nothing on this machine or beyond
+// it answers there.
+func address(i int) string {
+	const perNetwork = 250
+	return fmt.Sprintf("198.18.%d.%d", (i-1)/perNetwork, (i-1)%perNetwork+1)
+}
+
+// node is a simulated node as its kubelet would register it. Where something serves for the kubelets, its port is one of
+// localhost, an address of a type that nobody else asks for.
 func node(i int, version string, kubeletPort int) object {
 	name := fmt.Sprintf("node-%d", i)
 	addresses := []object{
-		{"type": "InternalIP", "address": fmt.Sprintf("198.18.0.%d", i)},
+		{"type": "InternalIP", "address": address(i)},
 		{"type": "Hostname", "address": name},
 	}
 	if kubeletPort != 0 {
