@@ -215,6 +215,13 @@ test-race: control-plane ## Run what runs at the same time with the race detecto
 
 RACE_FOCUS ?= whichever request|walk at random|Guarantee|registered|watch
 
+# Not part of test: that Kubernetes is built first, into bin/compat. The packages are those that have an API server.
+.PHONY: test-compat
+test-compat: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) $(KUSTOMIZE) ## Run what needs an API server on another Kubernetes (K8S=v1.31.14).
+	@$(LOCALCLUSTER) build --kubernetes "$(K8S)" --out $(LOCALBIN)/compat/$(K8S) --rest $(K8S_BIN)
+	@KUBEBUILDER_ASSETS=$(LOCALBIN)/compat/$(K8S) $(GO_TEST) test -p 1 -timeout 40m \
+	  ./controllers ./webhooks ./internal/... ./cmd/... ./test/rotation ./test/e2e
+
 FUZZTIME ?= 5s
 
 # What the fuzzer makes up differs from run to run, so that it is no part of test,

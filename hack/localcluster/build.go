@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,6 +41,7 @@ func binaries() []binary {
 type builder struct {
 	*supervisor
 	src, out, logDir string
+	kubernetes, rest string // another release than that of src, and where all else is built
 	pin              []byte // all that decides about every binary: go.mod, go.sum, compiler, platform
 }
 
@@ -50,6 +52,8 @@ func build(args []string) error {
 	flags.StringVar(&b.src, "src", "hack/localcluster", "directory of the go.mod that pins the versions")
 	flags.StringVar(&b.out, "out", "bin/k8s", "directory for the binaries")
 	flags.StringVar(&b.logDir, "log-dir", ".local/log", "directory for the compiler's output")
+	flags.StringVar(&b.kubernetes, "kubernetes", "", "another release of Kubernetes than the pinned one, such as v1.31.14")
+	flags.StringVar(&b.rest, "rest", "bin/k8s", "with --kubernetes: directory where etcd and kwok are built")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -63,6 +67,9 @@ func (b *builder) all() error {
 		return err
 	}
 	all := binaries()
+	if b.kubernetes != "" {
+		all = ofKubernetes(all)
+	}
 	if err := readVersions(b.src, all); err != nil {
 		return err
 	}
@@ -88,7 +95,7 @@ func (b *builder) all() error {
 
 // prepare makes the paths absolute, since the compiler runs in src, and reads the pin.
 func (b *builder) prepare() error {
-	for _, path := range []*string{&b.src, &b.out, &b.logDir} {
+	for _, path := range []*string{&b.src, &b.out, &b.logDir, &b.rest} {
 		absolute, err := filepath.Abs(*path)
 		if err != nil {
 			return err
@@ -97,6 +104,11 @@ func (b *builder) prepare() error {
 	}
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return fmt.Errorf("directory for the binaries: %w", err)
+	}
+	if b.kubernetes != "" {
+		if err := errors.Join(b.pinOther(), b.linkRest()); err != nil {
+			return err
+		}
 	}
 	pin, err := readPin(b.src)
 	b.pin = pin
@@ -218,7 +230,7 @@ func linkerFlags(bin binary) string {
 	return strings.Join(flags, " ")
 }
 
-// goOutput runs the go command in src; an error holds what it said.
+// goOutput runs the go command in src and returns its output, also that of one that failed; the error holds what it said.
 func goOutput(src string, args ...string) ([]byte, error) {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = src
@@ -227,7 +239,7 @@ func goOutput(src string, args ...string) ([]byte, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, indent(stderr.String()))
+		return out, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, indent(stderr.String()))
 	}
 	return out, nil
 }

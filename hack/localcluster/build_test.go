@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -99,5 +100,50 @@ func TestLinkerFlags(t *testing.T) {
 	}
 	if got := linkerFlags(binary{module: "sigs.k8s.io/kwok", version: "v0.8.0"}); got != "-s -w" {
 		t.Errorf("a version is linked into a program without a place for it: %s", got)
+	}
+}
+
+func TestOtherKubernetesIsARelease(t *testing.T) {
+	for _, version := range []string{"", "1.31.14", "v1.31", "v1.31.14-rc.1", "v1.31.14 v1.32.0", "v2.0.0"} {
+		b := builder{kubernetes: version, out: t.TempDir()}
+		if err := b.pinOther(); err == nil || !strings.Contains(err.Error(), `"`+version+`"`) {
+			t.Errorf("%q: want an error that names it, have %v", version, err)
+		}
+	}
+	if minor, patch := splitVersion("v1.31.14"); minor != "31" || patch != 14 {
+		t.Errorf("v1.31.14 is split into %s and %d", minor, patch)
+	}
+}
+
+// What is built for another release is Kubernetes alone.
+func TestOtherKubernetesIsNoEtcd(t *testing.T) {
+	want := []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"}
+	var have []string
+	for _, bin := range ofKubernetes(binaries()) {
+		have = append(have, bin.name)
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("want %v, have %v", want, have)
+	}
+}
+
+func TestRestMustBeBuilt(t *testing.T) {
+	rest, b := t.TempDir(), builder{out: t.TempDir()}
+	b.rest = rest
+	if err := b.linkRest(); err == nil || !strings.Contains(err.Error(), "etcd is to be built first") {
+		t.Errorf("without etcd: %v", err)
+	}
+	for _, name := range []string{"etcd", "kwok"} {
+		if err := os.WriteFile(filepath.Join(rest, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := b.linkRest(); err != nil {
+			t.Error(err)
+		}
+	}
+	if content, err := os.ReadFile(filepath.Join(b.out, "etcd")); err != nil || string(content) != "etcd" {
+		t.Errorf("etcd is %q: %v", content, err)
 	}
 }
