@@ -18,9 +18,12 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/apischema"
+	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
@@ -28,13 +31,17 @@ import (
 // the names of forwarders. It works on JSON: it is called before the API server
 // checks the schema, and refuses a value of the wrong type, of which the API server
 // would say little more than that.
-type defaulter struct{}
+type defaulter struct {
+	// hidesValues reports whether the API server leaves out the value that breaks a
+	// rule of the schema. Defaulting then tells it first.
+	hidesValues func(context.Context) bool
+}
 
 // Handle implements admission.Handler.
-func (defaulter) Handle(ctx context.Context, request admission.Request) admission.Response {
+func (d defaulter) Handle(ctx context.Context, request admission.Request) admission.Response {
 	ctx = admission.NewContextWithRequest(ctx, request)
 	if request.Operation == admissionv1.Update {
-		return update(ctx, request)
+		return d.update(ctx, request)
 	}
 	var typed nsmv1beta1.NSM
 	write, err := writeOf(&request.AdmissionRequest)
@@ -45,6 +52,9 @@ func (defaulter) Handle(ctx context.Context, request admission.Request) admissio
 		return refuse(ctx, &typed, nil)
 	}
 	setDefaults(write.After, release.Newest().String())
+	if errs := d.bySchema(ctx, write); len(errs) > 0 {
+		return refused(&typed, errs)
+	}
 	write.Reapply()
 	return differing(request, write.After).WithWarnings(write.Settle()...)
 }
@@ -52,7 +62,7 @@ func (defaulter) Handle(ctx context.Context, request admission.Request) admissio
 // update names the forwarders that a file without names brings again, and keeps
 // the release that a file without one would take away. It refuses new values of
 // the wrong type; the rest is for the schema and validation to tell.
-func update(ctx context.Context, request admission.Request) admission.Response {
+func (d defaulter) update(ctx context.Context, request admission.Request) admission.Response {
 	write, err := writeOf(&request.AdmissionRequest)
 	if err != nil {
 		return admission.Allowed("")
@@ -73,6 +83,9 @@ func update(ctx context.Context, request admission.Request) admission.Response {
 		}
 		version, _, _ := unstructured.NestedString(write.Before, "spec", "version")
 		setDefaults(write.After, cmp.Or(version, release.Newest().String()))
+		if errs := d.bySchema(ctx, write); len(errs) > 0 {
+			return refused(written, errs)
+		}
 	}
 	warned = append(warned, write.Settle()...)
 	return differing(request, write.After).WithWarnings(warned...)
@@ -116,8 +129,44 @@ func refuse(ctx context.Context, nsm, before *nsmv1beta1.NSM) admission.Response
 	if isV1alpha1(ctx) {
 		warned = inV1alpha1(nsm, found.found, nil)
 	}
-	status := apierrors.NewInvalid(groupKind, nsm.Name, found.all()).Status()
-	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status, Warnings: warned}}
+	return refused(nsm, found.all()).WithWarnings(warned...)
+}
+
+// refused is the answer to a write that is invalid.
+func refused(nsm *nsmv1beta1.NSM, errs field.ErrorList) admission.Response {
+	status := apierrors.NewInvalid(groupKind, nsm.Name, errs).Status()
+	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status}}
+}
+
+// bySchema lists what the schema has against a write in v1beta1 that it had not
+// against the object before, where the API server would hide the values. What cannot
+// be checked here is for the API server to refuse.
+func (d defaulter) bySchema(ctx context.Context, write conversion.Write) field.ErrorList {
+	if write.InV1alpha1 || !d.hidesValues(ctx) {
+		return nil
+	}
+	after, err := checkJSON(ctx, write.After)
+	if err != nil || len(after) == 0 || len(write.Before) == 0 {
+		return after
+	}
+	before, err := checkJSON(ctx, write.Before)
+	if err != nil {
+		return nil
+	}
+	added, _ := news(after, before)
+	return added
+}
+
+func checkJSON(ctx context.Context, nsm map[string]any) (field.ErrorList, error) {
+	schema, err := apischema.V1beta1()
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(nsm)
+	if err != nil {
+		return nil, err
+	}
+	return schema.CheckJSON(ctx, data)
 }
 
 // switchedOnByPresence are the fields whose presence turns something on, even

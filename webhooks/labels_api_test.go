@@ -40,7 +40,7 @@ var _ = Describe("Labels, annotations and nodes of a mesh", func() {
 	It("refuse nodes that NSM cannot run on", func(ctx SpecContext) {
 		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgr: {nodeSelector: {kubernetes.io/os: linux, pool: a}}}`))).To(Succeed())
 		removeAll(ctx)
-		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgr: {nodeSelector: {kubernetes.io/os: windows}}}`))).To(MatchError(invalid +
+		Expect(admin.Create(ctx, nsm(v1beta1, `{nsmgr: {nodeSelector: {kubernetes.io/os: windows}}}`))).To(beRefusedBySchema(invalid +
 			`spec.nsmgr.nodeSelector: Invalid value: selects kubernetes.io/os: windows, which must be linux: NSM runs on no other system`))
 	})
 

@@ -19,6 +19,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,13 +52,17 @@ func Setup(mgr ctrl.Manager, reader client.Reader) error {
 	if err != nil {
 		return err
 	}
+	groups, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
 	dryRun, err := newDryRun(mgr)
 	if err != nil {
 		return err
 	}
 	server := mgr.GetWebhookServer()
 	server.Register(ConversionPath, handler)
-	server.Register(defaultingPath, &admission.Webhook{Handler: defaulter{}})
+	server.Register(defaultingPath, &admission.Webhook{Handler: defaulter{hidesValues: (&serverVersion{client: groups}).hidesValues}})
 	server.Register(validationPath, &admission.Webhook{Handler: authorizer{
 		reviews: authorization.SubjectAccessReviews(),
 		next:    admission.WithValidator(mgr.GetScheme(), &validator{dryRun: dryRun, reader: reader}).Handler,

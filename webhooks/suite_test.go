@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -77,7 +78,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	config := rest.CopyConfig(server.Config)
 	config.QPS = -1
 	config.WarningHandlerWithContext = warned
-	var err error
+	discoverer, err := discovery.NewDiscoveryClientForConfig(config)
+	Expect(err).NotTo(HaveOccurred())
+	askForVersion(ctx, discoverer)
 	admin, err = client.NewWithWatch(config, client.Options{Scheme: newScheme()})
 	Expect(err).NotTo(HaveOccurred())
 	for _, name := range []string{namespace, otherNamespace, "nsm-system", apiserver.OperatorNamespace} {

@@ -24,6 +24,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	openapi "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
@@ -85,12 +86,26 @@ func read() (*apiextensions.JSONSchemaProps, error) {
 }
 
 // Check lists what the schema and its rules have against an NSM, its status left
-// aside. As in the API server, rules are not tried on an object whose structure
-// they could not rely on.
+// aside.
 func (s *Schema) Check(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorList, error) {
-	document, err := documentOf(nsm)
+	written, err := json.Marshal(nsm)
 	if err != nil {
 		return nil, err
+	}
+	return s.CheckJSON(ctx, written)
+}
+
+// CheckJSON does so with an NSM as it was written. As in the API server, rules are not
+// tried on an object whose structure they could not rely on.
+func (s *Schema) CheckJSON(ctx context.Context, written []byte) (field.ErrorList, error) {
+	var document map[string]any
+	if err := utiljson.Unmarshal(written, &document); err != nil {
+		return nil, err
+	}
+	delete(document, "status")
+	if name, _, _ := unstructured.NestedString(document, "metadata", "name"); name == "" {
+		// With generateName, the API server makes a name after defaulting, and a short one.
+		_ = unstructured.SetNestedField(document, "name", "metadata", "name")
 	}
 	errs := openapi.ValidateCustomResource(nil, document, s.openapi)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, document)...)
@@ -112,20 +127,6 @@ func (s *Schema) Check(ctx context.Context, nsm *nsmv1beta1.NSM) (field.ErrorLis
 }
 
 var pathInBody = regexp.MustCompile(`^\S+ in body `)
-
-// documentOf is an NSM as the API server has it: as JSON.
-func documentOf(nsm *nsmv1beta1.NSM) (map[string]any, error) {
-	data, err := json.Marshal(nsm)
-	if err != nil {
-		return nil, err
-	}
-	var document map[string]any
-	if err := utiljson.Unmarshal(data, &document); err != nil {
-		return nil, err
-	}
-	delete(document, "status")
-	return document, nil
-}
 
 // isBroken reports whether rules cannot rely on the structure of an object. They
 // can where a value is merely not one of those that are allowed.
