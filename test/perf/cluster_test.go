@@ -62,10 +62,10 @@ func measureRun(b *testing.B) time.Duration {
 }
 
 // startCluster starts a control plane with what the operator needs in it.
-func startCluster(b *testing.B) *cluster {
+func startCluster(b *testing.B, flags ...string) *cluster {
 	b.Helper()
 	c := &cluster{directory: b.TempDir()}
-	b.Cleanup(launch(b, "control plane", "up", "--dir", c.directory, "--assets", assets()))
+	b.Cleanup(launch(b, "control plane", append([]string{"up", "--dir", c.directory, "--assets", assets()}, flags...)...))
 	c.configure(b)
 	var err error
 	c.config, err = clientcmd.BuildConfigFromFlags("", c.kubeconfig())
@@ -135,8 +135,13 @@ type manager struct {
 	ready time.Duration
 }
 
-// startManager runs the operator and waits until it is ready.
+// startManager runs the operator as an administrator and waits until it is ready.
 func (c *cluster) startManager(b *testing.B) *manager {
+	b.Helper()
+	return c.startManagerAs(b, c.kubeconfig())
+}
+
+func (c *cluster) startManagerAs(b *testing.B, kubeconfig string) *manager {
 	b.Helper()
 	webhook, probe := freePort(b), freePort(b)
 	log, err := os.Create(filepath.Join(c.directory, "manager.log"))
@@ -147,7 +152,7 @@ func (c *cluster) startManager(b *testing.B) *manager {
 		fmt.Sprintf("--webhook-port=%d", webhook), fmt.Sprintf("--webhook-url=https://127.0.0.1:%d", webhook),
 		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", probe))}
 	// The limit of config/manager.
-	m.command.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig(), fmt.Sprintf("MEMORY_LIMIT=%d", 256<<20))
+	m.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, fmt.Sprintf("MEMORY_LIMIT=%d", 256<<20))
 	m.command.Stdout, m.command.Stderr = log, log
 	begin := time.Now()
 	must(b, m.command.Start())
