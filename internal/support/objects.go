@@ -53,7 +53,7 @@ func kind(group, name string) schema.GroupVersionKind {
 // makes, and what Kubernetes makes of it. Secrets are left out.
 func kindsOfMeshes() []schema.GroupVersionKind {
 	kinds := []schema.GroupVersionKind{
-		kind("apps", "ReplicaSet"), kind("discovery.k8s.io", "EndpointSlice"), kind("networking.k8s.io", "NetworkPolicy"),
+		kind("apps", "ReplicaSet"), kind("discovery.k8s.io", "EndpointSlice"),
 		kind("monitoring.coreos.com", "PodMonitor"), kind("monitoring.coreos.com", "ServiceMonitor"), kind("monitoring.coreos.com", "PrometheusRule"),
 	}
 	everywhere := mesh.Platform{ClusterSPIFFEIDs: true, ClusterProperties: true, OpenShift: true}
