@@ -20,7 +20,9 @@ import (
 
 // TLS holds servers to the TLS profile of the cluster. Without one they do what Go
 // does by default.
-type TLS struct{ profile atomic.Pointer[configv1.TLSProfileSpec] }
+type TLS struct {
+	profile atomic.Pointer[configv1.TLSProfileSpec]
+}
 
 // Hold a server to the profile. Each new connection follows the profile as it is then.
 func (t *TLS) Hold(config *tls.Config) {
