@@ -129,7 +129,7 @@ func (r *NSMReconciler) render(ctx context.Context, d *desired) error {
 	d.components = mesh.Components(*in)
 	constraints := mesh.Constraints(*in, d.components)
 	d.constrained = len(constraints) > 0
-	d.objects = slices.Concat(mesh.Identities(*in), constraints, mesh.Objects(d.components), d.entriesRole())
+	d.objects = slices.Concat(mesh.Identities(*in), constraints, mesh.Objects(d.components), mesh.PodMonitors(*in, d.components), d.entriesRole())
 	d.survey, err = r.survey(ctx, *d, constraints)
 	return err
 }

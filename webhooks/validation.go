@@ -459,6 +459,9 @@ func ineffective(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.War
 	warn(telemetry.Pprof != nil && !facts.Pprof, "spec.telemetry.pprof", "v1.14.0")
 	warn(telemetry.OpenTelemetry != nil && facts.OpenTelemetryEndpointEnv == "", "spec.telemetry.openTelemetry", "v1.2.0")
 	warn(openTelemetry.ExportInterval != nil && !facts.MetricsExportInterval, "spec.telemetry.openTelemetry.exportInterval", "v1.11.0")
+	if prometheus := telemetry.Prometheus; prometheus != nil && ptr.Deref(prometheus.PodMonitor, false) && !ptr.Deref(prometheus.Enabled, false) {
+		warned = append(warned, "spec.telemetry.prometheus.podMonitor: has no effect as long as enabled is not true")
+	}
 	for i := range spec.Forwarders {
 		vpp := ptr.Deref(spec.Forwarders[i].VPP, nsmv1beta1.VPPSpec{})
 		warn(vpp.Init != "" && !facts.VPPInit, fmt.Sprintf("spec.forwarders[%d].vpp.init", i), "v1.9.0")

@@ -594,6 +594,12 @@ type PrometheusSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	Port *int32 `json:"port,omitempty"`
+
+	// podMonitor says whether the operator makes a PodMonitor for each vpp
+	// forwarder that serves metrics, where Prometheus' operator is installed.
+	// Default: false.
+	// +optional
+	PodMonitor *bool `json:"podMonitor,omitempty"` //nolint:kubeapilinter // a switch, as above
 }
 
 // PprofSpec describes the components' profiling endpoint.

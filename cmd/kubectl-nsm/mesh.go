@@ -32,7 +32,7 @@ const defaultOperatorNamespace = "nsm-operator-system"
 // objectsOf lists all objects that a mesh is made of, as the operator does, but for
 // Secrets, which nobody but the operator reads.
 func objectsOf(in mesh.Input, components []mesh.Component) []mesh.Object {
-	objects := slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components))
+	objects := slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components), mesh.PodMonitors(in, components))
 	return slices.DeleteFunc(objects, func(object mesh.Object) bool {
 		_, isSecret := object.(*corev1.Secret)
 		return isSecret

@@ -75,7 +75,7 @@ func (g generator) input() mesh.Input {
 			Spec: g.spec(version),
 		},
 		Release:            nsmRelease,
-		Platform:           mesh.Platform{OpenShift: g.maybe(), ClusterSPIFFEIDs: g.maybe(), ClusterProperties: g.maybe()},
+		Platform:           mesh.Platform{OpenShift: g.maybe(), ClusterSPIFFEIDs: g.maybe(), ClusterProperties: g.maybe(), PodMonitors: g.maybe()},
 		OperatorNamespace:  oneOf(g, "", "nsm-operator-system"),
 		WebhookCertificate: testCertificate(),
 		WebhookServing:     g.maybe(),
@@ -235,7 +235,7 @@ func (g generator) telemetry() *nsmv1beta1.TelemetrySpec {
 			}
 		}),
 		Prometheus: sometimes(g, func() *nsmv1beta1.PrometheusSpec {
-			return &nsmv1beta1.PrometheusSpec{Enabled: ptr.To(g.maybe()), Port: oneOf(g, nil, ptr.To(int32(9100)))}
+			return &nsmv1beta1.PrometheusSpec{Enabled: ptr.To(g.maybe()), Port: oneOf(g, nil, ptr.To(int32(9100))), PodMonitor: ptr.To(g.maybe())}
 		}),
 		Pprof: sometimes(g, func() *nsmv1beta1.PprofSpec {
 			return &nsmv1beta1.PprofSpec{Enabled: ptr.To(g.maybe()), ListenOn: oneOf(g, "", ":6061")}

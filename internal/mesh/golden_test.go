@@ -59,7 +59,7 @@ func goldenCases() []goldenCase {
 		{name: "v1.0.0-memory-vpp", spec: oldestSpec()},
 		{name: "v1.9.0", spec: nsmv1beta1.NSMSpec{Version: "v1.9.0"}},
 		{name: "v1.18.0", spec: nsmv1beta1.NSMSpec{Version: "v1.18.0"}},
-		{name: "v1.18.0-everything", spec: everythingSpec()},
+		{name: "v1.18.0-everything", spec: everythingSpec(), platform: mesh.Platform{PodMonitors: true}},
 		{
 			name: "v1.18.0-spire-csi",
 			spec: nsmv1beta1.NSMSpec{Version: "v1.18.0", Spire: &nsmv1beta1.SpireSpec{
@@ -182,7 +182,7 @@ func everythingSpec() nsmv1beta1.NSMSpec {
 			OpenTelemetry: &nsmv1beta1.OpenTelemetrySpec{
 				Endpoint: "collector.example.com:4317", ExportInterval: &metav1.Duration{Duration: 30 * time.Second},
 			},
-			Prometheus: &nsmv1beta1.PrometheusSpec{Enabled: ptr.To(true), Port: ptr.To(int32(9100))},
+			Prometheus: &nsmv1beta1.PrometheusSpec{Enabled: ptr.To(true), Port: ptr.To(int32(9100)), PodMonitor: ptr.To(true)},
 			Pprof:      &nsmv1beta1.PprofSpec{Enabled: ptr.To(true), ListenOn: ":6061"},
 		},
 		Upgrade: &nsmv1beta1.UpgradeSpec{MaxUnavailable: ptr.To(intstr.FromString("25%"))},
@@ -311,7 +311,7 @@ func TestGoldenFilesHaveCases(t *testing.T) {
 
 // allObjects of a mesh whose components are these.
 func allObjects(in mesh.Input, components []mesh.Component) []mesh.Object {
-	return slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components))
+	return slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components), mesh.PodMonitors(in, components))
 }
 
 // documents are objects as YAML, in their order, without the status that only

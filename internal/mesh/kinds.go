@@ -48,7 +48,8 @@ func Kinds() []Object {
 }
 
 // PlatformKinds are those kinds, beside Kinds, that a mesh is made of on some
-// clusters only. No owner reference removes their objects: they are cluster-scoped.
+// clusters only. No owner reference removes their objects, since they are cluster-scoped,
+// but for PodMonitors.
 func PlatformKinds(platform Platform) []Object {
 	var kinds []Object
 	add := func(served bool, kind schema.GroupVersionKind) {
@@ -60,6 +61,7 @@ func PlatformKinds(platform Platform) []Object {
 	}
 	add(platform.ClusterSPIFFEIDs, ClusterSPIFFEIDKind)
 	add(platform.ClusterProperties, ClusterPropertyKind)
+	add(platform.PodMonitors, PodMonitorKind)
 	add(platform.OpenShift, SecurityContextConstraintsKind)
 	if platform.OpenShift {
 		kinds = append(kinds,

@@ -145,7 +145,7 @@ func TestClusterServiceVersionListsEachKind(t *testing.T) {
 	}
 	// What the registry of a mesh writes, beside what the operator makes.
 	want := []string{"NetworkServiceEndpoint v1"}
-	everywhere := mesh.Platform{OpenShift: true, ClusterSPIFFEIDs: true, ClusterProperties: true}
+	everywhere := mesh.Platform{OpenShift: true, ClusterSPIFFEIDs: true, ClusterProperties: true, PodMonitors: true}
 	for _, object := range append(mesh.Kinds(), mesh.PlatformKinds(everywhere)...) {
 		kind, err := apiutil.GVKForObject(object, clientgoscheme.Scheme)
 		if err != nil {

@@ -34,6 +34,8 @@ type Platform struct {
 	ClusterSPIFFEIDs bool
 	// ClusterProperties are served (about.k8s.io).
 	ClusterProperties bool
+	// PodMonitors are served, by Prometheus' operator.
+	PodMonitors bool
 	// Networks are the prefixes of the cluster's pods and Services, with commas
 	// between them, where the platform tells: NSM's own search finds none on
 	// OpenShift.

@@ -127,6 +127,7 @@ func TestObjectsAreOurs(t *testing.T) {
 		clusterKinds := kindsOf(m.t, append(mesh.ClusterKinds(), platformKinds...))
 		// Those of the mesh's own namespace; the clients' have tests of their own.
 		delete(clusterKinds, rbacv1.SchemeGroupVersion.WithKind("RoleBinding"))
+		delete(clusterKinds, mesh.PodMonitorKind)
 		seen := map[string]bool{}
 		for _, object := range allObjects(m.in, m.components) {
 			kind := object.GetObjectKind().GroupVersionKind()

@@ -77,16 +77,21 @@ func (in Input) pprofEnvOnRequest(facts release.Facts) []corev1.EnvVar {
 	return in.pprofEnv(facts)
 }
 
+// prometheus is what the NSM says of the forwarder's metrics.
+func (in Input) prometheus() nsmv1beta1.PrometheusSpec {
+	return ptr.Deref(ptr.Deref(in.NSM.Spec.Telemetry, nsmv1beta1.TelemetrySpec{}).Prometheus, nsmv1beta1.PrometheusSpec{})
+}
+
 // prometheusEnv turns the vpp forwarder's metrics on (sdk, pkg/tools/prometheus;
 // nothing when off).
 func (in Input) prometheusEnv(facts release.Facts) []corev1.EnvVar {
-	prometheus := ptr.Deref(ptr.Deref(in.NSM.Spec.Telemetry, nsmv1beta1.TelemetrySpec{}).Prometheus, nsmv1beta1.PrometheusSpec{})
+	prometheus := in.prometheus()
 	if !facts.Prometheus || !ptr.Deref(prometheus.Enabled, false) {
 		return nil
 	}
 	env := []corev1.EnvVar{{Name: "PROMETHEUS", Value: "true"}}
 	if prometheus.Port != nil {
-		env = append(env, corev1.EnvVar{Name: "NSM_PROMETHEUS_LISTEN_ON", Value: ":" + strconv.Itoa(int(*prometheus.Port))})
+		env = append(env, corev1.EnvVar{Name: listenOnEnv, Value: ":" + strconv.Itoa(int(*prometheus.Port))})
 	}
 	return env
 }

@@ -45,6 +45,8 @@ var (
 	spiffeIDs = mesh.ClusterSPIFFEIDKind.GroupVersion().WithResource("clusterspiffeids")
 	// properties are of the about API.
 	properties = mesh.ClusterPropertyKind.GroupVersion().WithResource("clusterproperties")
+	// podMonitors are served by Prometheus' operator.
+	podMonitors = mesh.PodMonitorKind.GroupVersion().WithResource("podmonitors")
 	// openShiftConfig is where OpenShift keeps what its cluster is like.
 	openShiftConfig = schema.GroupVersion{Group: "config.openshift.io", Version: "v1"}
 )
@@ -108,6 +110,7 @@ func detect(ctx context.Context, client discovery.DiscoveryInterface, known mesh
 	}
 	ask(&found.ClusterSPIFFEIDs, spiffeIDs)
 	ask(&found.ClusterProperties, properties)
+	ask(&found.PodMonitors, podMonitors)
 	ask(&found.OpenShift, constraints)
 	found.OpenShift = found.OpenShift || known.OpenShift
 	if !hasVersion(groups, openShiftConfig) {

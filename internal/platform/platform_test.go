@@ -27,6 +27,7 @@ const (
 	scc        = "security.openshift.io/v1/securitycontextconstraints"
 	config     = "config.openshift.io/v1/networks"
 	spiffeID   = "spire.spiffe.io/v1alpha1/clusterspiffeids"
+	podMonitor = "monitoring.coreos.com/v1/podmonitors"
 	property   = "about.k8s.io/v1alpha1/clusterproperties"
 	oneNetwork = `{"status":{"clusterNetwork":[{"cidr":"10.128.0.0/14"}],"serviceNetwork":["172.30.0.0/16"]}}`
 )
@@ -118,6 +119,8 @@ func TestDetect(t *testing.T) {
 		"another kind of SPIRE's alone":   {apiServer: apiServer{serves: []string{"spire.spiffe.io/v1alpha1/clusterstaticentries"}}},
 		"another version of SPIRE's kind": {apiServer: apiServer{serves: []string{"spire.spiffe.io/v9/clusterspiffeids"}}},
 		"ClusterProperty":                 {apiServer: apiServer{serves: []string{property}}, want: mesh.Platform{ClusterProperties: true}},
+		"PodMonitors":                     {apiServer: apiServer{serves: []string{podMonitor}}, want: mesh.Platform{PodMonitors: true}},
+		"another kind of Prometheus":      {apiServer: apiServer{serves: []string{"monitoring.coreos.com/v1/servicemonitors"}}},
 		"another kind of the about API":   {apiServer: apiServer{serves: []string{"about.k8s.io/v1alpha1/others"}}},
 		"another kind of OpenShift's group on another cluster": {apiServer: apiServer{
 			serves: []string{"security.openshift.io/v1/rangeallocations"},

@@ -47,7 +47,7 @@ func wanted(t *testing.T, wasUp string, platform mesh.Platform, change ...func(*
 	}
 	return Input{
 		Record: record, NSM: nsm, Target: in.Release.String(), Platform: platform, Components: components,
-		Objects:     append(append(mesh.Identities(in), constraints...), mesh.Objects(components)...),
+		Objects:     slices.Concat(mesh.Identities(in), constraints, mesh.Objects(components), mesh.PodMonitors(in, components)),
 		Constrained: len(constraints) > 0, HasCertificate: len(in.WebhookCertificate.CertificateChain) > 0,
 		Seen: Seen{HasFinalizer: wasUp != "", IsWebhookCalled: in.WebhookServing},
 	}

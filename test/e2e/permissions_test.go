@@ -143,7 +143,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		kubectl(ctx, "wait", "--for=condition=Available", "nsm/everything", "-n", "nsm-system", "--timeout=3m")
 		Eventually(func() []string { return ours(ctx) }).Should(ContainElements(
 			"clusterproperties /id.k8s.io", "clusterspiffeids /nsm-nsm-system-workloads", "csidrivers /csi.networkservicemesh.io",
-			"mutatingwebhookconfigurations /nsm-mutating-webhook-nsm-system", "rolebindings clients/nsm:nsm-system:client",
+			"mutatingwebhookconfigurations /nsm-mutating-webhook-nsm-system", "podmonitors nsm-system/forwarder-vpp", "rolebindings clients/nsm:nsm-system:client",
 			"secrets nsm-system/admission-webhook-tls", "securitycontextconstraints /nsm-nsm-system-client",
 			"validatingadmissionpolicies /nsm-nsm-system-client", "validatingadmissionpolicybindings /nsm-nsm-system-client"))
 		handedOn = append(handedOn, madeRoles(ctx)...)

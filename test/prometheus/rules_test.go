@@ -39,7 +39,8 @@ type groups struct {
 }
 
 type rule struct {
-	Alert         string            `json:"alert"`
+	Alert         string            `json:"alert,omitempty"`
+	Record        string            `json:"record,omitempty"`
 	Expr          string            `json:"expr"`
 	For           string            `json:"for,omitempty"`
 	KeepFiringFor string            `json:"keep_firing_for,omitempty"`
@@ -72,7 +73,9 @@ func alerts(t *testing.T) map[string]rule {
 	all := map[string]rule{}
 	for _, group := range read(t).Groups {
 		for _, rule := range group.Rules {
-			all[rule.Alert] = rule
+			if rule.Record == "" {
+				all[rule.Alert] = rule
+			}
 		}
 	}
 	if len(all) == 0 {
@@ -275,6 +278,53 @@ type scenario struct {
 	Interval      string        `json:"interval"`
 	InputSeries   []input       `json:"input_series"`
 	AlertRuleTest []expectation `json:"alert_rule_test"`
+	PromQLTest    []promQLTest  `json:"promql_expr_test,omitempty"`
+}
+
+// promQLTest says what a query gives.
+type promQLTest struct {
+	Expr       string   `json:"expr"`
+	EvalTime   string   `json:"eval_time"`
+	ExpSamples []sample `json:"exp_samples"`
+}
+
+type sample struct {
+	Labels string  `json:"labels"`
+	Value  float64 `json:"value"`
+}
+
+// Of single connections nothing is left but their sum, for each node and network service;
+// and what others call the same is no forwarder's.
+func TestForwardersTrafficIsAddedUp(t *testing.T) {
+	t.Parallel()
+	var scenarios []scenario
+	for _, side := range []string{"client", "server"} {
+		for _, what := range []string{"rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "drops"} {
+			metric := side + "_" + what
+			connection := func(labels, values string) input {
+				return input{metric + `_total{mesh="mesh",mesh_namespace="nsm",pod="forwarder-1",nsc="client",nsc_interface="a",nse_interface="b",` + labels + `}`, values}
+			}
+			recorded := "mesh_node_network_service:nsm_forwarder_" + metric + ":rate10m"
+			of := func(node, service string) string {
+				return fmt.Sprintf(`%s{mesh="mesh",mesh_namespace="nsm",network_service=%q,node=%q}`, recorded, service, node)
+			}
+			scenarios = append(scenarios, scenario{
+				Name: metric, Interval: "1m",
+				InputSeries: []input{
+					connection(`connection_id="1",network_service="icmp",node="one"`, "0+60x30"),
+					connection(`connection_id="2",network_service="icmp",node="one"`, "0+120x30"),
+					connection(`connection_id="3",network_service="vl3",node="one"`, "0+60x30"),
+					connection(`connection_id="4",network_service="icmp",node="two"`, "0+60x30"),
+					{metric + `_total{network_service="icmp",node="one"}`, "0+6000x30"},
+				},
+				AlertRuleTest: []expectation{},
+				PromQLTest: []promQLTest{{Expr: recorded, EvalTime: "20m", ExpSamples: []sample{
+					{of("one", "icmp"), 3}, {of("one", "vl3"), 1}, {of("two", "icmp"), 1},
+				}}},
+			})
+		}
+	}
+	runScenarios(t, scenarios...)
 }
 
 // runScenarios has promtool run them, on the rules without their annotations, which it would
