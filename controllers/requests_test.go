@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/version"
 )
 
 // requests stands between one life of the operator and the API server: it
@@ -89,7 +91,7 @@ func (r *requests) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(call *http.Request) (*http.Response, error) {
 		// The caches watch, and the client asks once what there is; neither is the
 		// loop's doing.
-		if isWatch := call.URL.Query().Get("watch") != ""; isWatch || isDiscovery(call.URL.Path) {
+		if isWatch := call.URL.Query().Get("watch") != ""; isWatch || isDiscovery(call.URL.Path) || isCacheList(call.URL) {
 			answer, err := next.RoundTrip(call)
 			if err == nil && isWatch && r.lag > 0 {
 				answer.Body = &lagging{ReadCloser: answer.Body, lag: r.lag}
@@ -102,6 +104,21 @@ func (r *requests) wrap(next http.RoundTripper) http.RoundTripper {
 		}
 		return fault.befall(call, next)
 	})
+}
+
+// isCacheList: before Kubernetes 1.35, an API server that does not stream lists answers the
+// watches of caches and of facts only after they have asked for one, in pages if it is of
+// NSMs.
+func isCacheList(asked *url.URL) bool {
+	if !kubernetes.LessThan(version.MajorMinor(1, 35)) {
+		return false
+	}
+	query := asked.Query()
+	if strings.HasSuffix(asked.Path, "/nsms") {
+		return query.Get("limit") != ""
+	}
+	isSelected := query.Get("labelSelector")+query.Get("fieldSelector") != "" || strings.HasSuffix(asked.Path, "/networkserviceendpoints")
+	return query.Get("resourceVersion") == "0" && isSelected
 }
 
 // lagging is a watch that tells everything later.

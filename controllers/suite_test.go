@@ -19,6 +19,8 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -55,6 +57,8 @@ var (
 	// operatorConfig is the operator's access.
 	operatorConfig *rest.Config
 	scheme         = newScheme()
+	// kubernetes is the release of the API server.
+	kubernetes *version.Version
 )
 
 func TestControllers(t *testing.T) {
@@ -73,12 +77,32 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	adminWatch, err = client.NewWithWatch(server.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	admin = adminWatch
+	kubernetes = askForVersion(ctx)
 	server.Install(ctx)
 	operatorConfig = server.Operator()
 	serveWebhooks(ctx)
 	exemptFromValidation(ctx)
 	nodes.start()
 })
+
+func askForVersion(ctx context.Context) *version.Version {
+	GinkgoHelper()
+	discoverer, err := discovery.NewDiscoveryClientForConfig(server.Config)
+	Expect(err).NotTo(HaveOccurred())
+	info, err := discoverer.ServerVersionWithContext(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	found, err := version.ParseSemantic(info.GitVersion)
+	Expect(err).NotTo(HaveOccurred())
+	return found
+}
+
+// onlyFrom skips a spec on an API server on which what it is about cannot happen, or not be
+// brought about.
+func onlyFrom(minor uint, why string) {
+	if kubernetes.LessThan(version.MajorMinor(1, minor)) {
+		Skip(why)
+	}
+}
 
 // serveWebhooks runs conversion, defaulting and validation for the whole suite,
 // as a replica that does not lead does.
