@@ -83,7 +83,7 @@ func (w *walk) removeClients(ctx context.Context) error {
 // runHelm runs Helm in the namespace of the clients, and prints what it says.
 func (w *walk) runHelm(ctx context.Context, args ...string) error {
 	args = append(args, "--namespace", w.settings.clients, "--timeout", w.settings.Timeout.Round(time.Second).String())
-	output, err := w.output(ctx, w.settings.helm, args...)
+	output, err := w.output(ctx, nil, w.settings.helm, args...)
 	fmt.Print(string(output))
 	return err
 }

@@ -71,19 +71,28 @@ func (w *walk) expectNothingLeft(ctx context.Context) error {
 	})
 }
 
-// checkBefore makes the checks of kubectl nsm, by which it can be installed.
+// checkBefore makes the checks of kubectl nsm, for the mesh that is to be made.
 func (w *walk) checkBefore(ctx context.Context) error {
-	version, err := w.output(ctx, w.settings.helm, "version", "--template", "{{.Version}}")
+	version, err := w.output(ctx, nil, w.settings.helm, "version", "--template", "{{.Version}}")
 	if err != nil {
 		return err
 	}
-	return w.checks(ctx, "--pre", "--helm-version", string(version))
+	nsm, err := w.readMesh()
+	if err != nil {
+		return err
+	}
+	text, err := nsm.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	return w.checks(ctx, text, "--pre", "--helm-version", string(version), "-f", "-")
 }
 
-func (w *walk) checkMesh(ctx context.Context) error { return w.checks(ctx) }
+// checkMesh makes them for the mesh that is there.
+func (w *walk) checkMesh(ctx context.Context) error { return w.checks(ctx, nil) }
 
-func (w *walk) checks(ctx context.Context, args ...string) error {
-	output, err := w.output(ctx, w.settings.plugin, append([]string{"check", "-n", w.settings.Namespace, "-o", "json"}, args...)...)
+func (w *walk) checks(ctx context.Context, nsm []byte, args ...string) error {
+	output, err := w.output(ctx, nsm, w.settings.plugin, append([]string{"check", "-n", w.settings.Namespace, "-o", "json"}, args...)...)
 	var found checks.Checks
 	if decoded := json.Unmarshal(output, &found); decoded != nil || len(found.Checks) == 0 {
 		return errors.Join(err, decoded) // a finding is no error
@@ -104,10 +113,10 @@ func (w *walk) checks(ctx context.Context, args ...string) error {
 }
 
 // output runs a program and returns what it prints, also where it fails.
-func (w *walk) output(ctx context.Context, program string, args ...string) ([]byte, error) {
+func (w *walk) output(ctx context.Context, input []byte, program string, args ...string) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, program, args...)
-	command.Stdout, command.Stderr = &stdout, &stderr
+	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(input), &stdout, &stderr
 	if err := command.Run(); err != nil {
 		return stdout.Bytes(), fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,7 +79,7 @@ func (w *walk) makeMesh(ctx context.Context) error {
 	if err := w.Create(ctx, nsm); err != nil {
 		return err
 	}
-	return w.awaitMesh(ctx, w.settings.from)
+	return w.awaitMesh(ctx, w.settings.from, 2*w.settings.Timeout)
 }
 
 // changeRelease sets the release of the mesh, and waits until all of it runs that one.
@@ -94,11 +95,12 @@ func (w *walk) changeRelease(ctx context.Context, release string) error {
 	if err := w.Patch(ctx, nsm, client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		return err
 	}
-	return w.awaitMesh(ctx, release)
+	// Stage by stage, with images that have to be pulled.
+	return w.awaitMesh(ctx, release, 4*w.settings.Timeout)
 }
 
-func (w *walk) awaitMesh(ctx context.Context, release string) error {
-	return w.Await(ctx, "NSM "+release, func(ctx context.Context) (string, error) {
+func (w *walk) awaitMesh(ctx context.Context, release string, limit time.Duration) error {
+	return w.Within(limit).Await(ctx, "NSM "+release, func(ctx context.Context) (string, error) {
 		found := &unstructured.Unstructured{}
 		found.SetGroupVersionKind(nsmv1beta1.GroupVersion.WithKind("NSM"))
 		if err := w.Get(ctx, client.ObjectKey{Namespace: w.settings.Namespace, Name: meshName}, found); err != nil {

@@ -100,7 +100,7 @@ func (w *walk) startPing(ctx context.Context, pod *corev1.Pod) (*pinging, error)
 	ctx, stop := context.WithCancel(ctx)
 	one := &pinging{pod: *pod, address: address, replies: &replies{clock: time.Now}, stop: stop, ended: make(chan error, 1)}
 	// It ends by itself where nobody is left to end it.
-	limit := strconv.Itoa(int((4 * w.settings.Timeout).Seconds()))
+	limit := strconv.Itoa(int((6 * w.settings.Timeout).Seconds()))
 	go func() { one.ended <- w.exec(ctx, pod, one.replies, "ping", "-w", limit, address) }()
 	return one, nil
 }
@@ -127,13 +127,13 @@ func (w *walk) exec(ctx context.Context, pod *corev1.Pod, out io.Writer, command
 // awaitReplies waits until each ping has a reply after now, and has not ended.
 func (w *walk) awaitReplies(ctx context.Context, all []*pinging, what string) error {
 	now := time.Now()
-	var ended error
+	ctx, give := context.WithCancelCause(ctx)
+	defer give(nil)
 	err := w.Await(ctx, what, func(context.Context) (string, error) {
 		for _, one := range all {
 			select {
 			case err := <-one.ended:
-				ended = errors.Join(fmt.Errorf("the ping of pod %s has ended", one.pod.Name), err)
-				return "", nil // waiting any longer is of no use
+				give(errors.Join(fmt.Errorf("the ping of pod %s has ended", one.pod.Name), err))
 			default:
 			}
 			if one.replies.since(now) == 0 {
@@ -142,7 +142,10 @@ func (w *walk) awaitReplies(ctx context.Context, all []*pinging, what string) er
 		}
 		return "", nil
 	})
-	return errors.Join(ended, err)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func (p *pinging) outcome() pinged {

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 
@@ -71,7 +72,7 @@ type seconds time.Duration
 
 // MarshalJSON writes tenths of a second.
 func (s seconds) MarshalJSON() ([]byte, error) {
-	return fmt.Appendf(nil, "%.1f", time.Duration(s).Seconds()), nil
+	return json.Marshal(math.Round(time.Duration(s).Seconds()*10) / 10)
 }
 
 // UnmarshalJSON reads what MarshalJSON has written.

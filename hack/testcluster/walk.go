@@ -140,12 +140,12 @@ func (w *walk) steps() (looking, changing []step) {
 	}
 	changing = []step{
 		{"SPIRE and the operator", 8 * limit, func(ctx context.Context) error { return deploy.Up(ctx, &w.settings.Settings) }},
-		{"a mesh of NSM " + w.settings.from, 2 * limit, w.makeMesh},
+		{"a mesh of NSM " + w.settings.from, 3 * limit, w.makeMesh},
 		{"the API server reaches NSM's webhook", limit, w.tryWebhook},
 		{"a webhook's pod goes, and pods are made", limit, w.replaceWebhookPod},
 		{"clients and an endpoint", 2 * limit, w.installClients},
 		{"a ping", limit, w.testClients},
-		{"an upgrade to NSM " + w.settings.to + " under a running ping", 4 * limit, w.upgrade},
+		{"an upgrade to NSM " + w.settings.to + " under a running ping", 6 * limit, w.upgrade},
 		{"a ping after it", limit, w.testClients},
 		{"nothing keeps the mesh from running", limit, w.checkMesh},
 	}

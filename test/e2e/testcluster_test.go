@@ -187,9 +187,9 @@ func endTests(ctx context.Context) error {
 func startNSMWebhook() string {
 	GinkgoHelper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(addClient))
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		issued := &corev1.Secret{}
-		if err := admin.Get(context.Background(), client.ObjectKey{Namespace: testNamespace, Name: "admission-webhook-tls"}, issued); err != nil {
+		if err := admin.Get(hello.Context(), client.ObjectKey{Namespace: testNamespace, Name: "admission-webhook-tls"}, issued); err != nil {
 			return nil, err
 		}
 		pair, err := tls.X509KeyPair(issued.Data[corev1.TLSCertKey], issued.Data[corev1.TLSPrivateKeyKey])

@@ -141,6 +141,13 @@ func isAbsent(err error) bool {
 	return apierrors.IsNotFound(err) || meta.IsNoMatchError(err) || discovery.IsGroupDiscoveryFailedError(err)
 }
 
+// Within is the same cluster with another limit of what is waited for.
+func (c *Cluster) Within(timeout time.Duration) *Cluster {
+	other := *c
+	other.timeout = timeout
+	return &other
+}
+
 // Await asks again and again until there is nothing left to wait for, says what it
 // waits for whenever that changes, and gives up after the timeout.
 func (c *Cluster) Await(ctx context.Context, what string, waitsFor func(context.Context) (string, error)) error {

@@ -4,6 +4,8 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
+// Package deploy puts the operator, and SPIRE for a lab, onto the cluster of the current
+// kubeconfig, and takes both away again: what "make deploy" and "make undeploy" do.
 package deploy
 
 import (
