@@ -149,6 +149,21 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		handedOn = append(handedOn, madeRoles(ctx)...)
 	})
 
+	It("let it limit whom the pods of that mesh talk to, and lift that again", func(ctx SpecContext) {
+		limited := []string{
+			"nsm-registry", "nsmgr", "nsm-csi", "admission-webhook-k8s", "nsmgr-proxy", "registry-proxy", "cluster-info",
+			"vl3-ipam", "vl3-ipam-ipv6", "dashboard",
+		}
+		expectPoliciesOf(ctx, limited...)
+		policies := func() []string {
+			return slices.DeleteFunc(ours(ctx), func(object string) bool { return !strings.HasPrefix(object, "networkpolicies ") })
+		}
+		kubectl(ctx, "patch", "nsm", "everything", "-n", "nsm-system", "--type=merge", "-p", `{"spec":{"networkPolicy":"None"}}`)
+		Eventually(policies).WithTimeout(time.Minute).WithPolling(500 * time.Millisecond).Should(BeEmpty())
+		kubectl(ctx, "patch", "nsm", "everything", "-n", "nsm-system", "--type=merge", "-p", `{"spec":{"networkPolicy":"Managed"}}`)
+		Eventually(policies).WithTimeout(time.Minute).WithPolling(500 * time.Millisecond).Should(HaveLen(len(limited)))
+	})
+
 	It("let it count what it does again and again", func(ctx SpecContext) {
 		// A Service that goes and comes changes nothing of the NSM, so that it is
 		// the same event.
