@@ -114,11 +114,14 @@ func isCacheList(asked *url.URL) bool {
 		return false
 	}
 	query := asked.Query()
-	if strings.HasSuffix(asked.Path, "/nsms") {
+	switch path := asked.Path; {
+	case strings.HasSuffix(path, "/nsms"):
 		return query.Get("limit") != ""
+	case strings.HasSuffix(path, "/networkserviceendpoints"), strings.HasPrefix(query.Get("fieldSelector"), "metadata.name="):
+		return true
+	default:
+		return query.Get("resourceVersion") == "0" && query.Get("labelSelector") != ""
 	}
-	isSelected := query.Get("labelSelector")+query.Get("fieldSelector") != "" || strings.HasSuffix(asked.Path, "/networkserviceendpoints")
-	return query.Get("resourceVersion") == "0" && isSelected
 }
 
 // lagging is a watch that tells everything later.

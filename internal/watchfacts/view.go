@@ -97,6 +97,10 @@ func (v *view) listWatch(c client.WithWatch) *toolscache.ListWatch {
 	return &toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, raw metav1.ListOptions) (runtime.Object, error) {
 			list := v.query.List()
+			if !v.query.MayLag && raw.ResourceVersion == fromCache {
+				// A reflector begins so where the API server does not stream lists.
+				raw.ResourceVersion = ""
+			}
 			return list, v.note(c.List(ctx, list, options(raw)))
 		},
 		WatchFuncWithContext: func(ctx context.Context, raw metav1.ListOptions) (watch.Interface, error) {
