@@ -123,7 +123,7 @@ func (b block) run(ctx context.Context) {
 	} else {
 		shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", b.commands)
 		shell.Dir = root
-		shell.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "PATH="+assets()+string(os.PathListSeparator)+os.Getenv("PATH"))
+		shell.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "PATH="+strings.Join([]string{assets(), filepath.Join(root, "bin"), os.Getenv("PATH")}, string(os.PathListSeparator)))
 		combined, err := shell.CombinedOutput()
 		output = string(combined)
 		Expect(err).NotTo(HaveOccurred(), "%s\n%s", b.commands, output)
@@ -140,6 +140,7 @@ var masks = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`\b\d+(\.\d+)?(ms|s|m|h|m\d+s)\b`), "TIME"},
+	{regexp.MustCompile(`(?m)^LAST DEPLOYED: .*$`), "LAST DEPLOYED: TIME"},
 	{regexp.MustCompile(`(-[bcdf-hj-np-tv-z2-9]{8,10})?-[bcdf-hj-np-tv-z2-9]{5}\b`), "-RANDOM"},
 	{regexp.MustCompile(`[^\s=(]*/(log/manager.log|kubeconfig|k8s/kubectl)\b`), "DIRECTORY/$1"},
 	{regexp.MustCompile(`[ \t]+`), " "},

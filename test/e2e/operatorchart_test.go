@@ -92,6 +92,15 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 		uninstall(ctx, helm4, "nsm-operator")
 		Expect(installed(ctx)).To(ConsistOf("namespaces nsm", "namespaces "+operatorNamespace))
 	}, NodeTimeout(10*time.Minute))
+
+	It("is installed and uninstalled as docs/helm.md says", func(ctx SpecContext) {
+		kubectl(ctx, "delete", "namespace", operatorNamespace, "--timeout=2m")
+		blocks := testedBlocks(readDocument("docs/helm.md"))
+		Expect(blocks).To(HaveLen(3))
+		for _, block := range blocks {
+			block.run(ctx)
+		}
+	}, NodeTimeout(10*time.Minute))
 })
 
 // release installs or upgrades a release of the operator's chart, and waits for it.
