@@ -332,20 +332,23 @@ func makeMesh(ctx context.Context) *unstructured.Unstructured {
 	made := in(ctx, v1beta1, nsm(v1beta1, `{}`))
 	Expect(made.GetAnnotations()).To(HaveKey(conversion.Annotation))
 	untilKnown(ctx, made)
+	untilServed(ctx, made.GetResourceVersion())
 	asked.take()
 	return made
 }
 
-// untilServed waits until the API server's own cache knows that the NSM is being
-// deleted: a write that starts from an older state is tried, and asked about, twice.
-func untilServed(ctx context.Context) {
+// untilServed waits until the API server's own caches, one for each version, know a state
+// of the NSM: a write that starts from an older state is tried, and asked about, twice.
+func untilServed(ctx context.Context, resourceVersion string) {
 	GinkgoHelper()
-	Eventually(func(g Gomega) {
-		served := of(v1beta1, nsm(v1beta1, `{}`))
-		g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(served), served,
-			&client.GetOptions{Raw: &metav1.GetOptions{ResourceVersion: "0"}})).To(Succeed())
-		g.Expect(served.GetDeletionTimestamp()).NotTo(BeNil())
-	}).WithContext(ctx).Should(Succeed())
+	for _, version := range []string{v1beta1, v1alpha1} {
+		Eventually(func(g Gomega) {
+			served := of(version, nsm(version, `{}`))
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(served), served,
+				&client.GetOptions{Raw: &metav1.GetOptions{ResourceVersion: "0"}})).To(Succeed())
+			g.Expect(served.GetResourceVersion()).To(Equal(resourceVersion))
+		}).WithContext(ctx).Should(Succeed())
+	}
 }
 
 // release lets an NSM that is being deleted go.
@@ -403,7 +406,7 @@ var _ = Describe("Authorization", Ordered, ContinueOnFailure, func() {
 				makeMesh(ctx)
 				Expect(editor.Patch(ctx, nsm(v1beta1, `{}`), mergePatch(`{"metadata":{"finalizers":["test.example.com/keep"]}}`))).To(Succeed())
 				Expect(editor.Delete(ctx, nsm(v1beta1, `{}`))).To(Succeed())
-				untilServed(ctx)
+				untilServed(ctx, in(ctx, v1beta1, nsm(v1beta1, `{}`)).GetResourceVersion())
 				for _, version := range []string{v1beta1, v1alpha1} {
 					Expect(patchOf(version, `{"metadata":{"finalizers":null},"spec":{"registry":{"image":"`+hostile+`"}}}`)(ctx, editor)).
 						To(beRefused(editor, "update"), version)
