@@ -10,7 +10,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/version"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
@@ -31,8 +30,7 @@ var _ = Describe("An NSM that came past validation", func() {
 		nsm := &nsmv1beta1.NSM{}
 		nsm.Namespace, nsm.Name = stored.GetNamespace(), stored.GetName()
 		DeferCleanup(remove, nsm)
-		if kubernetes.LessThan(version.MajorMinor(1, 35)) {
-			// It takes no status of an NSM whose spec the rules refuse.
+		if isBefore(35, "it takes no status of an NSM whose spec the rules refuse") {
 			Eventually(reconciles).Should(BeNumerically(">", passes))
 			Expect(names(ctx, nsm)).To(BeEmpty())
 			return

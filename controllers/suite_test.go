@@ -96,12 +96,14 @@ func askForVersion(ctx context.Context) *version.Version {
 	return found
 }
 
-// onlyFrom skips a spec on an API server on which what it is about cannot happen, or not be
-// brought about.
-func onlyFrom(minor uint, why string) {
-	if kubernetes.LessThan(version.MajorMinor(1, minor)) {
-		Skip(why)
+// isBefore reports whether this API server is one on which what a spec is about cannot
+// happen, or not be brought about.
+func isBefore(minor uint, why string) bool {
+	if kubernetes.AtLeast(version.MajorMinor(1, minor)) {
+		return false
 	}
+	AddReportEntry("not on this API server", why)
+	return true
 }
 
 // serveWebhooks runs conversion, defaulting and validation for the whole suite,

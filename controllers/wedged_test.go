@@ -40,7 +40,9 @@ var _ = Describe("Somebody's policy that changes the label by which the operator
 
 	DescribeTable("is told with the object and the label, and holds nothing else up:",
 		func(ctx SpecContext, kind, resource string, object client.Object, name string) {
-			onlyFrom(36, "it has no MutatingAdmissionPolicies")
+			if isBefore(36, "it has no MutatingAdmissionPolicies") {
+				return
+			}
 			nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(ctx), Name: "mesh"}}
 			stop := relabel(ctx, nsm.Namespace, resource)
 			nsm = newNSMIn(ctx, nsm.Namespace, onZone("a"))
