@@ -88,8 +88,8 @@ func main() {
 	flag.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator itself (default: $POD_NAMESPACE)")
 	flag.StringVar(&o.watchNamespaces, "watch-namespaces", "", "namespaces whose NSMs are acted on, with commas between them (default: all)")
 	flag.BoolVar(&o.monitoring, "monitoring", false, "make a ServiceMonitor and alerts for the operator itself, where Prometheus' operator is served")
-	flag.BoolVar(&o.networkPolicy, "network-policy", os.Getenv("NETWORK_POLICY") != "false",
-		"limit who reaches the operator's own pods, by a NetworkPolicy (default: true, unless $NETWORK_POLICY is false)")
+	flag.BoolVar(&o.networkPolicy, "network-policy", true,
+		"limit who reaches the operator's own pods, by a NetworkPolicy, unless $NETWORK_POLICY is false")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine) // --zap-log-level, --zap-encoder, ...
 	flag.Parse()
@@ -147,6 +147,11 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 	if err != nil {
 		return fmt.Errorf("--watch-namespaces: %w", err)
 	}
+	isAllowed, err := allowsNetworkPolicy(os.Getenv("NETWORK_POLICY"))
+	if err != nil {
+		return err
+	}
+	o.networkPolicy = o.networkPolicy && isAllowed
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return err
@@ -207,6 +212,19 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+// allowsNetworkPolicy reads the variable by which those turn the policy off who cannot
+// change the flags, such as subscribers with OLM.
+func allowsNetworkPolicy(variable string) (bool, error) {
+	if variable == "" {
+		return true, nil
+	}
+	is, err := strconv.ParseBool(variable)
+	if err != nil {
+		return false, fmt.Errorf("NETWORK_POLICY: %q: must be true or false", variable)
+	}
+	return is, nil
 }
 
 // keepOwnPolicy has the replica that leads keep the NetworkPolicy of all.

@@ -38,3 +38,16 @@ func TestMemoryIsCollectedBeforeTheLimitIsReached(t *testing.T) {
 		})
 	}
 }
+
+// A typo must not leave a policy on that somebody wanted off.
+func TestNetworkPolicyIsTurnedOff(t *testing.T) {
+	for variable, want := range map[string]bool{"": true, "true": true, "false": false, "False": false, "0": false} {
+		if is, err := allowsNetworkPolicy(variable); err != nil || is != want {
+			t.Errorf("%q: want %t, have %t and %v", variable, want, is, err)
+		}
+	}
+	_, err := allowsNetworkPolicy("off")
+	if err == nil || err.Error() != `NETWORK_POLICY: "off": must be true or false` {
+		t.Errorf("a typo: %v", err)
+	}
+}
