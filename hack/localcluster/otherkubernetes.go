@@ -41,8 +41,9 @@ func (b *builder) pinOther() error {
 		return fmt.Errorf("directory for the pinned versions: %w", err)
 	}
 	path := filepath.Join(b.src, "go.mod")
-	if _, err := os.Stat(path); err == nil {
-		return nil // the directory is that of one release
+	// It is written last, and the directory is that of one release.
+	if _, err := os.Stat(filepath.Join(b.src, "go.sum")); err == nil {
+		return nil
 	}
 	content, err := otherGoMod(b.src, b.kubernetes)
 	if err != nil {
@@ -53,10 +54,8 @@ func (b *builder) pinOther() error {
 	}
 	// It adds the other requirements to go.mod, and all of go.sum.
 	list := append([]string{"list", "-mod=mod", "-deps", "-f", ""}, packages(ofKubernetes(binaries()))...)
-	if _, err := goOutput(b.src, list...); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
+	_, err = goOutput(b.src, list...)
+	return err
 }
 
 // otherGoMod is the go.mod file for a Kubernetes release. Kubernetes' own replaces its staging modules by directories,
