@@ -13,6 +13,7 @@ COPY main.go ./
 COPY apis/ apis/
 COPY config/crd/ config/crd/
 COPY config/prometheus/ config/prometheus/
+COPY config/samples/ config/samples/
 COPY config/webhook/ config/webhook/
 COPY controllers/ controllers/
 COPY internal/ internal/

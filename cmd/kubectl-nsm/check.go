@@ -38,6 +38,12 @@ type checkFlags struct {
 	all      bool
 	before   bool
 	helm     string
+	// active has meshes tried; the others say how.
+	active          bool
+	activeNamespace string
+	endpointImage   string
+	connectOnly     bool
+	hasTimeout      bool
 }
 
 func newCheck(o *options) *cobra.Command {
@@ -48,13 +54,16 @@ func newCheck(o *options) *cobra.Command {
 		Long: "Look for what would keep a mesh from running, before or after it is there.\n\n" +
 			"It looks at the meshes of the namespace; where there is none, at what an NSM without a spec would need, or at those of a file. All checks are " +
 			"made, whatever they find, and nothing is written. docs/troubleshooting.md has a word on each code.\n\n" +
+			"With --active it also tries each mesh, and that is the exception that makes something: a namespace nsm-check-<random> with a ServiceAccount, a " +
+			"Service, a pod with an endpoint and a pod with a client, which pings the endpoint through the mesh; the endpoint registers itself and a network " +
+			"service of that name. All of it is removed at the end, after Ctrl-C and after an error as well, and what could not be is named. A trial takes " +
+			"3 minutes at most, or what --timeout says, and its removal 90 seconds more.\n\n" +
 			"With --pre it looks at whether the operator and SPIRE can be installed. It then also asks what you may do, and tries a privileged pod by a " +
 			"dry run, of which nothing is stored.\n\n" +
 			"It ends with 1 if a check has failed, with --strict also if one warns.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			ctx, cancel := o.within(command.Context())
-			defer cancel()
+			flags.hasTimeout = command.Flags().Changed("timeout")
 			c, err := o.connect()
 			if err != nil {
 				return err
@@ -62,9 +71,17 @@ func newCheck(o *options) *cobra.Command {
 			if flags.all {
 				c.namespace = ""
 			}
+			ctx, cancel := o.within(command.Context())
+			defer cancel()
 			facts, err := o.facts(ctx, c, flags)
 			if err != nil {
 				return err
+			}
+			if flags.active {
+				// It has a time of its own.
+				if err := o.tryMeshes(command.Context(), c, facts, flags); err != nil {
+					return err
+				}
 			}
 			return o.printChecks(report.NewChecks(preflight.Run(facts)), flags.isStrict)
 		},
@@ -75,6 +92,12 @@ func newCheck(o *options) *cobra.Command {
 	command.Flags().BoolVarP(&flags.all, "all-namespaces", "A", false, "the meshes of all namespaces")
 	command.Flags().BoolVar(&flags.before, "pre", false, "check whether the operator and SPIRE can be installed, before they are")
 	command.Flags().StringVar(&flags.helm, "helm-version", "", "with --pre: the version of Helm that you use, such as v4.3.0")
+	command.Flags().BoolVar(&flags.active, "active", false, "try the mesh by a client and an endpoint, which are made and removed again")
+	command.Flags().StringVar(&flags.activeNamespace, "active-namespace", "", "with --active: an existing namespace to make the pods in, instead of one of their own")
+	command.Flags().StringVar(&flags.endpointImage, "endpoint-image", "", "with --active: the image of the endpoint, instead of cmd-nse-icmp-responder of the mesh's release")
+	command.Flags().BoolVar(&flags.connectOnly, "connect-only", false, "with --active: wait for the connection, and do not ping")
+	command.MarkFlagsMutuallyExclusive("active", "pre")
+	command.MarkFlagsMutuallyExclusive("active", "filename")
 	o.addOutput(command, "json", "yaml")
 	return command
 }

@@ -50,8 +50,8 @@ func (c Cause) String() string {
 // or SPIRE itself: its agent's directory, or its CSI driver.
 var ofIdentity = regexp.MustCompile(`(?i)x509 ?source|svid|workload ?api|no identity|csi\.spiffe\.io|/spire/`)
 
-// isOfIdentity tells whether the pod waits for an identity from SPIRE.
-func (c Cause) isOfIdentity() bool { return ofIdentity.MatchString(c.Detail) }
+// IsOfIdentity tells whether the pod waits for an identity from SPIRE.
+func (c Cause) IsOfIdentity() bool { return ofIdentity.MatchString(c.Detail) }
 
 // numbers are what moves in messages that mean the same: addresses, ports,
 // durations, process IDs.

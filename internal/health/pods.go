@@ -100,6 +100,23 @@ func (w *Workload) CauseOf(pod *corev1.Pod, now time.Time) (Cause, Question) {
 	}
 }
 
+// CauseOfPod tells what is wrong with a pod that is of no workload, by its status and by
+// the kubelet's warnings of volumes; no cause for nothing.
+func CauseOfPod(pod *corev1.Pod, warnings []corev1.Event, now time.Time) Cause {
+	if found := causeOf(pod, now); found.What != "" || HasStarted(pod) {
+		return found
+	}
+	asks := Question{"FailedMount", "a volume cannot be mounted"}
+	return asks.Answer(slices.DeleteFunc(slices.Clone(warnings), func(event corev1.Event) bool { return event.Reason != asks.Reason }))
+}
+
+// HasStarted tells whether a container of a pod runs or has run.
+func HasStarted(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses), func(container corev1.ContainerStatus) bool {
+		return container.State.Running != nil || container.State.Terminated != nil || container.LastTerminationState.Terminated != nil
+	})
+}
+
 // NotUpOn are the nodes of those of some pods that are not ready, or go.
 func NotUpOn(pods []corev1.Pod) []string {
 	var nodes []string

@@ -86,7 +86,7 @@ func (m *Mesh) waitsForIdentity() string {
 	var waiting []string
 	for i := range m.Workloads {
 		w := &m.Workloads[i]
-		j := slices.IndexFunc(w.Causes, Cause.isOfIdentity)
+		j := slices.IndexFunc(w.Causes, Cause.IsOfIdentity)
 		if j >= 0 && !w.IsReady() {
 			waiting = append(waiting, w.String()+": "+w.Causes[j].String())
 		}

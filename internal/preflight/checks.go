@@ -55,6 +55,15 @@ var checks = []check{
 	{"NSM024", "a load balancer serves meshes that span domains", "install one, or set interdomain.serviceType: docs/requirements.md", always, []Part{PartServices}, loadBalancer},
 	{"NSM025", "the API server reaches webhooks", "run them on the network of their nodes: docs/requirements.md", always, []Part{PartNodes, PartPods}, webhooks},
 	{"NSM026", "no container runs out of inotify instances", "raise fs.inotify.max_user_instances and max_user_watches on the nodes: docs/requirements.md", installed, []Part{PartPods}, inotify},
+	{"NSM027", "the cluster lets clients in", "see what it says, and label the namespace or name another one with --active-namespace", tried, nil, hopAdmitted.findings},
+	{"NSM028", "clients get a node", "make room, or change what keeps pods off the nodes on which managers run", tried, nil, hopScheduled.findings},
+	{"NSM029", "clients start", "spec.images and --endpoint-image say where images come from", tried, nil, hopStarted.findings},
+	{"NSM030", "SPIRE gives clients an identity", "docs/spire.md says how pods are registered; the logs of SPIRE's agent and controller manager tell why they are not", tried, nil, hopIdentified.findings},
+	{"NSM031", "a manager and a forwarder are on the nodes of clients", "kubectl nsm status shows what is down", tried, nil, hopServed.findings},
+	{"NSM032", "an endpoint registers", "the logs of the manager on its node and of the registry tell why", tried, nil, hopRegistered.findings},
+	{"NSM033", "a client gets its connection", "the logs of the managers and forwarders on both nodes tell why", tried, nil, hopConnected.findings},
+	{"NSM034", "packets come through", "look at the MTU, and at what filters packets between the nodes: docs/requirements.md", tried, nil, hopPinged.findings},
+	{"NSM035", "all that a trial made is gone", "delete it by hand", tried, nil, leftovers},
 }
 
 func kubernetes(f *Facts) []finding {

@@ -67,6 +67,8 @@ type Facts struct {
 	Domain string
 	// LoadBalancers are all Services of that type.
 	LoadBalancers []corev1.Service
+	// Trials of meshes by a client and an endpoint; none unless somebody asked for them.
+	Trials []Trial
 	// Unseen tells why a part could not be read.
 	Unseen map[Part]string
 	// CertDays is how many days a certificate has to last.
@@ -146,10 +148,17 @@ const (
 	before
 	// installed is when the operator and SPIRE are there.
 	installed
+	// tried is when a mesh was tried.
+	tried
 )
 
 // isFor tells whether a check makes sense for a cluster.
-func (w when) isFor(f *Facts) bool { return w == always || (w == before) == f.Before }
+func (w when) isFor(f *Facts) bool {
+	if w == tried {
+		return len(f.Trials) > 0
+	}
+	return w == always || (w == before) == f.Before
+}
 
 // page on which each code has a heading.
 const page = "https://github.com/networkservicemesh/nsm-operator/blob/main/docs/troubleshooting.md"
