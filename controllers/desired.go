@@ -61,6 +61,8 @@ type desired struct {
 	// lookAgain is when their pods are looked at again; zero for never.
 	pulls     []health.ImagePull
 	lookAgain time.Time
+	// turns are the next pods of workloads that are rolled node by node, by name.
+	turns map[string]rollout.Turn
 }
 
 // desire reads what the mesh depends on and renders it. When it fails, what it
@@ -219,6 +221,9 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 		if err := r.observePulls(ctx, d, &in); err != nil {
 			return nil, err
 		}
+	}
+	if err := r.observeTurns(ctx, d, &in); err != nil {
+		return nil, err
 	}
 	if in.Begins() && d.notBegun == "" && len(d.pulls) == 0 {
 		r.recordRisks(nsm, d.input.Release)

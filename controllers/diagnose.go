@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -165,6 +166,15 @@ func (r *NSMReconciler) findLost(ctx context.Context, w *health.Workload, pods [
 		if len(list.Items) > 0 {
 			nodes[name] = &list.Items[0]
 		}
+	}
+	w.Lost = w.FindLost(pods, nodes)
+	if _, isDaemonSet := w.Live.(*appsv1.DaemonSet); w.Lost == nil || !isDaemonSet || w.Revision != "" {
+		return nil
+	}
+	// Now the pods on the other nodes are counted here, and a number alone does not tell
+	// whether one is of a definition that has come back.
+	if err := r.findRevision(ctx, w); err != nil {
+		return err
 	}
 	w.Lost = w.FindLost(pods, nodes)
 	return nil

@@ -207,6 +207,9 @@ func (x *execution) delete(ctx context.Context, wave rollout.Wave) error {
 			return err
 		}
 	}
+	if err := x.replacePods(ctx, deletion.Pods); err != nil {
+		return err
+	}
 	// Nothing of these is in the cache: nobody must wait to see it go.
 	if err := x.r.deleteExactly(ctx, deletion.Others...); err != nil {
 		return err

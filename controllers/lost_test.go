@@ -20,6 +20,19 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
+// setNodeReady has a node be ready, or unheard of.
+func setNodeReady(ctx context.Context, name string, ready corev1.ConditionStatus) {
+	GinkgoHelper()
+	Eventually(func() error {
+		node := &corev1.Node{}
+		if err := admin.Get(ctx, client.ObjectKey{Name: name}, node); err != nil {
+			return err
+		}
+		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready, Message: "Kubelet stopped posting node status."}}
+		return admin.Status().Update(ctx, node)
+	}).WithTimeout(soon).Should(Succeed())
+}
+
 var _ = Describe("A node that is down for good", func() {
 	var (
 		o     *operator
@@ -27,17 +40,6 @@ var _ = Describe("A node that is down for good", func() {
 		nodes []*corev1.Node
 	)
 
-	// setNode has a node be ready, or unheard of.
-	setNode := func(ctx context.Context, node *corev1.Node, ready corev1.ConditionStatus) {
-		GinkgoHelper()
-		Eventually(func() error {
-			if err := admin.Get(ctx, client.ObjectKeyFromObject(node), node); err != nil {
-				return err
-			}
-			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready, Message: "Kubelet stopped posting node status."}}
-			return admin.Status().Update(ctx, node)
-		}).WithTimeout(soon).Should(Succeed())
-	}
 	// setPods has nsmgr's pods that are ready be of its current definition.
 	setPods := func(ctx context.Context, areReady ...corev1.ConditionStatus) {
 		GinkgoHelper()
@@ -70,11 +72,11 @@ var _ = Describe("A node that is down for good", func() {
 			node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "node-"}}
 			Expect(admin.Create(ctx, node)).To(Succeed())
 			DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, node))).To(Succeed()) })
-			setNode(ctx, node, corev1.ConditionTrue)
+			setNodeReady(ctx, node.Name, corev1.ConditionTrue)
 			nodes = append(nodes, node)
 		}
 		setPods(ctx, corev1.ConditionTrue, corev1.ConditionTrue, corev1.ConditionFalse)
-		setNode(ctx, nodes[2], corev1.ConditionUnknown)
+		setNodeReady(ctx, nodes[2].Name, corev1.ConditionUnknown)
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
 	})
 
@@ -94,7 +96,7 @@ var _ = Describe("A node that is down for good", func() {
 		Eventually(func() string { return reread(ctx, nsm).Status.Managers }).WithTimeout(soon).Should(Equal("1/2"))
 
 		By("until it is back")
-		setNode(ctx, nodes[2], corev1.ConditionTrue)
+		setNodeReady(ctx, nodes[2].Name, corev1.ConditionTrue)
 		setPods(ctx, corev1.ConditionTrue, corev1.ConditionTrue, corev1.ConditionTrue)
 		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
 		Eventually(messageOf(ctx, nsm, available)).WithTimeout(soon).Should(Equal("NSM v1.17.0 is ready"))

@@ -83,6 +83,8 @@ type NSMReconciler struct {
 	diagnoses sync.Map // of types.NamespacedName, the workload's: diagnosis
 	// pulls are what was seen last of nodes that pull images.
 	pulls sync.Map // of types.NamespacedName, the workload's that pulls: pullSeen
+	// turns are what was seen last of workloads that are rolled node by node.
+	turns sync.Map // of types.NamespacedName, the workload's: turnSeen
 	// reported is when the status of an NSM was written last.
 	reported sync.Map // of types.NamespacedName, the NSM's: time.Time
 	nsms     nsms
@@ -215,7 +217,7 @@ func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
 	r.reported.Delete(key)
 	r.identityTroubles.known.Delete(key)
 	r.races.known.Delete(key)
-	for _, known := range []*sync.Map{&r.diagnoses, &r.pulls, &r.registrations.known, &r.selfRegistrations.known, &r.staleClients.known} {
+	for _, known := range []*sync.Map{&r.diagnoses, &r.pulls, &r.turns, &r.registrations.known, &r.selfRegistrations.known, &r.staleClients.known} {
 		known.Range(func(workload, _ any) bool {
 			if name, ok := workload.(types.NamespacedName); ok && name.Namespace == nsm.Namespace {
 				known.Delete(workload)

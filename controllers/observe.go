@@ -58,6 +58,7 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 			return nil, err
 		}
 		w.Held = held[w.Name()]
+		w.Now, w.NoManager = d.turns[w.Name()].Now, d.turns[w.Name()].NoManager
 		if !isWritten {
 			w.Intent, w.HeldBack = "", false
 		}

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -108,6 +109,20 @@ func (a *Applier) pruneOne(ctx context.Context, object mesh.Object, writes *writ
 	a.inPlace.Delete(id)
 	writes.addDeletion(change, object)
 	return &change, nil
+}
+
+// DeletePods deletes pods, those that were seen and no others of their names. No cache
+// has them, so nobody waits to see them go. One that is gone already is no failure.
+func (a *Applier) DeletePods(ctx context.Context, pods []mesh.Object) error {
+	_, err := a.each(pods, func(pod mesh.Object) (*Change, error) {
+		err := a.delete(ctx, pod)
+		if err != nil && !apierrors.IsConflict(err) {
+			return nil, fmt.Errorf("deleting Pod %s: %w", client.ObjectKeyFromObject(pod), err)
+		}
+		log.FromContext(ctx).Info("Deleted, so that its node gets a new one", "pod", client.ObjectKeyFromObject(pod))
+		return nil, nil
+	})
+	return err
 }
 
 // Own are the objects of the given kinds that are the NSM's own, those that are being

@@ -54,6 +54,12 @@ type Workload struct {
 	Causes []Cause
 	// Nodes are those on which a pod is not up, as far as somebody has looked.
 	Nodes []string
+	// Revision is what the pods of the current definition of a DaemonSet have in the label
+	// controller-revision-hash; "" where nobody has asked.
+	Revision string
+	// Now are the nodes on which the operator is replacing the pod, and NoManager those on
+	// which it does not yet, because the manager there is not ready.
+	Now, NoManager []string
 	// Unseen is what could not be looked up, and why.
 	Unseen []string
 }

@@ -38,6 +38,9 @@ type Lost struct {
 	of string
 }
 
+// Has tells whether a node is one of those that are down.
+func (l *Lost) Has(node string) bool { return l != nil && slices.Contains(l.Nodes, node) }
+
 // String names the nodes, and tells what is wrong with them.
 func (l *Lost) String() string {
 	if len(l.Nodes) == 1 {
@@ -166,7 +169,7 @@ func (w *Workload) counts() (pods Pods, isChanging bool) {
 // stuck tells what follows from nodes that are down for a workload that rolls out; "" for
 // nothing.
 func (w *Workload) stuck() string {
-	if _, isDaemonSet := w.Live.(*appsv1.DaemonSet); w.Lost == nil || !isDaemonSet || !w.IsChanging() {
+	if _, isDaemonSet := w.Live.(*appsv1.DaemonSet); w.Lost == nil || !isDaemonSet || w.NodeByNode || !w.IsChanging() {
 		return ""
 	}
 	return "; its pods there count as unavailable, and a rolling update replaces no more pods than maxUnavailable says: " +

@@ -176,7 +176,7 @@ func (m *Mesh) progress() (reason, message string) {
 	}
 	i := slices.IndexFunc(m.Workloads, func(w Workload) bool { return w.Held || !w.IsWritten() || !w.IsReady() })
 	if !m.Staged || m.NotBegun != "" || i < 0 {
-		return nsmv1beta1.ReasonRollingOut, "waiting for " + strings.Join(m.waitingFor(), ", ")
+		return nsmv1beta1.ReasonRollingOut, "waiting for " + strings.Join(m.waitingFor(), ", ") + m.turns()
 	}
 	w := &m.Workloads[i]
 	pods := w.Pods()
@@ -185,10 +185,36 @@ func (m *Mesh) progress() (reason, message string) {
 		isNew = 0 // nobody has counted yet, or old ones are among them
 	}
 	message = fmt.Sprintf("stage %d of %d, %s: %d of %d pods are new and ready", i+1, len(m.Workloads), w, isNew, pods.Desired)
-	if len(w.Nodes) > 0 {
+	switch {
+	case len(w.Now) > 0 || len(w.NoManager) > 0:
+		message += w.turn()
+	case len(w.Nodes) > 0:
 		message += ", not yet on " + SomeNodes(w.Nodes)
 	}
 	return nsmv1beta1.ReasonRollingOut, message
+}
+
+// turns tell where workloads that are rolled node by node are; "" for no such workload.
+func (m *Mesh) turns() string {
+	var text string
+	for i := range m.Workloads {
+		if turn := m.Workloads[i].turn(); turn != "" {
+			text += "; " + m.Workloads[i].Name() + strings.TrimPrefix(turn, ",")
+		}
+	}
+	return text
+}
+
+// turn tells where a workload is that is rolled node by node; "" for none such.
+func (w *Workload) turn() string {
+	var text string
+	if len(w.Now) > 0 {
+		text = ", now on " + SomeNodes(w.Now)
+	}
+	if len(w.NoManager) > 0 {
+		text += ", waiting for the manager on " + SomeNodes(w.NoManager)
+	}
+	return text
 }
 
 // isChanging tells whether a workload is still to be made, or rolling out, or an image

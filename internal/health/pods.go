@@ -10,11 +10,13 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
@@ -63,7 +65,7 @@ func (w *Workload) Current(pods []corev1.Pod) []corev1.Pod {
 	}
 	pods = slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
 		label := pod.Labels[templateGenerationLabel]
-		return generation != "" && label != "" && label != generation
+		return generation != "" && label != "" && label != generation && !w.hasRevision(&pod)
 	})
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Spec.NodeName, b.Spec.NodeName) })
 	current := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool {
@@ -76,6 +78,43 @@ func (w *Workload) Current(pods []corev1.Pod) []corev1.Pod {
 		return pods
 	}
 	return current
+}
+
+// IsOfRevision tells whether a DaemonSet's pod is of the workload's current definition,
+// or of a newer one that has not been heard of yet. A definition that has come back
+// has a new number and the old hash, and Kubernetes keeps its pods.
+func (w *Workload) IsOfRevision(pod *corev1.Pod) bool {
+	is, _ := strconv.ParseInt(pod.Labels[templateGenerationLabel], 10, 64)
+	wanted, _ := strconv.ParseInt(w.Live.GetAnnotations()[appsv1.DeprecatedTemplateGeneration], 10, 64)
+	return w.hasRevision(pod) || is >= wanted
+}
+
+func (w *Workload) hasRevision(pod *corev1.Pod) bool {
+	return w.Revision != "" && pod.Labels[appsv1.ControllerRevisionHashLabelKey] == w.Revision
+}
+
+// Serves tells whether a pod is ready, and registered where it should be.
+func (w *Workload) Serves(pod *corev1.Pod) bool {
+	return IsReady(pod) && (w.Registration == nil || w.Registration.Has(pod.Name))
+}
+
+// KnowsRegistration tells whether it is known which pods are registered, or does not
+// matter.
+func (w *Workload) KnowsRegistration() bool { return w.Registration == nil || w.Registration.IsRead }
+
+// RevisionOf a DaemonSet is the hash in the newest of its revisions; "" for none.
+func RevisionOf(daemonSet mesh.Object, revisions []appsv1.ControllerRevision) string {
+	var newest *appsv1.ControllerRevision
+	for i := range revisions {
+		one := &revisions[i]
+		if metav1.IsControlledBy(one, daemonSet) && (newest == nil || one.Revision > newest.Revision) {
+			newest = one
+		}
+	}
+	if newest == nil {
+		return ""
+	}
+	return newest.Labels[appsv1.ControllerRevisionHashLabelKey]
 }
 
 func containersOf(pod corev1.PodSpec) []corev1.Container {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -35,6 +36,11 @@ type forwarderKind struct {
 	deviceSelectorEnv string
 	// probed: the image holds grpc-health-probe and the address is fixed.
 	probed bool
+	// nodeByNode: without a probe, Kubernetes would go on to the next node whether or not
+	// the new pod forwards anything, and what is lost on a node does not come back by
+	// itself (networkservicemesh/deployments-k8s#9778). So the operator goes from node to
+	// node.
+	nodeByNode bool
 }
 
 // hostMount is a directory of the node and where a forwarder wants it.
@@ -81,6 +87,7 @@ var forwarderKinds = map[nsmv1beta1.ForwarderType]forwarderKind{
 		env:               part.ovsEnv,
 		volumes:           func(release.Facts) []hostMount { return nsmAndDevices(corev1.HostPathDirectory) },
 		deviceSelectorEnv: "NSM_L2_RESOURCE_SELECTOR_FILE",
+		nodeByNode:        true,
 	},
 	nsmv1beta1.ForwarderTypeSRIOV: {
 		image:     "cmd-forwarder-sriov",
@@ -162,11 +169,16 @@ func forwarder(in Input, spec nsmv1beta1.ForwarderSpec) Component {
 	pod.Containers = []corev1.Container{container}
 	template := p.podTemplate(pod)
 	p.addFiles(&template, forwarderFiles(kind, spec))
+	workload := p.daemonSet(template)
+	if kind.nodeByNode {
+		workload.Spec.UpdateStrategy = appsv1.DaemonSetUpdateStrategy{Type: appsv1.OnDeleteDaemonSetStrategyType}
+	}
 	return Component{
-		Role:      p.role,
-		Workload:  p.daemonSet(template),
-		Others:    []Object{p.serviceAccount()},
-		Registers: p.registers(container),
+		Role:       p.role,
+		Workload:   workload,
+		Others:     []Object{p.serviceAccount()},
+		Registers:  p.registers(container),
+		NodeByNode: kind.nodeByNode,
 	}
 }
 

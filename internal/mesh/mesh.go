@@ -110,6 +110,9 @@ type Component struct {
 	// RegistersItself: its pods register themselves with the API server, each under
 	// its own name (IsWebhookPod).
 	RegistersItself bool
+	// NodeByNode: Kubernetes replaces none of its pods by itself when the workload
+	// changes (OnDelete). The operator does, node by node.
+	NodeByNode bool
 }
 
 // parts are the kinds of components, in the order in which they change to another

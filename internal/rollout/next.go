@@ -69,12 +69,16 @@ type Seen struct {
 	// Pulled tells, by the name of a workload, that its new images are where they should
 	// be, as Pulls asks.
 	Pulled map[string]bool
+	// Turns tell, by the name of a workload that the operator rolls node by node, which
+	// pods come next.
+	Turns map[string]Turn
 }
 
 // Next is what happens next with a mesh.
 func Next(in Input) Plan {
 	if problem := in.Preflight(); problem != "" {
-		return Plan{{Name: "the change to " + in.Target, Gate: Gate{Preflight: problem}, Parts: []Part{{Objects: in.Objects}}}}
+		// What rolls already goes on: the change waits for it.
+		return append(in.nodeByNode(), Wave{Name: "the change to " + in.Target, Gate: Gate{Preflight: problem}, Parts: []Part{{Objects: in.Objects}}})
 	}
 	pulls := in.Pulls()
 	if slices.ContainsFunc(pulls, func(pull Pull) bool { return !in.Pulled[pull.Name()] }) {
@@ -91,7 +95,7 @@ func Next(in Input) Plan {
 	default:
 		plan = append(plan, Wave{Name: "the whole mesh", Parts: in.parts(in.without(in.isOfClients), in.HasFinalizer)})
 	}
-	return append(plan, in.cleanup()...)
+	return slices.Concat(plan, in.nodeByNode(), in.cleanup())
 }
 
 // IsStaged tells whether the workloads change one after the other: something of

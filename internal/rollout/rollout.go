@@ -93,6 +93,8 @@ type Deletion struct {
 	Callers Callers
 	// Entries are what a registry has kept in the API.
 	Entries bool
+	// Pods are those of a DaemonSet that gives their nodes new ones.
+	Pods []mesh.Object
 }
 
 // Selector finds the objects of Kinds that go, unless they are kept.
@@ -208,6 +210,9 @@ func (d Deletion) steps() []string {
 	}
 	if d.Entries {
 		steps = append(steps, "delete the registry's entries")
+	}
+	if len(d.Pods) > 0 {
+		steps = append(steps, "delete "+list(d.Pods))
 	}
 	return steps
 }

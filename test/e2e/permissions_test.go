@@ -164,6 +164,19 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		Eventually(policies).WithTimeout(time.Minute).WithPolling(500 * time.Millisecond).Should(HaveLen(len(limited)))
 	})
 
+	It("let it replace the pods of a forwarder node by node", func(ctx SpecContext) {
+		pods := func() string {
+			return kubectl(ctx, "get", "pods", "-n", "nsm-system", "-l", "app.kubernetes.io/name=forwarder-ovs", "-o", "jsonpath={.items[*].metadata.name}")
+		}
+		before := strings.Fields(pods())
+		Expect(before).NotTo(BeEmpty())
+		kubectl(ctx, "rollout", "restart", "-n", "nsm-system", "daemonset/forwarder-ovs")
+		for _, pod := range before {
+			Eventually(pods).WithTimeout(3 * time.Minute).WithPolling(500 * time.Millisecond).ShouldNot(ContainSubstring(pod))
+		}
+		kubectl(ctx, "wait", "--for=condition=Available", "nsm/everything", "-n", "nsm-system", "--timeout=3m")
+	})
+
 	It("let it count what it does again and again", func(ctx SpecContext) {
 		// A Service that goes and comes changes nothing of the NSM, so that it is
 		// the same event.
