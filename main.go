@@ -200,10 +200,8 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 	if err := mgr.Add(controllers.EveryReplica(func(ctx context.Context) error { return us.Keep(ctx, place) })); err != nil {
 		return err
 	}
-	if o.monitoring {
-		if err := addMonitoring(mgr, o.namespace); err != nil {
-			return err
-		}
+	if err := addMonitoring(mgr, o); err != nil {
+		return err
 	}
 	if err := keepOwnPolicy(mgr, o); err != nil {
 		return err
@@ -283,14 +281,18 @@ func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []st
 	return controllers.AddProbes(mgr, issuer != nil)
 }
 
-// addMonitoring has Prometheus watch the operator. Its client has no cache: what it reads
-// is little, and in no cache of the manager's.
-func addMonitoring(mgr ctrl.Manager, namespace string) error {
+// addMonitoring has Prometheus watch the operator, or no longer do so. Its client has no
+// cache: what it reads is little, and in no cache of the manager's.
+func addMonitoring(mgr ctrl.Manager, o options) error {
 	c, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {
 		return err
 	}
-	return mgr.Add(&monitoring.Keeper{Client: c, Discovery: discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig()), Namespace: namespace})
+	keeper := monitoring.Keeper{Client: c, Discovery: discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig()), Namespace: o.namespace}
+	if o.monitoring {
+		return mgr.Add(&keeper)
+	}
+	return mgr.Add(&monitoring.Remover{Keeper: keeper})
 }
 
 func newScheme() *runtime.Scheme {

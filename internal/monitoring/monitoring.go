@@ -124,6 +124,12 @@ func (k *Keeper) objects() ([]*unstructured.Unstructured, error) {
 
 // pass brings the objects up to date whose kinds are served.
 func (k *Keeper) pass(ctx context.Context, wanted []*unstructured.Unstructured) error {
+	return k.eachServed(wanted, func(object *unstructured.Unstructured) error { return k.keep(ctx, object) })
+}
+
+// eachServed does something to the objects whose kinds are served; of the others the API
+// server is not asked.
+func (k *Keeper) eachServed(objects []*unstructured.Unstructured, do func(*unstructured.Unstructured) error) error {
 	kinds, err := k.Discovery.ServerResourcesForGroupVersion(served.String())
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -132,12 +138,12 @@ func (k *Keeper) pass(ctx context.Context, wanted []*unstructured.Unstructured) 
 		return err
 	}
 	var errs []error
-	for _, object := range wanted {
+	for _, object := range objects {
 		isServed := slices.ContainsFunc(kinds.APIResources, func(kind metav1.APIResource) bool { return kind.Kind == object.GetKind() })
 		if !isServed {
 			continue
 		}
-		if err := k.keep(ctx, object); err != nil {
+		if err := do(object); err != nil {
 			errs = append(errs, fmt.Errorf("%s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err))
 		}
 	}

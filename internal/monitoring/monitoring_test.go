@@ -8,12 +8,16 @@ package monitoring
 
 import (
 	"context"
+	"net/http"
+	"sync"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -120,8 +124,71 @@ var _ = Describe("What Prometheus is told of the operator", Ordered, func() {
 	})
 })
 
-// keepOn runs a Keeper to the end of the specs.
-func keepOn() {
+var _ = Describe("What Prometheus was told of the operator", Ordered, func() {
+	It("goes once monitoring is turned off, but for what others have made", func(ctx SpecContext) {
+		serve(ctx)
+		stop := keepOn()
+		for _, kind := range []string{"ServiceMonitor", "PrometheusRule"} {
+			Eventually(ctx, func() error {
+				_, err := read(ctx, kind)
+				return err
+			}).Should(Succeed())
+		}
+		stop()
+		change(ctx, "PrometheusRule", `{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}`)
+		remove(ctx)
+		_, err := read(ctx, "ServiceMonitor")
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		_, err = read(ctx, "PrometheusRule")
+		Expect(err).NotTo(HaveOccurred(), "it is somebody else's")
+	})
+
+	It("is not asked for where its kinds are not served", func(ctx SpecContext) {
+		server.Kubectl(ctx, "delete", "crd", "servicemonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com")
+		Eventually(ctx, func() ([]metav1.APIResource, error) {
+			kinds, err := discovery.NewDiscoveryClientForConfigOrDie(server.Config).ServerResourcesForGroupVersion(served.String())
+			if apierrors.IsNotFound(err) {
+				return nil, nil
+			}
+			return kinds.APIResources, err
+		}).ShouldNot(ContainElement(HaveField("Kind", BeElementOf("ServiceMonitor", "PrometheusRule"))))
+		var asked []string
+		remove(ctx, func(path string) { asked = append(asked, path) })
+		Expect(asked).To(ConsistOf("/apis/monitoring.coreos.com/v1"))
+	})
+})
+
+// remove runs a Remover to its end, and tells of the paths that it asks for.
+func remove(ctx context.Context, asks ...func(path string)) {
+	GinkgoHelper()
+	config := rest.CopyConfig(operatorConfig)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			for _, tell := range asks {
+				tell(request.URL.Path)
+			}
+			return next.RoundTrip(request)
+		})
+	})
+	// Its mapper asks for itself, and is given what it needs to know instead.
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, kind := range []string{"ServiceMonitor", "PrometheusRule"} {
+		mapper.Add(served.WithKind(kind), meta.RESTScopeNamespace)
+	}
+	c, err := client.New(config, client.Options{Scheme: admin.Scheme(), Mapper: mapper})
+	Expect(err).NotTo(HaveOccurred())
+	remover := &Remover{Keeper{Client: c, Discovery: discovery.NewDiscoveryClientForConfigOrDie(config), Namespace: namespace, Interval: 50 * time.Millisecond}}
+	ended := make(chan error, 1)
+	go func() { ended <- remover.Start(ctx) }()
+	Eventually(ctx, ended).Should(Receive(BeNil()))
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// keepOn runs a Keeper until it is stopped, or to the end of the specs.
+func keepOn() (stop func()) {
 	GinkgoHelper()
 	c, err := client.New(operatorConfig, client.Options{Scheme: admin.Scheme()})
 	Expect(err).NotTo(HaveOccurred())
@@ -131,10 +198,12 @@ func keepOn() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- keeper.Start(ctx) }()
-	DeferCleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		Expect(<-ended).NotTo(HaveOccurred())
 	})
+	DeferCleanup(stop)
+	return stop
 }
 
 // serve the kinds of Prometheus' operator.
