@@ -5,7 +5,8 @@
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
 // Kubectl-nsm is the kubectl plugin "kubectl nsm": it shows what meshes run, what
-// a change would do, and what stands in the way of one. It reads, and writes nothing.
+// a change would do, and what stands in the way of one. It reads, and writes nothing, but
+// for "check --active", which makes two pods and removes them.
 //
 // What is shown follows from what was read, by pure functions (internal/report,
 // internal/preflight); here it is read and printed. A command is one file.

@@ -23,14 +23,16 @@ import (
 var registryVersion = schema.GroupVersion{Group: "networkservicemesh.io", Version: "v1"}
 
 func newTopology(o *options) *cobra.Command {
-	var all bool
+	var all, live bool
 	command := &cobra.Command{
 		Use:   "topology",
 		Short: "Show network services, their endpoints, and the nodes and managers that these are on",
 		Long: "Show network services, their endpoints, and the nodes and managers that these are on: what a registry of type k8s keeps in the API.\n\n" +
 			"Behind each fact stands where it is from: path_ids is the identity that signed the entry, pod a pod that was read, url the pod with the " +
 			"address in the entry's URL, label what the entry says itself. Clients are pods that ask for NSM; whether they are connected is not known.\n\n" +
-			"It ends with 1 if an endpoint has expired, or a service has no live one.",
+			"With --live the backend of NSM's dashboard is asked for live connections, through the API server, where a mesh has a dashboard. That needs " +
+			"the right to get services/proxy.\n\n" +
+			"It ends with 1 if an endpoint has expired, a service has no live one, or a connection is down.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, cancel := o.within(command.Context())
@@ -42,7 +44,7 @@ func newTopology(o *options) *cobra.Command {
 			if all {
 				c.namespace = ""
 			}
-			topology, err := c.topology(ctx)
+			topology, err := c.topology(ctx, live)
 			if err != nil {
 				return err
 			}
@@ -50,12 +52,14 @@ func newTopology(o *options) *cobra.Command {
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "the registries of all namespaces")
+	command.Flags().BoolVar(&live, "live", false, "live connections as well, as dashboards of meshes tell")
 	o.addOutput(command, "json", "yaml", "dot", "svg")
 	return command
 }
 
-// topology reads what registries keep, and the pods that it is about.
-func (c *cluster) topology(ctx context.Context) (*report.Topology, error) {
+// topology reads what registries keep, the pods that it is about and, if asked for, live
+// connections.
+func (c *cluster) topology(ctx context.Context, live bool) (*report.Topology, error) {
 	seen := &report.Registered{}
 	for _, one := range []struct {
 		kind string
@@ -71,6 +75,11 @@ func (c *cluster) topology(ctx context.Context) (*report.Topology, error) {
 	pods, err := c.seePods(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if live {
+		if seen.Connections, err = c.connections(ctx); err != nil {
+			return nil, err
+		}
 	}
 	seen.Pods, seen.NotSeen, seen.Now = pods, c.notSeen, c.clock.now()
 	return report.TopologyOf(seen), nil

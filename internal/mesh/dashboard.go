@@ -21,7 +21,9 @@ import (
 const (
 	dashboardName = "dashboard"
 
-	dashboardBackendName = "dashboard-backend"
+	// DashboardBackend is the name of the container and of the Service that tell of live
+	// connections.
+	DashboardBackend     = "dashboard-backend"
 	dashboardBackendPort = 3001
 
 	dashboardUIName      = "dashboard-ui"
@@ -54,7 +56,7 @@ func dashboard(in Input) []Component {
 	})
 	return []Component{{Role: p.role, Workload: p.deployment(template), Others: []Object{
 		p.serviceAccount(),
-		p.dashboardService(spec, dashboardBackendName, dashboardBackendPort),
+		p.dashboardService(spec, DashboardBackend, dashboardBackendPort),
 		p.dashboardService(spec, dashboardUIName, dashboardUIPort),
 	}}}
 }
@@ -68,7 +70,7 @@ func (p part) dashboardService(spec nsmv1beta1.DashboardSpec, name string, port 
 }
 
 func (p part) dashboardBackendContainer(facts release.Facts) corev1.Container {
-	container := p.container(dashboardBackendName, "cmd-dashboard-backend", p.spec.ContainerSpec, facts.DashboardBackend)
+	container := p.container(DashboardBackend, "cmd-dashboard-backend", p.spec.ContainerSpec, facts.DashboardBackend)
 	env := []corev1.EnvVar{p.spireEnv(), {Name: "NSM_REGISTRY_URL", Value: "registry:5002"}}
 	env = append(env, p.pprofEnvOnRequest(facts)...)
 	container.Env = mergeEnv(env, p.spec.Env)

@@ -30,6 +30,8 @@ type line struct {
 	from, to string
 	// isDashed: it is asked for, and not known to be there; or it has expired.
 	isDashed bool
+	// isLive: it is a live connection.
+	isLive bool
 }
 
 // The columns, from left to right.
@@ -61,17 +63,17 @@ func (t *Topology) graph() graph {
 		id := "endpoint " + e.Namespace + "/" + e.Name
 		add(columnEndpoints, id, e.Name, e.Expired)
 		for _, service := range e.Services {
-			g.lines = append(g.lines, line{"service " + e.Namespace + "/" + service, id, e.Expired})
+			g.lines = append(g.lines, line{from: "service " + e.Namespace + "/" + service, to: id, isDashed: e.Expired})
 		}
 		last := id
 		if e.Manager.Value != "" {
 			add(columnManagers, "manager "+e.Manager.Value, e.Manager.Value, false)
-			g.lines = append(g.lines, line{last, "manager " + e.Manager.Value, e.Expired})
+			g.lines = append(g.lines, line{from: last, to: "manager " + e.Manager.Value, isDashed: e.Expired})
 			last = "manager " + e.Manager.Value
 		}
 		if e.Node.Value != "" {
 			add(columnNodes, "node "+e.Node.Value, e.Node.Value, false)
-			g.lines = append(g.lines, line{last, "node " + e.Node.Value, false})
+			g.lines = append(g.lines, line{from: last, to: "node " + e.Node.Value})
 		}
 	}
 	for i := range t.Clients {
@@ -81,11 +83,12 @@ func (t *Topology) graph() graph {
 		for j := range t.Services {
 			for _, name := range client.Names {
 				if t.Services[j].Name == name {
-					g.lines = append(g.lines, line{id, "service " + t.Services[j].Namespace + "/" + name, true})
+					g.lines = append(g.lines, line{from: id, to: "service " + t.Services[j].Namespace + "/" + name, isDashed: true})
 				}
 			}
 		}
 	}
+	t.addConnections(&g, add)
 	g.lines = unique(g.lines)
 	return g
 }
@@ -118,8 +121,11 @@ func (t *Topology) Dot(out io.Writer, _ Style) {
 	}
 	for _, line := range g.lines {
 		style := ""
-		if line.isDashed {
+		switch {
+		case line.isDashed:
 			style = " [style=dashed]"
+		case line.isLive:
+			style = " [style=bold]"
 		}
 		write("  %s -> %s%s;", strconv.Quote(line.from), strconv.Quote(line.to), style)
 	}
@@ -157,8 +163,8 @@ func (t *Topology) SVG(out io.Writer, _ Style) {
 	}
 	for _, line := range g.lines {
 		from, to := places[line.from], places[line.to]
-		write(`<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#888"%s/>`,
-			from[0]+boxWidth, from[1]+boxHeight/2, to[0], to[1]+boxHeight/2, dashed(line.isDashed))
+		write(`<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#888"%s%s/>`,
+			from[0]+boxWidth, from[1]+boxHeight/2, to[0], to[1]+boxHeight/2, dashed(line.isDashed), bold(line.isLive))
 	}
 	for _, column := range g.columns {
 		for _, box := range column {
@@ -173,6 +179,13 @@ func (t *Topology) SVG(out io.Writer, _ Style) {
 func dashed(is bool) string {
 	if is {
 		return ` stroke-dasharray="4"`
+	}
+	return ""
+}
+
+func bold(is bool) string {
+	if is {
+		return ` stroke-width="3"`
 	}
 	return ""
 }

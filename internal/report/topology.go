@@ -27,9 +27,11 @@ type Registered struct {
 	// Services and Endpoints are the registry's entries.
 	Services, Endpoints []unstructured.Unstructured
 	// Pods of the mesh and of clients and endpoints, as far as they may be seen.
-	Pods    []corev1.Pod
-	NotSeen []string
-	Now     time.Time
+	Pods []corev1.Pod
+	// Connections that are live, where somebody was asked for them.
+	Connections []Connection
+	NotSeen     []string
+	Now         time.Time
 }
 
 // Topology is what registries know: network services, and the endpoints that offer them.
@@ -38,7 +40,9 @@ type Topology struct {
 	Services        []Service  `json:"services"`
 	Endpoints       []Endpoint `json:"endpoints"`
 	Clients         []Client   `json:"clients"`
-	NotSeen         []string   `json:"notSeen,omitempty"`
+	// Connections that are live, if they were asked for.
+	Connections []Connection `json:"connections,omitempty"`
+	NotSeen     []string     `json:"notSeen,omitempty"`
 }
 
 // Service is a network service.
@@ -93,7 +97,7 @@ const (
 	SourceLabel Source = "label"
 )
 
-// Client is a pod that asks for network services. Whether it is connected is not known.
+// Client is a pod that asks for network services.
 type Client struct {
 	Namespace string `json:"namespace"`
 	Pod       string `json:"pod"`
@@ -101,6 +105,9 @@ type Client struct {
 	// AsksFor are the URLs of the annotation that it has.
 	AsksFor string   `json:"asksFor"`
 	Names   []string `json:"services"`
+	// Connected are the network services to which a live connection was read; none for not
+	// known.
+	Connected []string `json:"connected,omitempty"`
 }
 
 // entry is the spec of a NetworkServiceEndpoint, as the registry writes it
@@ -140,11 +147,16 @@ func TopologyOf(seen *Registered) *Topology {
 	slices.SortFunc(t.Clients, func(a, b Client) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod))
 	})
+	t.connect(seen.Connections)
 	return t
 }
 
-// IsFine tells whether each endpoint is live, and each service has one.
+// IsFine tells whether each endpoint is live, each service has one, and no connection is
+// down.
 func (t *Topology) IsFine() bool {
+	if slices.ContainsFunc(t.Connections, func(c Connection) bool { return !c.Healthy }) {
+		return false
+	}
 	return !slices.ContainsFunc(t.Services, func(s Service) bool { return s.Live == 0 }) &&
 		!slices.ContainsFunc(t.Endpoints, func(e Endpoint) bool { return e.Expired })
 }

@@ -22,10 +22,16 @@ func (t *Topology) Text(out io.Writer, style Style) {
 	}
 	if len(t.Clients) > 0 {
 		clients := node{text: "clients; what they ask for, not what they are connected to"}
+		if len(t.Connections) > 0 {
+			clients.text = "clients; what they ask for, and to what they are connected as far as that was seen"
+		}
 		for i := range t.Clients {
 			clients.children = append(clients.children, node{text: t.Clients[i].line()})
 		}
 		writeTree(out, clients)
+	}
+	for _, tree := range t.connectionTrees(style) {
+		writeTree(out, tree)
 	}
 	writeNotSeen(out, style, t.NotSeen)
 }
@@ -76,5 +82,9 @@ func (c *Client) line() string {
 	if c.Node != "" {
 		text += "  node " + c.Node
 	}
-	return text + "  asks for " + strings.Join(c.Names, ", ")
+	text += "  asks for " + strings.Join(c.Names, ", ")
+	if len(c.Connected) > 0 {
+		text += "  connected to " + strings.Join(c.Connected, ", ")
+	}
+	return text
 }
