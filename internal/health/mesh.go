@@ -196,13 +196,13 @@ func (m *Mesh) progress() (reason, message string) {
 
 // turns tell where workloads that are rolled node by node are; "" for no such workload.
 func (m *Mesh) turns() string {
-	var text string
+	var text strings.Builder
 	for i := range m.Workloads {
 		if turn := m.Workloads[i].turn(); turn != "" {
-			text += "; " + m.Workloads[i].Name() + strings.TrimPrefix(turn, ",")
+			text.WriteString("; " + m.Workloads[i].Name() + strings.TrimPrefix(turn, ","))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // turn tells where a workload is that is rolled node by node; "" for none such.

@@ -9,6 +9,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -118,9 +119,7 @@ func addNode(ctx context.Context, name string, labels map[string]string) {
 	Expect(admin.Get(ctx, client.ObjectKey{Name: "node-1"}, like)).To(Succeed())
 	node := &corev1.Node{}
 	node.Name, node.Labels = name, map[string]string{"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
-	for key, value := range labels {
-		node.Labels[key] = value
-	}
+	maps.Copy(node.Labels, labels)
 	Expect(admin.Create(ctx, node)).To(Succeed())
 	Eventually(func() error {
 		if err := admin.Get(ctx, client.ObjectKeyFromObject(node), node); err != nil {
