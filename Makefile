@@ -11,6 +11,11 @@ VERSION        ?= 2.0.0
 RELEASED_IMG   := ghcr.io/networkservicemesh/nsm-operator:v$(VERSION)
 IMG            ?= $(RELEASED_IMG)
 BUNDLE_IMG     ?= ghcr.io/networkservicemesh/nsm-operator-bundle:v$(VERSION)
+# The bridge from the earlier operator is a bundle with the operator of this release. It is
+# released once, with BRIDGE_OF; later releases keep it in their catalog as it is.
+BRIDGE_VERSION := 1.99.0
+BRIDGE_OF      := 2.0.0
+BRIDGE_IMG     ?= ghcr.io/networkservicemesh/nsm-operator-bundle:v$(BRIDGE_VERSION)
 MUST_GATHER_IMG ?= ghcr.io/networkservicemesh/nsm-operator-must-gather:v$(VERSION)
 CATALOG_IMG    ?= ghcr.io/networkservicemesh/nsm-operator-catalog:v$(VERSION)
 CATALOG        ?= dist/catalog
@@ -286,34 +291,44 @@ chart: manifests $(KUSTOMIZE) ## Generate what the operator's Helm chart takes f
 
 # With the chart: who changes what one of the two is made of has changed the other.
 .PHONY: bundle
-bundle: chart $(KUSTOMIZE) $(OPERATOR_SDK) ## Generate the OLM bundle.
-	@KUSTOMIZE=$(KUSTOMIZE) OPERATOR_SDK=$(OPERATOR_SDK) hack/bundle.sh $(VERSION) $(IMG) $(MUST_GATHER_IMG)
+bundle: chart $(KUSTOMIZE) $(OPERATOR_SDK) $(OLM_PACKAGE) ## Generate the OLM bundle, and the bridge to it from the earlier operator.
+	@KUSTOMIZE=$(KUSTOMIZE) OPERATOR_SDK=$(OPERATOR_SDK) OLM_PACKAGE=$(OLM_PACKAGE) \
+	  hack/bundle.sh $(VERSION) $(IMG) $(MUST_GATHER_IMG) $(BRIDGE_VERSION)
 
 .PHONY: bundle-build
-bundle-build: ## Build the bundle's image.
+bundle-build: ## Build the images of the bundle and of the bridge.
 	$(CONTAINER_TOOL) build -f bundle.Dockerfile -t $(BUNDLE_IMG) .
+	$(CONTAINER_TOOL) build -f bridge.Dockerfile -t $(BRIDGE_IMG) .
 
 .PHONY: bundle-image
-bundle-image: $(OLM_PACKAGE) ## Make the bundle's image as an OCI layout in dist/bundle, without a container engine.
-	@rm -rf dist/bundle
+bundle-image: $(OLM_PACKAGE) ## Make both images as OCI layouts in dist/bundle and dist/bridge, without a container engine.
+	@rm -rf dist/bundle dist/bridge
+	@$(OLM_PACKAGE) image -out dist/bridge bridge
 	@$(OLM_PACKAGE) image -out dist/bundle bundle
 
 .PHONY: bundle-push
-bundle-push: $(OLM_PACKAGE) ## Push the bundle's image as BUNDLE_IMG, without a container engine.
+bundle-push: $(OLM_PACKAGE) ## Push the bundle's image as BUNDLE_IMG, without a container engine, and print its digest.
 	@$(OLM_PACKAGE) image -push $(BUNDLE_IMG) bundle
+
+.PHONY: bridge-push
+bridge-push: $(OLM_PACKAGE) ## The same for the bridge as BRIDGE_IMG, in the release that has it.
+	@[[ "$(VERSION)" != "$(BRIDGE_OF)" ]] || $(OLM_PACKAGE) image -push $(BRIDGE_IMG) bridge
 
 # catalog/ holds what has been released. This release is added to it.
 .PHONY: catalog
 catalog: bundle $(OLM_PACKAGE) $(OPM) ## Make the catalog with this release in dist/catalog (CATALOG=catalog: release it; CHANNELS=candidate: in that one).
-	@$(OLM_PACKAGE) catalog -opm $(OPM) -from catalog/nsm-operator/catalog.yaml -image $(BUNDLE_IMG) -channels "$(CHANNELS)" \
+	@$(OLM_PACKAGE) catalog -opm $(OPM) -from catalog/nsm-operator/catalog.yaml -image $(BRIDGE_IMG) -channels "$(CHANNELS)" \
+	  $(if $(filter-out $(BRIDGE_OF),$(VERSION)),-keep) -out $(CATALOG) bridge
+	@$(OLM_PACKAGE) catalog -opm $(OPM) -from $(CATALOG)/nsm-operator/catalog.yaml -image $(BUNDLE_IMG) -channels "$(CHANNELS)" \
 	  -out $(CATALOG) bundle
 
 .PHONY: community
 community: bundle ## Make the folder for the community catalogs' pull request in dist/community.
 	@rm -rf dist/community
-	@mkdir -p dist/community/operators/nsm-operator/$(VERSION)
+	@mkdir -p dist/community/operators/nsm-operator
 	@cp config/community/ci.yaml dist/community/operators/nsm-operator/
-	@cp -r bundle/manifests bundle/metadata bundle/tests dist/community/operators/nsm-operator/$(VERSION)/
+	@cp -r bundle dist/community/operators/nsm-operator/$(VERSION)
+	@[[ "$(VERSION)" != "$(BRIDGE_OF)" ]] || cp -r bridge dist/community/operators/nsm-operator/$(BRIDGE_VERSION)
 
 .PHONY: catalog-build
 catalog-build: catalog ## Build the catalog's image.

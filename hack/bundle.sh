@@ -1,20 +1,25 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Generates the OLM bundle from config/manifests: bundle/ and bundle.Dockerfile.
-# The same input gives the same bundle, byte for byte.
+# Generates the OLM bundle from config/manifests: bundle/ and bundle.Dockerfile. From
+# that it makes the bridge, by which OLM gets to it from the earlier operator: bridge/
+# and bridge.Dockerfile. The same input gives the same bundles, byte for byte.
 #
-#   hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE
+#   hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE BRIDGE_VERSION
 #
-# KUSTOMIZE and OPERATOR_SDK name the tools; `make bundle` builds and passes them.
+# KUSTOMIZE, OPERATOR_SDK and OLM_PACKAGE name the tools; `make bundle` builds and
+# passes them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=${1:?usage: hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE}
-image=${2:?usage: hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE}
-must_gather=${3:?usage: hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE}
+usage='usage: hack/bundle.sh VERSION IMAGE MUST_GATHER_IMAGE BRIDGE_VERSION'
+version=${1:?$usage}
+image=${2:?$usage}
+must_gather=${3:?$usage}
+bridge_version=${4:?$usage}
 kustomize=${KUSTOMIZE:-bin/kustomize}
 operator_sdk=${OPERATOR_SDK:-bin/operator-sdk}
+olm_package=${OLM_PACKAGE:-bin/olm-package}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -61,7 +66,12 @@ awk '{ print } /^LABEL operators.operatorframework.io.test.config/ { print "\n# 
   bundle.Dockerfile >"$work/Dockerfile"
 cp "$work/Dockerfile" bundle.Dockerfile
 
-if ! "$operator_sdk" bundle validate ./bundle --select-optional suite=operatorframework >"$work/log" 2>&1; then
-  cat "$work/log" >&2
-  exit 1
-fi
+"$olm_package" bridge -version "$bridge_version" -replaces 1.8.0 -example config/samples/nsm_v1alpha1_nsm.yaml bundle bridge
+sed 's|^COPY bundle/|COPY bridge/|' bundle.Dockerfile >bridge.Dockerfile
+
+for made in bundle bridge; do
+  if ! "$operator_sdk" bundle validate "./$made" --select-optional suite=operatorframework >"$work/log" 2>&1; then
+    cat "$work/log" >&2
+    exit 1
+  fi
+done

@@ -18,6 +18,8 @@ generated=(
   docs/api-reference.md
   bundle
   bundle.Dockerfile
+  bridge
+  bridge.Dockerfile
   charts/nsm-operator
 )
 

@@ -42,6 +42,7 @@ type catalog struct {
 	image    string
 	channels string
 	embed    bool
+	keep     bool
 }
 
 func (c *catalog) flags(f *flag.FlagSet) {
@@ -55,6 +56,7 @@ func (c *catalog) flags(f *flag.FlagSet) {
 	f.StringVar(&c.out, "out", "", "`directory` of the catalog; the file is <package>/catalog.yaml in it")
 	f.StringVar(&c.image, "image", "", "`reference` of the image of the bundle; there can be only one bundle then")
 	f.StringVar(&c.channels, "channels", "", "put the bundles into these channels, `a,b`, instead of those of their metadata")
+	f.BoolVar(&c.keep, "keep", false, "keep bundles of the same names as well, for what is released once")
 	f.BoolVar(&c.embed, "embed", false,
 		"keep the manifests in the catalog, and name no image: OLM then needs neither a registry nor a Job to unpack it")
 }
@@ -121,7 +123,9 @@ func (c *catalog) add(ctx context.Context, config *declcfg.DeclarativeConfig, di
 	}
 
 	sameName := func(b declcfg.Bundle) bool { return b.Name == rendered.Name }
-	config.Bundles = append(slices.DeleteFunc(config.Bundles, sameName), *rendered)
+	if !c.keep || !slices.ContainsFunc(config.Bundles, sameName) {
+		config.Bundles = append(slices.DeleteFunc(config.Bundles, sameName), *rendered)
+	}
 	config.Packages = []declcfg.Package{packageOf(bundle)}
 
 	channels := bundle.Channels
@@ -202,5 +206,9 @@ func addEntry(config *declcfg.DeclarativeConfig, pkg, name string, entry declcfg
 	}
 	channel := &config.Channels[i]
 	sameName := func(e declcfg.ChannelEntry) bool { return e.Name == entry.Name }
-	channel.Entries = append(slices.DeleteFunc(channel.Entries, sameName), entry)
+	if at := slices.IndexFunc(channel.Entries, sameName); at >= 0 {
+		channel.Entries[at] = entry
+		return
+	}
+	channel.Entries = append(channel.Entries, entry)
 }

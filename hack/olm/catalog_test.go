@@ -18,6 +18,7 @@ import (
 
 const (
 	bundleDir = "../../bundle"
+	bridgeDir = "../../bridge"
 	opm       = "../../bin/opm"
 )
 
@@ -29,7 +30,7 @@ func release(t *testing.T, version, replaces string) string {
 		t.Fatal(err)
 	}
 	edit(t, filepath.Join(dir, "manifests", "nsm-operator.clusterserviceversion.yaml"),
-		"v2.0.0", "v"+version, "version: 2.0.0", "version: "+version, "<2.0.0", "<"+version, "nsm-operator.v1.8.0", "nsm-operator.v"+replaces)
+		"v2.0.0", "v"+version, "version: 2.0.0", "version: "+version, "<2.0.0", "<"+version, "nsm-operator.v1.99.0", "nsm-operator.v"+replaces)
 	return dir
 }
 
@@ -78,12 +79,15 @@ func channelsOf(config *declcfg.DeclarativeConfig) []string {
 }
 
 func TestEachChannelLeadsOnwardFromThePublishedRelease(t *testing.T) {
-	config := write(t, catalog{image: "example.com/bundle:v2.0.0"}, bundleDir)
+	config := write(t, catalog{embed: true}, bridgeDir, bundleDir)
 
 	want := []string{
-		"alpha: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
-		"candidate: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
-		"stable: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
+		"alpha: nsm-operator.v1.99.0 <- nsm-operator.v1.8.0 >=1.8.0 <1.99.0",
+		"alpha: nsm-operator.v2.0.0 <- nsm-operator.v1.99.0 >=1.99.0 <2.0.0",
+		"candidate: nsm-operator.v1.99.0 <- nsm-operator.v1.8.0 >=1.8.0 <1.99.0",
+		"candidate: nsm-operator.v2.0.0 <- nsm-operator.v1.99.0 >=1.99.0 <2.0.0",
+		"stable: nsm-operator.v1.99.0 <- nsm-operator.v1.8.0 >=1.8.0 <1.99.0",
+		"stable: nsm-operator.v2.0.0 <- nsm-operator.v1.99.0 >=1.99.0 <2.0.0",
 	}
 	if diff := cmp.Diff(want, channelsOf(config)); diff != "" {
 		t.Error(diff)
@@ -135,10 +139,10 @@ func TestReleaseIsAddedToWhatIsReleased(t *testing.T) {
 	config := write(t, second, release(t, "2.1.0", "2.0.0"))
 
 	want := []string{
-		"alpha: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
-		"candidate: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
-		"candidate: nsm-operator.v2.1.0 <- nsm-operator.v2.0.0 >=1.8.0 <2.1.0",
-		"stable: nsm-operator.v2.0.0 <- nsm-operator.v1.8.0 >=1.8.0 <2.0.0",
+		"alpha: nsm-operator.v2.0.0 <- nsm-operator.v1.99.0 >=1.99.0 <2.0.0",
+		"candidate: nsm-operator.v2.0.0 <- nsm-operator.v1.99.0 >=1.99.0 <2.0.0",
+		"candidate: nsm-operator.v2.1.0 <- nsm-operator.v2.0.0 >=1.99.0 <2.1.0",
+		"stable: nsm-operator.v2.0.0 <- nsm-operator.v1.99.0 >=1.99.0 <2.0.0",
 	}
 	if diff := cmp.Diff(want, channelsOf(config)); diff != "" {
 		t.Error(diff)
@@ -165,6 +169,20 @@ func TestSameReleaseTwiceIsTheSameCatalog(t *testing.T) {
 	}
 	if diff := cmp.Diff(texts[0], texts[1]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestWhatIsReleasedOnceIsKept(t *testing.T) {
+	released := t.TempDir()
+	first := catalog{opm: opm, out: released, image: "example.com/bundle:v1.99.0"}
+	if err := first.write(t.Context(), []string{bridgeDir}); err != nil {
+		t.Fatal(err)
+	}
+	again := catalog{from: filepath.Join(released, "nsm-operator", "catalog.yaml"), image: "example.com/bundle:again", keep: true}
+	config := write(t, again, bridgeDir)
+
+	if len(config.Bundles) != 1 || config.Bundles[0].Image != "example.com/bundle:v1.99.0" {
+		t.Errorf("%d bundles, and the first has the image %s", len(config.Bundles), config.Bundles[0].Image)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 const usage = `olm packs OLM bundles.
 
+  olm bridge   make the bundle by which an earlier operator gets to another bundle
   olm catalog  make a file-based catalog of bundles
   olm image    make the image of a bundle, as an OCI layout or in a registry
 
@@ -41,6 +42,11 @@ func main() {
 func run(ctx context.Context, command string, args []string) error {
 	flags := flag.NewFlagSet(command, flag.ExitOnError)
 	switch command {
+	case "bridge":
+		var b bridge
+		b.flags(flags)
+		_ = flags.Parse(args) // ExitOnError
+		return b.write(ctx, flags.Args())
 	case "catalog":
 		var c catalog
 		c.flags(flags)

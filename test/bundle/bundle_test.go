@@ -21,13 +21,28 @@ import (
 )
 
 const (
-	bundleDir   = "../../bundle"
+	bundleDir = "../../bundle"
+	// bridgeDir is the bundle by which OLM gets from the published 1.8.0 to the other.
+	bridgeDir   = "../../bridge"
 	operatorSDK = "../../bin/operator-sdk"
 )
 
+// each judges both.
+func each(t *testing.T, judge func(t *testing.T, dir string)) {
+	t.Helper()
+	for _, dir := range []string{bundleDir, bridgeDir} {
+		t.Run(filepath.Base(dir), func(t *testing.T) { judge(t, dir) })
+	}
+}
+
 func load(t *testing.T) *manifests.Bundle {
 	t.Helper()
-	bundle, err := manifests.GetBundleFromDir(bundleDir)
+	return loadFrom(t, bundleDir)
+}
+
+func loadFrom(t *testing.T, dir string) *manifests.Bundle {
+	t.Helper()
+	bundle, err := manifests.GetBundleFromDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +76,11 @@ func complaints(t *testing.T, dir, path string, args ...string) []string {
 }
 
 func TestOperatorFrameworkHasNothingToSay(t *testing.T) {
-	for _, text := range complaints(t, bundleDir, os.Getenv("PATH"), "--select-optional", "suite=operatorframework") {
-		t.Error(text)
-	}
+	each(t, func(t *testing.T, dir string) {
+		for _, text := range complaints(t, dir, os.Getenv("PATH"), "--select-optional", "suite=operatorframework") {
+			t.Error(text)
+		}
+	})
 }
 
 // The validator asks a container engine for the platforms of each image. This one says what the labels of the bundle
@@ -77,9 +94,11 @@ func TestPlatformsOfLabelsAndNodeAffinityAgree(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(engine), 0o700); err != nil { //nolint:gosec // It is run.
 		t.Fatal(err)
 	}
-	for _, text := range complaints(t, bundleDir, dir+":"+os.Getenv("PATH"), "--select-optional", "name=multiarch") {
-		t.Error(text)
-	}
+	each(t, func(t *testing.T, bundle string) {
+		for _, text := range complaints(t, bundle, dir+":"+os.Getenv("PATH"), "--select-optional", "name=multiarch") {
+			t.Error(text)
+		}
+	})
 }
 
 // What the two tests above rely on: a bundle that is worse is found out.

@@ -27,8 +27,11 @@ import (
 
 // What the pipeline of the community's catalogs checks of a pull request, as far as it can be seen from the files:
 // operator-pipelines, docs/users/static_checks.md.
-func TestCommunityCatalogsAcceptTheBundle(t *testing.T) {
-	bundle := load(t)
+func TestCommunityCatalogsAcceptTheBundle(t *testing.T) { each(t, acceptedByCommunity) }
+
+func acceptedByCommunity(t *testing.T, dir string) {
+	t.Helper()
+	bundle := loadFrom(t, dir)
 	csv, spec := bundle.CSV, bundle.CSV.Spec
 
 	between := func(what, text string, least, most int) {
@@ -63,11 +66,17 @@ func TestCommunityCatalogsAcceptTheBundle(t *testing.T) {
 	}
 	for _, deployment := range spec.InstallStrategy.StrategySpec.DeploymentSpecs {
 		for _, container := range deployment.Spec.Template.Spec.Containers {
-			if container.Image != csv.Annotations["containerImage"] || !strings.HasSuffix(container.Image, ":v"+spec.Version.String()) {
+			if container.Image != csv.Annotations["containerImage"] || !strings.HasSuffix(container.Image, ":v"+released(t)) {
 				t.Errorf("container %s has the image %s", container.Name, container.Image)
 			}
 		}
 	}
+}
+
+// released is the version of the operator, which the bridge has as well.
+func released(t *testing.T) string {
+	t.Helper()
+	return load(t).CSV.Spec.Version.String()
 }
 
 func TestIconIsADrawing(t *testing.T) {
@@ -104,31 +113,46 @@ func TestOldestOpenShiftIsTheOldestKubernetes(t *testing.T) {
 	}
 }
 
-// A subscriber of each version of the range, and of the one that is replaced, gets to this one; nobody is led back.
-func TestUpdateGraphLeadsForward(t *testing.T) {
-	csv := load(t).CSV
-	replaced := semver.MustParse(strings.TrimPrefix(csv.Spec.Replaces, "nsm-operator.v"))
-	skipped := semver.MustParseRange(csv.Annotations["olm.skipRange"])
-	if !replaced.LT(csv.Spec.Version.Version) {
-		t.Errorf("%s replaces %s", csv.Name, csv.Spec.Replaces)
+// Whoever subscribed to the published releases goes by the bridge, whose CRD they can bear, and nobody is led back.
+func TestUpdateGraphLeadsForwardByTheBridge(t *testing.T) {
+	csv, bridge := load(t).CSV, loadFrom(t, bridgeDir).CSV
+	if csv.Spec.Replaces != bridge.Name || bridge.Spec.Replaces != "nsm-operator.v1.8.0" {
+		t.Errorf("%s replaces %s, and %s replaces %s", csv.Name, csv.Spec.Replaces, bridge.Name, bridge.Spec.Replaces)
 	}
-	for version, want := range map[string]bool{
-		"1.7.0": false, "1.8.0": true, "1.9.0": true, replaced.String(): true, csv.Spec.Version.String(): false,
+	direct, byBridge := rangeOf(t, csv), rangeOf(t, bridge)
+	for _, test := range []struct {
+		from             string
+		direct, byBridge bool
+	}{
+		{"1.7.0", false, false}, {"1.8.0", false, true}, {"1.9.0", false, true},
+		{bridge.Spec.Version.String(), true, false}, {csv.Spec.Version.String(), false, false},
 	} {
-		if got := skipped(semver.MustParse(version)); got != want {
-			t.Errorf("%s: %s is in the range: %t", csv.Annotations["olm.skipRange"], version, got)
+		version := semver.MustParse(test.from)
+		if direct(version) != test.direct || byBridge(version) != test.byBridge {
+			t.Errorf("from %s: direct %t, by the bridge %t", version, direct(version), byBridge(version))
 		}
 	}
 }
 
+func rangeOf(t *testing.T, csv *v1alpha1.ClusterServiceVersion) semver.Range {
+	t.Helper()
+	skipped, err := semver.ParseRange(csv.Annotations["olm.skipRange"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return skipped
+}
+
 func TestChannels(t *testing.T) {
-	bundle := load(t)
-	if diff := cmp.Diff([]string{"alpha", "candidate", "stable"}, bundle.Channels); diff != "" {
-		t.Error(diff)
-	}
-	if bundle.DefaultChannel != "stable" {
-		t.Errorf("the default channel is %q", bundle.DefaultChannel)
-	}
+	each(t, func(t *testing.T, dir string) {
+		bundle := loadFrom(t, dir)
+		if diff := cmp.Diff([]string{"alpha", "candidate", "stable"}, bundle.Channels); diff != "" {
+			t.Error(diff)
+		}
+		if bundle.DefaultChannel != "stable" {
+			t.Errorf("the default channel is %q", bundle.DefaultChannel)
+		}
+	})
 }
 
 func TestUpdateGraphOfTheCommunityCatalogsIsByReplaces(t *testing.T) {
@@ -149,9 +173,12 @@ func TestUpdateGraphOfTheCommunityCatalogsIsByReplaces(t *testing.T) {
 }
 
 // The pipeline refuses NetworkPolicies, which OLM knows.
-func TestBundleHasOnlyKindsThatOLMKnows(t *testing.T) {
+func TestBundleHasOnlyKindsThatOLMKnows(t *testing.T) { each(t, onlyKnownKinds) }
+
+func onlyKnownKinds(t *testing.T, dir string) {
+	t.Helper()
 	kinds := map[string]int{}
-	for _, object := range load(t).Objects {
+	for _, object := range loadFrom(t, dir).Objects {
 		kinds[object.GetKind()]++
 		if known, _ := registrybundle.IsSupported(object.GetKind()); !known || object.GetKind() == "NetworkPolicy" {
 			t.Errorf("%s %s", object.GetKind(), object.GetName())
@@ -166,14 +193,18 @@ func TestBundleHasOnlyKindsThatOLMKnows(t *testing.T) {
 
 // A ConfigMap or a Secret holds a bundle while OLM unpacks it: 1 MiB.
 func TestBundleIsSmall(t *testing.T) {
-	bundle := load(t)
-	if bundle.CompressedSize > 200_000 {
-		t.Errorf("packed it has %d bytes", bundle.CompressedSize)
-	}
+	each(t, func(t *testing.T, dir string) {
+		if packed := loadFrom(t, dir).CompressedSize; packed > 200_000 {
+			t.Errorf("packed it has %d bytes", packed)
+		}
+	})
 }
 
-func TestEachFieldHasADescriptor(t *testing.T) {
-	bundle := load(t)
+func TestEachFieldHasADescriptor(t *testing.T) { each(t, describesEachField) }
+
+func describesEachField(t *testing.T, dir string) {
+	t.Helper()
+	bundle := loadFrom(t, dir)
 	for _, owned := range bundle.CSV.Spec.CustomResourceDefinitions.Owned {
 		schema := schemaOf(t, bundle.V1CRDs, owned)
 		var specs, statuses []string

@@ -257,6 +257,27 @@ func TestUpgradesOfTheCRDPassOLMv1(t *testing.T) {
 	}
 }
 
+// Nothing of that changes on the way from the bridge: only what is served and stored does.
+func TestUpgradeFromTheBridgePassesOLMv1(t *testing.T) {
+	config, admin := start(t)
+	for _, crd := range crdsFrom(t, bridgeDir) {
+		if err := admin.Create(t.Context(), crd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crdClient, err := apiextensionsclient.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects []client.Object
+	for _, crd := range crdsOf(t) {
+		objects = append(objects, crd)
+	}
+	if err := crdupgradesafety.NewPreflight(crdClient.CustomResourceDefinitions()).Upgrade(t.Context(), objects); err != nil {
+		t.Error(err)
+	}
+}
+
 // From the published 1.8.0 they refuse it: docs/olm_v1.md says how to switch them off for that one step, and for what.
 func TestUpgradeFromThePublishedCRDIsRefusedByOLMv1(t *testing.T) {
 	config, admin := start(t)
@@ -285,7 +306,7 @@ func TestUpgradeFromThePublishedCRDIsRefusedByOLMv1(t *testing.T) {
 		t.Fatal(err)
 	}
 	preflight := crdupgradesafety.NewPreflight(crdClient.CustomResourceDefinitions())
-	for _, crd := range crdsOf(t) {
+	for _, crd := range crdsFrom(t, bridgeDir) {
 		if crd.Name != nsmCRD {
 			continue
 		}
@@ -305,7 +326,12 @@ func edited(field string, edit func(*apiextensionsv1.JSONSchemaProps)) func(map[
 
 func crdsOf(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
-	crds := load(t).V1CRDs
+	return crdsFrom(t, bundleDir)
+}
+
+func crdsFrom(t *testing.T, dir string) []*apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	crds := loadFrom(t, dir).V1CRDs
 	for _, crd := range crds {
 		crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 	}

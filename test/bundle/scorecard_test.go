@@ -21,8 +21,11 @@ import (
 const scorecardTest = "../../bin/scorecard-test"
 
 // The tests of the Operator SDK's scorecard that its configuration in the bundle names.
-func TestScorecard(t *testing.T) {
-	root := scorecardRoot(t, bundleDir)
+func TestScorecard(t *testing.T) { each(t, passesScorecard) }
+
+func passesScorecard(t *testing.T, dir string) {
+	t.Helper()
+	root := scorecardRoot(t, dir)
 	var tests int
 	for _, stage := range scorecardConfig(t).Stages {
 		for _, test := range stage.Tests {
