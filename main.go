@@ -278,7 +278,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []st
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
-	return controllers.AddProbes(mgr, issuer != nil)
+	return controllers.AddProbes(mgr, issuer != nil, issuer.Ready)
 }
 
 // addMonitoring has Prometheus watch the operator, or no longer do so. Its client has no
@@ -309,7 +309,8 @@ func newScheme() *runtime.Scheme {
 
 func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server, hold func(*tls.Config)) ctrl.Options {
 	return ctrl.Options{
-		Scheme: scheme,
+		Scheme:         scheme,
+		MapperProvider: controllers.Mapper,
 		Metrics: metricsserver.Options{
 			BindAddress: o.metricsAddress, SecureServing: true, TLSOpts: []func(*tls.Config){hold},
 			FilterProvider: filters.WithAuthenticationAndAuthorization,

@@ -18,14 +18,18 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
+	restclient "k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -95,6 +99,24 @@ func ClientOptions() client.Options {
 	}}
 }
 
+// Mapper is the manager's. It knows NSMs without asking the API server: on the way from
+// the earlier operator their version is served only once this operator can convert.
+func Mapper(config *restclient.Config, client *http.Client) (meta.RESTMapper, error) {
+	others, err := apiutil.NewDynamicRESTMapper(config, client)
+	return nsmMapper{others}, err
+}
+
+type nsmMapper struct{ meta.RESTMapper }
+
+// RESTMapping implements meta.RESTMapper.
+func (m nsmMapper) RESTMapping(kind schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	nsm := nsmv1beta1.GroupVersion.WithKind("NSM")
+	if kind != nsm.GroupKind() || !slices.Equal(versions, []string{nsm.Version}) {
+		return m.RESTMapper.RESTMapping(kind, versions...)
+	}
+	return &meta.RESTMapping{Resource: nsmv1beta1.GroupVersion.WithResource("nsms"), GroupVersionKind: nsm, Scope: meta.RESTScopeNamespace}, nil
+}
+
 // ParseNamespaces reads the names of namespaces with commas between them; none
 // means all.
 func ParseNamespaces(text string) ([]string, error) {
@@ -117,8 +139,8 @@ func ParseNamespaces(text string) ([]string, error) {
 // AddProbes makes the operator healthy when it runs, and ready when its webhooks,
 // if it has any, serve and its caches of what meshes are made of are filled. NSMs
 // themselves are left out: reading them may need the conversion that only a ready
-// operator is asked for.
-func AddProbes(mgr ctrl.Manager, servesWebhooks bool) error {
+// operator is asked for. onReady is called once it is, if it serves webhooks.
+func AddProbes(mgr ctrl.Manager, servesWebhooks bool, onReady func(context.Context)) error {
 	var filled atomic.Bool
 	var errs []error
 	if servesWebhooks {
@@ -132,6 +154,9 @@ func AddProbes(mgr ctrl.Manager, servesWebhooks bool) error {
 				}
 			}
 			filled.Store(true)
+			if servesWebhooks {
+				onReady(ctx)
+			}
 			return nil
 		})),
 		mgr.AddHealthzCheck("ping", healthz.Ping),

@@ -99,6 +99,11 @@ type Issuer struct {
 	owners []metav1.OwnerReference
 	// leads: this replica decides what is in the configurations.
 	leads atomic.Bool
+	// callable: this replica has been ready for long enough for API servers to call it.
+	callable atomic.Bool
+	// waits: the CRD stores and serves the older version alone, as the bundle that follows
+	// the earlier operator has it, and is left so until this replica is callable.
+	waits bool
 	// changed wakes it.
 	changed chan struct{}
 	// backoff keeps it from fighting about an object, by its name.
@@ -142,6 +147,23 @@ func (i *Issuer) Ensure(ctx context.Context) (func(*tls.Config), error) {
 func (i *Issuer) SetupWithManager(mgr ctrl.Manager) error {
 	mgr.GetWebhookServer().Register(guardPath, &admission.Webhook{Handler: i})
 	return mgr.Add(manager.RunnableFunc(i.lead))
+}
+
+// reach is how long after a pod is ready the API servers can call it at the latest: the
+// kubelet asks every two seconds, and then endpoints and rules have to get to each node.
+const reach = 5 * time.Second
+
+// Ready tells the issuer that this replica is ready, and returns when the API servers
+// can call it.
+func (i *Issuer) Ready(ctx context.Context) {
+	timer := i.Clock.NewTimer(reach)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C():
+		i.callable.Store(true)
+		i.wake()
+	}
 }
 
 // lead until the context ends.

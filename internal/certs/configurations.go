@@ -50,6 +50,9 @@ func (i *Issuer) injectMutating(configuration *admissionregistrationv1.MutatingW
 	if i.leads.Load() || !exists(configuration) {
 		before := configuration.Webhooks
 		configuration.Webhooks = i.mutating.DeepCopy().Webhooks
+		if i.waits {
+			configuration.Webhooks = slices.DeleteFunc(configuration.Webhooks, isNoGuard)
+		}
 		for n := range configuration.Webhooks {
 			entry := &configuration.Webhooks[n]
 			at := slices.IndexFunc(before, func(other admissionregistrationv1.MutatingWebhook) bool { return other.Name == entry.Name })
@@ -61,6 +64,11 @@ func (i *Issuer) injectMutating(configuration *admissionregistrationv1.MutatingW
 	for n := range configuration.Webhooks {
 		i.injectAdmission(&configuration.Webhooks[n].ClientConfig, ca)
 	}
+}
+
+func isNoGuard(entry admissionregistrationv1.MutatingWebhook) bool {
+	path := entry.ClientConfig.Service.Path
+	return ptr.Deref(path, "") != guardPath
 }
 
 // injectValidating is injectMutating for the other kind.

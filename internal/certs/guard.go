@@ -32,7 +32,8 @@ var converted = []string{"v1alpha1", "v1beta1"}
 // the CA, which nobody else knows, perhaps with the Service of another namespace, and
 // with a version that is not served. If that were stored, no NSM could be converted until
 // the operator has noticed, and the API server has rebuilt its handler twice. So the
-// guard corrects the write before it is stored. What the operator notes in the CRD would
+// guard corrects the write before it is stored. It does not let anybody go back to storing
+// the older version. What the operator notes in the CRD would
 // be lost as well, and each of its replicas would write the CRD once more.
 func (i *Issuer) Handle(_ context.Context, request admission.Request) admission.Response {
 	ours := i.conversion.Load()
@@ -63,8 +64,8 @@ type definition struct {
 	Spec struct {
 		Conversion *apiextensionsv1.CustomResourceConversion
 		Versions   []struct {
-			Name   string
-			Served bool
+			Name            string
+			Served, Storage bool
 		}
 	}
 }
@@ -86,8 +87,21 @@ func mend(written, stored *definition, ours *apiextensionsv1.CustomResourceConve
 		if !version.Served && slices.Contains(converted, version.Name) {
 			patch = append(patch, jsonpatch.NewOperation("add", fmt.Sprintf("/spec/versions/%d/served", n), true))
 		}
+		if isStepBack := stored.stores(storageVersion) && !written.stores(storageVersion); isStepBack && slices.Contains(converted, version.Name) {
+			patch = append(patch, jsonpatch.NewOperation("add", fmt.Sprintf("/spec/versions/%d/storage", n), version.Name == storageVersion))
+		}
 	}
 	return patch
+}
+
+// stores reports whether NSMs are stored in a version.
+func (d *definition) stores(name string) bool {
+	for _, version := range d.Spec.Versions {
+		if version.Name == name {
+			return version.Storage
+		}
+	}
+	return false
 }
 
 // keepAnnotation is what to change about a CRD that somebody writes without an annotation

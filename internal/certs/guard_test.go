@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"gomodules.xyz/jsonpatch/v2"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/utils/ptr"
 )
@@ -88,17 +89,42 @@ func TestMendServesWhatIsConverted(t *testing.T) {
 	var written definition
 	g.Expect(json.Unmarshal([]byte(`{"metadata":{"name":"`+crdName+`"},"spec":{"group":"x","versions":[
 		{"name":"v1alpha1","served":false,"storage":false},{"name":"v2","served":false},{"name":"v1beta1"}]}}`), &written)).To(Succeed())
-	right := &apiextensionsv1.CustomResourceConversion{
-		Strategy: apiextensionsv1.WebhookConverter,
-		Webhook:  &apiextensionsv1.WebhookConversion{ClientConfig: &apiextensionsv1.WebhookClientConfig{CABundle: []byte("ours")}},
-	}
-	written.Spec.Conversion = right
+	written.Spec.Conversion = ourConversion
 	var paths []string
-	for _, operation := range mend(&written, &definition{}, right) {
+	for _, operation := range mend(&written, &definition{}, ourConversion) {
 		g.Expect(operation.Value).To(BeTrue())
 		paths = append(paths, operation.Path)
 	}
 	g.Expect(paths).To(Equal([]string{"/spec/versions/0/served", "/spec/versions/2/served"}))
+}
+
+// TestMendStoresTheNewerVersionForGood: whoever goes back to a CRD that stores the older one
+// would have what is stored in the newer one converted for ever.
+func TestMendStoresTheNewerVersionForGood(t *testing.T) {
+	g := NewWithT(t)
+	versions := func(storage string) *definition {
+		var made definition
+		g.Expect(json.Unmarshal([]byte(`{"metadata":{"name":"`+crdName+`"},"spec":{"versions":[
+			{"name":"v1alpha1","served":true},{"name":"v1beta1","served":true}]}}`), &made)).To(Succeed())
+		for n := range made.Spec.Versions {
+			made.Spec.Versions[n].Storage = made.Spec.Versions[n].Name == storage
+		}
+		made.Spec.Conversion = ourConversion
+		return &made
+	}
+	none := &definition{}
+	g.Expect(mend(versions("v1alpha1"), none, ourConversion)).To(BeEmpty())
+	g.Expect(mend(versions("v1alpha1"), versions("v1alpha1"), ourConversion)).To(BeEmpty())
+	g.Expect(mend(versions("v1beta1"), versions("v1alpha1"), ourConversion)).To(BeEmpty())
+	g.Expect(mend(versions("v1alpha1"), versions("v1beta1"), ourConversion)).To(ConsistOf(
+		jsonpatch.NewOperation("add", "/spec/versions/0/storage", false), jsonpatch.NewOperation("add", "/spec/versions/1/storage", true),
+	))
+}
+
+// ourConversion is right as it is.
+var ourConversion = &apiextensionsv1.CustomResourceConversion{
+	Strategy: apiextensionsv1.WebhookConverter,
+	Webhook:  &apiextensionsv1.WebhookConversion{ClientConfig: &apiextensionsv1.WebhookClientConfig{CABundle: []byte("ours")}},
 }
 
 func TestKeepAnnotation(t *testing.T) {

@@ -79,6 +79,9 @@ func (i *Issuer) put(ctx context.Context, place target, ca []byte) (changed bool
 		// It intends more, and may be of another version than whoever led before.
 		intent += " leads"
 	}
+	if i.waits {
+		intent += " waits"
+	}
 	var other string
 	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		object := place.fresh()
@@ -149,7 +152,8 @@ func earlier(one, other time.Time) time.Time {
 // exists reports whether an object was read.
 func exists(object client.Object) bool { return object.GetResourceVersion() != "" }
 
-// injectInto changes an object of one of the three kinds, or makes one.
+// injectInto changes an object of one of the three kinds, or makes one. While nobody can
+// call the webhooks and nobody needs them, it makes the guard alone.
 func (i *Issuer) injectInto(ctx context.Context, object client.Object, ca []byte) error {
 	switch object := object.(type) {
 	case *unstructured.Unstructured:
@@ -163,6 +167,9 @@ func (i *Issuer) injectInto(ctx context.Context, object client.Object, ca []byte
 		}
 		i.injectMutating(object, ca)
 	case *admissionregistrationv1.ValidatingWebhookConfiguration:
+		if !exists(object) && i.waits {
+			return nil
+		}
 		if !exists(object) {
 			i.validating.DeepCopyInto(object)
 		}
@@ -172,7 +179,8 @@ func (i *Issuer) injectInto(ctx context.Context, object client.Object, ca []byte
 	return err
 }
 
-// injectConversion writes the whole of how to convert, not only the CA.
+// injectConversion writes the whole of how to convert, not only the CA. It leaves a CRD
+// alone that needs no conversion yet, until the API server can call this replica.
 func (i *Issuer) injectConversion(crd *unstructured.Unstructured, ca []byte) error {
 	config := &apiextensionsv1.WebhookClientConfig{CABundle: ca}
 	if i.URL != "" {
@@ -188,12 +196,15 @@ func (i *Issuer) injectConversion(crd *unstructured.Unstructured, ca []byte) err
 			ClientConfig: config, ConversionReviewVersions: []string{"v1"},
 		},
 	}
-	if err := convertBy(crd, conversion); err != nil {
-		return err
-	}
 	i.conversion.Store(conversion)
-	return nil
+	if i.waits = !i.callable.Load() && isUnserved(crd, storageVersion); i.waits {
+		return nil
+	}
+	return convertBy(crd, conversion)
 }
+
+// storageVersion is the version in which NSMs are stored.
+const storageVersion = "v1beta1"
 
 // convertBy has the API server convert in one way, and serve all versions that are
 // converted. With any other strategy, which the deletion of an installation by OLM leaves
@@ -207,14 +218,31 @@ func convertBy(crd *unstructured.Unstructured, conversion *apiextensionsv1.Custo
 	if err := unstructured.SetNestedMap(crd.Object, stanza, "spec", "conversion"); err != nil {
 		return err
 	}
-	versions, _, _ := unstructured.NestedFieldNoCopy(crd.Object, "spec", "versions")
-	entries, _ := versions.([]any)
-	for _, entry := range entries {
-		if version, ok := entry.(map[string]any); ok && isConverted(version["name"]) {
+	for _, version := range versionsOf(crd) {
+		if isConverted(version["name"]) {
 			version["served"] = true
 		}
 	}
 	return nil
+}
+
+// versionsOf are the versions in a CRD, to be changed there.
+func versionsOf(crd *unstructured.Unstructured) []map[string]any {
+	list, _, _ := unstructured.NestedFieldNoCopy(crd.Object, "spec", "versions")
+	entries, _ := list.([]any)
+	var versions []map[string]any
+	for _, entry := range entries {
+		if version, ok := entry.(map[string]any); ok {
+			versions = append(versions, version)
+		}
+	}
+	return versions
+}
+
+func isUnserved(crd *unstructured.Unstructured, name string) bool {
+	return slices.ContainsFunc(versionsOf(crd), func(version map[string]any) bool {
+		return version["name"] == name && version["served"] != true
+	})
 }
 
 func isConverted(version any) bool {

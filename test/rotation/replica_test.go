@@ -79,7 +79,7 @@ func startProcess(url string, terms certs.Terms, setup func(ctrl.Manager) error,
 	Expect(issuer.SetupWithManager(mgr)).To(Succeed())
 	Expect(webhooks.Setup(mgr, mgr.GetCache())).To(Succeed())
 	Expect(setup(mgr)).To(Succeed())
-	Expect(controllers.AddProbes(mgr, true)).To(Succeed())
+	Expect(controllers.AddProbes(mgr, true, issuer.Ready)).To(Succeed())
 	r := &replica{address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), manager: mgr}
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
