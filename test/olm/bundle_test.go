@@ -41,7 +41,18 @@ func (b bundle) version() string { return strings.TrimPrefix(b.name, csvOf("")) 
 // current is the bundle of this tree as it is.
 func current() bundle {
 	GinkgoHelper()
-	b := bundle{directory: filepath.Join(root, "bundle")}
+	return ofTree("bundle")
+}
+
+// bridge is that by which OLM gets to it from the published 1.8.0.
+func bridge() bundle {
+	GinkgoHelper()
+	return ofTree("bridge")
+}
+
+func ofTree(name string) bundle {
+	GinkgoHelper()
+	b := bundle{directory: filepath.Join(root, name)}
 	csv := read[operatorsv1alpha1.ClusterServiceVersion](b.directory, csvFile)
 	b.name = csv.Name
 	return b
@@ -51,14 +62,22 @@ func current() bundle {
 // image of that version.
 func release(version string) bundle {
 	GinkgoHelper()
-	from, to := current(), bundle{name: csvOf(version), directory: filepath.Join(GinkgoT().TempDir(), version)}
-	Expect(os.CopyFS(to.directory, os.DirFS(from.directory))).To(Succeed())
+	from := current()
+	to := from.copy(csvOf(version))
 	old := read[operatorsv1alpha1.ClusterServiceVersion](from.directory, csvFile).Spec.Version.String()
 	replace := strings.NewReplacer(from.name, to.name, operatorImages+"v"+old, operatorImages+"v"+version, "version: "+old, "version: "+version)
 	path := filepath.Join(to.directory, csvFile)
 	text, err := os.ReadFile(path)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(path, []byte(replace.Replace(string(text))), 0o600)).To(Succeed())
+	return to
+}
+
+// copy is a bundle that can be changed.
+func (b bundle) copy(name string) bundle {
+	GinkgoHelper()
+	to := bundle{name: name, directory: filepath.Join(GinkgoT().TempDir(), name)}
+	Expect(os.CopyFS(to.directory, os.DirFS(b.directory))).To(Succeed())
 	return to
 }
 

@@ -377,6 +377,18 @@ func (h *hammer) expectOthers() {
 	}
 }
 
+// expectServed: nobody was told that there is no such version, nor that nobody converts it.
+func (h *hammer) expectServed(version string) {
+	GinkgoHelper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, failed := range h.failures {
+		if failed.version == version {
+			Expect(failed.reason).NotTo(Or(HavePrefix("404 "), ContainSubstring("no matches for kind"), ContainSubstring("webhook")), failed.verb)
+		}
+	}
+}
+
 // expectFewFailures: the API server's own change of a definition may cost each user the
 // request that is on its way. No request fails because nobody answered the API server.
 func (h *hammer) expectFewFailures() {

@@ -11,7 +11,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/blang/semver/v4"
@@ -54,8 +55,9 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 		stored, workloads := createEarlierMesh(ctx, example)
 
 		users := startHammer(ctx, meshKey, "v1beta1")
+		unserved := watchDefinition(ctx, users.client)
 		begin := time.Now()
-		catalog.serve(ctx, []channel{upgradeOf("alpha", old, current())}, old, current())
+		catalog.serve(ctx, []channel{upgradeOf("alpha", old, bridge(), current())}, old, bridge(), current())
 		published.awaitCSV(ctx, current().name)
 		AddReportEntry("from the new catalog to Succeeded", time.Since(begin).Round(time.Millisecond).String())
 		said := awaitTakenOver(ctx)
@@ -67,40 +69,47 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 		users.awaitWrites(ctx)
 		users.stop()
 		users.report("during the upgrade")
-		users.reportGap(ctx)
 		users.expectNothingLost(ctx)
+		users.expectServed("v1alpha1")
+		Expect(unserved()).To(BeEmpty(), "definitions in which v1alpha1 is not served")
 		Expect(specs(ctx, meshKey)["v1alpha1"]).To(Equal(stored))
 		Eventually(func() []string { return storedDefinition(ctx).Status.StoredVersions }).WithContext(ctx).Should(Equal([]string{"v1beta1"}))
 	}, examples)
 })
 
-// reportGap prints what the gap consists of in which the older version is not served: OLM
-// writes the definition first, and only later the Deployment of whoever can convert.
-func (h *hammer) reportGap(ctx context.Context) {
+// watchDefinition watches the definition of NSMs from now on, and returns what tells in which
+// of its states v1alpha1 was not served.
+func watchDefinition(ctx context.Context, from client.WithWatch) (unserved func() []string) {
 	GinkgoHelper()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var begin, served, converts time.Time
-	for _, failed := range h.failures {
-		if failed.version != "v1alpha1" {
-			continue
+	events, err := from.Watch(ctx, &apiextensionsv1.CustomResourceDefinitionList{}, client.MatchingFields{"metadata.name": nsmDefinition})
+	Expect(err).NotTo(HaveOccurred())
+	var found []string
+	var isOver atomic.Bool
+	seen := make(chan struct{})
+	go func() {
+		defer close(seen)
+		for event := range events.ResultChan() {
+			state, isState := event.Object.(*apiextensionsv1.CustomResourceDefinition)
+			if !isState {
+				if !isOver.Load() {
+					found = append(found, fmt.Sprintf("%s: the watch has ended: %v", event.Type, event.Object))
+				}
+				continue
+			}
+			for _, version := range state.Spec.Versions {
+				if version.Name == "v1alpha1" && !version.Served {
+					found = append(found, "generation "+strconv.FormatInt(state.Generation, 10))
+				}
+			}
 		}
-		if begin.IsZero() {
-			begin = failed.at
-		}
-		if converts = failed.at; strings.HasPrefix(failed.reason, "404 ") {
-			served = failed.at
-		}
+	}()
+	DeferCleanup(events.Stop)
+	return func() []string {
+		isOver.Store(true)
+		events.Stop()
+		<-seen
+		return found
 	}
-	first := time.Now()
-	for _, pod := range operatorPods(ctx) {
-		if made := pod.CreationTimestamp.Time; made.Before(first) {
-			first = made
-		}
-	}
-	AddReportEntry("the gap of v1alpha1", fmt.Sprintf("from when OLM has written the definition: the first pod of the operator is made after %s; "+
-		"v1alpha1 is served again after %s, and converted after %s",
-		first.Sub(begin).Round(time.Second), served.Sub(begin).Round(10*time.Millisecond), converts.Sub(begin).Round(10*time.Millisecond)))
 }
 
 // predecessor is the published bundle, of what is known of it.

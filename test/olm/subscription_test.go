@@ -127,9 +127,14 @@ func (s subscription) awaitQuiet(ctx context.Context) {
 	}).WithContext(ctx).WithTimeout(5 * time.Minute).Should(Succeed())
 }
 
-// upgradeOf is a channel in which one version replaces another.
-func upgradeOf(name string, from, to bundle) channel {
-	return channel{name, []entry{{Name: from.name}, {Name: to.name, Replaces: from.name}}}
+// upgradeOf is a channel in which each version replaces the one before.
+func upgradeOf(name string, from bundle, to ...bundle) channel {
+	entries := []entry{{Name: from.name}}
+	for _, next := range to {
+		entries = append(entries, entry{Name: next.name, Replaces: from.name})
+		from = next
+	}
+	return channel{name, entries}
 }
 
 // install subscribes to this tree's version, and has all of it removed in the end.
