@@ -31,7 +31,7 @@ ARG VERSION
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags "-s -w -X main.version=v${VERSION}" -o /kubectl-nsm ./cmd/kubectl-nsm
 
 # oc runs bash in it, and asks for coreutils, awk, pkill, and rsync or tar.
-FROM registry.access.redhat.com/ubi9/ubi:9.6 AS must-gather
+FROM registry.access.redhat.com/ubi9/ubi:9.8 AS must-gather
 ARG VERSION
 LABEL org.opencontainers.image.title="nsm-operator-must-gather" \
       org.opencontainers.image.description="Support data of Network Service Mesh, for oc adm must-gather" \
@@ -39,7 +39,9 @@ LABEL org.opencontainers.image.title="nsm-operator-must-gather" \
       org.opencontainers.image.source="https://github.com/networkservicemesh/nsm-operator" \
       org.opencontainers.image.vendor="Network Service Mesh" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN dnf install -y --setopt=install_weak_deps=0 bash coreutils gawk gzip procps-ng rsync tar && dnf clean all
+# Its own coreutils-single stands for coreutils, which dnf refuses to install beside it.
+RUN dnf install -y --setopt=install_weak_deps=0 bash gawk gzip procps-ng rsync tar && dnf clean all \
+ && for program in awk bash cat gzip mkdir pkill rsync sync tar; do command -v $program || exit 1; done
 ENV VERSION=v${VERSION}
 COPY LICENSE /licenses/LICENSE
 COPY --from=build-plugin /kubectl-nsm /usr/bin/kubectl-nsm

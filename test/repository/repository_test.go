@@ -81,7 +81,9 @@ func TestImages(t *testing.T) {
 	if at < 0 {
 		t.Fatal("no image is called must-gather")
 	}
-	for _, part := range []string{"bash coreutils gawk gzip procps-ng rsync tar", " /usr/bin/kubectl-nsm\n", "config/must-gather/gather /usr/bin/gather\n"} {
+	for _, part := range []string{
+		"install_weak_deps=0 bash gawk gzip procps-ng rsync tar &&", "for program in awk bash cat gzip mkdir pkill rsync sync tar;", " /usr/bin/kubectl-nsm\n", "config/must-gather/gather /usr/bin/gather\n",
+	} {
 		if !strings.Contains(stages[at], part) {
 			t.Errorf("the image for must-gather has no %q", part)
 		}
