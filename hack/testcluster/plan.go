@@ -9,6 +9,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -28,6 +29,18 @@ var notChecked = []string{
 	"packets between pods, and DNS in them: the ping says which hop fails",
 	"the API server reaching webhooks: the installation tries the operator's, and a step of its own NSM's",
 	"pulling images: the installation and the mesh say which one a node cannot pull",
+}
+
+// notTriedOnOpenShift is what two steps leave out there: nobody has yet seen how its
+// constraints judge a pod that has no account of its own and that NSM's webhook changes.
+const notTriedOnOpenShift = "NSM's webhook on OpenShift, by itself and while one of its pods is replaced: create a pod with the annotation networkservicemesh.io"
+
+// notChecked is what this cluster leaves open.
+func (p *plan) notChecked() []string {
+	if p.isOpenShift {
+		return append(slices.Clone(notChecked), notTriedOnOpenShift)
+	}
+	return notChecked
 }
 
 func (p *plan) text(out io.Writer) {
@@ -54,7 +67,7 @@ func (p *plan) text(out io.Writer) {
 	say("Nothing else is changed.")
 	say("")
 	say("Not checked beforehand:")
-	for _, one := range notChecked {
+	for _, one := range p.notChecked() {
 		say("  %s", one)
 	}
 }

@@ -41,7 +41,7 @@ func TestThePlanSaysWhatIsMade(t *testing.T) {
 		HavePrefix(`This tests the cluster of context "kind-nsm": https://127.0.0.1:6443 (Kubernetes v1.34.0).`),
 		ContainSubstring("(example.com/operator:v2), makes a mesh of NSM v1.17.0, pings through it, upgrades it to v1.18.0"),
 		ContainSubstring("and removes all of that."), ContainSubstring("Namespaces that it makes: a, b."),
-		ContainSubstring("\n  ClusterRole one\n"), ContainSubstring("\n  ClusterSPIFFEID nsm-a-workloads\n"), Not(ContainSubstring("SecurityContext"))))
+		ContainSubstring("\n  ClusterRole one\n"), ContainSubstring("\n  ClusterSPIFFEID nsm-a-workloads\n"), Not(ContainSubstring("OpenShift")), Not(ContainSubstring("SecurityContext"))))
 	for _, one := range notChecked {
 		g.Expect(text.String()).To(ContainSubstring(one))
 	}
@@ -50,7 +50,7 @@ func TestThePlanSaysWhatIsMade(t *testing.T) {
 	text.Reset()
 	p.text(&text)
 	g.Expect(text.String()).To(And(ContainSubstring("(OpenShift, Kubernetes v1.34.0)"), ContainSubstring("leaves all of that"),
-		ContainSubstring("SecurityContextConstraints nsm-a-")))
+		ContainSubstring("SecurityContextConstraints nsm-a-"), ContainSubstring(notTriedOnOpenShift)))
 }
 
 func TestTheReportSaysWhatWasFound(t *testing.T) {

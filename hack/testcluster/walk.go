@@ -71,7 +71,7 @@ func prepare(ctx context.Context, s *settings) (*walk, error) {
 	}
 	w.report = report{
 		Context: w.plan.context, Server: w.plan.server, Kubernetes: w.plan.kubernetes, OpenShift: w.plan.isOpenShift,
-		Operator: s.Image, From: s.from, To: s.to, NotChecked: notChecked,
+		Operator: s.Image, From: s.from, To: s.to, NotChecked: w.plan.notChecked(),
 	}
 	return w, nil
 }

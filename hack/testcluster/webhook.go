@@ -35,7 +35,7 @@ func (w *walk) tryWebhook(ctx context.Context) error {
 		return err
 	}
 	if w.plan.isOpenShift {
-		fmt.Println("Not tried on OpenShift, whose constraints judge the pod as well.")
+		fmt.Println("Not tried on OpenShift.")
 		return nil
 	}
 	return w.Await(ctx, "a pod with a client", w.lacksClient)
