@@ -118,10 +118,10 @@ var _ = Describe("The operator's chart", func() {
 		digest := "sha256:" + strings.Repeat("0", 64)
 		Expect(container(manager("--set", "image.tag=v1,image.digest="+digest)).Image).To(HaveSuffix("/nsm-operator@" + digest))
 
-		flags := manager("--set", "watchNamespaces={blue,green},log.level=debug,log.encoder=console,ports.webhooks=9000,monitoring=true",
+		flags := manager("--set", "watchNamespaces={blue,green},log.level=debug,log.encoder=console,ports.webhooks=9000,monitoring=true,networkPolicy=false",
 			"--set", "env[0].name=GOGC,env[0].value=off", "--set", "podLabels.team=blue", "--set", "tolerations[0].operator=Exists")
 		Expect(container(flags).Args).To(Equal([]string{
-			"--leader-elect", "--webhook-port=9000", "--watch-namespaces=blue,green", "--monitoring", "--zap-log-level=debug", "--zap-encoder=console",
+			"--leader-elect", "--webhook-port=9000", "--watch-namespaces=blue,green", "--monitoring", "--network-policy=false", "--zap-log-level=debug", "--zap-encoder=console",
 		}))
 		Expect(container(flags).Ports).To(ContainElement(And(HaveField("Name", "webhooks"), HaveField("ContainerPort", BeEquivalentTo(9000)))))
 		Expect(container(flags).Env).To(ContainElement(And(HaveField("Name", "GOGC"), HaveField("Value", "off"))))
