@@ -7,14 +7,14 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"errors"
-	"net/http/httptest"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-containerregistry/pkg/registry"
 )
 
 // what the program and its license are here.
@@ -58,8 +58,15 @@ func TestBuildIsReproducible(t *testing.T) {
 
 // Only a registry that says so makes an image absent.
 func TestCheck(t *testing.T) {
-	server := httptest.NewServer(registry.New())
-	host := strings.TrimPrefix(server.URL, "http://")
+	serving, stop := context.WithCancel(t.Context())
+	said, saying := io.Pipe()
+	ended := make(chan error)
+	go func() { ended <- serve(serving, nil, saying) }()
+	host, err := bufio.NewReader(said).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	host = strings.TrimSpace(host)
 	program, license := sources(t)
 	there := host + "/nsm-operator:v2.0.0"
 	pushing := &build{arch: "amd64", license: license, push: there}
@@ -74,7 +81,10 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %v", absent, err)
 		}
 	}
-	server.Close()
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 	if err := check(t.Context(), []string{there}); err == nil || errors.Is(err, errAbsent) {
 		t.Errorf("a registry that does not answer: %v", err)
 	}

@@ -5,7 +5,7 @@
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
 // Command image makes the operator's image without a container engine, lists what the operator is built from, and says whether
-// an image is in its registry.
+// an image is in its registry. It can be such a registry itself.
 package main
 
 import (
@@ -23,6 +23,7 @@ const usage = `image works with container images, without a container engine.
   image build  make the operator's image, as an OCI layout or in a registry
   image sbom   list the modules that the operator is built from
   image check  say whether an image is in its registry
+  image serve  be a registry on this machine, which keeps images in memory: for tests
 
 "image COMMAND -h" lists the flags of a command.
 `
@@ -61,6 +62,9 @@ func run(ctx context.Context, command string, args []string) error {
 	case "check":
 		_ = flags.Parse(args) // ExitOnError
 		return check(ctx, flags.Args())
+	case "serve":
+		_ = flags.Parse(args) // ExitOnError
+		return serve(ctx, flags.Args(), os.Stdout)
 	default:
 		return fmt.Errorf("there is no command %q\n\n%s", command, usage)
 	}

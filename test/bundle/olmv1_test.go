@@ -29,6 +29,8 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -202,6 +204,79 @@ func documented(t *testing.T) []*unstructured.Unstructured {
 		t.Fatalf("docs/olm_v1.md has %d objects", len(objects))
 	}
 	return objects
+}
+
+// The commands of docs/olm_v1.md that are for the API server alone do what it says.
+func TestCommandsOfTheDocs(t *testing.T) {
+	config, admin := start(t)
+	for _, crd := range crdsOf(t) {
+		if err := admin.Create(t.Context(), crd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, object := range documented(t) {
+		if err := admin.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	extension, crd := &ocv1.ClusterExtension{}, &apiextensionsv1.CustomResourceDefinition{}
+	read := func(name string, object client.Object) {
+		t.Helper()
+		if err := admin.Get(t.Context(), client.ObjectKey{Name: name}, object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commands := documentedCommands(t)
+	if len(commands) != 2 {
+		t.Fatalf("docs/olm_v1.md has %d blocks of commands for this test", len(commands))
+	}
+
+	runAs(t, config, commands[0])
+	read("nsm-operator", extension)
+	if catalog := extension.Spec.Source.Catalog; extension.Spec.Install != nil || catalog == nil || catalog.Version != "2.x" {
+		t.Errorf("the check is not on, or the version is another one: %+v", extension.Spec)
+	}
+	runAs(t, config, commands[1])
+	read(nsmCRD, crd)
+	if crd.Labels["app.kubernetes.io/managed-by"] != "Helm" || crd.Annotations["meta.helm.sh/release-namespace"] != installNamespace {
+		t.Errorf("Helm would not take over the CRD: %v, %v", crd.Labels, crd.Annotations)
+	}
+}
+
+// documentedCommands are the blocks of docs/olm_v1.md that are tagged "sh bundle".
+func documentedCommands(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/olm_v1.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for _, block := range strings.Split(string(text), "```sh bundle\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		commands = append(commands, block)
+	}
+	return commands
+}
+
+// runAs runs commands with the kubectl that was built, as the user of a configuration.
+func runAs(t *testing.T, config *rest.Config, commands string) {
+	t.Helper()
+	const name = "test"
+	kubeconfig := clientcmdapi.NewConfig()
+	kubeconfig.Clusters[name] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
+	kubeconfig.AuthInfos[name] = &clientcmdapi.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
+	kubeconfig.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
+	kubeconfig.CurrentContext = name
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*kubeconfig, file); err != nil {
+		t.Fatal(err)
+	}
+	shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", commands)
+	shell.Env = append(os.Environ(), "KUBECONFIG="+file,
+		"PATH="+os.Getenv("KUBEBUILDER_ASSETS")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if output, err := shell.CombinedOutput(); err != nil {
+		t.Errorf("%s\n%v\n%s", commands, err, output)
+	}
 }
 
 // OLM v1 refuses an upgrade that changes a CRD in a way that could break somebody.

@@ -9,9 +9,9 @@ package e2e
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,26 +19,33 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gbytes"
+
+	"github.com/networkservicemesh/nsm-operator/test/documents"
 )
 
 // makeRun is the command of the documents that the specs below have run already.
 const makeRun = "make run\n"
 
+// pages whose blocks "sh test" are run on the cluster of "make run". README.md comes
+// first: it begins with the mesh that this has made.
+var pages = []string{
+	"README.md", "docs/resource.md", "docs/install.md", "docs/kubectl.md", "docs/support.md", "docs/k8s_manual_install.md",
+	"docs/openshift.md", "docs/disconnected.md", "docs/upgrading.md", "docs/troubleshooting.md", "docs/runbooks.md",
+	"docs/metrics.md", "docs/security.md", "docs/uninstall.md",
+}
+
 // A block of commands that is tagged "sh test" is run as it stands. What a block tagged
 // "console" right after it shows is what the commands say. docs/development.md tells
 // authors of this.
 var _ = Describe("The documents", Ordered, ContinueOnFailure, func() {
-	BeforeAll(start)
+	BeforeAll(func(ctx SpecContext) {
+		start(ctx)
+		runMake(ctx, "kubectl-nsm")
+	})
 
-	// README.md comes first: it begins with the mesh that "make run" has made.
-	for _, page := range []string{
-		"README.md", "docs/resource.md", "docs/install.md", "docs/k8s_manual_install.md", "docs/disconnected.md",
-		"docs/upgrading.md", "docs/troubleshooting.md", "docs/uninstall.md",
-	} {
+	for _, page := range pages {
 		It("say in "+page+" what works", func(ctx SpecContext) {
-			for _, block := range testedBlocks(readDocument(page)) {
-				block.run(ctx)
-			}
+			follow(ctx, page, documents.Test)
 			By("and nothing is left for the next page")
 			kubectl(ctx, "delete", "nsm", "--all", "--all-namespaces", "--timeout=5m")
 			Eventually(func() []string { return ours(ctx) }).WithTimeout(time.Minute).Should(BeEmpty())
@@ -47,11 +54,11 @@ var _ = Describe("The documents", Ordered, ContinueOnFailure, func() {
 
 	It("show no mesh but those that can be created, and in which all has an effect", func(ctx SpecContext) {
 		kubectl(ctx, "create", "namespace", "nsm-system")
-		pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+		all, err := documents.Pages(root)
 		Expect(err).NotTo(HaveOccurred())
 		shown := 0
-		for _, page := range append(pages, filepath.Join(root, "README.md")) {
-			for _, nsm := range meshesIn(readDocument(strings.TrimPrefix(page, root))) {
+		for page, text := range all {
+			for _, nsm := range meshesIn(text) {
 				shown++
 				said := kubectl(ctx, "create", "--dry-run=server", "-f", write(nsm))
 				Expect(said).NotTo(ContainSubstring("Warning"), "%s\n%s", page, nsm)
@@ -65,10 +72,9 @@ var _ = Describe("The documents", Ordered, ContinueOnFailure, func() {
 // of one.
 func meshesIn(text string) []string {
 	var meshes []string
-	for _, found := range fence.FindAllStringSubmatch(text, -1) {
-		tag, code := found[1], found[2]
+	for _, found := range manifest.FindAllStringSubmatch(text, -1) {
+		code := found[1]
 		switch {
-		case tag != "yaml":
 		case strings.HasPrefix(code, "spec:\n"):
 			meshes = append(meshes, "apiVersion: nsm.networkservicemesh.io/v1beta1\nkind: NSM\nmetadata: {name: shown, namespace: nsm-system}\n"+code)
 		case strings.Contains(code, "kind: NSM\n"):
@@ -78,108 +84,78 @@ func meshesIn(text string) []string {
 	return meshes
 }
 
-// block of commands in a document, and what they are said to print; "" where the
-// document does not say.
-type block struct{ commands, says string }
+// manifest finds the blocks of YAML in a document.
+var manifest = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
-// fence finds the blocks of code of a document, the tag of each and what is in it, and
-// the commands that readers do not see.
-var fence = regexp.MustCompile("(?ms)^```([^\n]*)\n(.*?)^```$|^<!-- test\n(.*?)^-->$")
-
-// testedBlocks of a document, in its order.
-func testedBlocks(text string) []block {
-	var blocks []block
-	isTested := false // what comes next may be what this one says
-	for _, found := range fence.FindAllStringSubmatch(text, -1) {
-		tag, code, hidden := found[1], found[2], found[3]
-		switch {
-		case hidden != "":
-			blocks = append(blocks, block{commands: hidden})
-		case tag == "sh test":
-			blocks = append(blocks, block{commands: code})
-		case tag == "console" && isTested:
-			blocks[len(blocks)-1].says = code
-		}
-		isTested = tag == "sh test"
-	}
-	return blocks
-}
-
-func readDocument(page string) string {
+// follow a page as a reader does: all of its blocks of a kind. here says what readers
+// have in place of what a page names, in pairs.
+func follow(ctx context.Context, page string, kind documents.Kind, here ...string) {
 	GinkgoHelper()
 	text, err := os.ReadFile(filepath.Join(root, page))
 	Expect(err).NotTo(HaveOccurred())
-	return string(text)
+	blocks := documents.Of(documents.Blocks(string(text)), func(b documents.Block) bool { return b.Kind == kind })
+	Expect(blocks).NotTo(BeEmpty(), page)
+	removeNewFiles()
+	for _, block := range blocks {
+		run(ctx, block, here...)
+	}
 }
 
-// run does what a reader does: the commands in a shell, in the root of the repository.
-func (b block) run(ctx context.Context) {
+// run a block in the root of the repository.
+func run(ctx context.Context, block documents.Block, here ...string) {
 	GinkgoHelper()
-	By(b.commands)
-	var output string
-	if b.commands == makeRun {
+	By(block.Commands)
+	if block.Commands == makeRun {
 		Eventually(launcher).WithTimeout(time.Minute).Should(gbytes.Say("Ctrl-C stops everything"))
-		output = string(launcher.Out.Contents())
-	} else {
-		shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", b.commands)
-		shell.Dir = root
-		shell.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "PATH="+strings.Join([]string{assets(), filepath.Join(root, "bin"), os.Getenv("PATH")}, string(os.PathListSeparator)))
-		combined, err := shell.CombinedOutput()
-		output = string(combined)
-		Expect(err).NotTo(HaveOccurred(), "%s\n%s", b.commands, output)
+		Expect(block.Compare(string(launcher.Out.Contents()))).To(Succeed())
+		return
 	}
-	if b.says != "" {
-		Expect(shows(b.says, output)).To(BeTrue(), "the document shows\n%s\nand this is said:\n%s", masked(b.says), masked(output))
-	}
+	Expect(reader(here...).Run(ctx, block)).To(Succeed())
 }
 
-// masks of what differs from one run to the next: times, the random parts of names,
-// directories, and the width of columns.
-var masks = []struct {
-	pattern *regexp.Regexp
-	with    string
-}{
-	{regexp.MustCompile(`\b\d+(\.\d+)?(ms|s|m|h|m\d+s)\b`), "TIME"},
-	{regexp.MustCompile(`(?m)^LAST DEPLOYED: .*$`), "LAST DEPLOYED: TIME"},
-	{regexp.MustCompile(`(-[bcdf-hj-np-tv-z2-9]{8,10})?-[bcdf-hj-np-tv-z2-9]{5}\b`), "-RANDOM"},
-	{regexp.MustCompile(`[^\s=(]*/(log/manager.log|kubeconfig|k8s/kubectl)\b`), "DIRECTORY/$1"},
-	{regexp.MustCompile(`[ \t]+`), " "},
-	{regexp.MustCompile(`(?m) $`), ""},
+// reader has the cluster, and the programs of this repository. oc is kubectl: there is
+// no other.
+func reader(here ...string) documents.Shell {
+	GinkgoHelper()
+	programs := GinkgoT().TempDir()
+	Expect(os.Symlink(filepath.Join(assets(), "kubectl"), filepath.Join(programs, "oc"))).To(Succeed())
+	path := []string{programs, assets(), filepath.Join(root, "bin"), os.Getenv("PATH")}
+	return documents.Shell{Directory: root, Here: strings.NewReplacer(here...), Environment: []string{
+		"KUBECONFIG=" + kubeconfig(), "PATH=" + strings.Join(path, string(os.PathListSeparator)),
+	}}
 }
 
-func masked(text string) string {
-	for _, mask := range masks {
-		text = mask.pattern.ReplaceAllString(text, mask.with)
+// removeNewFiles removes what readers write into the directory that they are in, when
+// the spec has ended. Directories, such as dist, are those of make.
+func removeNewFiles() {
+	GinkgoHelper()
+	files := func() []string {
+		found, err := filepath.Glob(filepath.Join(root, "*.*"))
+		Expect(err).NotTo(HaveOccurred())
+		return found
 	}
-	return strings.TrimSpace(text)
-}
-
-// shows tells whether an output is what a document shows. A line "..." there stands for
-// any number of lines.
-func shows(document, output string) bool {
-	var pattern strings.Builder
-	for line := range strings.Lines(masked(document) + "\n") {
-		if line == "...\n" {
-			pattern.WriteString(`(?:.*\n)*`)
-			continue
+	before := files()
+	DeferCleanup(func() {
+		for _, file := range files() {
+			if !slices.Contains(before, file) {
+				Expect(os.Remove(file)).To(Succeed())
+			}
 		}
-		pattern.WriteString(regexp.QuoteMeta(line))
-	}
-	return regexp.MustCompile("^" + pattern.String() + "$").MatchString(masked(output) + "\n")
+	})
 }
 
-// What is compared can differ: in words, and not in what a run makes up.
-func TestWhatDocumentsShow(t *testing.T) {
-	const shown = "NAME  AGE\npod/nsmgr-25vn4   1s\n...\nthe end"
-	for output, isShown := range map[string]bool{
-		"NAME              AGE\npod/nsmgr-zsq9j   12m\nmore\nthe end\n": true,
-		"NAME AGE\npod/nsmgr-zsq9j 1s\nthe end\n":                       true,
-		"NAME AGE\npod/nsmgr-zsq9j 1s\nmore\n":                          false,
-		"NAME AGE\npod/manager-zsq9j 1s\nthe end\n":                     false,
-		"NAME AGE\npod/nsmgr-sample 1s\nthe end\n":                      false,
-	} {
-		if shows(shown, output) != isShown {
-			t.Errorf("the document shows %q\nit shows %q: %t", shown, output, !isShown)
+// A page with commands for a cluster is one that is run on it.
+func TestPagesAreRun(t *testing.T) {
+	all, err := documents.Pages(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := map[documents.Kind][]string{documents.Test: append(pages, helmPage), documents.Pods: append(podPages, upgradingPage)}
+	for page, text := range all {
+		for _, block := range documents.Blocks(text) {
+			if in, isOurs := run[block.Kind]; isOurs && !slices.Contains(in, page) {
+				t.Errorf("%s: no test runs its blocks tagged \"sh %s\"\n%s", page, block.Kind, block.Commands)
+			}
 		}
 	}
 }

@@ -23,8 +23,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/networkservicemesh/nsm-operator/test/documents"
 	"github.com/networkservicemesh/nsm-operator/test/earlier"
 )
+
+const upgradingPage = "docs/upgrading.md"
 
 // Everything that 1.9's own "make deploy" installs, an NSM that was written in its
 // version and stored in it, and the mesh that it has made of that; over that, ours.
@@ -64,8 +67,9 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 		kubectl(ctx, "patch", "nsm", old.GetName(), "-n", namespace, "--subresource=status", "--type=merge", "-p", `{"status":{"phase":"Running"}}`)
 		Expect(stored(ctx)).To(ConsistOf("v1alpha1"))
 
-		said := runMake(ctx, "deploy", "SPIRE=external")
-		Expect(said).To(ContainSubstring("The earlier operator in namespace nsm is stopped"))
+		for _, block := range blocksOf("Without OLM") {
+			run(ctx, block, "registry.example.com/nsm-operator:v2.0.0", shippedImage)
+		}
 		err := admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "nsm-operator"}, &appsv1.Deployment{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 
@@ -86,10 +90,8 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 		Expect(now.Object["spec"]).To(Equal(old.Object["spec"]))
 
 		By("what the documents say to remove can be removed, and the mesh goes on")
-		for line := range strings.Lines(section(ctx, "What is left of the earlier operator")) {
-			if command, isCommand := strings.CutPrefix(strings.TrimSpace(line), "kubectl "); isCommand {
-				kubectl(ctx, strings.Fields(command)...)
-			}
+		for _, block := range blocksOf("What is left of the earlier operator") {
+			run(ctx, block)
 		}
 		for _, object := range earlier.Operator() {
 			err := admin.Get(ctx, client.ObjectKeyFromObject(object), object)
@@ -129,13 +131,14 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 	}, NodeTimeout(10*time.Minute))
 })
 
-// section of the document about upgrades, under a heading.
-func section(_ context.Context, heading string) string {
+// blocksOf the document about upgrades that are run here, under a heading.
+func blocksOf(heading string) []documents.Block {
 	GinkgoHelper()
-	content, err := os.ReadFile(filepath.Join(root, "docs", "upgrading.md"))
+	content, err := os.ReadFile(filepath.Join(root, upgradingPage))
 	Expect(err).NotTo(HaveOccurred())
-	_, text, found := strings.Cut(string(content), "## "+heading+"\n")
-	Expect(found).To(BeTrue(), heading)
-	text, _, _ = strings.Cut(text, "\n## ")
-	return text
+	blocks := documents.Of(documents.Blocks(string(content)), func(b documents.Block) bool {
+		return b.Kind == documents.Pods && b.Heading == heading
+	})
+	Expect(blocks).NotTo(BeEmpty(), heading)
+	return blocks
 }

@@ -17,11 +17,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/test/documents"
 )
 
 const (
 	operatorChart = "charts/nsm-operator"
 	helm4, helm3  = "helm", "helm3"
+	helmPage      = "docs/helm.md"
 )
 
 // By Helm 4 and by Helm 3, with the operator running as what the chart's Deployment says.
@@ -95,11 +98,7 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 
 	It("is installed and uninstalled as docs/helm.md says", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "namespace", operatorNamespace, "--timeout=2m")
-		blocks := testedBlocks(readDocument("docs/helm.md"))
-		Expect(blocks).To(HaveLen(3))
-		for _, block := range blocks {
-			block.run(ctx)
-		}
+		follow(ctx, helmPage, documents.Test)
 	}, NodeTimeout(10*time.Minute))
 })
 

@@ -40,27 +40,37 @@ const (
 // says. The API server reaches them through their Service. All other pods are simulated.
 func launchWithPods(ctx SpecContext) {
 	GinkgoHelper()
-	startWithPods(ctx, func(string) string { return "" })
+	startWithPods(ctx, shippedImage, func(string) string { return "" })
+	putOnNode(ctx)
 }
 
-// startWithPods does so with more arguments for the launcher. elsewhere is where on this
-// machine an address of the cluster is that is none of the operator's pods; "" for nowhere.
-func startWithPods(ctx SpecContext, elsewhere func(address string) string, args ...string) {
+// putOnNode says that a node has the operator's image: the preflight looks for it there
+// before it asks a registry.
+func putOnNode(ctx context.Context) {
+	GinkgoHelper()
+	kubectl(ctx, "patch", "node", "node-1", "--subresource=status", "--type=merge", "-p",
+		`{"status":{"images":[{"names":["`+shippedImage+`"],"sizeBytes":1}]}}`)
+}
+
+// startWithPods does so with the operator's image under another name, and with more
+// arguments for the launcher. elsewhere is where on this machine an address of the cluster
+// is that is none of the operator's pods; "" for nowhere.
+func startWithPods(ctx SpecContext, image string, elsewhere func(address string) string, args ...string) {
 	GinkgoHelper()
 	socket := filepath.Join(GinkgoT().TempDir(), "proxy")
-	launch(ctx, "control plane .* is up", "up", append(args, "--not-simulated", shippedImage, "--service-proxy", socket)...)
+	launch(ctx, "control plane .* is up", "up", append(args, "--not-simulated", image, "--service-proxy", socket)...)
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig())
 	Expect(err).NotTo(HaveOccurred())
 	config.QPS = -1
 	spire := startSpireWebhook()
 	node := &kubelet.Kubelet{
 		Config: config, Directory: directory, Log: GinkgoWriter,
-		Images: map[string]kubelet.Image{shippedImage: {Executable: unpackedImage(ctx), User: 65532, PortFlags: map[string]string{
+		Images: map[string]kubelet.Image{image: {Executable: unpackedImage(ctx), User: 65532, PortFlags: map[string]string{
 			"webhooks": "--webhook-port=%d",
 			"metrics":  "--metrics-bind-address=127.0.0.1:%d",
 			"probes":   "--health-probe-bind-address=127.0.0.1:%d",
 		}}},
-		Runs: func(pod *corev1.Pod) bool { return pod.Spec.Containers[0].Image == shippedImage },
+		Runs: func(pod *corev1.Pod) bool { return pod.Spec.Containers[0].Image == image },
 		Elsewhere: func(address string) string {
 			if strings.HasSuffix(address, ":9443") {
 				return spire.address
@@ -73,9 +83,6 @@ func startWithPods(ctx SpecContext, elsewhere func(address string) string, args 
 	Expect(err).NotTo(HaveOccurred())
 	inBackground(ctx, func(ctx context.Context) error { return node.ServeProxy(ctx, listener) })
 	inBackground(ctx, spire.run)
-	// The preflight looks for it there before it asks a registry.
-	kubectl(ctx, "patch", "node", "node-1", "--subresource=status", "--type=merge", "-p",
-		`{"status":{"images":[{"names":["`+shippedImage+`"],"sizeBytes":1}]}}`)
 }
 
 // inBackground runs what is not expected to end before the specs that share it.

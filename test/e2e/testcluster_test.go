@@ -44,7 +44,7 @@ var _ = Describe("make test-cluster", Ordered, func() {
 		standIn(programs, "ip", "#!/bin/sh\n"+
 			`case $1 in addr) echo "    inet 172.16.1.1/32 scope global nsm-1";; route) echo "172.16.1.0 scope link";; esac`+"\n")
 		webhook := startNSMWebhook()
-		startWithPods(ctx, func(address string) string {
+		startWithPods(ctx, shippedImage, func(address string) string {
 			switch {
 			case strings.HasPrefix(address, "localhost:"):
 				return address // of the kubelets
@@ -54,6 +54,7 @@ var _ = Describe("make test-cluster", Ordered, func() {
 				return ""
 			}
 		}, "--exec-programs", programs)
+		putOnNode(ctx)
 		inBackground(ctx, endTests)
 	})
 
@@ -170,7 +171,7 @@ func endTests(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		var pods corev1.PodList
-		if admin.List(ctx, &pods, client.InNamespace(testClients), client.MatchingLabels{"app.kubernetes.io/component": "test"}) != nil {
+		if admin.List(ctx, &pods, client.MatchingLabels{"app.kubernetes.io/component": "test"}) != nil {
 			continue
 		}
 		for i := range pods.Items {

@@ -17,27 +17,19 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/networkservicemesh/nsm-operator/test/documents"
 )
 
 // fence finds blocks of code: the tag of each, and what is in it.
 var fence = regexp.MustCompile("(?ms)^ *```([^\n]*)\n(.*?)^ *```$")
 
-// documents are the pages for people, by their path.
-func documents(t *testing.T) map[string]string {
+// readPages are the pages for people, by their path.
+func readPages(t *testing.T) map[string]string {
 	t.Helper()
-	pages := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "hack/*/*.md"} {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range found {
-			page, err := filepath.Rel(root, file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pages[page] = read(t, page)
-		}
+	pages, err := documents.Pages(root)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if len(pages) < 20 {
 		t.Fatalf("%d documents", len(pages))
@@ -61,7 +53,7 @@ func TestDocumentsThatOthersLinkTo(t *testing.T) {
 // A link within the repository leads to a file, and to a heading in it.
 func TestLinksOfDocuments(t *testing.T) {
 	t.Parallel()
-	pages := documents(t)
+	pages := readPages(t)
 	anchors := map[string][]string{}
 	for page, text := range pages {
 		anchors[page] = headings(text)
@@ -110,8 +102,8 @@ func TestCommandsOfDocuments(t *testing.T) {
 	remote := regexp.MustCompile(`-k +['"]?(https?://|github\.com)`)
 	unquoted := regexp.MustCompile(`(^|[ =])https?://[^\s'"]*[?*]`)
 	command := regexp.MustCompile(`(?m)^\s*(kubectl|oc|helm|make|git|docker|export) `)
-	tags := []string{"sh test", "sh manual", "console", "yaml"}
-	for page, text := range documents(t) {
+	tags := regexp.MustCompile(`^(sh (test|pods|olm|bundle|manual)( exit=[1-9])?|console|yaml)$`)
+	for page, text := range readPages(t) {
 		for _, found := range fence.FindAllStringSubmatch(text, -1) {
 			tag, code := found[1], found[2]
 			if remote.MatchString(code) {
@@ -122,9 +114,59 @@ func TestCommandsOfDocuments(t *testing.T) {
 					t.Errorf("%s: a URL with ? or * that is not quoted: %s", page, line)
 				}
 			}
-			if command.MatchString(code) && !slices.Contains(tags, tag) {
+			if command.MatchString(code) && !tags.MatchString(tag) {
 				t.Errorf("%s: a block of commands is tagged %q; docs/development.md says how\n%s", page, tag, code)
 			}
+		}
+	}
+}
+
+// notRun are the blocks that no test runs, by page and first line, and why none can.
+var notRun = map[string]string{
+	"README.md: git clone https://github.com/networkservicemesh/nsm-operator.git":                                      "it needs the internet",
+	"README.md: export KUBECONFIG=$PWD/.local/kubeconfig PATH=$PWD/bin/k8s:$PATH":                                      "it is for the shell of the reader; the test has one for each block, with the same set",
+	"docs/development.md: LONG=1 go test ./controllers -timeout 5h -ginkgo.focus 'walk at random' -ginkgo.v":           "it takes hours",
+	"docs/development.md: go test ./test/olm -v -ginkgo.focus 'manual approval'":                                       "it is a part of make test",
+	"docs/development.md: make catalog CATALOG=catalog":                                                                "it changes the repository; hack/olm builds catalogs in its tests",
+	`docs/development.md: bin/operator-sdk run bundle ghcr.io/networkservicemesh/nsm-operator-bundle:v2.0.0 \`:         "it needs a registry, and pods that run",
+	"docs/disconnected.md: oc mirror --v2 -c imageset.yaml --workspace file://mirror docker://mirror.example.com:5000": "it needs oc-mirror and registries",
+	`docs/disconnected.md: oc patch operatorhub cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'`:  "it needs OpenShift",
+	"docs/k8s_manual_install.md: make docker-build IMG=registry.example.com/nsm-operator:v2.0.0":                       "it needs a container engine",
+	"docs/kubectl.md: kubectl nsm status -n nsm --watch | cat":                                                         "it does not end; cmd/kubectl-nsm tests what it prints",
+	"docs/kubectl.md: $ kubectl nsm check --active -n nsm":                                                             "it needs pods that run; cmd/kubectl-nsm tests what it prints",
+	"docs/kubectl.md: $ kubectl nsm topology -n nsm --live":                                                            "it needs pods that run; cmd/kubectl-nsm tests what it prints",
+	`docs/olm_v1.md: kubectl patch clusterextension nsm-operator --type merge \`:                                       "it needs operator-controller, which needs pods that run",
+	"docs/olm_v1.md: kubectl wait --for=condition=Installed clusterextension/nsm-operator --timeout 5m":                "it needs operator-controller, which needs pods that run",
+	"docs/olm_v1.md: kubectl delete nsm --all --all-namespaces":                                                        "it needs operator-controller, which needs pods that run",
+	"docs/performance.md: go test ./test/perf/ -run '^$' -bench Hostile -timeout 2h -benchtime 1x":                     "it takes hours",
+	"docs/resource.md: kubectl port-forward -n nsm deployment/dashboard 3000 3001":                                     "it needs pods that run",
+	"docs/runbooks.md: kubectl logs -n nsm-operator-system deployment/nsm-operator --all-pods --previous":              "it needs a container that has been restarted",
+	"docs/spire.md: helm repo add spiffe https://spiffe.github.io/helm-charts-hardened":                                "it needs the internet",
+	"docs/support.md: oc adm must-gather --image=ghcr.io/networkservicemesh/nsm-operator-must-gather:v2.0.0":           "it needs OpenShift; the script that it runs has a test in cmd/kubectl-nsm",
+	"docs/test_cluster.md: make test-cluster IMG=registry.example.com/nsm-operator:v2.0.0":                             "it asks; test/e2e runs it with YES=1",
+	"docs/test_cluster.md: kind create cluster --config hack/testcluster/kind.yaml":                                    "it needs a container engine",
+	`hack/localcluster/README.md: go build -C hack/localcluster -o "$PWD/bin/localcluster" .`:                          "it is what test/e2e does before each test, and does not end",
+}
+
+// A block that nobody runs is one that cannot be run.
+func TestBlocksThatAreNotRun(t *testing.T) {
+	t.Parallel()
+	found := map[string]bool{}
+	for page, text := range readPages(t) {
+		for _, block := range documents.Blocks(text) {
+			if block.Kind != documents.Manual {
+				continue
+			}
+			key := page + ": " + block.FirstLine()
+			found[key] = true
+			if notRun[key] == "" {
+				t.Errorf("why can no test run this?\n%s", key)
+			}
+		}
+	}
+	for key := range notRun {
+		if !found[key] {
+			t.Errorf("there is no such block, or it is run:\n%s", key)
 		}
 	}
 }
