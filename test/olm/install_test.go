@@ -29,19 +29,21 @@ var _ = Describe("A subscription", Ordered, func() {
 	It("installs the operator, which installs a mesh", func(ctx SpecContext) {
 		begin := time.Now()
 		usual.create(ctx)
-		usual.awaitCSV(ctx, current().name)
+		usual.follow(ctx, documented("Subscribing")...)
 		AddReportEntry("from the Subscription to Succeeded", time.Since(begin).Round(time.Millisecond).String())
+		usual.awaitCSV(ctx, current().name)
+		usual.follow(ctx, documented("Troubleshooting")...)
 		begin = time.Now()
-		createMesh(ctx)
+		usual.follow(ctx, documented("The first mesh")...)
 		awaitAvailable(ctx, meshKey)
 		AddReportEntry("from the NSM to Available", time.Since(begin).Round(time.Millisecond).String())
 		Expect(podsOf(ctx, meshNamespace)).To(HaveLen(9))
 	})
 
 	It("leaves only what is documented when the mesh is deleted first, and then the subscription and the CSV", func(ctx SpecContext) {
-		Expect(admin.Delete(ctx, object("v1beta1", meshKey))).To(Succeed())
+		usual.follow(ctx, documented("Uninstalling")[0])
 		expectGone(ctx, meshKey)
-		usual.delete(ctx)
+		usual.delete(ctx) // as the document says where the CSV is back
 		expectNobodyBlocked(ctx)
 		deleteNamespace(ctx, meshNamespace)
 		Eventually(func() []string { return added(before, everything(ctx)) }).WithContext(ctx).Should(ConsistOf(leftByOLM()))
@@ -50,8 +52,15 @@ var _ = Describe("A subscription", Ordered, func() {
 	It("starts again from what that has left", func(ctx SpecContext) {
 		usual.create(ctx)
 		usual.awaitCSV(ctx, current().name)
-		createMesh(ctx)
+		usual.follow(ctx, documentedIn(openshiftPage, "The first mesh")...)
 		awaitAvailable(ctx, meshKey)
+	})
+
+	It("takes the catalog that is documented for OpenShift", func(ctx SpecContext) {
+		kubectl(ctx, "create", "namespace", "openshift-marketplace")
+		usual.follow(ctx, documentedIn(openshiftPage, "Install")...)
+		kubectl(ctx, "wait", "--for=jsonpath={.status}", "catalogsource/nsm-operator", "-n", "openshift-marketplace", "--timeout=5m")
+		deleteNamespace(ctx, "openshift-marketplace")
 	})
 
 	It("lets its mesh run on when the CSV is deleted first, and lets it go by the documented command", func(ctx SpecContext) {
