@@ -87,6 +87,17 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 		release(ctx, helm4, "install", "nsm-operator", "--take-ownership", "--server-side=false")
 		Expect(operatorPods(ctx)).To(Equal(before))
 		upgradeTwice(ctx, helm4, "nsm-operator")
+		uninstall(ctx, helm4, "nsm-operator")
+	}, NodeTimeout(10*time.Minute))
+
+	It("takes it over by server-side apply too", func(ctx SpecContext) {
+		said, err := tryMake(ctx, "deploy", "5m", "SPIRE=external")
+		Expect(err).NotTo(HaveOccurred(), said)
+		before := operatorPods(ctx)
+		Expect(before).To(HaveLen(2))
+		release(ctx, helm4, "install", "nsm-operator", "--take-ownership", "--force-conflicts")
+		Expect(operatorPods(ctx)).To(Equal(before))
+		upgradeTwice(ctx, helm4, "nsm-operator", "--force-conflicts")
 	}, NodeTimeout(10*time.Minute))
 
 	It("takes the definitions with it where it is told to", func(ctx SpecContext) {
@@ -116,10 +127,10 @@ func tryRelease(ctx context.Context, helm, verb, name string, args ...string) (s
 
 // upgradeTwice upgrades a release: to what it is, with nothing to do, and then, with
 // another CA of which the release knows nothing, to what has the pods start anew.
-func upgradeTwice(ctx context.Context, helm, name string) {
+func upgradeTwice(ctx context.Context, helm, name string, args ...string) {
 	GinkgoHelper()
 	before, pods := readCA(ctx), operatorPods(ctx)
-	release(ctx, helm, "upgrade", name)
+	release(ctx, helm, "upgrade", name, args...)
 	Expect(readCA(ctx)).To(Equal(before))
 	Expect(operatorPods(ctx)).To(Equal(pods))
 
@@ -127,7 +138,7 @@ func upgradeTwice(ctx context.Context, helm, name string) {
 	kubectl(ctx, "delete", "secret", "nsm-operator-webhook-cert", "-n", operatorNamespace)
 	Eventually(func() string { return readCA(ctx) }).WithTimeout(time.Minute).ShouldNot(Equal(before))
 	rotated := readCA(ctx)
-	release(ctx, helm, "upgrade", name, "--set", "log.level=debug")
+	release(ctx, helm, "upgrade", name, append(args, "--set", "log.level=debug")...)
 	Expect(operatorPods(ctx)).NotTo(ContainElement(BeElementOf(pods)), "they started anew")
 	Expect(readCA(ctx)).To(Equal(rotated))
 	writeInBothVersions(ctx, "upgraded-by-"+helm)
