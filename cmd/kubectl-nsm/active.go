@@ -272,7 +272,7 @@ func (t *trial) remove(ctx context.Context, all []mesh.Object) []string {
 		if mesh.KindOf(object) == "Namespace" {
 			continue // last, when nobody registers anything any more
 		}
-		_ = t.Delete(ctx, object.DeepCopyObject().(client.Object)) //nolint:forcetypeassert // a copy is of the same type
+		_ = t.Delete(ctx, object.DeepCopyObject().(client.Object)) //nolint:errcheck // a copy is of the same type
 		if mesh.KindOf(object) == "Pod" {
 			t.awaitEnd(ctx, object, podTime)
 		}
@@ -296,7 +296,7 @@ func (t *trial) awaitEnd(ctx context.Context, object client.Object, patience tim
 	defer cancel()
 	why := "not seen in time"
 	for {
-		err := t.Get(within, client.ObjectKeyFromObject(object), object.DeepCopyObject().(client.Object)) //nolint:forcetypeassert // a copy is of the same type
+		err := t.Get(within, client.ObjectKeyFromObject(object), object.DeepCopyObject().(client.Object)) //nolint:errcheck // a copy is of the same type
 		switch {
 		case apierrors.IsNotFound(err):
 			return ""

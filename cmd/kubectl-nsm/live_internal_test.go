@@ -100,7 +100,7 @@ func serveDashboard(ctx context.Context, namespace string) {
 	Expect(admin.Create(ctx, &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 3001}}}})).To(Succeed())
 	// Older API servers read Endpoints, newer ones EndpointSlices.
 	Expect(admin.Create(ctx, &corev1.Endpoints{ObjectMeta: meta, Subsets: []corev1.EndpointSubset{{ //nolint:staticcheck // see above
-		Addresses: []corev1.EndpointAddress{{IP: address, TargetRef: target}}, Ports: []corev1.EndpointPort{{Name: "http", Port: port}}, //nolint:staticcheck // see above
+		Addresses: []corev1.EndpointAddress{{IP: address, TargetRef: target}}, Ports: []corev1.EndpointPort{{Name: "http", Port: port}},
 	}}})).To(Succeed())
 	meta.Labels = map[string]string{discoveryv1.LabelServiceName: mesh.DashboardBackend}
 	Expect(admin.Create(ctx, &discoveryv1.EndpointSlice{
