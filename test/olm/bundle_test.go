@@ -35,9 +35,6 @@ type bundle struct {
 	directory string
 }
 
-// version of the operator that is in it.
-func (b bundle) version() string { return strings.TrimPrefix(b.name, csvOf("")) }
-
 // current is the bundle of this tree as it is.
 func current() bundle {
 	GinkgoHelper()
