@@ -14,11 +14,13 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/networkservicemesh/nsm-operator/internal/mask"
 	"github.com/networkservicemesh/nsm-operator/internal/support"
 )
 
@@ -36,6 +38,7 @@ type supportOptions struct {
 	sinceTime string
 	nodes     []string
 	allNodes  bool
+	anonymize bool
 }
 
 func newSupport(shared *options) *cobra.Command {
@@ -59,6 +62,7 @@ func newSupport(shared *options) *cobra.Command {
 	flags.StringVar(&o.sinceTime, "since-time", "", "the same as a time, such as 2026-01-02T03:04:05Z")
 	flags.StringSliceVar(&o.nodes, "node", nil, "nodes whose pods are gathered (default all, of more than 50 a choice)")
 	flags.BoolVar(&o.allNodes, "all-nodes", false, "gather the pods of all nodes, however many there are")
+	flags.BoolVar(&o.anonymize, "anonymize", false, "write NODE_1 and ADDRESS_1 for names of nodes and for addresses; what they stand for is in a file beside the archive")
 	command.MarkFlagsMutuallyExclusive("since", "since-time")
 	command.MarkFlagsMutuallyExclusive("node", "all-nodes")
 	return command
@@ -75,11 +79,16 @@ func (o *supportOptions) run(ctx context.Context, hasTimeout bool) error {
 	if err != nil {
 		return err
 	}
+	if o.anonymize {
+		if what.Aliases, err = support.ReadAliases(ctx, config); err != nil {
+			return fmt.Errorf("nothing was gathered: --anonymize has to know the names of all nodes: %w", err)
+		}
+	}
 	var outcome support.Outcome
 	if o.archive == "-" {
 		outcome, err = support.Gather(ctx, config, what, o.Out)
 	} else {
-		outcome, err = o.toFile(func(file io.Writer) (support.Outcome, error) { return support.Gather(ctx, config, what, file) })
+		outcome, err = o.toFile(what.Aliases, func(file io.Writer) (support.Outcome, error) { return support.Gather(ctx, config, what, file) })
 	}
 	if err != nil {
 		return fmt.Errorf("the archive could not be written: %w", err)
@@ -123,8 +132,9 @@ func (o *supportOptions) what(hasTimeout bool) (support.Options, error) {
 	return what, nil
 }
 
-// toFile writes a file that only the user may read, and prints its name.
-func (o *supportOptions) toFile(write func(io.Writer) (support.Outcome, error)) (outcome support.Outcome, err error) {
+// toFile writes a file that only the user may read, and prints its name. What aliases
+// stand for is in a file of its own, which stays with the user.
+func (o *supportOptions) toFile(aliases *mask.Aliases, write func(io.Writer) (support.Outcome, error)) (outcome support.Outcome, err error) {
 	name := cmp.Or(o.archive, "nsm-support-"+time.Now().UTC().Format("20060102T150405Z")+".tar.gz")
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -133,6 +143,13 @@ func (o *supportOptions) toFile(write func(io.Writer) (support.Outcome, error)) 
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if outcome, err = write(file); err != nil {
 		return outcome, err
+	}
+	if aliases != nil {
+		names := strings.TrimSuffix(name, ".tar.gz") + ".names.txt"
+		if err := os.WriteFile(names, []byte(aliases.List()), 0o600); err != nil {
+			return outcome, err
+		}
+		o.warn("What NODE_1 and ADDRESS_1 stand for is in %s: keep it.", names)
 	}
 	_, err = fmt.Fprintln(o.Out, name)
 	return outcome, err

@@ -19,6 +19,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // asPlugin is a variable that has this test's program be the plugin.
@@ -65,6 +67,33 @@ var _ = Describe("support", func() {
 		defer file.Close()
 		Expect(filesOf(file)).To(HaveKey("namespaces/" + namespace + "/nsms.v1beta1.yaml"))
 		Expect(file.Stat()).To(HaveField("Mode()", os.FileMode(0o600)))
+	})
+
+	It("tells what aliases stand for in a file of its own", func(ctx SpecContext) {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker-of-support"}}
+		Expect(admin.Create(ctx, node)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, node)).To(Succeed()) })
+		directory := GinkgoT().TempDir()
+		found := runAdmin(ctx, "support", "--anonymize", "--archive", filepath.Join(directory, "a.tar.gz"))
+		Expect(found.code).To(Equal(exitFinding), found.stderr)
+		file, err := os.Open(filepath.Join(directory, "a.tar.gz"))
+		Expect(err).NotTo(HaveOccurred())
+		defer file.Close()
+		for name, content := range filesOf(file) {
+			Expect(content).NotTo(ContainSubstring(node.Name), name)
+		}
+		names, err := os.ReadFile(filepath.Join(directory, "a.names.txt"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(names)).To(MatchRegexp(`(?m)^NODE_\d+ worker-of-support$`))
+		Expect(found.stderr).To(ContainSubstring("a.names.txt: keep it"))
+	})
+
+	It("gathers nothing where it may not know what to hide", func(ctx SpecContext) {
+		name := filepath.Join(GinkgoT().TempDir(), "a.tar.gz")
+		found := runAs(ctx, viewer, "support", "--anonymize", "--archive", name)
+		Expect(found.code).To(Equal(exitNothing))
+		Expect(found.stderr).To(ContainSubstring("nothing was gathered: --anonymize has to know the names of all nodes"))
+		Expect(name).NotTo(BeAnExistingFile())
 	})
 
 	It("writes the archive to standard output, also where nothing can be read", func(ctx SpecContext) {

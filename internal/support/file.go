@@ -24,6 +24,7 @@ type file struct {
 	*mask.Writer
 
 	gatherer *gatherer
+	aliased  io.WriteCloser
 	spool    *spool
 	name     string
 	request  string
@@ -36,7 +37,8 @@ func (g *gatherer) create(name, request string, limit int64) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{Writer: mask.NewWriter(spool), gatherer: g, spool: spool, name: name, request: request, begin: time.Now()}, nil
+	aliased := g.Aliases.Writer(spool)
+	return &file{Writer: mask.NewWriter(aliased), gatherer: g, aliased: aliased, spool: spool, name: name, request: request, begin: time.Now()}, nil
 }
 
 // close puts a file into the archive, as far as it was had.
@@ -51,12 +53,12 @@ func (f *file) close(problem error) {
 	if problem != nil {
 		fail(problem)
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(f.Close(), f.aliased.Close()); err != nil {
 		fail(err)
 	}
 	content, size, err := f.spool.content()
 	if err == nil && size > 0 {
-		result.File, err = f.gatherer.archive.add(f.name, content, size)
+		result.File, err = f.gatherer.archive.add(f.gatherer.Aliases.String(f.name), content, size)
 	}
 	if err != nil {
 		fail(err)

@@ -142,6 +142,23 @@ var _ = Describe("Gathering", func() {
 		}
 	})
 
+	It("has aliases of nodes and addresses", func(ctx SpecContext) {
+		helper := access("helper", "system:masters")
+		hidden := options()
+		var err error
+		hidden.Aliases, err = support.ReadAliases(ctx, helper)
+		Expect(err).NotTo(HaveOccurred())
+		files, outcome := gather(ctx, helper, hidden)
+		Expect(outcome).To(Equal(support.Complete))
+		for name, content := range files {
+			Expect(name+content).NotTo(MatchRegexp(`\bnode-1\b|198\.19\.0\.`), name)
+		}
+		Expect(hidden.Aliases.List()).To(HavePrefix("NODE_1 node-1"))
+		Expect(files["pods.txt"]).To(MatchRegexp(`nsmgr-1 +NODE_1 `))
+		Expect(files["cluster/nodes.yaml"]).To(And(ContainSubstring("name: NODE_1"), MatchRegexp(`address: ADDRESS_\d+`)))
+		Expect(files["namespaces/nsm/pods.yaml"]).To(MatchRegexp(`podIP: ADDRESS_\d+`))
+	})
+
 	It("gathers with the rights to view one namespace, and says what it may not see", func(ctx SpecContext) {
 		server.Kubectl(ctx, "create", "rolebinding", "viewer", "--clusterrole=view", "--user=viewer", "-n", "nsm")
 		server.Kubectl(ctx, "wait", "--for=jsonpath={.rules[?(@.resources[0]==\"nsms\")].verbs[0]}=get", "clusterrole/view", "--timeout=1m")

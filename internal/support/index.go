@@ -36,7 +36,10 @@ func (g *gatherer) finish() {
 	g.addMasked("index.html", g.index())
 }
 
-func (g *gatherer) addMasked(name, content string) { g.archive.addLast(name, mask.String(content)) }
+// addMasked adds a file that was written here.
+func (g *gatherer) addMasked(name, content string) {
+	g.archive.addLast(name, g.Aliases.String(mask.String(content)))
+}
 
 // index is the page that says what is there. Texts are masked before they are written
 // as HTML, in which they look different.

@@ -16,8 +16,12 @@ import (
 	"text/tabwriter"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+
+	"github.com/networkservicemesh/nsm-operator/internal/mask"
 )
 
 // pod is what has to be known of one.
@@ -73,6 +77,43 @@ func podOf(object *unstructured.Unstructured, ofOperator bool) (pod, error) {
 		}
 	}
 	return found, nil
+}
+
+// ReadAliases of the nodes of a cluster: of their names, and of those that other systems
+// give them.
+func ReadAliases(ctx context.Context, config *rest.Config) (*mask.Aliases, error) {
+	api, err := newAPI(config, DefaultLimits(), func(error) {})
+	if err != nil {
+		return nil, err
+	}
+	var nodes [][]string
+	err = api.list(ctx, corev1.SchemeGroupVersion.WithResource("nodes"), "", metav1.ListOptions{}, func(object *unstructured.Unstructured) error {
+		var node corev1.Node
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &node); err != nil {
+			return err
+		}
+		nodes = append(nodes, namesOf(&node))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return mask.NewAliases(nodes), nil
+}
+
+// namesOf a node, that of its object first.
+func namesOf(node *corev1.Node) []string {
+	names := []string{node.Name}
+	if host := node.Labels[corev1.LabelHostname]; host != "" {
+		names = append(names, host)
+	}
+	for _, address := range node.Status.Addresses {
+		switch address.Type {
+		case corev1.NodeHostName, corev1.NodeInternalDNS, corev1.NodeExternalDNS:
+			names = append(names, address.Address)
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "localhost" })
 }
 
 // gatherNodes reads the nodes, without the list of images that each has.

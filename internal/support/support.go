@@ -21,6 +21,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/networkservicemesh/nsm-operator/internal/mask"
 )
 
 // Options say what is gathered.
@@ -35,6 +37,8 @@ type Options struct {
 	AllNodes bool
 	// Since is how old lines of logs are at most; nil for any age.
 	Since *metav1.Time
+	// Aliases of nodes and addresses, which the archive has instead; nil for none.
+	Aliases *mask.Aliases
 	// Version of the program.
 	Version string
 	// Progress takes a line now and then.
