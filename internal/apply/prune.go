@@ -116,7 +116,10 @@ func (a *Applier) pruneOne(ctx context.Context, object mesh.Object, writes *writ
 func (a *Applier) DeletePods(ctx context.Context, pods []mesh.Object) error {
 	_, err := a.each(pods, func(pod mesh.Object) (*Change, error) {
 		err := a.delete(ctx, pod)
-		if err != nil && !apierrors.IsConflict(err) {
+		if apierrors.IsConflict(err) {
+			return nil, nil // another one has its name now
+		}
+		if err != nil {
 			return nil, fmt.Errorf("deleting Pod %s: %w", client.ObjectKeyFromObject(pod), err)
 		}
 		log.FromContext(ctx).Info("Deleted, so that its node gets a new one", "pod", client.ObjectKeyFromObject(pod))
