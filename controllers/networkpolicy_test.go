@@ -84,8 +84,14 @@ var _ = Describe("NetworkPolicies", func() {
 		}
 		firstPod := slices.IndexFunc(written, isOf("daemonsets", "deployments"))
 		Expect(firstPod).To(BeNumerically(">", 0))
-		Expect(slices.ContainsFunc(written[:firstPod], isOf("networkpolicies"))).To(BeTrue())
-		Expect(slices.ContainsFunc(written[firstPod:], isOf("networkpolicies"))).To(BeFalse())
+		// A cache that is behind may have one written once more later.
+		made := map[string]bool{}
+		for _, r := range written[:firstPod] {
+			if isOf("networkpolicies")(r) {
+				made[r.path] = true
+			}
+		}
+		Expect(made).To(HaveLen(len(policies)))
 
 		Expect(admin.Delete(ctx, nsm)).To(Succeed())
 		Eventually(func() []string { return names(ctx, nsm) }).Should(BeEmpty())
