@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/pager"
@@ -36,7 +36,7 @@ const (
 type api struct {
 	limits  Limits
 	objects dynamic.Interface
-	core    kubernetes.Interface
+	core    typedcorev1.CoreV1Interface
 	groups  *discovery.DiscoveryClient
 	// served are the groups of the API, and mapper finds their resources.
 	served []*restmapper.APIGroupResources
@@ -63,7 +63,7 @@ func newAPI(config *rest.Config, limits Limits, giveUp context.CancelCauseFunc) 
 	if a.groups, err = discovery.NewDiscoveryClientForConfig(config); err != nil {
 		return nil, err
 	}
-	a.core, err = kubernetes.NewForConfig(config)
+	a.core, err = typedcorev1.NewForConfig(config)
 	return a, err
 }
 

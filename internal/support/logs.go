@@ -76,7 +76,7 @@ func (g *gatherer) gatherLog(ctx context.Context, l log) {
 		Container: l.container, Previous: l.previous, TailLines: ptr.To(g.Limits.Lines), SinceTime: g.Since,
 	}
 	g.gather(ctx, path.Join(l.pod.directory(), "logs", l.pod.name, file), request, g.Limits.Log, func(ctx context.Context, out io.Writer) error {
-		return g.stream(ctx, g.api.core.CoreV1().Pods(l.pod.namespace).GetLogs(l.pod.name, options), out)
+		return g.stream(ctx, g.api.core.Pods(l.pod.namespace).GetLogs(l.pod.name, options), out)
 	})
 }
 
@@ -101,7 +101,7 @@ func (g *gatherer) gatherMetrics(ctx context.Context) {
 		if !p.ofOperator || p.metrics == 0 {
 			continue
 		}
-		request := g.api.core.CoreV1().RESTClient().Get().Namespace(p.namespace).Resource("pods").
+		request := g.api.core.RESTClient().Get().Namespace(p.namespace).Resource("pods").
 			Name(fmt.Sprintf("https:%s:%d", p.name, p.metrics)).SubResource("proxy").Suffix("metrics")
 		what := fmt.Sprintf("metrics of %s/%s, through the API server", p.namespace, p.name)
 		g.gather(ctx, path.Join(p.directory(), "metrics", p.name+".txt"), what, g.Limits.Log, func(ctx context.Context, out io.Writer) error {
