@@ -107,9 +107,9 @@ func namesOf(node *corev1.Node) []string {
 	if host := node.Labels[corev1.LabelHostname]; host != "" {
 		names = append(names, host)
 	}
+	ofNames := []corev1.NodeAddressType{corev1.NodeHostName, corev1.NodeInternalDNS, corev1.NodeExternalDNS}
 	for _, address := range node.Status.Addresses {
-		switch address.Type {
-		case corev1.NodeHostName, corev1.NodeInternalDNS, corev1.NodeExternalDNS:
+		if slices.Contains(ofNames, address.Type) {
 			names = append(names, address.Address)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/migrate"
+	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 var _ = Describe("Storage migration", Ordered, func() {
@@ -182,15 +183,22 @@ func legacyNSM(namespace string) *unstructured.Unstructured {
 }
 
 // storeAs makes a version the one that is stored, and returns when the API
-// server does so. Stored in v1alpha1, the CRD looks as if it never knew another.
+// server does so. Stored in v1alpha1, the CRD looks as if it never knew another. The
+// guard lets nobody but the operator go back to that.
 func storeAs(ctx context.Context, version string) {
 	GinkgoHelper()
+	config := rest.CopyConfig(adminConfig)
+	config.Impersonate = rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + apiserver.OperatorNamespace + ":nsm-operator", Groups: []string{"system:masters"},
+	}
+	operator, err := client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
 	Eventually(func() error {
 		crd := getCRD(ctx)
 		for i := range crd.Spec.Versions {
 			crd.Spec.Versions[i].Storage = crd.Spec.Versions[i].Name == version
 		}
-		return admin.Update(ctx, crd)
+		return operator.Update(ctx, crd)
 	}).Should(Succeed())
 	Eventually(func() string {
 		namespace := newLegacyNSM(ctx)
