@@ -200,15 +200,20 @@ func operatorPods(ctx context.Context) []string {
 	return names
 }
 
-// writeInBothVersions writes the sample in each version, and reads it in the other.
+// writeInBothVersions writes the sample in each version, and reads it in the other. It may
+// fail for a moment after an upgrade: a replica that has just ended is called once more.
 func writeInBothVersions(ctx context.Context, mark string) {
 	GinkgoHelper()
 	const alpha, beta = "nsms.v1alpha1.nsm.networkservicemesh.io", "nsms.v1beta1.nsm.networkservicemesh.io"
 	for _, pair := range [][2]string{{alpha, beta}, {beta, alpha}} {
 		written, read := pair[0], pair[1]
 		value := mark + "-" + strings.Split(written, ".")[1]
-		kubectl(ctx, "annotate", "--overwrite", written+"/nsm-sample", "-n", namespace, "example.com/mark="+value)
-		Expect(kubectl(ctx, "get", read+"/nsm-sample", "-n", namespace, "-o", `jsonpath={.metadata.annotations.example\.com/mark}`)).
-			To(HaveSuffix(value), "after a warning that the older version is deprecated")
+		Eventually(func() error {
+			_, err := tryKubectl(ctx, "annotate", "--overwrite", written+"/nsm-sample", "-n", namespace, "example.com/mark="+value)
+			return err
+		}).WithContext(ctx).WithTimeout(30 * time.Second).Should(Succeed())
+		Eventually(func() (string, error) {
+			return tryKubectl(ctx, "get", read+"/nsm-sample", "-n", namespace, "-o", `jsonpath={.metadata.annotations.example\.com/mark}`)
+		}).WithContext(ctx).WithTimeout(30*time.Second).Should(HaveSuffix(value), "after a warning that the older version is deprecated")
 	}
 }
