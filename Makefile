@@ -24,6 +24,9 @@ CONTAINER_TOOL ?= docker
 # What the released images are for, and the kubectl plugin.
 ARCHES         ?= amd64 arm64
 PLUGIN_SYSTEMS ?= linux darwin windows
+comma          := ,
+# Docker's own: other tools push images for several architectures in other ways.
+BUILDX          = docker buildx build --platform $(subst $() ,$(comma),$(ARCHES:%=linux/%)) --provenance=false --push
 LOCALBIN       ?= $(CURDIR)/bin
 K8S_BIN        ?= $(LOCALBIN)/k8s
 NSM            ?= config/samples/nsm_v1alpha1_nsm.yaml
@@ -142,6 +145,12 @@ docker-build: ## Build the operator's image.
 .PHONY: must-gather-build
 must-gather-build: ## Build the image for oc adm must-gather.
 	$(CONTAINER_TOOL) build --target must-gather --build-arg VERSION=$(VERSION) -t $(MUST_GATHER_IMG) .
+
+.PHONY: must-gather-push
+must-gather-push: ## Build that image for all architectures, push it, and print its digest.
+	@mkdir -p dist
+	@$(BUILDX) --target must-gather --build-arg VERSION=$(VERSION) -t $(MUST_GATHER_IMG) --metadata-file dist/must-gather.json .
+	@jq --raw-output '.["containerimage.digest"]' dist/must-gather.json
 
 # For Linux, whatever this machine runs.
 .PHONY: dist/manager
@@ -333,6 +342,11 @@ community: bundle ## Make the folder for the community catalogs' pull request in
 .PHONY: catalog-build
 catalog-build: catalog ## Build the catalog's image.
 	$(CONTAINER_TOOL) build -f catalog.Dockerfile -t $(CATALOG_IMG) .
+
+.PHONY: catalog-push
+catalog-push: catalog ## Build that image for all architectures, push it, and print its digest.
+	@$(BUILDX) -f catalog.Dockerfile -t $(CATALOG_IMG) --metadata-file dist/catalog.json .
+	@jq --raw-output '.["containerimage.digest"]' dist/catalog.json
 
 ##@ Release
 
