@@ -21,9 +21,11 @@ spec:
   shortDescription: See and check Network Service Meshes
   description: |
     Shows what Network Service Meshes run (status), what a change of one would
-    come to (render, diff), what stands in the way of one (check), and which
-    network services and endpoints there are (topology). It reads, and writes
-    nothing.
+    do (render, diff), what keeps one from running (check), and which network
+    services and endpoints there are (topology). Gathers support data without
+    secrets (support). It only reads from the cluster, with one exception:
+    check --active creates a namespace with pods that send a ping, and removes
+    it again.
   platforms:
 EOF
 for archive in "$directory"/kubectl-nsm_*_*.tar.gz; do
