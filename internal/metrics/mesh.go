@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -92,15 +93,28 @@ func (m Mesh) tolerated(component *nsmv1beta1.ComponentStatus) int32 {
 	case m.NSM.Status.Version == "":
 		// It has never been up.
 		return desired
-	case !meta.IsStatusConditionTrue(m.NSM.Status.Conditions, nsmv1beta1.ConditionProgressing):
+	case !isRollingOut(&m.NSM.Status) || !isReplacingPods(component):
 		return 0
-	case component.Kind == "Deployment":
-		// Of those that are recreated, such as a registry in memory, the one pod goes.
-		return min(1, desired)
 	}
 	most, err := intstr.GetScaledValueFromIntOrPercent(ptr.To(mesh.MaxUnavailable(&m.NSM.Spec)), int(desired), true)
 	if err != nil {
 		most = 1
 	}
 	return int32(min(most, int(desired))) //nolint:gosec // no more than desired, which is one
+}
+
+// isRollingOut tells whether pods are being replaced. They are not while a write is tried
+// again, an object is deleted or images are pulled, nor once a change is overdue.
+func isRollingOut(status *nsmv1beta1.NSMStatus) bool {
+	progressing := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionProgressing)
+	degraded := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionDegraded)
+	isOverdue := degraded != nil && degraded.Status == metav1.ConditionTrue && degraded.Reason == nsmv1beta1.ReasonProgressDeadlineExceeded
+	return progressing != nil && progressing.Status == metav1.ConditionTrue && progressing.Reason == nsmv1beta1.ReasonRollingOut && !isOverdue
+}
+
+// isReplacingPods tells whether a component has pods left of an older definition. Only
+// DaemonSets count: a Deployment of a mesh has few pods, which are replaced in less time
+// than any alert waits.
+func isReplacingPods(component *nsmv1beta1.ComponentStatus) bool {
+	return component.Kind == "DaemonSet" && ptr.Deref(component.Updated, 0) < ptr.Deref(component.Desired, 0)
 }

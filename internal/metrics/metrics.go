@@ -64,7 +64,7 @@ var (
 	podsReady = newMetric("nsm_mesh_component_pods_ready", Gauge, ofMesh(labelKind, labelComponent),
 		"Pods of a component that are ready. One of a forwarder is when the registry, if it keeps its entries in Kubernetes, has a live entry for it.")
 	podsTolerated = newMetric("nsm_mesh_component_pods_tolerated", Gauge, ofMesh(labelKind, labelComponent),
-		"Pods of a component that may be missing right now: all until the mesh has been available once, spec.upgrade.maxUnavailable while it is changed, else 0.")
+		"Pods of a component that may be missing right now: all until the mesh has been available once; of a DaemonSet, spec.upgrade.maxUnavailable while a change replaces its pods one after the other, until none is left to replace or the change is overdue; else 0.")
 	podsUnregistered = newMetric("nsm_mesh_component_pods_unregistered", Gauge, ofMesh(labelComponent),
 		"Pods of a forwarder that the kubelet calls ready, and that have no live NetworkServiceEndpoint in the registry: they take no requests.")
 	contestedObjects = newMetric("nsm_mesh_contested_objects", Gauge, ofMesh(),

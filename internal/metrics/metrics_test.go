@@ -75,10 +75,10 @@ nsm_mesh_info{mesh="mesh",mesh_namespace="nsm",target="v1.18.0",version="v1.17.0
 # TYPE nsm_mesh_condition gauge
 nsm_mesh_condition{condition="Available",mesh="mesh",mesh_namespace="nsm",reason="NotReady",status="False"} 1
 nsm_mesh_condition{condition="Progressing",mesh="mesh",mesh_namespace="nsm",reason="RollingOut",status="True"} 1
-# HELP nsm_mesh_component_pods_tolerated Pods of a component that may be missing right now: all until the mesh has been available once, spec.upgrade.maxUnavailable while it is changed, else 0.
+# HELP nsm_mesh_component_pods_tolerated Pods of a component that may be missing right now: all until the mesh has been available once; of a DaemonSet, spec.upgrade.maxUnavailable while a change replaces its pods one after the other, until none is left to replace or the change is overdue; else 0.
 # TYPE nsm_mesh_component_pods_tolerated gauge
 nsm_mesh_component_pods_tolerated{component="forwarder-vpp",kind="DaemonSet",mesh="mesh",mesh_namespace="nsm"} 3
-nsm_mesh_component_pods_tolerated{component="nsm-registry",kind="Deployment",mesh="mesh",mesh_namespace="nsm"} 1
+nsm_mesh_component_pods_tolerated{component="nsm-registry",kind="Deployment",mesh="mesh",mesh_namespace="nsm"} 0
 # HELP nsm_mesh_component_pods_unregistered Pods of a forwarder that the kubelet calls ready, and that have no live NetworkServiceEndpoint in the registry: they take no requests.
 # TYPE nsm_mesh_component_pods_unregistered gauge
 nsm_mesh_component_pods_unregistered{component="forwarder-vpp",mesh="mesh",mesh_namespace="nsm"} 1
@@ -136,19 +136,33 @@ func TestTolerated(t *testing.T) {
 		change func(*nsmv1beta1.NSM)
 		want   []float64
 	}{
-		"while it is changed":                  {func(*nsmv1beta1.NSM) {}, []float64{3, 1}},
-		"by default one":                       {func(nsm *nsmv1beta1.NSM) { nsm.Spec.Upgrade = nil }, []float64{1, 1}},
-		"what cannot be read counts as 1":      {func(nsm *nsmv1beta1.NSM) { nsm.Spec.Upgrade.MaxUnavailable = ptr.To(intstr.FromString("many")) }, []float64{1, 1}},
-		"no more than there are":               {func(nsm *nsmv1beta1.NSM) { nsm.Spec.Upgrade.MaxUnavailable = ptr.To(intstr.FromInt32(99)) }, []float64{10, 1}},
-		"none when nothing is changed":         {func(nsm *nsmv1beta1.NSM) { nsm.Status.Conditions[1].Status = metav1.ConditionFalse }, []float64{0, 0}},
-		"all before it has been up":            {func(nsm *nsmv1beta1.NSM) { nsm.Status.Version = "" }, []float64{10, 1}},
-		"none of a Deployment that is to be 0": {func(nsm *nsmv1beta1.NSM) { nsm.Status.Components[0].Desired = ptr.To[int32](0) }, []float64{3, 0}},
+		"while pods are replaced":                  {func(*nsmv1beta1.NSM) {}, []float64{3, 0}},
+		"by default one":                           {func(nsm *nsmv1beta1.NSM) { nsm.Spec.Upgrade = nil }, []float64{1, 0}},
+		"what cannot be read counts as 1":          {func(nsm *nsmv1beta1.NSM) { nsm.Spec.Upgrade.MaxUnavailable = ptr.To(intstr.FromString("many")) }, []float64{1, 0}},
+		"no more than there are":                   {func(nsm *nsmv1beta1.NSM) { nsm.Spec.Upgrade.MaxUnavailable = ptr.To(intstr.FromInt32(99)) }, []float64{10, 0}},
+		"none when nothing is changed":             {func(nsm *nsmv1beta1.NSM) { nsm.Status.Conditions[1].Status = metav1.ConditionFalse }, []float64{0, 0}},
+		"none once all pods are new":               {func(nsm *nsmv1beta1.NSM) { nsm.Status.Components[1].Updated = ptr.To[int32](10) }, []float64{0, 0}},
+		"none while a write is refused":            {func(nsm *nsmv1beta1.NSM) { nsm.Status.Conditions[1].Reason = nsmv1beta1.ReasonRetrying }, []float64{0, 0}},
+		"none before images are pulled":            {func(nsm *nsmv1beta1.NSM) { nsm.Status.Conditions[1].Reason = nsmv1beta1.ReasonPullingImages }, []float64{0, 0}},
+		"none of a change that is overdue":         {degradedFor(nsmv1beta1.ReasonProgressDeadlineExceeded), []float64{0, 0}},
+		"in a rollback as in the change":           {degradedFor(nsmv1beta1.ReasonRolledBack), []float64{3, 0}},
+		"none of a Deployment without its new pod": {func(nsm *nsmv1beta1.NSM) { nsm.Status.Components[0].Updated = ptr.To[int32](0) }, []float64{3, 0}},
+		"all before it has been up":                {func(nsm *nsmv1beta1.NSM) { nsm.Status.Version = "" }, []float64{10, 1}},
 	} {
 		mesh := rolling()
 		c.change(mesh.NSM)
 		if got := valuesOf(t, "nsm_mesh_component_pods_tolerated", mesh); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// degradedFor has a mesh be degraded for a reason.
+func degradedFor(reason string) func(*nsmv1beta1.NSM) {
+	return func(nsm *nsmv1beta1.NSM) {
+		nsm.Status.Conditions = append(nsm.Status.Conditions, metav1.Condition{
+			Type: nsmv1beta1.ConditionDegraded, Status: metav1.ConditionTrue, Reason: reason,
+		})
 	}
 }
 

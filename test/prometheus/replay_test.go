@@ -106,7 +106,7 @@ func (s state) mesh() metrics.Mesh {
 		Version: s.version,
 		Conditions: []metav1.Condition{
 			{Type: nsmv1beta1.ConditionAvailable, Status: is(s.ready == s.nodes && s.updated == s.nodes), Reason: "Any"},
-			{Type: nsmv1beta1.ConditionProgressing, Status: is(s.progressing), Reason: "Any"},
+			{Type: nsmv1beta1.ConditionProgressing, Status: is(s.progressing), Reason: nsmv1beta1.ReasonRollingOut},
 			{Type: nsmv1beta1.ConditionDegraded, Status: metav1.ConditionFalse, Reason: "AsExpected"},
 		},
 		Components: []nsmv1beta1.ComponentStatus{
