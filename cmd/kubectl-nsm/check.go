@@ -64,21 +64,25 @@ func newCheck(o *options) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			flags.hasTimeout = command.Flags().Changed("timeout")
-			c, err := o.connect()
+			ctx, cancel := o.within(command.Context())
+			defer cancel()
+			connected := ctx
+			if flags.active {
+				// Trials have a time of their own.
+				connected = command.Context()
+			}
+			c, err := o.connect(connected)
 			if err != nil {
 				return err
 			}
 			if flags.all {
 				c.namespace = ""
 			}
-			ctx, cancel := o.within(command.Context())
-			defer cancel()
 			facts, err := o.facts(ctx, c, flags)
 			if err != nil {
 				return err
 			}
 			if flags.active {
-				// It has a time of its own.
 				if err := o.tryMeshes(command.Context(), c, facts, flags); err != nil {
 					return err
 				}
@@ -115,19 +119,15 @@ func (o *options) printChecks(checks *report.Checks, isStrict bool) error {
 // facts reads all that the checks look at.
 func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*preflight.Facts, error) {
 	facts := &preflight.Facts{CertDays: flags.certDays, Before: flags.before, HelmVersion: flags.helm, Unseen: map[preflight.Part]string{}}
-	asks, err := discovery.NewDiscoveryClientForConfig(c.config)
-	if err != nil {
-		return nil, err
-	}
-	version, err := asks.ServerVersion()
+	version, err := c.asks.ServerVersion()
 	if err != nil {
 		return nil, c.explain(err, "get /version")
 	}
 	facts.Version = version.GitVersion
-	if facts.ServesNSMs, err = serves(asks, nsmv1beta1.GroupVersion, "NSM"); err != nil {
+	if facts.ServesNSMs, err = serves(c.asks, nsmv1beta1.GroupVersion, "NSM"); err != nil {
 		return nil, c.explain(err, "what the cluster offers")
 	}
-	if facts.ServesEntries, err = serves(asks, registryVersion, "NetworkService", "NetworkServiceEndpoint"); err != nil {
+	if facts.ServesEntries, err = serves(c.asks, registryVersion, "NetworkService", "NetworkServiceEndpoint"); err != nil {
 		return nil, c.explain(err, "what the cluster offers")
 	}
 	nsms, err := o.nsmsToCheck(ctx, c, flags.file, facts.ServesNSMs)

@@ -22,9 +22,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -38,6 +41,8 @@ const requestTimeout = 15 * time.Second
 type cluster struct {
 	client.WithWatch
 	config *rest.Config
+	// asks what the cluster serves.
+	asks *discovery.DiscoveryClient
 	// namespace that is asked about; "" for all.
 	namespace string
 	// notSeen are the parts that could not be read, and why.
@@ -47,8 +52,9 @@ type cluster struct {
 	clock    *serverClock
 }
 
-// connect finds the cluster of the flags. It sends no request yet.
-func (o *options) connect() (*cluster, error) {
+// connect finds the cluster of the flags. It sends no request yet. The context ends what
+// is asked of discovery, whose calls have none of their own.
+func (o *options) connect(ctx context.Context) (*cluster, error) {
 	config, err := o.flags.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no cluster: %w; --kubeconfig and --context choose one", err)
@@ -65,12 +71,33 @@ func (o *options) connect() (*cluster, error) {
 	if c.config.Timeout == 0 {
 		c.config.Timeout = requestTimeout
 	}
-	mapper, err := o.flags.ToRESTMapper()
+	until := rest.CopyConfig(c.config)
+	until.Wrap(endsWith(ctx))
+	connection, err := rest.HTTPClientFor(until)
+	if err != nil {
+		return nil, err
+	}
+	if c.asks, err = discovery.NewDiscoveryClientForConfigAndClient(until, connection); err != nil {
+		return nil, err
+	}
+	mapper, err := apiutil.NewDynamicRESTMapper(until, connection)
 	if err != nil {
 		return nil, err
 	}
 	c.WithWatch, err = client.NewWithWatch(c.config, client.Options{Scheme: newScheme(), Mapper: mapper})
 	return c, err
+}
+
+// endsWith ends requests when a context does.
+func endsWith(ctx context.Context) transport.WrapperFunc {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			until, end := context.WithCancelCause(request.Context())
+			// Not when this returns: the body is read later.
+			context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
+			return next.RoundTrip(request.WithContext(until))
+		})
+	}
 }
 
 func newScheme() *runtime.Scheme {

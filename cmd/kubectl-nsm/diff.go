@@ -41,7 +41,7 @@ func newDiff(o *options) *cobra.Command {
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx, cancel := o.within(command.Context())
 			defer cancel()
-			c, err := o.connect()
+			c, err := o.connect(ctx)
 			if err != nil {
 				return err
 			}

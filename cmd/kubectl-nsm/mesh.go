@@ -16,7 +16,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -74,11 +73,8 @@ func (c *cluster) seeOne(ctx context.Context, object client.Object, namespace, n
 }
 
 func (c *cluster) readPlatform(ctx context.Context, in *mesh.Input) error {
-	asks, err := discovery.NewDiscoveryClientForConfig(c.config)
-	if err != nil {
-		return err
-	}
-	in.Platform, err = platform.Detect(ctx, asks)
+	var err error
+	in.Platform, err = platform.Detect(ctx, c.asks)
 	return c.unlessHidden(err, "what the cluster offers")
 }
 

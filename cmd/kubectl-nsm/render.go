@@ -86,7 +86,7 @@ func (o *options) renderFile(ctx context.Context, flags *renderFlags) error {
 }
 
 func (o *options) renderCluster(ctx context.Context, names []string, pulls bool) error {
-	c, err := o.connect()
+	c, err := o.connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,12 @@ func newStatus(o *options) *cobra.Command {
 			"It ends with 1 if a mesh is not available, or not yet as its spec describes it.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			c, err := o.connect()
+			if watch && !command.Flags().Changed("timeout") {
+				o.timeout = 0
+			}
+			ctx, cancel := o.within(command.Context())
+			defer cancel()
+			c, err := o.connect(ctx)
 			if err != nil {
 				return err
 			}
@@ -46,13 +51,8 @@ func newStatus(o *options) *cobra.Command {
 				c.namespace = ""
 			}
 			if watch {
-				if !command.Flags().Changed("timeout") {
-					o.timeout = 0
-				}
-				return o.watchStatus(command.Context(), c, args)
+				return o.watchStatus(ctx, c, args)
 			}
-			ctx, cancel := o.within(command.Context())
-			defer cancel()
 			status, err := c.status(ctx, args)
 			if err != nil {
 				return err

@@ -8,6 +8,8 @@ package main
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -116,6 +118,18 @@ var _ = Describe("every command", func() {
 			Expect(found.stdout).To(BeEmpty(), "%v", one.args)
 		}
 	})
+
+	It("ends when its time is over, where the API server does not answer", func(ctx SpecContext) {
+		silent := between(func(_ http.ResponseWriter, r *http.Request) bool {
+			<-r.Context().Done()
+			return true
+		})
+		for _, command := range []string{"status", "render", "diff", "topology", "check"} {
+			found := runAs(ctx, silent, command, "--timeout", "100ms")
+			Expect(found.code).To(Equal(exitNothing), command)
+			Expect(found.stderr).To(ContainSubstring("in time: --timeout and --request-timeout give it longer"), command)
+		}
+	}, NodeTimeout(20*time.Second))
 
 	It("reads, and reads no Secret", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)

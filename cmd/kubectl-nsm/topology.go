@@ -37,7 +37,7 @@ func newTopology(o *options) *cobra.Command {
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx, cancel := o.within(command.Context())
 			defer cancel()
-			c, err := o.connect()
+			c, err := o.connect(ctx)
 			if err != nil {
 				return err
 			}

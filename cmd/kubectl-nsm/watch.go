@@ -29,8 +29,6 @@ const (
 // watchStatus shows each change until the context ends: on a terminal the whole, with
 // bars for what rolls out, and else a line for each mesh that has changed.
 func (o *options) watchStatus(ctx context.Context, c *cluster, names []string) error {
-	ctx, cancel := o.within(ctx)
-	defer cancel()
 	screen := &screen{options: o, lines: map[string]string{}}
 	var last *report.Status
 	for ctx.Err() == nil {
