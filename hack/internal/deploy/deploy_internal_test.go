@@ -7,6 +7,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -347,5 +348,38 @@ func TestSpireIsToldByItsImage(t *testing.T) {
 			"spec": map[string]any{"containers": []any{map[string]any{"image": image}}},
 		}}}}
 		g.Expect(runsSpire(workload)).To(Equal(want), image)
+	}
+}
+
+// What is in a namespace keeps it from being deleted only if somebody has put it there.
+func TestForeignObjectsAreTold(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		kind, namespace, name string
+		labels                map[string]string
+		owner                 string
+		isForeign             bool
+	}{
+		{kind: "ConfigMap", name: "of-somebody", isForeign: true},
+		{kind: "ConfigMap", name: "of-a-team", labels: map[string]string{"app.kubernetes.io/name": "app"}, isForeign: true},
+		{kind: "ConfigMap", name: "kube-root-ca.crt"},
+		{kind: "Secret", name: "builder-dockercfg-abcde"},
+		{kind: "Pod", name: "of-another-object", owner: "ReplicaSet"},
+		{kind: "Service", name: "spire-server", labels: map[string]string{labelMadeBy: madeByDeploy}},
+		{kind: "ServiceAccount", name: "nsmgr", labels: map[string]string{labelMadeBy: operatorName}},
+		{kind: "Lease", namespace: operatorNamespace, name: "nsm-operator"},
+		{kind: "Lease", name: "nsm-operator", isForeign: true},
+		{kind: "ClusterServiceVersion", name: "other.v1.0.0", isForeign: true},
+		{kind: "ClusterServiceVersion", name: "other.v1.0.0", labels: map[string]string{"olm.copiedFrom": "openshift-operators"}},
+	} {
+		object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Namespace: cmp.Or(test.namespace, "mesh"), Name: test.name, Labels: test.labels,
+		}}
+		if test.owner != "" {
+			object.OwnerReferences = []metav1.OwnerReference{{Kind: test.owner}}
+		}
+		if is := isForeign(object, test.kind+" "+test.name); is != test.isForeign {
+			t.Errorf("%s %s with the labels %v: foreign is %t", test.kind, test.name, test.labels, is)
+		}
 	}
 }

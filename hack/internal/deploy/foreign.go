@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	operatorsv1alpha1 "github.com/operator-framework/api/pkg/operators/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
@@ -66,16 +67,27 @@ func (c *Cluster) foreignOf(ctx context.Context, kind schema.GroupVersionKind, n
 	}
 	var foreign []string
 	for i := range all.Items {
-		object := &all.Items[i]
-		name := kind.Kind + " " + object.Name
-		if isOurs(object) || object.Labels["app.kubernetes.io/name"] == operatorName || object.Labels[labelMadeBy] == operatorName ||
-			len(object.OwnerReferences) > 0 || slices.Contains(inEveryNamespace, name) ||
-			namespace == operatorNamespace && slices.Contains(ofOperator, name) || isTokenOf(name) {
-			continue
+		if name := kind.Kind + " " + all.Items[i].Name; isForeign(&all.Items[i], name) {
+			foreign = append(foreign, name)
 		}
-		foreign = append(foreign, name)
 	}
 	return foreign, nil
+}
+
+// isForeign reports whether somebody else has made an object, which is called by its kind
+// and its own name.
+func isForeign(object client.Object, name string) bool {
+	labels := object.GetLabels()
+	switch {
+	case isOurs(object), labels["app.kubernetes.io/name"] == operatorName, labels[labelMadeBy] == operatorName, len(object.GetOwnerReferences()) > 0:
+		return false
+	case labels[operatorsv1alpha1.CopiedLabelKey] != "":
+		// OLM copies the ClusterServiceVersion of an operator for all namespaces into each.
+		return false
+	case slices.Contains(inEveryNamespace, name), isTokenOf(name):
+		return false
+	}
+	return object.GetNamespace() != operatorNamespace || !slices.Contains(ofOperator, name)
 }
 
 // isTokenOf one of OpenShift's ServiceAccounts.
