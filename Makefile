@@ -251,7 +251,7 @@ fuzz: ## Fuzz conversion, admission and masking, each target for FUZZTIME.
 
 .PHONY: test-e2e
 test-e2e: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) ## Run the end-to-end tests alone.
-	@$(GO) test ./test/e2e/... -v
+	@$(GO) test ./test/e2e/... -timeout 40m -v
 
 .PHONY: test-chart
 test-chart: $(HELM) $(HELM3) $(KUSTOMIZE) ## Have Helm judge and render the charts.
@@ -263,7 +263,7 @@ test-alerts: $(PROMTOOL) ## Have promtool fire and clear each alert.
 
 .PHONY: test-olm
 test-olm: control-plane $(MANAGER) $(OPM) $(OLM) $(OLM_CATALOG) ## Install, upgrade and remove the operator by the real OLM, alone.
-	@$(GO) test ./test/olm/... -count=1 -timeout 20m -v
+	@$(GO) test ./test/olm/... -count=1 -timeout 40m -v
 
 # Not cached: it runs the renderer of the operator's own module.
 .PHONY: test-scc
@@ -279,7 +279,7 @@ test-bundle: control-plane $(OPM) $(OPERATOR_SDK) $(SCORECARD_TEST) ## Have the 
 .PHONY: bench
 bench: control-plane $(MANAGER) kubectl-nsm $(OPM) $(OLM) $(OLM_CATALOG) ## Measure, and print.
 	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x -timeout 60m
-	@LONG=1 $(GO) test ./test/olm -count=1 -v -ginkgo.focus 'next version'
+	@LONG=1 $(GO) test ./test/olm -count=1 -timeout 40m -v -ginkgo.focus 'next version'
 
 # Where NSM's own manifests lie: directories of <release>/<component>/*.yaml.
 REFERENCE ?=
