@@ -40,9 +40,10 @@ type calls struct {
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,verbs=list
 
 // observeCallers finds out what else calls the Service of the admission webhook. Such a
-// configuration does not trust the operator's certificate, as a rule, and then has
-// what it asks about, such as pods, refused in the whole cluster. A webhook that is up, and was reported so
-// when nothing else called it, is taken as it is when this process first sees it.
+// configuration usually does not trust the operator's certificate. The API server then
+// refuses everything that it asks about, such as pods, in the whole cluster. If the
+// webhook is up when this process first sees it, and was reported without other
+// callers before, that is believed.
 func (r *NSMReconciler) observeCallers(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload, seen *observation) {
 	if w == nil || w.Live == nil {
 		return

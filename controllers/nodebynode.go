@@ -33,9 +33,10 @@ type turnSeen struct {
 	turn rollout.Turn
 }
 
-// observeTurns looks which pods come next where the operator rolls a workload itself.
-// One that is not as it should be is written first; but before a change of release has
-// begun, nothing is written, and the change waits for what rolls.
+// observeTurns finds the pods to replace next, for workloads that the operator rolls
+// itself. It leaves out a workload that is not as it should be, because that is written
+// first. Before a change of release has begun it does not, because nothing is written
+// then, and the change waits for what is still rolling.
 func (r *NSMReconciler) observeTurns(ctx context.Context, d *desired, in *rollout.Input) error {
 	in.Turns = map[string]rollout.Turn{}
 	for _, component := range d.components {

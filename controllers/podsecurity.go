@@ -84,9 +84,9 @@ func (p podSecurity) isRight() bool {
 	return labels.SelectorFromSet(mesh.AdmissionLabels(p.platform)).Matches(labels.Set(p.found))
 }
 
-// labelNamespace labels the namespace of a mesh. What it puts there has to go with
-// the mesh, so the finalizer comes first, and the mesh after it: its pods would be
-// refused.
+// labelNamespace labels the namespace of a mesh. The labels have to go with the mesh, so
+// the finalizer is set first. The mesh comes after the labels: without them, its pods
+// would be refused.
 func (r *NSMReconciler) labelNamespace(ctx context.Context, nsm *nsmv1beta1.NSM, p podSecurity) error {
 	if !p.isRight() {
 		if err := r.ensureFinalizer(ctx, nsm); err != nil {

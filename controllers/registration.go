@@ -81,11 +81,11 @@ func registeredBefore(before nsmv1beta1.NSMStatus, name string) int32 {
 	return 0
 }
 
-// countRegistered counts, where all pods that are ready can be registered, those that
-// are: the endpoints may be of pods that have gone. A workload that is all up when
-// this process first sees it, with just as many endpoints, is taken as it is: no pod
-// of it has gone in the time for which an endpoint outlives its pod, or else the next
-// change shows it.
+// countRegistered counts the ready pods that are registered, if there are enough
+// endpoints for all of them: endpoints may belong to pods that are gone. If a workload
+// is completely up when this process first sees it, with one endpoint for each pod, that
+// is believed: either no pod has gone recently enough to leave an endpoint behind, or
+// the next change shows it.
 func (r *NSMReconciler) countRegistered(ctx context.Context, w *health.Workload, ready int32) error {
 	w.Registration.Registered = min(w.Registration.Registered, ready)
 	seen := registration{workload: w.Live.GetResourceVersion(), endpoints: strings.Join(w.Registration.Endpoints, " ")}

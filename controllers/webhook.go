@@ -40,9 +40,9 @@ func (r *NSMReconciler) prepareWebhook(ctx context.Context, in *mesh.Input) (tim
 	if err != nil {
 		return time.Time{}, err
 	}
-	// Pods that may still serve our certificate are asked until they are gone, on
-	// the way back to a release that registers itself, too; and those of such a
-	// release never.
+	// The API server calls pods that may still serve our certificate until they are
+	// gone, even on the way back to a release that registers itself. It never calls
+	// the pods of such a release with our configuration.
 	mayServe := told != nil && (deployment == nil || mesh.MayServeCertificate(deployment))
 	isNeeded := mesh.NeedsWebhookCertificate(&in.NSM.Spec, in.Release)
 	in.WebhookLeaving = !isNeeded && mayServe && deployment != nil

@@ -144,13 +144,13 @@ func New(c client.Client, direct client.Reader, finders ...string) *Applier {
 	}
 }
 
-// Apply makes the objects as they are given, but for those that the survey leaves
-// alone, and tells what it had to change. Objects that need nothing cost no
-// request. It goes on after an error and returns all of them, joined, with the
-// changes that were made nevertheless.
+// Apply makes the objects as given, except those that the survey leaves alone, and
+// returns what it had to change. An object that is right already costs no request.
+// Apply continues after an error, and returns all errors, joined, together with the
+// changes that it made.
 func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []mesh.Object) ([]Change, error) {
-	// What others wait for comes first and bindings last, so that nothing takes the
-	// place of what it waits for.
+	// Objects that others wait for come first and bindings last, so that no object
+	// takes up the slot of one that it waits for.
 	a.own(objects)
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(one, other mesh.Object) int { return turnOf(one) - turnOf(other) })

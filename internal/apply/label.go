@@ -27,7 +27,7 @@ func (a *Applier) Label(ctx context.Context, object *metav1.PartialObjectMetadat
 	id, change := want.identity(), changeOf(want.object, Updated)
 	last, isKnown := a.inPlace.Load(id)
 	if labels.SelectorFromSet(object.Labels).Matches(labels.Set(found)) {
-		// Who takes them away from now on, changes what was right.
+		// The labels are right. If somebody removes them from now on, that is drift.
 		a.inPlace.Store(id, comparison{intent: want.hash})
 		return nil, nil
 	}

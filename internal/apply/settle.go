@@ -79,8 +79,8 @@ func (a *Applier) settle(ctx context.Context, writes *writes) error {
 		})
 		switch {
 		case wait.Interrupted(err) && ctx.Err() == nil && (one.before == "" || one.after == ""):
-			// What has not been seen to come is taken for missing, and what has not
-			// been seen to go for what is to be deleted: both do no harm.
+			// An object that has not appeared yet looks missing, and one that has not
+			// disappeared yet looks as if it had to be deleted. Neither does harm.
 		case wait.Interrupted(err):
 			errs = append(errs, fmt.Errorf("%s was written, but the API server's watch has not shown that within %s", one.Change, settleTimeout))
 		case err != nil:

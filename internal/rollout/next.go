@@ -211,10 +211,10 @@ func (in Input) stages() Plan {
 	return plan
 }
 
-// stageOf a component are its workload, and the Services that lead to the
-// workload's pods: what an earlier operator has made of those finds pods by other
-// labels, which must not be left alone before their turn. Least of all those of
-// the admission webhook, without which no pod could be made.
+// stageOf returns the workload of a component, and the Services that lead to its pods.
+// The Services of an earlier operator select pods by other labels. They must keep
+// leading to those pods until the workload's turn comes. The admission webhook needs
+// this most: without its pods, no pod could be created.
 func stageOf(component mesh.Component) []mesh.Object {
 	return append([]mesh.Object{component.Workload}, only(component.Others, isService)...)
 }

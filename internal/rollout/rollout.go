@@ -77,14 +77,14 @@ type Gate struct {
 
 // Deletion is what a wave deletes.
 type Deletion struct {
-	// Kinds are those of which the mesh's own objects go that have the Labels, but for
-	// those to Keep and those of the roles to Spare.
+	// Kinds are the kinds to delete: all objects of the mesh that have the Labels,
+	// except those in Keep and those of the roles in Spare.
 	Kinds  []mesh.Object
 	Labels map[string]string
 	Keep   []mesh.Object
 	Spare  []mesh.Role
-	// Unseen kinds are deleted that the cache does not show, since somebody has
-	// changed their labels.
+	// Unseen are kinds with objects that the cache does not show, because somebody has
+	// changed their labels. These objects are deleted as well.
 	Unseen []mesh.Object
 	// Others are objects that somebody else has made for the mesh, and that it has no
 	// place for.
