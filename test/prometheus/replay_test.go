@@ -7,6 +7,7 @@
 package prometheus_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,8 +67,8 @@ func nameOf(t *testing.T, description string) string {
 	return name
 }
 
-// expectQuiet has nothing fire, at any minute.
-func (r *replay) expectQuiet(t *testing.T) {
+// expect has those alerts fire that it is told of for each minute, and no others.
+func (r *replay) expect(t *testing.T, firesAt func(minute int) []string) {
 	t.Helper()
 	test := scenario{Name: t.Name(), Interval: "1m", InputSeries: healthy("", r.minute)}
 	for _, key := range slices.Sorted(maps.Keys(r.values)) {
@@ -79,17 +80,28 @@ func (r *replay) expectQuiet(t *testing.T) {
 	}
 	for minute := range r.minute {
 		if minute%5 == 0 {
-			test.AlertRuleTest = append(test.AlertRuleTest, expected(t, "", minute, false)...)
+			test.AlertRuleTest = append(test.AlertRuleTest, firing(t, minute, firesAt(minute)...)...)
 		}
 	}
 	runScenarios(t, test)
 }
 
+func (r *replay) expectQuiet(t *testing.T) {
+	t.Helper()
+	r.expect(t, func(int) []string { return nil })
+}
+
 // state of a mesh with a forwarder on a number of nodes.
 type state struct {
 	nodes, updated, ready int32
-	version               string
-	progressing           bool
+	// unregistered of the forwarder's pods are up and count as not ready.
+	unregistered int32
+	version      string
+	progressing  bool
+	// degraded is why, "" for not.
+	degraded string
+	// noRegistry: its one pod is not ready.
+	noRegistry bool
 }
 
 func (s state) mesh() metrics.Mesh {
@@ -102,19 +114,23 @@ func (s state) mesh() metrics.Mesh {
 		}
 		return metav1.ConditionFalse
 	}
+	registry := int32(1)
+	if s.noRegistry {
+		registry = 0
+	}
 	nsm.Status = nsmv1beta1.NSMStatus{
 		Version: s.version,
 		Conditions: []metav1.Condition{
 			{Type: nsmv1beta1.ConditionAvailable, Status: is(s.ready == s.nodes && s.updated == s.nodes), Reason: "Any"},
 			{Type: nsmv1beta1.ConditionProgressing, Status: is(s.progressing), Reason: nsmv1beta1.ReasonRollingOut},
-			{Type: nsmv1beta1.ConditionDegraded, Status: metav1.ConditionFalse, Reason: "AsExpected"},
+			{Type: nsmv1beta1.ConditionDegraded, Status: is(s.degraded != ""), Reason: cmp.Or(s.degraded, nsmv1beta1.ReasonAsExpected)},
 		},
 		Components: []nsmv1beta1.ComponentStatus{
-			{Kind: "Deployment", Name: "nsm-registry", Desired: ptr.To[int32](1), Updated: ptr.To[int32](1), Ready: ptr.To[int32](1)},
+			{Kind: "Deployment", Name: "nsm-registry", Desired: ptr.To[int32](1), Updated: ptr.To[int32](1), Ready: &registry},
 			{Kind: "DaemonSet", Name: "forwarder-vpp", Desired: &s.nodes, Updated: &s.updated, Ready: &s.ready},
 		},
 	}
-	return metrics.Mesh{NSM: nsm, Observed: metrics.Observed{Unregistered: map[string]int32{"forwarder-vpp": 0}}}
+	return metrics.Mesh{NSM: nsm, Observed: metrics.Observed{Unregistered: map[string]int32{"forwarder-vpp": s.unregistered}}}
 }
 
 // What happens to a healthy mesh, and takes long, wakes nobody.
@@ -131,29 +147,32 @@ func TestWhatIsExpectedFiresNothing(t *testing.T) {
 		},
 		"an upgrade of a hundred nodes, one at a time, for hours": func(r *replay) {
 			for updated := range int32(100) {
-				for _, ready := range []int32{99, 90, 99} {
-					r.tell(t, state{nodes: 100, updated: updated, ready: ready, version: "v1.17.0", progressing: true}.mesh(), "a")
+				// At any time there is another new pod that has not registered yet.
+				for _, is := range []state{{ready: 99, unregistered: 1}, {ready: 90, unregistered: 3}, {ready: 90, unregistered: 10}} {
+					is.nodes, is.updated, is.version, is.progressing = 100, updated, "v1.17.0", true
+					r.tell(t, is.mesh(), "a")
 				}
 			}
 			for range 30 {
 				r.tell(t, state{nodes: 100, updated: 100, ready: 100, version: "v1.18.0"}.mesh(), "a")
 			}
 		},
-		"an upgrade of three nodes, and its rollback": func(r *replay) {
-			for _, target := range []int32{1, 2, 3, 2, 1, 0} {
-				for range 12 {
-					r.tell(t, state{nodes: 3, updated: target, ready: 2, version: "v1.17.0", progressing: true}.mesh(), "a")
-				}
-			}
-			r.tell(t, state{nodes: 3, updated: 3, ready: 3, version: "v1.17.0"}.mesh(), "a")
-		},
 		"a node's reboot": func(r *replay) {
 			for minute := range 60 {
-				ready := int32(3)
+				is := state{nodes: 3, updated: 3, ready: 3, version: "v1.18.0"}
 				if minute >= 20 && minute < 30 {
-					ready = 2
+					is.ready = 2
 				}
-				r.tell(t, state{nodes: 3, updated: 3, ready: ready, version: "v1.18.0"}.mesh(), "a")
+				r.tell(t, is.mesh(), "a")
+			}
+		},
+		"a reboot of the registry's node": func(r *replay) {
+			for minute := range 60 {
+				is := state{nodes: 3, updated: 3, ready: 3, version: "v1.18.0"}
+				if minute >= 20 && minute < 25 {
+					is.ready, is.noRegistry = 2, true
+				}
+				r.tell(t, is.mesh(), "a")
 			}
 		},
 		"an upgrade of the operator": func(r *replay) {
@@ -180,6 +199,52 @@ func TestWhatIsExpectedFiresNothing(t *testing.T) {
 	}
 }
 
+// A rollback wakes nobody: from its begin on, until the spec is changed, there is an alert
+// for information.
+func TestARollbackIsForInformation(t *testing.T) {
+	t.Parallel()
+	r := &replay{}
+	for _, updated := range []int32{0, 1, 2} {
+		for range 12 {
+			r.tell(t, state{nodes: 3, updated: updated, ready: 2, version: "v1.17.0", progressing: true}.mesh(), "a")
+		}
+	}
+	begins := r.minute
+	// In the rollback what has not been changed is of the current definition.
+	for _, updated := range []int32{1, 2, 3} {
+		for range 12 {
+			r.tell(t, state{nodes: 3, updated: updated, ready: 2, version: "v1.17.0", progressing: true, degraded: nsmv1beta1.ReasonRolledBack}.mesh(), "a")
+		}
+	}
+	for range 60 {
+		r.tell(t, state{nodes: 3, updated: 3, ready: 3, version: "v1.17.0", degraded: nsmv1beta1.ReasonRolledBack}.mesh(), "a")
+	}
+	if severity := alerts(t)["NSMRolledBack"].Labels["severity"]; severity != "info" {
+		t.Errorf("severity %q", severity)
+	}
+	r.expect(t, func(minute int) []string {
+		if minute < begins+minutesOf(t, alerts(t)["NSMRolledBack"].For) {
+			return nil
+		}
+		return []string{"NSMRolledBack"}
+	})
+}
+
+// A registry that is dead in a change that hangs is not explained by the change.
+func TestADeadRegistryInAStuckChangeFires(t *testing.T) {
+	t.Parallel()
+	r := &replay{}
+	for range 40 {
+		r.tell(t, state{nodes: 3, updated: 1, ready: 2, version: "v1.17.0", progressing: true, noRegistry: true}.mesh(), "a")
+	}
+	r.expect(t, func(minute int) []string {
+		if minute < minutesOf(t, alerts(t)["NSMMeshDown"].For) {
+			return nil
+		}
+		return []string{"NSMMeshDown"}
+	})
+}
+
 // The same replay is not quiet when the change hangs: the operator says so.
 func TestAnUpgradeThatHangsFires(t *testing.T) {
 	t.Parallel()
@@ -188,10 +253,10 @@ func TestAnUpgradeThatHangsFires(t *testing.T) {
 		hanging := state{nodes: 100, updated: 10, ready: 80, version: "v1.17.0", progressing: true}.mesh()
 		r.tell(t, hanging, "a")
 	}
-	test := scenario{Name: t.Name(), Interval: "1m", InputSeries: healthy("", r.minute)}
-	for _, key := range slices.Sorted(maps.Keys(r.values)) {
-		test.InputSeries = append(test.InputSeries, input{key, strings.Join(r.values[key], " ")})
-	}
-	test.AlertRuleTest = expected(t, "NSMPodsMissing", 30, true)
-	runScenarios(t, test)
+	r.expect(t, func(minute int) []string {
+		if minute < minutesOf(t, alerts(t)["NSMPodsMissing"].For) {
+			return nil
+		}
+		return []string{"NSMPodsMissing"}
+	})
 }

@@ -130,7 +130,7 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 			if !slices.Contains([]string{"5m", "10m"}, alert.For) {
 				t.Errorf("%s: for %s", name, alert.For)
 			}
-		case "warning":
+		case "warning", "info":
 			if !slices.Contains([]string{"15m", "1h"}, alert.For) {
 				t.Errorf("%s: for %s", name, alert.For)
 			}
@@ -169,17 +169,46 @@ func TestRulesAskForWhatThereIs(t *testing.T) {
 	}
 }
 
-// expectMetrics checks the operator's own metrics in a query, and their labels.
+// matchers are a metric of the operator's with what is asked of its labels.
+var matchers = regexp.MustCompile(`\b(nsm_[a-z_]+)\{([^}]*)\}`)
+
+// labelName is one that is asked about; text in quotes has been taken out before.
+var labelName = regexp.MustCompile(`([a-zA-Z_]+)\s*(?:=~|!~|!=|=)`)
+
+var quoted = regexp.MustCompile(`"[^"]*"`)
+
+// targetLabels are those that Prometheus gives to all that it reads from the operator.
+var targetLabels = []string{"job", "instance", "namespace", "pod", "service", "endpoint", "container"}
+
+// expectMetrics checks the operator's own metrics in a query, and the labels by which it
+// chooses among their series.
 func expectMetrics(t *testing.T, where, query string) {
 	t.Helper()
 	for _, name := range metricName.FindAllString(query, -1) {
-		if !strings.HasPrefix(name, "nsm_") {
-			continue
-		}
-		if !slices.ContainsFunc(metrics.All(), func(metric *metrics.Metric) bool { return metric.Name == name }) {
+		if strings.HasPrefix(name, "nsm_") && metricNamed(name) == nil {
 			t.Errorf("%s: there is no metric %s", where, name)
 		}
 	}
+	for _, match := range matchers.FindAllStringSubmatch(query, -1) {
+		metric := metricNamed(match[1])
+		if metric == nil {
+			continue
+		}
+		for _, asked := range labelName.FindAllStringSubmatch(quoted.ReplaceAllString(match[2], ""), -1) {
+			if !slices.Contains(metric.Labels, asked[1]) && !slices.Contains(targetLabels, asked[1]) {
+				t.Errorf("%s: %s has no label %s", where, metric.Name, asked[1])
+			}
+		}
+	}
+}
+
+// metricNamed is a metric of the operator's, nil for none.
+func metricNamed(name string) *metrics.Metric {
+	i := slices.IndexFunc(metrics.All(), func(metric *metrics.Metric) bool { return metric.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return metrics.All()[i]
 }
 
 // series of one metric: what it is worth while all is well, and while it is not; "_" for
@@ -206,12 +235,25 @@ func degraded(reason string) []series {
 	}
 }
 
+func rejected(webhook string) []series {
+	return []series{{`apiserver_admission_webhook_rejection_count{error_type="calling_webhook_error",name="` + webhook + `",type="admit",instance="INSTANCE"}`, "+0", "+1"}}
+}
+
+func letIn(webhook string) []series {
+	return []series{{`apiserver_admission_webhook_fail_open_count{name="` + webhook + `",type="admit",instance="INSTANCE"}`, "+0", "+1"}}
+}
+
+func unregistered(component, good, bad string) series {
+	return series{ofMesh("nsm_mesh_component_pods_unregistered", `component="`+component+`"`), good, bad}
+}
+
 // what makes each alert fire.
 var troubles = map[string][]series{
 	"NSMMeshDown":               pods("nsmgr", "3", "0"),
 	"NSMPodsMissing":            pods("nsmgr", "3", "2"),
-	"NSMForwarderNotRegistered": append(pods("forwarder-vpp", "3", "2"), series{ofMesh("nsm_mesh_component_pods_unregistered", `component="forwarder-vpp"`), "0", "1"}),
+	"NSMForwarderNotRegistered": append(pods("forwarder-vpp", "3", "2"), unregistered("forwarder-vpp", "0", "1")),
 	"NSMUpgradeHalted":          degraded("ProgressDeadlineExceeded"),
+	"NSMRolledBack":             degraded("RolledBack"),
 	"NSMDegraded":               degraded("ApplyFailed"),
 	"NSMDriftFought":            append(degraded("Contested"), series{ofMesh("nsm_mesh_contested_objects", `x="y"`), "0", "2"}),
 	// Seconds since 1970, where promtool's time begins.
@@ -219,9 +261,7 @@ var troubles = map[string][]series{
 	"NSMOperatorCertificateEnding": {{`nsm_operator_certificate_not_after_timestamp_seconds{instance="INSTANCE"}`, "31536000", "864000"}},
 	"NSMOperatorDown":              {{`up{job="nsm-operator-metrics",instance="INSTANCE"}`, "1", "0"}},
 	"NSMOperatorWithoutLeader":     {{`leader_election_master_status{job="nsm-operator-metrics",name="nsm-operator",instance="INSTANCE"}`, "1", "0"}},
-	"NSMWebhookUnreachable": {{
-		`apiserver_admission_webhook_rejection_count{error_type="calling_webhook_error",name="validation.nsm.networkservicemesh.io",instance="INSTANCE"}`, "+0", "+1",
-	}},
+	"NSMWebhookUnreachable":        rejected("validation.nsm.networkservicemesh.io"),
 }
 
 // phase is a time, in minutes, in which all is well or not.
@@ -348,19 +388,29 @@ func runScenarios(t *testing.T, scenarios ...scenario) {
 // expected tells whether an alert, and no other, fires at a minute: once.
 func expected(t *testing.T, alert string, minute int, fires bool) []expectation {
 	t.Helper()
-	var all []expectation
-	for _, name := range slices.Sorted(maps.Keys(alerts(t))) {
+	if !fires {
+		return firing(t, minute)
+	}
+	return firing(t, minute, alert)
+}
+
+// firing tells which alerts fire at a minute, each once, and no others.
+func firing(t *testing.T, minute int, names ...string) []expectation {
+	t.Helper()
+	all := alerts(t)
+	var expectations []expectation
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		one := expectation{EvalTime: fmt.Sprintf("%dm", minute), AlertName: name, ExpAlerts: []expectedOnce{}}
-		if fires && name == alert {
-			labels := map[string]string{"severity": alerts(t)[alert].Labels["severity"]}
-			if strings.Contains(alerts(t)[alert].Expr, "by (mesh, mesh_namespace)") {
+		if slices.Contains(names, name) {
+			labels := map[string]string{"severity": all[name].Labels["severity"]}
+			if strings.Contains(all[name].Expr, "by (mesh, mesh_namespace)") {
 				labels["mesh"], labels["mesh_namespace"] = "mesh", "nsm"
 			}
 			one.ExpAlerts = []expectedOnce{{labels}}
 		}
-		all = append(all, one)
+		expectations = append(expectations, one)
 	}
-	return all
+	return expectations
 }
 
 // healthy are the operator's own series while all is well with it, so that only what a
@@ -424,6 +474,117 @@ func TestEachAlertFiresAndClears(t *testing.T) {
 			}{{begins - 1, false}, {fires - 1, false}, {fires + 1, true}, {fires + 4, true}, {leads - 1, true}, {leads + 1, true}, {ends - 1, true}, {ends + 30, false}} {
 				test.AlertRuleTest = append(test.AlertRuleTest, expected(t, name, step.minute, step.fires)...)
 			}
+			runScenarios(t, test)
+		})
+	}
+}
+
+// combined has a mesh be well for some minutes and then have troubles for an hour.
+func combined(t *testing.T, trouble ...series) scenario {
+	t.Helper()
+	const well, troubled = 10, 60
+	test := scenario{Name: t.Name(), Interval: "1m", InputSeries: healthy("", well+troubled)}
+	for _, one := range trouble {
+		test.InputSeries = append(test.InputSeries, input{one.at("first"), one.values([]phase{{minutes: well, good: true}, {minutes: troubled}})})
+	}
+	return test
+}
+
+// What one alert tells no other one does: what they have in common is one fact. And two
+// facts are two alerts.
+func TestOneAlertAFact(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		trouble []series
+		want    []string
+	}{
+		"one component down, pods of another missing": {
+			slices.Concat(pods("nsm-registry", "3", "0"), pods("nsmgr", "3", "2")), []string{"NSMMeshDown"},
+		},
+		"down, and degraded for it": {slices.Concat(pods("nsmgr", "3", "0"), degraded("PodSecurity")), []string{"NSMMeshDown"}},
+		"all forwarders up and not registered": {
+			append(pods("forwarder-vpp", "3", "0"), unregistered("forwarder-vpp", "0", "3")), []string{"NSMMeshDown"},
+		},
+		"a change halted, with the pods that it took away": {
+			slices.Concat(pods("nsmgr", "3", "2"), degraded("ProgressDeadlineExceeded")), []string{"NSMUpgradeHalted"},
+		},
+		"a change halted with a component down": {
+			slices.Concat(pods("nsmgr", "3", "0"), degraded("ProgressDeadlineExceeded")), []string{"NSMMeshDown", "NSMUpgradeHalted"},
+		},
+		"pods missing, and something else wrong": {slices.Concat(pods("nsmgr", "3", "2"), degraded("Conflict")), []string{"NSMPodsMissing", "NSMDegraded"}},
+		"one pod not registered, and one not ready": {
+			append(pods("forwarder-vpp", "3", "1"), unregistered("forwarder-vpp", "0", "1")), []string{"NSMForwarderNotRegistered", "NSMPodsMissing"},
+		},
+		"pods of one forwarder not registered, of another not ready": {
+			slices.Concat(pods("forwarder-vpp", "3", "2"), pods("forwarder-ovs", "3", "2"), []series{unregistered("forwarder-vpp", "0", "1"), unregistered("forwarder-ovs", "0", "0")}),
+			[]string{"NSMForwarderNotRegistered", "NSMPodsMissing"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test := combined(t, c.trouble...)
+			test.AlertRuleTest = slices.Concat(firing(t, 9), firing(t, 40, c.want...), firing(t, 69, c.want...))
+			runScenarios(t, test)
+		})
+	}
+}
+
+// While pods are replaced one after the other, there is always one that has not registered
+// yet. What is more than that is told.
+func TestToleratedPodsNeedNotRegister(t *testing.T) {
+	t.Parallel()
+	rolling := func(ready, notRegistered string) []series {
+		return []series{
+			{ofMesh("nsm_mesh_component_pods_desired", `kind="DaemonSet",component="forwarder-vpp"`), "20", "20"},
+			{ofMesh("nsm_mesh_component_pods_tolerated", `kind="DaemonSet",component="forwarder-vpp"`), "0", "2"},
+			{ofMesh("nsm_mesh_component_pods_ready", `kind="DaemonSet",component="forwarder-vpp"`), "20", ready},
+			unregistered("forwarder-vpp", "0", notRegistered),
+		}
+	}
+	for name, c := range map[string]struct {
+		ready, unregistered string
+		want                []string
+	}{
+		"as many as are replaced": {"18", "2", nil},
+		"one more":                {"17", "3", []string{"NSMForwarderNotRegistered"}},
+		"others not ready":        {"15", "2", []string{"NSMPodsMissing"}},
+		"both":                    {"12", "4", []string{"NSMForwarderNotRegistered", "NSMPodsMissing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test := combined(t, rolling(c.ready, c.unregistered)...)
+			test.AlertRuleTest = firing(t, 40, c.want...)
+			runScenarios(t, test)
+		})
+	}
+}
+
+// Each way in which the API server counts that it could not call a webhook is heard of, for
+// each webhook that is meant; and those of others are not.
+func TestWebhooksThatCannotBeCalled(t *testing.T) {
+	t.Parallel()
+	conversion := func(definition, succeeded string) []series {
+		return []series{{`apiserver_crd_conversion_webhook_duration_seconds_count{crd_name="` + definition + `",succeeded="` + succeeded + `",instance="INSTANCE"}`, "+0", "+1"}}
+	}
+	for name, c := range map[string]struct {
+		trouble []series
+		fires   bool
+	}{
+		"the operator's refuses":           {rejected("defaults.nsm.networkservicemesh.io"), true},
+		"the mesh's refuses":               {rejected("nsm-mutating-webhook.networkservicemesh.io"), true},
+		"the operator's guard lets in":     {letIn("definition.nsm.networkservicemesh.io"), true},
+		"the mesh's lets in":               {letIn("nsm-mutating-webhook.networkservicemesh.io"), true},
+		"conversion fails":                 {conversion("nsms.nsm.networkservicemesh.io", "false"), true},
+		"somebody else's refuses":          {rejected("validation.example.com"), false},
+		"somebody else's lets in":          {letIn("validation.example.com"), false},
+		"a pod that did not ask is let in": {letIn("namespaces.nsm-mutating-webhook.networkservicemesh.io"), false},
+		"conversion of others fails":       {conversion("others.example.com", "false"), false},
+		"conversion works":                 {conversion("nsms.nsm.networkservicemesh.io", "true"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test := combined(t, c.trouble...)
+			test.AlertRuleTest = slices.Concat(firing(t, 9), expected(t, "NSMWebhookUnreachable", 30, c.fires))
 			runScenarios(t, test)
 		})
 	}
