@@ -19,7 +19,8 @@ import (
 
 // recordStages records, as events, which stages of a change of release have begun or
 // ended between two statuses, and how long they took. The status is what tells, so that
-// a restart of the operator neither loses a stage nor reports one twice.
+// a restart of the operator reports no stage twice; it loses one only where the process
+// ends between writing the status and this.
 func (r *NSMReconciler) recordStages(before, after *nsmv1beta1.NSM, seen *observation) {
 	r.recordPull(before, after, seen)
 	if !seen.Staged {

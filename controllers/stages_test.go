@@ -95,6 +95,14 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Expect(metric("nsm_upgrade_stage_duration_seconds", "stage", "nsmgr") - managersBefore).To(Equal(1.0))
 	})
 
+	It("which is told, too, while something else of the mesh cannot be written", func(ctx SpecContext) {
+		forbid(ctx, "services", "patch")
+		upgrade(ctx, nsmv1beta1.UpgradeSpec{PrePull: new(bool)})
+		Eventually(messageOf(ctx, nsm, progressing)).Should(ContainSubstring("tries again"))
+		Eventually(eventsOf(ctx, nsm)).WithTimeout(time.Minute).Should(
+			ContainElement("StageBegun: stage 1 of 3: Deployment " + nsm.Namespace + "/nsm-registry changes from v1.17.0 to v1.18.0"))
+	})
+
 	It("with many nodes, counts are reported once a second", func(ctx SpecContext) {
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 40, current: 40, updated: 40, ready: 40})
 		Eventually(func() string { return reread(ctx, nsm).Status.Managers }).WithTimeout(time.Minute).Should(Equal("40/40"))

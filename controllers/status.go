@@ -36,12 +36,13 @@ func (r *NSMReconciler) report(ctx context.Context, nsm *nsmv1beta1.NSM, seen *o
 		seen.wake(again)
 		return nil
 	}
-	if err := r.writeStatus(ctx, nsm, status, failure); err != nil || seen == nil {
-		return err
+	isWritten, err := r.writeStatus(ctx, nsm, status, failure)
+	if isWritten && seen != nil {
+		// Also where the pass has failed: the next one sees nothing new in the status.
+		r.recordStages(before, nsm, seen)
+		r.recordStaleClients(before, nsm, seen)
 	}
-	r.recordStages(before, nsm, seen)
-	r.recordStaleClients(before, nsm, seen)
-	return nil
+	return err
 }
 
 // nextReport is when a status may be written that differs from the last one in counts
@@ -64,30 +65,32 @@ func (r *NSMReconciler) reportDeletion(ctx context.Context, nsm *nsmv1beta1.NSM,
 	if !left.waits || !isWorthIt {
 		return failure
 	}
-	return r.writeStatus(ctx, nsm, health.DeletionStatus(nsm, left.held, failure), failure)
+	_, err := r.writeStatus(ctx, nsm, health.DeletionStatus(nsm, left.held, failure), failure)
+	return err
 }
 
-// writeStatus writes a status when it differs from what the NSM has. That somebody
+// writeStatus writes a status when it differs from what the NSM has, and tells whether it
+// has. The error is the pass's failure, and what the write itself has met. That somebody
 // else wrote at the same moment is not worth a word: the next pass comes at once.
 // Only when that does not end is it reported.
-func (r *NSMReconciler) writeStatus(ctx context.Context, nsm *nsmv1beta1.NSM, status nsmv1beta1.NSMStatus, failure error) error {
+func (r *NSMReconciler) writeStatus(ctx context.Context, nsm *nsmv1beta1.NSM, status nsmv1beta1.NSMStatus, failure error) (isWritten bool, err error) {
 	if r.races.isRace(client.ObjectKeyFromObject(nsm), failure) {
-		return failure
+		return false, failure
 	}
 	before := nsm.DeepCopy()
 	nsm.Status = status
 	if equality.Semantic.DeepEqual(before.Status, nsm.Status) {
-		return failure
+		return false, failure
 	}
 	ctx, cancel := timeToReport(ctx)
 	defer cancel()
 	if err := r.client.Status().Patch(ctx, nsm, client.MergeFrom(before)); err != nil {
-		return errors.Join(failure, client.IgnoreNotFound(err))
+		return false, errors.Join(failure, client.IgnoreNotFound(err))
 	}
 	r.reported.Store(client.ObjectKeyFromObject(nsm), r.now())
 	r.recordAvailability(before, nsm)
 	r.recordDegradation(before, nsm)
-	return failure
+	return true, failure
 }
 
 // timeToReport is a pass' own time, or a little more where that has run out: what
