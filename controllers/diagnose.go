@@ -68,7 +68,7 @@ func (r *NSMReconciler) diagnose(ctx context.Context, d desired, seen *observati
 		if len(w.Unseen) > 0 {
 			seen.wake(r.now().Add(r.Times.AskAgain))
 		}
-		if w.Live == nil || w.BlockedBy != "" || w.HeldBack || w.IsWhole() {
+		if w.Live == nil || w.BlockedBy != "" || w.IsGoing() || w.HeldBack || w.IsWhole() {
 			w.Lost = nil
 			r.diagnoses.Store(keyOf(w), diagnosis{of: w.Definition()})
 			continue

@@ -184,11 +184,14 @@ func (w *Workload) IsWritten() bool {
 	return w.Live != nil && !w.HeldBack && (w.Intent == "" || mesh.IsWrittenFrom(w.Live, w.Intent))
 }
 
+// IsGoing tells whether somebody has deleted the live workload, and it has not gone yet.
+func (w *Workload) IsGoing() bool { return w.Live != nil && w.Live.GetDeletionTimestamp() != nil }
+
 // IsReady tells whether the workload serves. One whose turn has not come may do so
-// as it was before.
+// as it was before. Of one that goes, no pod that ends is replaced any more.
 func (w *Workload) IsReady() bool {
 	pods := w.Pods()
-	return w.BlockedBy == "" && (w.Held || w.IsWritten()) && w.IsRolledOut() &&
+	return w.BlockedBy == "" && !w.IsGoing() && (w.Held || w.IsWritten()) && w.IsRolledOut() &&
 		pods.Desired > 0 && pods.Ready >= pods.Desired && (w.Webhook == nil || !w.Webhook.Unregistered)
 }
 
@@ -230,6 +233,8 @@ func (w *Workload) waitsFor() string {
 		return w.String() + " is not changed while " + w.BlockedBy + " is in the way"
 	case w.Live == nil:
 		return w.String() + w.whyMissing()
+	case w.IsGoing():
+		return w.String() + w.whyGoing()
 	case w.HeldBack:
 		return w.String() + " is not as it should be: somebody else keeps changing it, and the operator waits before it puts it back"
 	case w.Registration != nil && w.Registration.Unserved:
@@ -288,6 +293,14 @@ func (w *Workload) whyNotCalled() string {
 			w.Workload.GetNamespace(), w.Name())
 	}
 	return " is up; the API server does not call it yet"
+}
+
+// whyGoing tells what holds the workload, which has been deleted.
+func (w *Workload) whyGoing() string {
+	if by := keepers(w.Live); by != "" {
+		return " is being deleted, and " + by + " it: it is created again when it has gone"
+	}
+	return " is being deleted: it is created again when it has gone"
 }
 
 // whyMissing tells why the mesh does not have the workload.

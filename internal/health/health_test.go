@@ -86,6 +86,26 @@ func TestAnOldWorkloadThatIsReadyIsNotTheNewOne(t *testing.T) {
 	}
 }
 
+func TestAWorkloadThatIsBeingDeletedIsNotReady(t *testing.T) {
+	for what, test := range map[string]struct {
+		finalizers []string
+		message    string
+	}{
+		"nobody holds it":   {nil, "is being deleted: it is created again when it has gone"},
+		"its pods go first": {[]string{metav1.FinalizerDeleteDependents}, "is being deleted, and the finalizer foregroundDeletion keeps it: it is created again when it has gone"},
+		"two hold it":       {[]string{"a.org/x", "b.org/y"}, "is being deleted, and the finalizers a.org/x and b.org/y keep it: it is created again when it has gone"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			g := NewWithT(t)
+			going := live("new", 2)
+			going.DeletionTimestamp, going.Finalizers = &metav1.Time{}, test.finalizers
+			w := Workload{Component: registry(), Live: going, Intent: "new"}
+			g.Expect(w.IsReady()).To(BeFalse())
+			g.Expect(w.Message()).To(Equal("Deployment nsm/nsm-registry " + test.message))
+		})
+	}
+}
+
 func TestAMeshIsNotAvailableWhileSomethingWaitsForItsTurn(t *testing.T) {
 	g := NewWithT(t)
 	m := Mesh{Release: release.Newest(), Workloads: []Workload{{Component: registry(), Live: live("old", 2), Intent: "new", Held: true}}}

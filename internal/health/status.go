@@ -7,7 +7,6 @@
 package health
 
 import (
-	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -75,14 +74,23 @@ func DeletionStatus(nsm *nsmv1beta1.NSM, held []string, failure error) nsmv1beta
 // Held names an object that was deleted and is still there, and what holds it.
 func Held(object mesh.Object) string {
 	text := mesh.KindOf(object) + " " + strings.TrimPrefix(object.GetNamespace()+"/"+object.GetName(), "/")
-	if len(object.GetFinalizers()) == 0 {
-		return text
+	if by := keepers(object); by != "" {
+		text += ", which " + by
 	}
-	word := "finalizer"
-	if len(object.GetFinalizers()) > 1 {
-		word = "finalizers"
+	return text
+}
+
+// keepers names the finalizers that hold an object, with the verb; "" for none.
+func keepers(object mesh.Object) string {
+	finalizers := object.GetFinalizers()
+	switch len(finalizers) {
+	case 0:
+		return ""
+	case 1:
+		return "the finalizer " + finalizers[0] + " keeps"
+	default:
+		return "the finalizers " + strings.Join(finalizers, " and ") + " keep"
 	}
-	return fmt.Sprintf("%s, which the %s %s keeps", text, word, strings.Join(object.GetFinalizers(), " and "))
 }
 
 // ReportsDeletion tells whether a status says what a deletion waits for, or that it has
