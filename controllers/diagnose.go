@@ -153,19 +153,28 @@ func (r *NSMReconciler) causesOf(ctx context.Context, platform mesh.Platform, w 
 	return causes, nodes, cmp.Or(failure, err)
 }
 
-// findLost looks at the nodes of pods that are not ready, a few of them. It takes the
-// right to list nodes, which exclude-prefixes is handed on anyway.
-func (r *NSMReconciler) findLost(ctx context.Context, w *health.Workload, pods []corev1.Pod) error {
+// suspectsOf reads the nodes of pods that are not ready, a few of them, by name. It takes
+// the right to list nodes, which exclude-prefixes is handed on anyway.
+func (r *NSMReconciler) suspectsOf(ctx context.Context, pods []corev1.Pod) (map[string]*corev1.Node, error) {
 	nodes := map[string]*corev1.Node{}
 	for _, name := range health.Suspects(pods) {
 		var list corev1.NodeList
 		if err := r.direct.List(ctx, &list, client.MatchingFields{"metadata.name": name}); err != nil {
-			return fmt.Errorf("reading node %s: %w", name, err)
+			return nil, fmt.Errorf("reading node %s: %w", name, err)
 		}
 		// The pods of one that is not there any more go by themselves.
 		if len(list.Items) > 0 {
 			nodes[name] = &list.Items[0]
 		}
+	}
+	return nodes, nil
+}
+
+// findLost tells which nodes of a workload's pods are down.
+func (r *NSMReconciler) findLost(ctx context.Context, w *health.Workload, pods []corev1.Pod) error {
+	nodes, err := r.suspectsOf(ctx, pods)
+	if err != nil {
+		return err
 	}
 	w.Lost = w.FindLost(pods, nodes)
 	if _, isDaemonSet := w.Live.(*appsv1.DaemonSet); w.Lost == nil || !isDaemonSet || w.Revision != "" {

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -31,6 +32,8 @@ type pullSeen struct {
 	of   string
 	at   time.Time
 	pull health.ImagePull
+	// nodesAt is when it was last looked whether nodes that have not pulled are down.
+	nodesAt time.Time
 }
 
 // observePulls looks how far nodes are with the images that have to be there before
@@ -84,15 +87,17 @@ func (r *NSMReconciler) observePull(ctx context.Context, platform mesh.Platform,
 		last.pull.Desired = desired
 		return &last.pull, again, nil
 	}
-	if err := r.countPulls(ctx, platform, &w, seen); err != nil {
+	waitedFor, err := r.countPulls(ctx, platform, &w, seen)
+	if err != nil {
 		return seen, time.Time{}, err
 	}
+	r.findLostPulls(ctx, &w, waitedFor, seen, &last)
 	if seen.IsDone() {
 		r.pulls.Delete(keyOf(&w))
 		return nil, time.Time{}, nil
 	}
 	seen.KeepWords(last.pull)
-	r.pulls.Store(keyOf(&w), pullSeen{of: last.of, at: r.now(), pull: *seen})
+	r.pulls.Store(keyOf(&w), pullSeen{of: last.of, at: r.now(), pull: *seen, nodesAt: last.nodesAt})
 	return seen, r.now().Add(r.pullPause(seen)), nil
 }
 
@@ -113,33 +118,55 @@ func desiredOf(workload mesh.Object) (desired int32, isCounted bool) {
 	}
 }
 
-// countPulls reads, page by page, the pods that pull images.
-func (r *NSMReconciler) countPulls(ctx context.Context, platform mesh.Platform, w *health.Workload, seen *health.ImagePull) error {
+// findLostPulls finds out, now and then, whether nodes that have not pulled are down. It is
+// best effort: without an answer they are waited for.
+func (r *NSMReconciler) findLostPulls(ctx context.Context, w *health.Workload, waitedFor []corev1.Pod, seen *health.ImagePull, last *pullSeen) {
+	seen.Lost = last.pull.Lost
+	if len(waitedFor) == 0 || r.now().Before(mesh.WrittenAt(w.Live).Add(r.Times.Patience)) || r.now().Before(last.nodesAt.Add(r.Times.AskAgain)) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	last.nodesAt = r.now()
+	nodes, err := r.suspectsOf(ctx, waitedFor)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Looking for nodes that are down and pull images", "workload", w.String())
+		return
+	}
+	seen.Lost = w.FindLost(waitedFor, nodes)
+}
+
+// countPulls reads, page by page, the pods that pull images. It returns some of those
+// whose nodes have not pulled yet.
+func (r *NSMReconciler) countPulls(ctx context.Context, platform mesh.Platform, w *health.Workload, seen *health.ImagePull) ([]corev1.Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	namespace := w.Workload.GetNamespace()
+	var waitedFor []corev1.Pod
 	for page := ""; ; {
 		var list corev1.PodList
 		err := r.direct.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(mesh.ImagePullSelector(w.Workload)),
 			client.Limit(mostPods), client.Continue(page))
 		if err != nil {
-			return fmt.Errorf("reading the pods of %s: %w", w, err)
+			return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
 		}
 		for i := range list.Items {
-			seen.Add(&list.Items[i])
+			if seen.Add(&list.Items[i]) && len(waitedFor) < health.MostSuspects {
+				waitedFor = append(waitedFor, list.Items[i])
+			}
 		}
 		if page = list.Continue; page == "" {
 			break
 		}
 	}
 	if seen.Pods >= seen.Desired || r.now().Before(mesh.WrittenAt(w.Live).Add(r.Times.Patience)) {
-		return nil
+		return waitedFor, nil
 	}
 	causes, err := r.creationFailure(ctx, w, labelCommand(namespace, platform))
 	if len(causes) > 0 {
 		seen.Refused = causes[0].String()
 	}
-	return err
+	return waitedFor, err
 }
 
 // pullPause is the time until the nodes are looked at again.

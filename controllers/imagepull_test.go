@@ -98,6 +98,20 @@ var _ = Describe("New images are on the nodes before anything that serves is rep
 		Expect(releases(ctx, nsm)()).To(HaveEach(oldState))
 	}, SpecTimeout(3*time.Minute))
 
+	It("a node that is down, and counts for ever, is not waited for", func(ctx SpecContext) {
+		o.stop()
+		o = impatient(mesh.Platform{})
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"}}
+		Expect(admin.Create(ctx, node)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, node))).To(Succeed()) })
+		setNodeReady(ctx, node.Name, corev1.ConditionUnknown)
+		nodes.lack(nsm.Namespace, missing, node.Name, "i/o timeout")
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{
+			Version: newState, AdmissionWebhook: nsm.Spec.AdmissionWebhook, Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+		})
+		Eventually(releases(ctx, nsm)).WithTimeout(soon).Should(HaveKeyWithValue("nsm-registry", newState))
+	}, SpecTimeout(3*time.Minute))
+
 	It("a new image of the same release is pulled first as well, unless prePull is off", func(ctx SpecContext) {
 		image := func() string { return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Spec.Containers[0].Image }
 		spec := nsmv1beta1.NSMSpec{Version: oldState, AdmissionWebhook: nsm.Spec.AdmissionWebhook, Nsmgr: &nsmv1beta1.NsmgrSpec{}}

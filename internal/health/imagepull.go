@@ -35,6 +35,9 @@ type ImagePull struct {
 	Failures []PullFailure
 	// Pods that are there to pull them.
 	Pods int32
+	// Lost is what is known of nodes that are down and have not pulled; nil for none. One
+	// that the DaemonSet counts all the same is not waited for.
+	Lost *Lost
 	// Refused tells why the pods that pull are not created; "" where they are.
 	Refused string
 }
@@ -46,11 +49,12 @@ type PullFailure struct {
 	Nodes []string
 }
 
-// Add takes account of a pod that pulls images. One of other images, of the spec before
-// this one, does not count; nor does one that goes.
-func (p *ImagePull) Add(pod *corev1.Pod) {
+// Add takes account of a pod that pulls images, and tells whether its node has not
+// pulled them yet. One of other images, of the spec before this one, does not count; nor
+// does one that goes.
+func (p *ImagePull) Add(pod *corev1.Pod) (isWaitedFor bool) {
 	if pod.DeletionTimestamp != nil || !slices.Equal(imagesOf(pod), p.Images) {
-		return
+		return false
 	}
 	p.Pods++
 	node := pod.Spec.NodeName
@@ -59,9 +63,11 @@ func (p *ImagePull) Add(pod *corev1.Pod) {
 		p.fail(failure, node)
 	case isDone || hasNoRoom(pod):
 		p.Done++
+		return false
 	case node != "":
 		p.Nodes = append(p.Nodes, node)
 	}
+	return true
 }
 
 func (p *ImagePull) fail(failure Cause, node string) {
@@ -90,7 +96,26 @@ func (p *ImagePull) KeepWords(before ImagePull) {
 
 // IsDone tells whether all nodes have the images, as many as there should be. A node that
 // is lost meanwhile is not one of them any more.
-func (p *ImagePull) IsDone() bool { return p.Done >= p.Desired }
+func (p *ImagePull) IsDone() bool { return p.Done >= p.expected() }
+
+// expected is the number of nodes that are waited for, those that are done included.
+func (p *ImagePull) expected() int32 {
+	if p.Lost == nil {
+		return p.Desired
+	}
+	waiting := p.waiting()
+	// One that has come back, and has pulled, is not one of them any more.
+	return p.Desired - count(slices.DeleteFunc(slices.Clone(p.Lost.Counted), func(node string) bool { return !slices.Contains(waiting, node) }))
+}
+
+// waiting are the nodes that have not pulled.
+func (p *ImagePull) waiting() []string {
+	nodes := slices.Clone(p.Nodes)
+	for _, failure := range p.Failures {
+		nodes = append(nodes, failure.Nodes...)
+	}
+	return nodes
+}
 
 // Message tells what the pull waits for, without numbers that move.
 func (p *ImagePull) Message() string {
@@ -116,13 +141,12 @@ func (p *ImagePull) Progress() string {
 		// Nobody has counted the nodes yet.
 		return "nodes are about to pull the images of " + p.Workload
 	}
-	text := fmt.Sprintf("%d of %d nodes have the images of %s", p.Done, p.Desired, p.Workload)
-	nodes := slices.Clone(p.Nodes)
-	for _, failure := range p.Failures {
-		nodes = append(nodes, failure.Nodes...)
-	}
-	if len(nodes) > 0 {
+	text := fmt.Sprintf("%d of %d nodes have the images of %s", p.Done, p.expected(), p.Workload)
+	if nodes := slices.DeleteFunc(p.waiting(), p.Lost.Has); len(nodes) > 0 {
 		text += ", not yet " + SomeNodes(nodes)
+	}
+	if p.Lost != nil {
+		text += "; " + p.Lost.String() + " and not waited for"
 	}
 	return text
 }

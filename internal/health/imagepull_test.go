@@ -61,6 +61,34 @@ func TestWhenANodeHasItsImages(t *testing.T) {
 	}
 }
 
+func TestANodeThatIsDownIsNotWaitedForUntilItIsBack(t *testing.T) {
+	g := NewWithT(t)
+	w := managers(2, 2, 2, 0)
+	tolerant, usual := puller("b", "", ""), puller("b", "", "")
+	tolerant.Spec.Tolerations, usual.Spec.Tolerations = []corev1.Toleration{everything}, []corev1.Toleration{asDaemonSets}
+	down := map[string]*corev1.Node{"b": node(corev1.ConditionUnknown)}
+
+	done := puller("a", "CreateContainerConfigError", "")
+	pull := pullOn(2, done, tolerant)
+	g.Expect(pull.IsDone()).To(BeFalse(), "nobody has looked at its node")
+	pull.Lost = w.FindLost([]corev1.Pod{*tolerant}, down)
+	g.Expect(pull.IsDone()).To(BeTrue())
+	g.Expect(pullOn(2, done, puller("b", "ErrImagePull", "i/o timeout")).Add(tolerant)).To(BeTrue())
+
+	pull = pullOn(3, done, puller("c", "", ""), tolerant)
+	pull.Lost = w.FindLost([]corev1.Pod{*tolerant}, down)
+	g.Expect(pull.Progress()).To(Equal("1 of 2 nodes have the images of DaemonSet nsm/nsmgr, not yet node c; " +
+		"node b is down (Kubelet stopped posting node status.) and not waited for"))
+
+	back := pullOn(3, done, puller("c", "", ""), puller("b", "CreateContainerConfigError", ""))
+	back.Lost = pull.Lost
+	g.Expect(back.IsDone()).To(BeFalse(), "it counts again, and node c still pulls")
+
+	pull = pullOn(1, usual)
+	pull.Lost = w.FindLost([]corev1.Pod{*usual}, down)
+	g.Expect(pull.IsDone()).To(BeFalse(), "the DaemonSet counts another node, not this one")
+}
+
 func TestImagesThatCannotBePulledAreToldOnceWithTheirNodes(t *testing.T) {
 	g := NewWithT(t)
 	words := "manifest unknown"

@@ -28,9 +28,9 @@ type Lost struct {
 	// Nodes that are down and have a pod of the workload, in order, and Why.
 	Nodes []string
 	Why   string
-	// Counted is how many of them the DaemonSet counts among those that should run a
-	// pod.
-	Counted int32
+	// Counted are those of them that the DaemonSet counts among the nodes that should
+	// run a pod.
+	Counted []string
 	// Others counts the pods on the other nodes: all of them, those of the current
 	// definition, and those of these that are ready.
 	Others Pods
@@ -98,13 +98,14 @@ func (w *Workload) FindLost(pods []corev1.Pod, nodes map[string]*corev1.Node) *L
 		return nil
 	}
 	_, isDaemonSet := w.Live.(*appsv1.DaemonSet)
-	counted := map[string]bool{}
 	for i := range pods {
 		pod := &pods[i]
 		node := pod.Spec.NodeName
 		switch {
 		case slices.Contains(lost.Nodes, node):
-			counted[node] = counted[node] || isDaemonSet && toleratesAll(pod, nodes[node])
+			if isDaemonSet && toleratesAll(pod, nodes[node]) && !slices.Contains(lost.Counted, node) {
+				lost.Counted = append(lost.Counted, node)
+			}
 		case node != "" && pod.DeletionTimestamp == nil:
 			lost.Others.Desired++
 			if w.isCurrent(pod) {
@@ -113,11 +114,6 @@ func (w *Workload) FindLost(pods []corev1.Pod, nodes map[string]*corev1.Node) *L
 					lost.Others.Ready++
 				}
 			}
-		}
-	}
-	for _, node := range lost.Nodes {
-		if counted[node] {
-			lost.Counted++
 		}
 	}
 	return lost
@@ -158,12 +154,16 @@ func toleratesAll(pod *corev1.Pod, node *corev1.Node) bool {
 func (w *Workload) counts() (pods Pods, isChanging bool) {
 	pods, isChanging = podsOf(w.Live)
 	daemonSet, isDaemonSet := w.Live.(*appsv1.DaemonSet)
-	if w.Lost == nil || w.Lost.Counted == 0 || !isDaemonSet {
+	if w.Lost == nil || len(w.Lost.Counted) == 0 || !isDaemonSet {
 		return pods, isChanging
 	}
 	others := w.Lost.Others
-	return Pods{pods.Desired - w.Lost.Counted, others.Updated, others.Ready},
+	return Pods{pods.Desired - count(w.Lost.Counted), others.Updated, others.Ready},
 		daemonSet.Status.ObservedGeneration < daemonSet.Generation || others.Updated < others.Desired
+}
+
+func count(nodes []string) int32 {
+	return int32(len(nodes)) //nolint:gosec // these are MostSuspects at most
 }
 
 // stuck tells what follows from nodes that are down for a workload that rolls out; "" for

@@ -69,7 +69,7 @@ func TestNodesTakeTurns(t *testing.T) {
 	unregistered := func(n *NodeByNode) { n.Workload.Registration.Endpoints = nil }
 	unread := func(n *NodeByNode) { n.Workload.Registration.IsRead = false }
 	unasked := func(n *NodeByNode) { n.Workload.Registration = nil }
-	lost := func(n *NodeByNode) { n.Workload.Lost = &health.Lost{Nodes: []string{"a"}, Counted: 1} }
+	lost := func(n *NodeByNode) { n.Workload.Lost = &health.Lost{Nodes: []string{"a"}, Counted: []string{"a"}} }
 	withoutManager := func(n *NodeByNode) { n.HasManager = func(node string) bool { return node != "a" } }
 	threeOld := []corev1.Pod{podOn("c", "old"), podOn("a", "old"), podOn("b", "old")}
 	for what, test := range map[string]struct {
