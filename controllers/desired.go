@@ -61,6 +61,8 @@ type desired struct {
 	// lookAgain is when their pods are looked at again; zero for never.
 	pulls     []health.ImagePull
 	lookAgain time.Time
+	// pulling are the workloads that have nodes pull images, or have had, as they are.
+	pulling []mesh.Object
 	// turns are the next pods of workloads that are rolled node by node, by name.
 	turns map[string]rollout.Turn
 }

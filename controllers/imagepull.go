@@ -41,7 +41,14 @@ type pullSeen struct {
 func (r *NSMReconciler) observePulls(ctx context.Context, d *desired, in *rollout.Input) error {
 	in.Pulled = map[string]bool{}
 	for _, pull := range in.Pulls() {
-		seen, again, err := r.observePull(ctx, d.input.Platform, pull)
+		live, err := r.applier.Cached(ctx, pull.Pulling)
+		if err != nil {
+			return err
+		}
+		if live != nil {
+			d.pulling = append(d.pulling, live)
+		}
+		seen, again, err := r.observePull(ctx, d.input.Platform, pull, live)
 		if err != nil {
 			return err
 		}
@@ -60,14 +67,15 @@ func (r *NSMReconciler) observePulls(ctx context.Context, d *desired, in *rollou
 // observePull looks how far nodes are with the images of one workload, and tells when to
 // look again, where no watch does; nil where they have all. Once they had, that shows in the
 // cache, and no pod is there to be looked at any more.
-func (r *NSMReconciler) observePull(ctx context.Context, platform mesh.Platform, pull rollout.Pull) (*health.ImagePull, time.Time, error) {
-	w := health.Workload{Component: mesh.Component{Workload: pull.Pulling}}
+func (r *NSMReconciler) observePull(
+	ctx context.Context, platform mesh.Platform, pull rollout.Pull, live mesh.Object,
+) (*health.ImagePull, time.Time, error) {
+	w := health.Workload{Component: mesh.Component{Workload: pull.Pulling}, Live: live}
 	seen := &health.ImagePull{
 		Workload: fmt.Sprintf("%s %s", mesh.KindOf(pull.Workload), client.ObjectKeyFromObject(pull.Workload)), Images: pull.Images,
 	}
-	var err error
-	if w.Live, err = r.applier.Cached(ctx, pull.Pulling); w.Live == nil || err != nil {
-		return seen, time.Time{}, err
+	if w.Live == nil {
+		return seen, time.Time{}, nil
 	}
 	isDone, err := r.isWrittenFrom(w.Live, pull.Done)
 	if isDone || err != nil {

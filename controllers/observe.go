@@ -96,7 +96,7 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 // checkDeadline notes what a change has been waiting for longer than it may, or when
 // that will be.
 func (r *NSMReconciler) checkDeadline(d desired, seen *observation) {
-	end, limit := rollout.Deadline(d.input.NSM, seen.Workloads)
+	end, limit := rollout.Deadline(d.input.NSM, seen.Workloads, d.pulling)
 	message := seen.FirstProblem()
 	switch {
 	case end.IsZero() || message == "":

@@ -69,19 +69,27 @@ func Before(nsm *nsmv1beta1.NSM, record mesh.Object) *nsmv1beta1.NSMSpec {
 
 // Deadline is when the change of a mesh that is going on has to have come up, and the
 // time that a stage of it may take; zero where none is going on. A stage begins with the
-// change of the spec, or when the last of the workloads was written since: neither a
-// pod that comes and goes nor a restart of the operator moves that.
-func Deadline(nsm *nsmv1beta1.NSM, workloads []health.Workload) (at time.Time, limit time.Duration) {
+// change of the spec, or when the last of the workloads was written since, those that
+// have nodes pull images included: neither a pod that comes and goes nor a restart of the
+// operator moves that, and what a change has waited for before it begins is not taken from
+// the time that it has.
+func Deadline(nsm *nsmv1beta1.NSM, workloads []health.Workload, pulling []mesh.Object) (at time.Time, limit time.Duration) {
 	upgrade := ptr.Deref(nsm.Spec.Upgrade, nsmv1beta1.UpgradeSpec{})
 	limit = ptr.Deref(upgrade.ProgressDeadline, metav1.Duration{Duration: defaultProgressDeadline}).Duration
 	progressing := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionProgressing)
 	if progressing == nil || progressing.Status != metav1.ConditionTrue || progressing.ObservedGeneration != nsm.Generation {
 		return time.Time{}, limit
 	}
-	begun := progressing.LastTransitionTime.Time
+	written := slices.Clone(pulling)
 	for i := range workloads {
-		if w := &workloads[i]; w.Live != nil && mesh.WrittenAt(w.Live).After(begun) {
-			begun = mesh.WrittenAt(w.Live)
+		if live := workloads[i].Live; live != nil {
+			written = append(written, live)
+		}
+	}
+	begun := progressing.LastTransitionTime.Time
+	for _, live := range written {
+		if at := mesh.WrittenAt(live); at.After(begun) {
+			begun = at
 		}
 	}
 	return begun.Add(limit), limit

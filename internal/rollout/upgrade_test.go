@@ -79,7 +79,7 @@ func TestAPodThatComesAndGoesDoesNotMoveTheDeadline(t *testing.T) {
 	begun := time.Date(2026, time.November, 28, 12, 0, 0, 0, time.UTC)
 	nsm := &nsmv1beta1.NSM{Spec: nsmv1beta1.NSMSpec{Upgrade: &nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Minute}}}}
 	deadline := func(workloads ...health.Workload) time.Time {
-		at, limit := Deadline(nsm, workloads)
+		at, limit := Deadline(nsm, workloads, nil)
 		g.Expect(limit).To(Equal(time.Minute))
 		return at
 	}
@@ -102,6 +102,20 @@ func TestAPodThatComesAndGoesDoesNotMoveTheDeadline(t *testing.T) {
 	g.Expect(deadline(written(begun.Add(-time.Hour), 1))).To(Equal(begun.Add(time.Minute)), "of what has not changed since")
 	nsm.Generation = 1
 	g.Expect(deadline(written(stage, 0))).To(BeZero(), "another change begins")
+}
+
+func TestTheWaitForAHealthyMeshIsNotTakenFromThePull(t *testing.T) {
+	g := NewWithT(t)
+	asked := time.Date(2026, time.November, 28, 12, 0, 0, 0, time.UTC)
+	nsm := &nsmv1beta1.NSM{}
+	nsm.Status.Conditions = []metav1.Condition{{Type: nsmv1beta1.ConditionProgressing, Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(asked)}}
+	pull := func(at time.Time) mesh.Object {
+		live := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{}}}
+		mesh.SetWrittenAt(live.Annotations, at)
+		return live
+	}
+	at, limit := Deadline(nsm, nil, []mesh.Object{pull(asked.Add(9 * time.Minute)), pull(asked.Add(-time.Hour))})
+	g.Expect(at).To(Equal(asked.Add(9*time.Minute + limit)))
 }
 
 func TestPreflight(t *testing.T) {
