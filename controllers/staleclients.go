@@ -93,7 +93,7 @@ func hadNoStaleClients(nsm *nsmv1beta1.NSM, seen *observation) bool {
 
 // countStaleClients looks at all pods with a client, page by page.
 func (r *NSMReconciler) countStaleClients(ctx context.Context, images mesh.ClientImages) (health.StaleClients, error) {
-	var stale health.StaleClients
+	stale := health.StaleClients{Images: images}
 	var page corev1.PodList
 	for {
 		if err := r.direct.List(ctx, &page, client.MatchingLabels(mesh.IdentityLabels()),
@@ -116,5 +116,5 @@ func (r *NSMReconciler) recordStaleClients(before, after *nsmv1beta1.NSM, seen *
 	if ptr.Deref(after.Status.StaleClients, 0) == 0 || ptr.Deref(before.Status.StaleClients, 0) > 0 || seen.StaleClients == nil {
 		return
 	}
-	r.recorder.Eventf(after, nil, corev1.EventTypeNormal, "StaleClients", "Observe", "%s", seen.StaleClients.Message(seen.Release.String()))
+	r.recorder.Eventf(after, nil, corev1.EventTypeNormal, "StaleClients", "Observe", "%s", seen.StaleClients.Message())
 }

@@ -70,7 +70,7 @@ var _ = Describe("Pods that keep an older client", func() {
 		setDeployment(ctx, nsm, mesh.WebhookName, twoUp)
 		Eventually(stale(ctx, nsm)).Should(HaveValue(BeEquivalentTo(2)))
 		Eventually(eventsOf(ctx, nsm)).Should(ContainElement(MatchRegexp(
-			`^StaleClients: 2 pods have a client \(cmd-nsc\) that is not of NSM v1\.18\.0: ` + nsm.Namespace + "/a, " + nsm.Namespace + "/b")))
+			`^StaleClients: 2 pods have another client \(cmd-nsc\) than the admission webhook injects now: ` + nsm.Namespace + "/a, " + nsm.Namespace + "/b")))
 		Expect(condition(ctx, nsm, available)()).To(Equal("True"), "they work on")
 
 		By("users renew them")

@@ -308,7 +308,7 @@ type NSMStatus struct {
 	Components []ComponentStatus `json:"components,omitempty"`
 
 	// staleClients is how many running pods still have a client (cmd-nsc) of another
-	// release than the one that the admission webhook injects now. They keep it until
+	// image than the one that the admission webhook injects now. They keep it until
 	// they are recreated. Counted when the webhook has changed, and every 10 minutes
 	// until there are none. Absent without an admission webhook, and until the first
 	// count.

@@ -9,6 +9,8 @@ package health
 import (
 	"fmt"
 	"strings"
+
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 // mostClients is how many pods a message names.
@@ -17,6 +19,8 @@ const mostClients = 3
 // StaleClients are running pods with a client that the admission webhook injected
 // before it was changed.
 type StaleClients struct {
+	// Images that the webhook injects now.
+	Images mesh.ClientImages
 	// Count of all of them.
 	Count int
 	// examples are the first few, as namespace/name.
@@ -31,7 +35,7 @@ func (s *StaleClients) Add(namespace, name string) {
 }
 
 // Message tells which they are, and how to renew them.
-func (s *StaleClients) Message(release string) string {
+func (s *StaleClients) Message() string {
 	pods := "1 pod has"
 	if s.Count > 1 {
 		pods = fmt.Sprintf("%d pods have", s.Count)
@@ -40,7 +44,8 @@ func (s *StaleClients) Message(release string) string {
 	if more := s.Count - len(s.examples); more > 0 {
 		examples += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s a client (cmd-nsc) that is not of NSM %s: %s. They work on, and keep it until they are recreated: "+
-		"restart the workload if the annotation networkservicemesh.io is in its pod template, else delete the workload and apply it again",
-		pods, release, examples)
+	message := fmt.Sprintf("%s another client (cmd-nsc) than the admission webhook injects now: %s. They work on, and keep it until they are recreated: "+
+		"restart the workload if the annotation networkservicemesh.io is in its pod template, else delete the workload and apply it again. "+
+		"Now it injects %s", pods, examples, strings.ReplaceAll(string(s.Images), ",", ", "))
+	return Shorten(message, MostMessage)
 }
