@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
 
@@ -72,6 +73,9 @@ func (r *NSMReconciler) measure(nsm *nsmv1beta1.NSM, seen *observation) {
 	measured := metrics.Observed{Contested: len(seen.Contested), Unregistered: seen.Unregistered()}
 	if chain, err := cert.ParseCertsPEM(seen.webhookCertificate); err == nil {
 		measured.CertificateEnds = chain[0].NotAfter
+	}
+	if running := seen.Running(); running != nil {
+		measured.Stage, measured.StageBegan = running.Role, mesh.WrittenAt(running.Live)
 	}
 	r.measured.Store(client.ObjectKeyFromObject(nsm), measured)
 }

@@ -13,12 +13,14 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/controllers"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -50,13 +52,16 @@ func releases(ctx context.Context, nsm *nsmv1beta1.NSM) func() map[string]string
 }
 
 var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready before the next", func() {
+	const stageStart = "nsm_mesh_stage_start_timestamp_seconds"
 	var (
-		o   *operator
-		nsm *nsmv1beta1.NSM
+		o        *operator
+		nsm      *nsmv1beta1.NSM
+		registry *prometheus.Registry
 	)
 
 	BeforeEach(func(ctx SpecContext) {
-		o = startOperator()
+		registry = prometheus.NewPedanticRegistry()
+		o = startOperatorWith(&controllers.NSMReconciler{Namespace: operatorNamespace, Metrics: registry}, &requests{})
 		nsm = newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{Version: oldState})
 	})
 
@@ -80,12 +85,15 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Eventually(messageOf(ctx, nsm, progressing)).WithTimeout(time.Minute).Should(
 			Equal("stage 2 of 3, DaemonSet " + nsm.Namespace + "/nsmgr: 1 of 3 pods are new and ready"))
 		Expect(reread(ctx, nsm).Status.Version).To(Equal(oldState))
+		Expect(series(registry, nsm, stageStart)).To(HaveLen(1))
+		Expect(series(registry, nsm, stageStart)).To(HaveKeyWithValue("stage=nsmgr", BeNumerically("~", time.Now().Unix(), 120)))
 
 		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("forwarder-vpp", newState))
 		setDaemonSet(ctx, nsm, "forwarder-vpp", threeUp)
 		Eventually(func() string { return reread(ctx, nsm).Status.Version }).Should(Equal(newState))
 		Expect(condition(ctx, nsm, available)()).To(Equal("True"))
+		Eventually(func() map[string]float64 { return series(registry, nsm, stageStart) }).Should(BeEmpty())
 
 		Eventually(eventsOf(ctx, nsm)).WithTimeout(time.Minute).Should(ContainElements(
 			ContainSubstring("PullingImages: "), ContainSubstring("ImagesPulled: the new images are on the nodes after "),

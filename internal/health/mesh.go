@@ -174,7 +174,7 @@ func (m *Mesh) progress() (reason, message string) {
 	if len(m.Pulls) > 0 {
 		return nsmv1beta1.ReasonPullingImages, m.pulling((*ImagePull).Progress)
 	}
-	i := slices.IndexFunc(m.Workloads, func(w Workload) bool { return w.Held || !w.IsWritten() || !w.IsReady() })
+	i := m.current()
 	if !m.Staged || m.NotBegun != "" || i < 0 {
 		return nsmv1beta1.ReasonRollingOut, "waiting for " + strings.Join(m.waitingFor(), ", ") + m.turns()
 	}

@@ -51,3 +51,22 @@ func (m *Mesh) Stages(before, after *nsmv1beta1.NSMStatus) []Stage {
 	}
 	return stages
 }
+
+// Running is the workload whose stage runs: it has been told to change, and is not up yet;
+// nil for none.
+func (m *Mesh) Running() *Workload {
+	i := m.current()
+	if !m.Staged || m.NotBegun != "" || len(m.Pulls) > 0 || i < 0 {
+		return nil
+	}
+	w := &m.Workloads[i]
+	if w.Held || !w.IsWritten() || w.Version() != m.Release.String() {
+		return nil
+	}
+	return w
+}
+
+// current is the first workload that is not yet as the change makes it; -1 for none.
+func (m *Mesh) current() int {
+	return slices.IndexFunc(m.Workloads, func(w Workload) bool { return w.Held || !w.IsWritten() || !w.IsReady() })
+}

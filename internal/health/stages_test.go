@@ -44,6 +44,32 @@ func TestAStageIsToldWithItsCountsAndNodes(t *testing.T) {
 	g.Expect(progress).To(HavePrefix("stage 1 of 2, Deployment nsm/nsm-registry: "))
 }
 
+func TestTheStageThatRuns(t *testing.T) {
+	for what, c := range map[string]struct {
+		change func(m *Mesh, managers *Workload)
+		want   string
+	}{
+		"the first one that is not up":  {func(*Mesh, *Workload) {}, mesh.NsmgrName},
+		"none that has not been told":   {func(_ *Mesh, managers *Workload) { managers.Live.SetLabels(nil) }, ""},
+		"none that has not been made":   {func(_ *Mesh, managers *Workload) { managers.Live = nil }, ""},
+		"none whose turn has not come":  {func(_ *Mesh, managers *Workload) { managers.Held = true }, ""},
+		"none in a change without them": {func(m *Mesh, _ *Workload) { m.Staged = false }, ""},
+		"none before the change begins": {func(m *Mesh, _ *Workload) { m.NotBegun = "the mesh is not healthy" }, ""},
+		"none while images are pulled":  {func(m *Mesh, _ *Workload) { m.Pulls = []ImagePull{{}} }, ""},
+		"none when all are up":          {func(m *Mesh, _ *Workload) { m.Workloads = m.Workloads[:1] }, ""},
+	} {
+		g := NewWithT(t)
+		m := staged()
+		m.Workloads[1].Live.SetLabels(map[string]string{mesh.LabelVersion: m.Release.String()})
+		c.change(m, &m.Workloads[1])
+		got := ""
+		if running := m.Running(); running != nil {
+			got = running.Name()
+		}
+		g.Expect(got).To(Equal(c.want), what)
+	}
+}
+
 func TestAStageBeginsOnceAndEndsOnce(t *testing.T) {
 	newest := release.Newest().String()
 	status := func(registry, managers nsmv1beta1.ComponentStatus) *nsmv1beta1.NSMStatus {

@@ -37,13 +37,17 @@ type Observed struct {
 	Unregistered map[string]int32
 	// CertificateEnds is when the admission webhook's certificate ends; zero for none.
 	CertificateEnds time.Time
+	// Stage of a change of release that runs, by the role of its workload; "" for none.
+	Stage mesh.Role
+	// StageBegan is when.
+	StageBegan time.Time
 }
 
 // Descriptions of all that Samples may return.
 func Descriptions() []*prometheus.Desc {
 	var all []*prometheus.Desc
 	for _, metric := range []*Metric{
-		meshInfo, meshCondition, podsDesired, podsUpdated, podsReady, podsTolerated, podsUnregistered, contestedObjects, staleClients, certificateEnds,
+		meshInfo, meshCondition, podsDesired, podsUpdated, podsReady, podsTolerated, podsUnregistered, contestedObjects, staleClients, certificateEnds, stageStart,
 	} {
 		all = append(all, metric.desc)
 	}
@@ -78,7 +82,24 @@ func (m Mesh) Samples() []prometheus.Metric {
 	if !m.CertificateEnds.IsZero() {
 		samples = append(samples, m.sample(certificateEnds, float64(m.CertificateEnds.Unix())))
 	}
+	if stage, began := m.stage(); !began.IsZero() {
+		samples = append(samples, m.sample(stageStart, float64(began.Unix()), string(stage)))
+	}
 	return samples
+}
+
+// stage that runs and since when; no time for none. The status tells of the images. What
+// a pass saw of the workloads is older than the status at times, and then does not count.
+func (m Mesh) stage() (mesh.Role, time.Time) {
+	progressing := meta.FindStatusCondition(m.NSM.Status.Conditions, nsmv1beta1.ConditionProgressing)
+	switch {
+	case progressing == nil || progressing.Status != metav1.ConditionTrue:
+		return "", time.Time{}
+	case progressing.Reason == nsmv1beta1.ReasonPullingImages:
+		return mesh.RoleImagePull, progressing.LastTransitionTime.Time
+	default:
+		return m.Stage, m.StageBegan
+	}
 }
 
 func (m Mesh) sample(metric *Metric, value float64, labels ...string) prometheus.Metric {

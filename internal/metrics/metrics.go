@@ -21,6 +21,7 @@ const (
 	labelNamespace = "mesh_namespace"
 	labelKind      = "kind"
 	labelComponent = "component"
+	labelStage     = "stage"
 )
 
 // Kind says how the value of a metric moves.
@@ -73,9 +74,11 @@ var (
 		"Running pods with a client (cmd-nsc) of another release than the one that the mesh's admission webhook injects now. Absent until they have been counted.")
 	certificateEnds = newMetric("nsm_mesh_certificate_not_after_timestamp_seconds", Gauge, ofMesh(),
 		"When the certificate of the mesh's admission webhook ends, in seconds since 1970. The operator renews it 90 days before.")
+	stageStart = newMetric("nsm_mesh_stage_start_timestamp_seconds", Gauge, ofMesh(labelStage),
+		"When the stage of a change of release that runs now has begun, in seconds since 1970, by the role of the workload; image-pull while nodes get the new images. Absent when none runs.")
 	repairs = newMetric("nsm_mesh_repairs_total", Counter, ofMesh(labelKind),
 		"Objects of the mesh that somebody else changed or deleted, and that the operator put back.")
-	stageDuration = newMetric("nsm_upgrade_stage_duration_seconds", Histogram, []string{"stage"},
+	stageDuration = newMetric("nsm_upgrade_stage_duration_seconds", Histogram, []string{labelStage},
 		"How long the stages of changes of release took, of all meshes, by the role of the workload; image-pull until the nodes had the new images.")
 )
 

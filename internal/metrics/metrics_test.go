@@ -22,6 +22,7 @@ import (
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
 
@@ -36,8 +37,8 @@ func (collector) Describe(all chan<- *prometheus.Desc) {
 }
 
 func (c collector) Collect(all chan<- prometheus.Metric) {
-	for _, mesh := range c {
-		for _, sample := range mesh.Samples() {
+	for _, one := range c {
+		for _, sample := range one.Samples() {
 			all <- sample
 		}
 	}
@@ -64,6 +65,7 @@ func rolling() metrics.Mesh {
 	}
 	return metrics.Mesh{NSM: nsm, Observed: metrics.Observed{
 		Contested: 2, Unregistered: map[string]int32{"forwarder-vpp": 1}, CertificateEnds: time.Unix(1_800_000_000, 0),
+		Stage: mesh.RoleForwarder, StageBegan: time.Unix(1_700_000_000, 0),
 	}}
 }
 
@@ -149,9 +151,9 @@ func TestTolerated(t *testing.T) {
 		"none of a Deployment without its new pod": {func(nsm *nsmv1beta1.NSM) { nsm.Status.Components[0].Updated = ptr.To[int32](0) }, []float64{3, 0}},
 		"all before it has been up":                {func(nsm *nsmv1beta1.NSM) { nsm.Status.Version = "" }, []float64{10, 1}},
 	} {
-		mesh := rolling()
-		c.change(mesh.NSM)
-		if got := valuesOf(t, "nsm_mesh_component_pods_tolerated", mesh); !slices.Equal(got, c.want) {
+		m := rolling()
+		c.change(m.NSM)
+		if got := valuesOf(t, "nsm_mesh_component_pods_tolerated", m); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
@@ -163,6 +165,37 @@ func degradedFor(reason string) func(*nsmv1beta1.NSM) {
 		nsm.Status.Conditions = append(nsm.Status.Conditions, metav1.Condition{
 			Type: nsmv1beta1.ConditionDegraded, Status: metav1.ConditionTrue, Reason: reason,
 		})
+	}
+}
+
+// A stage has one series, while it runs.
+func TestStageThatRuns(t *testing.T) {
+	t.Parallel()
+	const name, help = "nsm_mesh_stage_start_timestamp_seconds", "When the stage of a change of release that runs now has begun, in seconds since 1970, " +
+		"by the role of the workload; image-pull while nodes get the new images. Absent when none runs."
+	for what, c := range map[string]struct {
+		change func(*metrics.Mesh)
+		stage  string
+		began  string
+	}{
+		"of a workload": {func(*metrics.Mesh) {}, "forwarder", "1.7e+09"},
+		"of images": {func(m *metrics.Mesh) {
+			m.NSM.Status.Conditions[1].Reason = nsmv1beta1.ReasonPullingImages
+			m.NSM.Status.Conditions[1].LastTransitionTime = metav1.NewTime(time.Unix(1_600_000_000, 0))
+		}, "image-pull", "1.6e+09"},
+		"none, once the status says so":  {func(m *metrics.Mesh) { m.NSM.Status.Conditions[1].Status = metav1.ConditionFalse }, "", ""},
+		"none, in a change without any":  {func(m *metrics.Mesh) { m.Observed = metrics.Observed{} }, "", ""},
+		"none, of an NSM without status": {func(m *metrics.Mesh) { m.NSM.Status.Conditions = nil }, "", ""},
+	} {
+		m := rolling()
+		c.change(&m)
+		want := ""
+		if c.stage != "" {
+			want = fmt.Sprintf("# HELP %s %s\n# TYPE %s gauge\n%s{mesh=\"mesh\",mesh_namespace=\"nsm\",stage=%q} %s\n", name, help, name, name, c.stage, c.began)
+		}
+		if err := testutil.CollectAndCompare(collector{m}, strings.NewReader(want), name); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 
