@@ -24,9 +24,7 @@ var _ = Describe("What OperatorHub offers to create", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		removeAll(ctx)
 		server.Kubectl(ctx, "apply", "--server-side", "-f", "../config/crd/networkservicemesh")
-		for _, crd := range []string{"networkservices", "networkserviceendpoints"} {
-			server.Kubectl(ctx, "wait", "--for=condition=Established", "crd/"+crd+".networkservicemesh.io")
-		}
+		server.AwaitDefinitions(ctx, "networkservices.networkservicemesh.io", "networkserviceendpoints.networkservicemesh.io")
 		text, err := os.ReadFile("../bundle/manifests/nsm-operator.clusterserviceversion.yaml")
 		Expect(err).NotTo(HaveOccurred())
 		annotations := parse(string(text)).GetAnnotations()

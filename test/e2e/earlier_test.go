@@ -54,7 +54,7 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 
 	DescribeTable("takes its mesh over, and what it has stored", func(ctx SpecContext, example string, pods map[string]int) {
 		apply(ctx, earlier.Definitions()...)
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=3m")
+		awaitDefinitions(ctx)
 		apply(ctx, earlier.Operator()...)
 		apply(ctx, earlier.NSM(example))
 		old := earlier.NSM(example)

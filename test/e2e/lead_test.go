@@ -26,7 +26,7 @@ var _ = Describe("An old leader that wakes up", Ordered, func() {
 	It("writes nothing, and ends", func(ctx SpecContext) {
 		launch(ctx, "control plane .* is up", "up", "--audit", "system:serviceaccount:"+operatorNamespace+":"+operatorAccount)
 		kubectl(ctx, "apply", "--server-side", "-k", "config/local")
-		kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=3m")
+		awaitDefinitions(ctx)
 		addresses := freeAddresses(2)
 		// Each calls itself by its name when it talks to the API server.
 		start := func(name, address string) *operator {

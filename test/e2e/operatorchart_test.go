@@ -104,7 +104,8 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 		release(ctx, helm4, "upgrade", "nsm-operator", "--reuse-values", "--set", "crds.keep=false")
 		kubectl(ctx, "delete", "-f", oldSample, "--timeout=1m")
 		uninstall(ctx, helm4, "nsm-operator")
-		Expect(installed(ctx)).To(ConsistOf("namespaces nsm", "namespaces "+operatorNamespace))
+		Eventually(func() []string { return installed(ctx) }).WithTimeout(time.Minute).
+			Should(ConsistOf("namespaces nsm", "namespaces "+operatorNamespace))
 	}, NodeTimeout(10*time.Minute))
 
 	It("is installed and uninstalled as docs/helm.md says", func(ctx SpecContext) {
@@ -113,10 +114,15 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 	}, NodeTimeout(10*time.Minute))
 })
 
-// release installs or upgrades a release of the operator's chart, and waits for it.
+// release installs or upgrades a release of the operator's chart, and waits for it. Helm 4
+// ends its wait when all is ready at one moment, and fails if anything is not at the next
+// one (wait, in its pkg/kube/statuswait.go): on a busy machine a late probe is enough.
 func release(ctx context.Context, helm, verb, name string, args ...string) {
 	GinkgoHelper()
 	_, err := tryRelease(ctx, helm, verb, name, args...)
+	if err != nil && strings.Contains(err.Error(), "not ready. status: InProgress") {
+		_, err = tryRelease(ctx, helm, "upgrade", name, args...)
+	}
 	Expect(err).NotTo(HaveOccurred())
 }
 
@@ -145,10 +151,12 @@ func upgradeTwice(ctx context.Context, helm, name string, args ...string) {
 }
 
 // uninstall takes a release away, and expects nothing of the operator to be left but
-// definitions and namespaces.
+// definitions and namespaces. Helm 4 ends its wait when the first object is gone, if it has
+// not yet seen the others, and says of them that they still exist.
 func uninstall(ctx context.Context, helm, name string) {
 	GinkgoHelper()
-	runHelm(ctx, helm, "uninstall", name, "-n", operatorNamespace, "--wait", "--timeout=5m")
+	_, err := tryHelm(ctx, helm, "uninstall", name, "-n", operatorNamespace, "--wait", "--timeout=5m")
+	Expect(err).To(Or(Succeed(), MatchError(ContainSubstring("still exists. status: Terminating"))))
 	Eventually(func() []string { return ofOperator(ctx) }).WithTimeout(time.Minute).
 		Should(HaveEach(Or(HavePrefix("namespaces "), HavePrefix("crds "))))
 	Eventually(func() string { return kubectl(ctx, "get", "secrets", "-n", operatorNamespace, "-o", "name") }).
