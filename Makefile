@@ -385,14 +385,20 @@ release-image-push: $(IMAGE) release-programs ## Push that image as IMG, and pri
 	@$(IMAGE) build -version $(VERSION) -push $(IMG) $(foreach arch,$(ARCHES),$(arch)=dist/manager-$(arch))
 
 # The time of the last commit: the same sources give the same files.
+# Of the operator's image, as release-image-push prints it: the installer and the chart then
+# name the image by it. Optional.
+DIGEST ?=
+
 .PHONY: release-files
-release-files: $(IMAGE) $(HELM) release-programs release-plugin build-installer community ## Make all files of a release, in dist/release.
+release-files: $(IMAGE) $(HELM) $(KUSTOMIZE) release-programs release-plugin build-installer community ## Make all files of a release, in dist/release.
 	@rm -rf dist/release
 	@mkdir -p dist/release
-	@cp dist/install.yaml dist/release/nsm-operator.yaml
+	@sed 's|image: $(IMG)$$|&$(if $(DIGEST),@$(DIGEST))|' dist/install.yaml >dist/release/nsm-operator.yaml
 	@for arch in $(ARCHES); do $(IMAGE) sbom -version $(VERSION) -created "$$(TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" \
 	  dist/manager-$$arch >dist/release/nsm-operator-$$arch.spdx.json; done
-	@$(HELM) package config/samples/application charts/nsm-operator --destination dist/release >/dev/null
+	@rm -rf dist/charts && mkdir -p dist/charts && cp -r charts/nsm-operator dist/charts/
+	@sed -i 's|^  digest: ""$$|  digest: "$(DIGEST)"|' dist/charts/nsm-operator/values.yaml
+	@$(HELM) package config/samples/application dist/charts/nsm-operator --destination dist/release >/dev/null
 	@tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C dist -czf dist/release/community-operators.tar.gz community
 	@cp config/prometheus/dashboard.json dist/release/grafana-dashboard.json
 	@cp dist/plugin/*.tar.gz dist/plugin/nsm.krew.yaml dist/release/
