@@ -8,8 +8,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"reflect"
 	"strings"
 	"time"
@@ -67,8 +65,7 @@ func abridge(cached any) (any, error) {
 		kept[conversion.Annotation] = value
 	}
 	if isLarge {
-		hash := sha256.Sum256([]byte(value))
-		mark := abridgedMark + hex.EncodeToString(hash[:])
+		mark := abridgedMark + mesh.Fingerprint([]byte(value))
 		kept[conversion.Annotation] = mark
 		outline := mesh.Outline(&nsm.Spec, true)
 		if sizeOf(reflect.ValueOf(&outline))+len(mark) > mostCached {

@@ -24,7 +24,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -92,14 +91,13 @@ func (w *platformWatch) watchNamespaces() error {
 // meshesWithClients are the NSMs to look at when a namespace has changed: it may
 // be one that they selected before.
 func (w *platformWatch) meshesWithClients(ctx context.Context, _ client.Object) []reconcile.Request {
-	var all nsmv1beta1.NSMList
-	if err := w.cache.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+	all, err := nsms{cache: w.cache}.all(ctx)
+	if err != nil {
 		log.FromContext(ctx).Error(err, "Cannot list NSMs")
 		return nil
 	}
 	var requests []reconcile.Request
-	for i := range all.Items {
-		nsm := &all.Items[i]
+	for nsm := range all {
 		if nsm.Spec.OpenShift != nil && nsm.Spec.OpenShift.ClientNamespaces != nil {
 			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: nsm.Namespace, Name: nsm.Name}})
 		}

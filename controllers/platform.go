@@ -131,12 +131,12 @@ func (w *platformWatch) change(ctx context.Context, now mesh.Platform) error {
 func (w *platformWatch) now() mesh.Platform { return *w.current.Load() }
 
 func (w *platformWatch) wakeAll(ctx context.Context) error {
-	var all nsmv1beta1.NSMList
-	if err := w.cache.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+	all, err := nsms{cache: w.cache}.all(ctx)
+	if err != nil {
 		return err
 	}
-	for i := range all.Items {
-		w.wakeOne(ctx, client.ObjectKeyFromObject(&all.Items[i]))
+	for nsm := range all {
+		w.wakeOne(ctx, client.ObjectKeyFromObject(nsm))
 	}
 	return nil
 }

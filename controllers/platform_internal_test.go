@@ -11,9 +11,12 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -21,6 +24,11 @@ import (
 type removals struct {
 	informertest.FakeInformers
 	removed func(client.Object)
+}
+
+// GetInformer is one that holds nothing.
+func (r *removals) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{}, &nsmv1beta1.NSM{}, 0, nil), nil
 }
 
 func (r *removals) RemoveInformer(_ context.Context, kind client.Object) error {

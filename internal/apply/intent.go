@@ -7,8 +7,7 @@
 package apply
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
@@ -133,12 +132,8 @@ func (i *intent) marked(deviation string) *unstructured.Unstructured {
 }
 
 func hashOf(parts ...[]byte) string {
-	hash := sha256.New()
-	for _, part := range parts {
-		hash.Write(part)
-		hash.Write([]byte{0})
-	}
-	return hex.EncodeToString(hash.Sum(nil)[:8])
+	// A zero ends each part.
+	return mesh.Fingerprint(append(bytes.Join(parts, []byte{0}), 0))
 }
 
 // Wanted tells what hash a live object of a mesh has to be marked with

@@ -7,6 +7,7 @@
 package apply
 
 import (
+	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -24,6 +25,10 @@ import (
 
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
+
+func TestHashesStayAsEarlierOperatorsHaveStoredThem(t *testing.T) {
+	NewWithT(t).Expect(hashOf([]byte("a"), []byte("b"))).To(Equal("8fb20ef63ced4145"))
+}
 
 // wanted is an object as the operator renders it.
 func wanted() *appsv1.DaemonSet {
