@@ -71,7 +71,7 @@ var (
 	contestedObjects = newMetric("nsm_mesh_contested_objects", Gauge, ofMesh(),
 		"Objects of the mesh that somebody else keeps changing, and that the operator puts back with growing pauses.")
 	staleClients = newMetric("nsm_mesh_stale_clients", Gauge, ofMesh(),
-		"Running pods with a client (cmd-nsc) of another release than the one that the mesh's admission webhook injects now. Absent until they have been counted.")
+		"Running pods with another client (cmd-nsc) than the one that the mesh's admission webhook injects now. Absent until they have been counted.")
 	certificateEnds = newMetric("nsm_mesh_certificate_not_after_timestamp_seconds", Gauge, ofMesh(),
 		"When the certificate of the mesh's admission webhook ends, in seconds since 1970. The operator renews it 90 days before.")
 	stageStart = newMetric("nsm_mesh_stage_start_timestamp_seconds", Gauge, ofMesh(labelStage),
