@@ -217,6 +217,8 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 			"apiVersion": "nsm.networkservicemesh.io/v1beta1", "kind": "NSM", "metadata": map[string]any{"namespace": "default", "name": "refused"},
 		}}
 		Expect(admin.Create(ctx, refused)).To(MatchError(ContainSubstring("failed calling webhook")))
+		// The guard of its definition is passed over then.
+		kubectl(ctx, "annotate", "crd", "nsms.nsm.networkservicemesh.io", "example.com/written=unguarded")
 		served += kubectl(ctx, "get", "--raw", "/metrics")
 		for _, name := range askedFor("rules.yaml", "dashboard.json") {
 			family := strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_count")
@@ -224,6 +226,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 			Expect(isServed).To(BeTrue(), name)
 		}
 		Expect(strings.Contains(served, `rejection_count{error_type="calling_webhook_error",name="defaults.nsm.networkservicemesh.io"`)).To(BeTrue())
+		Expect(strings.Contains(served, `fail_open_count{name="definition.nsm.networkservicemesh.io"`)).To(BeTrue())
 	})
 
 	It("are enough", func() {
