@@ -113,12 +113,29 @@ func spireAgents(f *Facts) []finding {
 	}
 	switch {
 	case len(missing) == 0:
-		return nil
+		return oldAgents(f)
 	case len(ready) == 0:
 		return []finding{failed("no node has a pod of SPIRE's agent that is ready: no part of a mesh gets an identity")}
 	default:
 		return []finding{failed("there is no pod of SPIRE's agent that is ready on %s", strings.Join(missing, ", "))}
 	}
+}
+
+// oldAgents names agents that may know no pod on a node of today.
+func oldAgents(f *Facts) []finding {
+	old := map[string]bool{}
+	for i := range f.Pods {
+		for _, container := range f.Pods[i].Spec.Containers {
+			if ProgramOf(container.Image) == SpireAgent && isOldSpire(container.Image) {
+				old[container.Image] = true
+			}
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	return []finding{warning("%s is older than SPIRE %s: on nodes with cgroup v2 it may not recognize pods, which then get no identity",
+		strings.Join(slices.Sorted(maps.Keys(old)), ", "), OldestSpire)}
 }
 
 // meshNodes are the nodes that the managers of some mesh select, by name.

@@ -47,6 +47,25 @@ func ProgramOf(image string) string {
 	return path.Base(name.Name())
 }
 
+// OldestSpire whose agents tell pods apart by control groups of version 2 without being
+// told to: before, that was an option, from 1.9.6 on (SPIRE's issues 4004 and 4088).
+const OldestSpire = "1.12.0"
+
+// isOldSpire tells whether an image's tag is a version of SPIRE before that. What has no
+// such tag is not judged.
+func isOldSpire(image string) bool {
+	name, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return false
+	}
+	tagged, ok := name.(reference.Tagged)
+	if !ok {
+		return false
+	}
+	is, err := version.ParseGeneric(tagged.Tag())
+	return err == nil && is.LessThan(version.MustParseGeneric(OldestSpire))
+}
+
 // HasDefault tells whether one of some StorageClasses is the default.
 func HasDefault(classes []storagev1.StorageClass) bool {
 	return slices.ContainsFunc(classes, func(class storagev1.StorageClass) bool {

@@ -103,6 +103,28 @@ func TestNothingIsWrong(t *testing.T) {
 	g.Expect(preflight.Worst(results)).To(Equal(preflight.OK))
 }
 
+// An agent that is there may be one that recognizes no pod.
+func TestOldSpireIsTold(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	for image, isOld := range map[string]bool{
+		"ghcr.io/spiffe/spire-agent:1.11.2": true, "example.com/mirror/spire-agent:v1.9.6@sha256:" + strings.Repeat("0", 64): true,
+		"ghcr.io/spiffe/spire-agent:1.12.0": false, "ghcr.io/spiffe/spire-agent:1.14.1": false,
+		"ghcr.io/spiffe/spire-agent:nightly": false, "ghcr.io/spiffe/spire-agent@sha256:" + strings.Repeat("0", 64): false,
+	} {
+		facts := good()
+		facts.Pods[0].Spec.Containers[0].Image = image
+		result := preflight.Run(facts)[3]
+		g.Expect(result.Code).To(Equal("NSM004"))
+		if isOld {
+			g.Expect(result.Outcome).To(Equal(preflight.Warning), image)
+			g.Expect(result.Message).To(HavePrefix(image + " is older than SPIRE 1.12.0"))
+		} else {
+			g.Expect(result.Outcome).To(Equal(preflight.OK), image)
+		}
+	}
+}
+
 // Each check finds what it is there for, and no other one does.
 func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 	t.Parallel()
