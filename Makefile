@@ -229,6 +229,13 @@ test-race: control-plane ## Run what runs at the same time with the race detecto
 
 RACE_FOCUS ?= whichever request|walk at random|Guarantee|registered|watch
 
+# Not part of test, which runs a part of it: this takes hours.
+.PHONY: test-long
+test-long: control-plane ## Run the tests of the loop at length (LONG=1: in full; LONG=7: every seventh fault; FOCUS='walk at random': those).
+	@LONG=$(or $(LONG),1) $(GO_TEST) test ./controllers -count=1 -timeout 5h -ginkgo.focus '$(FOCUS)'
+
+FOCUS ?= whichever request|walk at random
+
 # Not part of test: that Kubernetes is built first, into bin/compat. The packages are those that have an API server.
 .PHONY: test-compat
 test-compat: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) $(KUSTOMIZE) ## Run what needs an API server on another Kubernetes (K8S=v1.31.14).
