@@ -95,7 +95,7 @@ func endsWith(ctx context.Context) transport.WrapperFunc {
 			until, end := context.WithCancelCause(request.Context())
 			// Not when this returns: the body is read later.
 			context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
-			return next.RoundTrip(request.WithContext(until))
+			return next.RoundTrip(request.WithContext(until)) //nolint:contextcheck // it is the request's own, which now ends with the other as well
 		})
 	}
 }

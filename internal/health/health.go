@@ -243,10 +243,8 @@ func (w *Workload) waitsFor() string {
 		return w.String() + ": " + w.causes()
 	case w.IsChanging():
 		return w.String() + " is rolling out"
-	case pods.Desired == 0 && w.Kind() == "DaemonSet":
-		return w.String() + " has no node to run on: no node matches its node selector" + w.selected() + ", affinity and tolerations"
 	case pods.Desired == 0:
-		return w.String() + " is scaled to zero"
+		return w.String() + w.whyNone()
 	case pods.Ready >= pods.Desired && !w.Held && !w.IsWritten():
 		return w.String() + " runs as it did before, and has not been changed yet"
 	case pods.Ready >= pods.Desired && w.Webhook != nil && w.Webhook.Unregistered:
@@ -256,6 +254,14 @@ func (w *Workload) waitsFor() string {
 	default:
 		return w.String() + " has pods that are not ready"
 	}
+}
+
+// whyNone tells why the workload is to have no pods.
+func (w *Workload) whyNone() string {
+	if w.Kind() == "DaemonSet" {
+		return " has no node to run on: no node matches its node selector" + w.selected() + ", affinity and tolerations"
+	}
+	return " is scaled to zero"
 }
 
 // selected are the labels that a node must have, in parentheses.

@@ -51,7 +51,7 @@ func services(t *testing.T) []corev1.Service {
 		t.Fatal(err)
 	}
 	var all []corev1.Service
-	for _, document := range bytes.Split(text, []byte("\n---\n")) {
+	for document := range bytes.SplitSeq(text, []byte("\n---\n")) {
 		var service corev1.Service
 		if err := yaml.Unmarshal(document, &service); err != nil {
 			t.Fatal(err)
