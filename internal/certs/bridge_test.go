@@ -78,7 +78,7 @@ var _ = Describe("On the CRD of the bridge from the earlier operator", Ordered, 
 	It("OLM's next step stores the newer one, with all that the operator has written, and nobody goes back", func(ctx SpecContext) {
 		right := definition(ctx).Spec.Conversion
 		for _, file := range []string{bundle, bridge} {
-			kubectl(ctx, "replace", "-f", file)
+			replace(ctx, "-f", file)
 			Expect(served(definition(ctx))).To(Equal([]bool{true, true}), file)
 			Expect(stored(definition(ctx))).To(Equal([]bool{false, true}), file)
 			Expect(definition(ctx).Spec.Conversion).To(Equal(right), file)

@@ -37,7 +37,7 @@ var _ = Describe("The webhook configurations", func() {
 		var cancel context.CancelFunc
 		running, cancel = context.WithCancel(context.Background()) //nolint:fatcontext // one a spec, from the background
 		DeferCleanup(cancel)
-		kubectl(ctx, "replace", "-k", "../../config/crd")
+		replace(ctx, "-k", "../../config/crd")
 		deleteConfigurations(ctx)
 	})
 

@@ -86,7 +86,7 @@ var _ = Describe("Ensure", func() {
 			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secretName}}
 			Expect(client.IgnoreNotFound(admin.Delete(context.Background(), secret))).To(Succeed())
 		})
-		kubectl(ctx, "replace", "-k", "../../config/crd")
+		replace(ctx, "-k", "../../config/crd")
 		deleteConfigurations(ctx)
 	})
 

@@ -43,7 +43,7 @@ var _ = Describe("The guard of the CRD", Ordered, func() {
 		running, cancel = context.WithCancel(context.Background()) //nolint:fatcontext // one for all specs
 		DeferCleanup(cancel)
 		deleteConfigurations(ctx)
-		kubectl(ctx, "replace", "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
+		replace(ctx, "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
 		url = "https://" + freeAddress()
 		serve(running, &certs.Issuer{Config: operatorConfig, Namespace: namespace, URL: url, Annotation: "example.com/noted"})
 		right = definition(ctx).Spec.Conversion
@@ -166,7 +166,7 @@ var _ = Describe("With an operator behind its Service, the guard", func() {
 	It("does not get into the way of server-side apply: no conflict, and nothing to write the second time", func(ctx SpecContext) {
 		running, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		kubectl(ctx, "replace", "-k", "../../config/crd")
+		replace(ctx, "-k", "../../config/crd")
 		kubectl(ctx, "patch", "crd", crdName, "--type=json", "-p", `[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]`)
 		kubectl(ctx, "apply", "--server-side", "-k", "../../config/crd")
 		issuer := &certs.Issuer{Config: operatorConfig, Namespace: namespace}
@@ -234,14 +234,14 @@ func callByURL(ctx context.Context, issuer *certs.Issuer) {
 
 var _ = Describe("Without the guard", func() {
 	It("a write of the CRD is stored as it is, and the operator corrects it", func(ctx SpecContext) {
-		kubectl(ctx, "replace", "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
+		replace(ctx, "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
 		running, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		// It is called there, and nobody listens.
 		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace, URL: "https://" + freeAddress()}).Ensure(running)
 		Expect(err).NotTo(HaveOccurred())
 		right := definition(ctx).Spec.Conversion
-		kubectl(ctx, "replace", "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
+		replace(ctx, "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
 		Eventually(func() *apiextensionsv1.CustomResourceConversion { return definition(ctx).Spec.Conversion }).
 			Should(Equal(right))
 		Expect(served(definition(ctx))).To(Equal([]bool{true, true}))

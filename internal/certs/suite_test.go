@@ -39,6 +39,8 @@ var (
 	operatorConfig *rest.Config
 	// kubectl runs the kubectl that was built.
 	kubectl func(ctx context.Context, args ...string) string
+	// replace runs "kubectl replace", until nobody writes in between.
+	replace func(ctx context.Context, args ...string)
 )
 
 func TestCerts(t *testing.T) {
@@ -56,7 +58,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	admin, err = client.NewWithWatch(server.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
-	kubectl = server.Kubectl
+	kubectl, replace = server.Kubectl, server.Replace
 	operatorConfig = server.Operator()
 	server.Install(ctx)
 })

@@ -87,7 +87,7 @@ var _ = Describe("Two installations in one cluster", func() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(context.Background()) //nolint:fatcontext // one a spec, from the background
 		DeferCleanup(cancel)
-		server.Kubectl(ctx, "replace", "-k", "../../config/crd")
+		server.Replace(ctx, "-k", "../../config/crd")
 		renew = leading(ctx, first)
 	})
 
@@ -220,7 +220,7 @@ var _ = Describe("Two installations in one cluster", func() {
 		Expect(err).NotTo(HaveOccurred())
 		kept := make(chan error, 1)
 		go func() { kept <- one.Keep(ctx, place) }()
-		server.Kubectl(ctx, "replace", "-k", "../../config/crd")
+		server.Replace(ctx, "-k", "../../config/crd")
 		Eventually(func() map[string]string { return getCRD(ctx).Annotations }).Should(HaveKeyWithValue(Annotation, `[{"namespace":"`+first+`"}]`))
 		Expect(kept).NotTo(Receive())
 	})

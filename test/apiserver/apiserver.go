@@ -10,6 +10,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -87,10 +88,33 @@ func root() string {
 // Kubectl runs the kubectl that was built, as an admin, and returns what it says.
 func (s *Server) Kubectl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
+	output, err := s.tryKubectl(ctx, args...)
+	Expect(err).NotTo(HaveOccurred(), output)
+	return output
+}
+
+func (s *Server) tryKubectl(ctx context.Context, args ...string) (string, error) {
+	GinkgoHelper()
 	command := exec.CommandContext(ctx, filepath.Join(Assets(), "kubectl"), append([]string{"--kubeconfig", s.Kubeconfig}, args...)...)
 	output, err := command.CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(output))
-	return string(output)
+	return string(output), err
+}
+
+// Replace objects by those of a manifest, as an admin. kubectl reads each first, and is run
+// again if somebody has written it in between, such as the API server a definition's status.
+func (s *Server) Replace(ctx context.Context, args ...string) {
+	GinkgoHelper()
+	Eventually(func() error {
+		output, err := s.tryKubectl(ctx, append([]string{"replace"}, args...)...)
+		switch {
+		case err == nil:
+			return nil
+		case strings.Contains(output, "the object has been modified"):
+			return errors.New(output)
+		default:
+			return StopTrying(output).Wrap(err)
+		}
+	}).WithContext(ctx).WithTimeout(patience).Should(Succeed())
 }
 
 // StartControllers runs some of Kubernetes' own controllers, until the end of the

@@ -104,7 +104,7 @@ var _ = Describe("While nobody answers for the webhooks", Ordered, func() {
 
 	It("a bundle is installed anew: every version that is served can be read, as OLM does first, and nothing is lost", func(ctx SpecContext) {
 		before := in(ctx, nsmv1beta1.GroupVersion.String(), nsm)
-		server.Kubectl(ctx, "replace", "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
+		server.Replace(ctx, "-f", "../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
 		read := 0
 		for _, version := range getCRD(ctx).Spec.Versions {
 			if version.Served {
