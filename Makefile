@@ -397,7 +397,7 @@ release-image-push: $(IMAGE) release-programs ## Push that image as IMG, and pri
 DIGEST ?=
 
 .PHONY: release-files
-release-files: $(IMAGE) $(HELM) $(KUSTOMIZE) release-programs release-plugin build-installer community ## Make all files of a release, in dist/release.
+release-files: $(IMAGE) $(HELM) release-programs release-plugin build-installer community ## Make all files of a release, in dist/release.
 	@rm -rf dist/release
 	@mkdir -p dist/release
 	@sed 's|image: $(IMG)$$|&$(if $(DIGEST),@$(DIGEST))|' dist/install.yaml >dist/release/nsm-operator.yaml
