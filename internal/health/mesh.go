@@ -188,7 +188,7 @@ func (m *Mesh) progress() (reason, message string) {
 	switch {
 	case len(w.Now) > 0 || len(w.NoManager) > 0:
 		message += w.turn()
-	case len(w.Nodes) > 0:
+	case len(w.Nodes) > 0 && len(w.Nodes) <= int(pods.Desired-isNew): // else it was seen too long ago
 		message += ", not yet on " + SomeNodes(w.Nodes)
 	}
 	return nsmv1beta1.ReasonRollingOut, message
