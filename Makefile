@@ -317,18 +317,18 @@ bundle-build: ## Build the images of the bundle and of the bridge.
 	$(CONTAINER_TOOL) build -f bridge.Dockerfile -t $(BRIDGE_IMG) .
 
 .PHONY: bundle-image
-bundle-image: $(OLM_PACKAGE) ## Make both images as OCI layouts in dist/bundle and dist/bridge, without a container engine.
+bundle-image: $(IMAGE) ## Make both images as OCI layouts in dist/bundle and dist/bridge, without a container engine.
 	@rm -rf dist/bundle dist/bridge
-	@$(OLM_PACKAGE) image -out dist/bridge bridge
-	@$(OLM_PACKAGE) image -out dist/bundle bundle
+	@$(IMAGE) bundle -out dist/bridge bridge
+	@$(IMAGE) bundle -out dist/bundle bundle
 
 .PHONY: bundle-push
-bundle-push: $(OLM_PACKAGE) ## Push the bundle's image as BUNDLE_IMG, without a container engine, and print its digest.
-	@$(OLM_PACKAGE) image -push $(BUNDLE_IMG) bundle
+bundle-push: $(IMAGE) ## Push the bundle's image as BUNDLE_IMG, without a container engine, and print its digest.
+	@$(IMAGE) bundle -push $(BUNDLE_IMG) bundle
 
 .PHONY: bridge-push
-bridge-push: $(OLM_PACKAGE) ## The same for the bridge as BRIDGE_IMG, in the release that has it.
-	@[[ "$(VERSION)" != "$(BRIDGE_OF)" ]] || $(OLM_PACKAGE) image -push $(BRIDGE_IMG) bridge
+bridge-push: $(IMAGE) ## The same for the bridge as BRIDGE_IMG, in the release that has it.
+	@[[ "$(VERSION)" != "$(BRIDGE_OF)" ]] || $(IMAGE) bundle -push $(BRIDGE_IMG) bridge
 
 # catalog/ holds what has been released. This release is added to it.
 .PHONY: catalog

@@ -19,13 +19,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -33,7 +29,8 @@ import (
 // build makes the image that the Dockerfile describes: from nothing, with the program and its license; of programs for
 // several architectures an index of images. The same programs give the same digest.
 type build struct {
-	arch, version, license, out, push string
+	destination
+	arch, version, license string
 }
 
 func (b *build) flags(f *flag.FlagSet) {
@@ -46,38 +43,19 @@ func (b *build) flags(f *flag.FlagSet) {
 	f.StringVar(&b.arch, "arch", runtime.GOARCH, "the `architecture` that the program is for")
 	f.StringVar(&b.version, "version", "", "the `version` of the operator")
 	f.StringVar(&b.license, "license", "LICENSE", "the `file` with the license")
-	f.StringVar(&b.out, "out", "", "write it as an OCI layout into this `directory`")
-	f.StringVar(&b.push, "push", "", "push it as this `reference`")
+	b.destination.flags(f)
 }
 
 func (b *build) write(ctx context.Context, args []string) error {
-	if len(args) == 0 || (b.out == "" && b.push == "") {
+	if len(args) == 0 || b.isNowhere() {
 		return errors.New("build: needs a program, and -out or -push")
 	}
 	made, err := b.make(args)
 	if err != nil {
 		return err
 	}
-	if b.out != "" {
-		if err := writeLayout(b.out, made); err != nil {
-			return err
-		}
-	}
-	if b.push != "" {
-		if err := push(ctx, b.push, made); err != nil {
-			return err
-		}
-	}
-	digest, err := made.Digest()
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(os.Stdout, digest)
-	return err
+	return b.deliver(ctx, made)
 }
-
-// artifact is a v1.Image, or a v1.ImageIndex of several.
-type artifact interface{ Digest() (v1.Hash, error) }
 
 // make an image of one program, or an index of images of programs with their architectures.
 func (b *build) make(programs []string) (artifact, error) {
@@ -101,22 +79,6 @@ func (b *build) make(programs []string) (artifact, error) {
 		})
 	}
 	return index, nil
-}
-
-func push(ctx context.Context, to string, made artifact) error {
-	reference, err := name.ParseReference(to)
-	if err != nil {
-		return err
-	}
-	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
-	switch made := made.(type) {
-	case v1.ImageIndex:
-		return remote.WriteIndex(reference, made, options...)
-	case v1.Image:
-		return remote.Write(reference, made, options...)
-	default:
-		return fmt.Errorf("a %T is no image", made)
-	}
 }
 
 func (b *build) image(arch, program string) (v1.Image, error) {
@@ -150,21 +112,6 @@ func (b *build) image(arch, program string) (v1.Image, error) {
 		return nil, err
 	}
 	return mutate.AppendLayers(image, license, manager)
-}
-
-func writeLayout(dir string, made artifact) error {
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		return err
-	}
-	switch made := made.(type) {
-	case v1.ImageIndex:
-		return path.AppendIndex(made)
-	case v1.Image:
-		return path.AppendImage(made)
-	default:
-		return fmt.Errorf("a %T is no image", made)
-	}
 }
 
 // layer has one file of this machine, at a path in the image, without its times and owner.

@@ -45,7 +45,7 @@ func TestImageForSeveralArchitectures(t *testing.T) {
 	t.Cleanup(server.Close)
 	reference := strings.TrimPrefix(server.URL, "http://") + "/nsm-operator:v2.0.0"
 	paths, license := programs(t, "one", "other")
-	b := build{version: "2.0.0", license: license, push: reference, out: t.TempDir()}
+	b := build{version: "2.0.0", license: license, destination: destination{push: reference, out: t.TempDir()}}
 	args := []string{"amd64=" + paths[0], "arm64=" + paths[1]}
 	if err := b.write(t.Context(), args); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func manager(t *testing.T, image v1.Image) string {
 func TestProgramsNeedTheirArchitectures(t *testing.T) {
 	t.Parallel()
 	paths, license := programs(t, "one", "other")
-	b := build{license: license, arch: "amd64", out: t.TempDir()}
+	b := build{license: license, arch: "amd64", destination: destination{out: t.TempDir()}}
 	for _, args := range [][]string{{}, {paths[0], paths[1]}, {"amd64="}, {"=" + paths[0]}} {
 		if err := b.write(t.Context(), args); err == nil || !strings.HasPrefix(err.Error(), "build: ") {
 			t.Errorf("%q: %v", args, err)

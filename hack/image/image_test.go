@@ -69,7 +69,7 @@ func TestCheck(t *testing.T) {
 	host = strings.TrimSpace(host)
 	program, license := sources(t)
 	there := host + "/nsm-operator:v2.0.0"
-	pushing := &build{arch: "amd64", license: license, push: there}
+	pushing := &build{arch: "amd64", license: license, destination: destination{push: there}}
 	if err := pushing.write(t.Context(), []string{program}); err != nil {
 		t.Fatal(err)
 	}

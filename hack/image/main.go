@@ -4,8 +4,8 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-// Command image makes the operator's image without a container engine, lists what the operator is built from, and says whether
-// an image is in its registry. It can be such a registry itself.
+// Command image makes the images of the operator and of its OLM bundles without a container engine, lists what the operator is
+// built from, and says whether an image is in its registry. It can be such a registry itself.
 package main
 
 import (
@@ -20,10 +20,11 @@ import (
 
 const usage = `image works with container images, without a container engine.
 
-  image build  make the operator's image, as an OCI layout or in a registry
-  image sbom   list the modules that the operator is built from
-  image check  say whether an image is in its registry
-  image serve  be a registry on this machine, which keeps images in memory: for tests
+  image build   make the operator's image, as an OCI layout or in a registry
+  image bundle  make the image of an OLM bundle, in the same way
+  image sbom    list the modules that the operator is built from
+  image check   say whether an image is in its registry
+  image serve   be a registry on this machine, which keeps images in memory: for tests
 
 "image COMMAND -h" lists the flags of a command.
 `
@@ -51,6 +52,11 @@ func run(ctx context.Context, command string, args []string) error {
 	switch command {
 	case "build":
 		var b build
+		b.flags(flags)
+		_ = flags.Parse(args) // ExitOnError
+		return b.write(ctx, flags.Args())
+	case "bundle":
+		var b bundle
 		b.flags(flags)
 		_ = flags.Parse(args) // ExitOnError
 		return b.write(ctx, flags.Args())

@@ -4,7 +4,7 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-// Command olm packs OLM bundles: into file-based catalogs and into images. It needs no container engine.
+// Command olm makes OLM bundles of others, and file-based catalogs of bundles.
 package main
 
 import (
@@ -16,11 +16,10 @@ import (
 	"syscall"
 )
 
-const usage = `olm packs OLM bundles.
+const usage = `olm works with OLM bundles.
 
   olm bridge   make the bundle by which an earlier operator gets to another bundle
   olm catalog  make a file-based catalog of bundles
-  olm image    make the image of a bundle, as an OCI layout or in a registry
 
 "olm COMMAND -h" lists the flags of a command.
 `
@@ -52,11 +51,6 @@ func run(ctx context.Context, command string, args []string) error {
 		c.flags(flags)
 		_ = flags.Parse(args) // ExitOnError
 		return c.write(ctx, flags.Args())
-	case "image":
-		var i bundleImage
-		i.flags(flags)
-		_ = flags.Parse(args) // ExitOnError
-		return i.write(ctx, flags.Args())
 	default:
 		return fmt.Errorf("there is no command %q\n\n%s", command, usage)
 	}

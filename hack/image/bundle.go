@@ -19,71 +19,36 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"sigs.k8s.io/yaml"
 )
 
-// bundleImage makes the image of a bundle that bundle.Dockerfile describes: its directories, and what its metadata says
+// bundle makes the image of an OLM bundle that bundle.Dockerfile describes: its directories, and what its metadata says
 // as labels. The same bundle gives the same digest.
-type bundleImage struct {
-	out  string
-	push string
-}
+type bundle struct{ destination }
 
-func (i *bundleImage) flags(f *flag.FlagSet) {
+func (b *bundle) flags(f *flag.FlagSet) {
 	f.Usage = func() {
-		fmt.Fprintln(f.Output(), "olm image [flags] BUNDLE\n\n"+
+		fmt.Fprintln(f.Output(), "image bundle [flags] BUNDLE\n\n"+
 			"Makes the image of a bundle directory, and prints its digest. The credentials for -push are those of `docker login`.")
 		f.PrintDefaults()
 	}
-	f.StringVar(&i.out, "out", "", "write it as an OCI layout into this `directory`")
-	f.StringVar(&i.push, "push", "", "push it as this `reference`")
+	b.destination.flags(f)
 }
 
-func (i *bundleImage) write(ctx context.Context, args []string) error {
-	if len(args) != 1 || (i.out == "" && i.push == "") {
-		return errors.New("image: needs one bundle, and -out or -push")
+func (b *bundle) write(ctx context.Context, args []string) error {
+	if len(args) != 1 || b.isNowhere() {
+		return errors.New("bundle: needs one bundle, and -out or -push")
 	}
 	image, err := imageOf(args[0])
 	if err != nil {
 		return fmt.Errorf("bundle %s: %w", args[0], err)
 	}
-	if i.out != "" {
-		if err := writeLayout(i.out, image); err != nil {
-			return err
-		}
-	}
-	if i.push != "" {
-		reference, err := name.ParseReference(i.push)
-		if err != nil {
-			return err
-		}
-		if err := remote.Write(reference, image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
-			return err
-		}
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(os.Stdout, digest)
-	return err
-}
-
-func writeLayout(dir string, image v1.Image) error {
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		return err
-	}
-	return path.AppendImage(image)
+	return b.deliver(ctx, image)
 }
 
 // imageOf makes the image of the bundle in dir. It is for every platform, since it holds no programs; but a client that

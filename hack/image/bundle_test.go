@@ -8,12 +8,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"log"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,16 +23,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/operator-framework/operator-registry/alpha/declcfg"
 )
 
-// serve starts a registry in this process, and returns its host and port.
-func serve(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
-}
+const (
+	bundleDir = "../../bundle"
+	opm       = "../../bin/opm"
+)
 
 func digestOf(t *testing.T, dir string) v1.Hash {
 	t.Helper()
@@ -46,26 +44,34 @@ func digestOf(t *testing.T, dir string) v1.Hash {
 }
 
 // opm reads the image from a registry, over plain HTTP, and finds in it what it finds in the directory.
-func TestOpmRendersTheImageFromARegistry(t *testing.T) {
-	host := serve(t)
-	i := bundleImage{push: host + "/nsm-operator-bundle:v2.0.0"}
-	if err := i.write(t.Context(), []string{bundleDir}); err != nil {
+func TestOpmRendersTheBundleFromARegistry(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	repository := strings.TrimPrefix(server.URL, "http://") + "/nsm-operator-bundle"
+	b := bundle{destination{push: repository + ":v2.0.0"}}
+	if err := b.write(t.Context(), []string{bundleDir}); err != nil {
 		t.Fatal(err)
 	}
-	reference := host + "/nsm-operator-bundle@" + digestOf(t, bundleDir).String()
+	reference := repository + "@" + digestOf(t, bundleDir).String()
 
-	fromImage := renderBundle(t, reference, "--use-http")
-	fromDir := renderBundle(t, bundleDir)
-	if fromImage.Image != reference {
-		t.Errorf("image %q", fromImage.Image)
+	fromImage, fromDir := rendered(t, reference, "--use-http"), rendered(t, bundleDir)
+	if fromImage["image"] != reference {
+		t.Errorf("image %q", fromImage["image"])
 	}
-	fromDir.Image, fromDir.RelatedImages = reference, withImage(fromDir.RelatedImages, reference)
+	// Where opm renders an image, that is one of those that belong to the bundle.
+	own := func(image any) bool { return cmp.Equal(image, map[string]any{"name": "", "image": reference}) }
+	related, _ := fromImage["relatedImages"].([]any)
+	if !slices.ContainsFunc(related, own) {
+		t.Errorf("related images %v", related)
+	}
+	fromDir["image"], fromImage["relatedImages"] = reference, slices.DeleteFunc(related, own)
 	if diff := cmp.Diff(fromDir, fromImage); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func renderBundle(t *testing.T, args ...string) declcfg.Bundle {
+// rendered is what a catalog has of a bundle.
+func rendered(t *testing.T, args ...string) map[string]any {
 	t.Helper()
 	var stderr bytes.Buffer
 	command := exec.CommandContext(t.Context(), opm, append([]string{"render", "--output", "json"}, args...)...)
@@ -75,11 +81,11 @@ func renderBundle(t *testing.T, args ...string) declcfg.Bundle {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	config, err := declcfg.LoadReader(bytes.NewReader(out))
-	if err != nil || len(config.Bundles) != 1 {
+	var blob map[string]any
+	if err := json.Unmarshal(out, &blob); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return config.Bundles[0]
+	return blob
 }
 
 // homeOfOpm has the file without which opm pulls no image: whose signatures it asks for. Distributions bring it along.
@@ -98,7 +104,7 @@ func homeOfOpm(t *testing.T) string {
 }
 
 // The labels are those of the Dockerfile, for those who build the image with it.
-func TestImageIsThatOfTheDockerfile(t *testing.T) {
+func TestBundleImageIsThatOfTheDockerfile(t *testing.T) {
 	image, err := imageOf(bundleDir)
 	if err != nil {
 		t.Fatal(err)
@@ -144,18 +150,24 @@ func TestSameBundleIsTheSameImage(t *testing.T) {
 	if got, want := digestOf(t, dir), digestOf(t, bundleDir); got != want {
 		t.Errorf("%s and %s", got, want)
 	}
-	edit(t, file, "stable", "fast")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.ReplaceAll(text, []byte("stable"), []byte("fast")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if digestOf(t, dir) == digestOf(t, bundleDir) {
 		t.Error("another bundle has the same digest")
 	}
 }
 
-func TestImageIsWrittenAsALayout(t *testing.T) {
-	i := bundleImage{out: filepath.Join(t.TempDir(), "layout")}
-	if err := i.write(t.Context(), []string{bundleDir}); err != nil {
+func TestBundleImageIsWrittenAsALayout(t *testing.T) {
+	b := bundle{destination{out: filepath.Join(t.TempDir(), "layout")}}
+	if err := b.write(t.Context(), []string{bundleDir}); err != nil {
 		t.Fatal(err)
 	}
-	index, err := layout.ImageIndexFromPath(i.out)
+	index, err := layout.ImageIndexFromPath(b.out)
 	if err != nil {
 		t.Fatal(err)
 	}
