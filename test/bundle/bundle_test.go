@@ -11,9 +11,11 @@ package bundle
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -83,24 +85,96 @@ func TestOperatorFrameworkHasNothingToSay(t *testing.T) {
 	})
 }
 
-// The validator asks a container engine for the platforms of each image. This one says what the labels of the bundle
-// say, without a look at any image: so it is the bundle that is judged, whose labels and node affinity have to agree.
-// Of the released image, which is for arm64 as well, the validator warns that the bundle does not offer it: no mesh
-// with the vpp forwarder runs there.
-const engine = `#!/bin/sh
-if [ "$1" = manifest ]; then echo '{"manifests": [{"platform": {"os": "linux", "architecture": "amd64"}}]}'; fi
+// The validator asks a container engine for the platforms of each image. This one says that NSM's vpp forwarder is for
+// amd64, and all others for the given architectures.
+func engineOf(t *testing.T, arches string) (path string) {
+	t.Helper()
+	const engine = `#!/bin/sh
+case "$1 $3" in
+manifest*cmd-forwarder-vpp:*) arches=amd64 ;;
+manifest*) arches="%s" ;;
+*) exit ;;
+esac
+for arch in $arches; do
+  manifests="$manifests${manifests:+, }{\"platform\": {\"os\": \"linux\", \"architecture\": \"$arch\"}}"
+done
+echo "{\"manifests\": [$manifests]}"
 `
-
-func TestPlatformsOfLabelsAndNodeAffinityAgree(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(engine), 0o700); err != nil { //nolint:gosec // It is run.
+	if err := os.WriteFile(filepath.Join(dir, "docker"), fmt.Appendf(nil, engine, arches), 0o700); err != nil { //nolint:gosec // It is run.
 		t.Fatal(err)
 	}
-	each(t, func(t *testing.T, bundle string) {
-		for _, text := range complaints(t, bundle, dir+":"+os.Getenv("PATH"), "--select-optional", "name=multiarch") {
+	return dir + ":" + os.Getenv("PATH")
+}
+
+func TestPlatformsOfLabelsAndNodeAffinityAgree(t *testing.T) {
+	path := engineOf(t, "amd64")
+	each(t, func(t *testing.T, dir string) {
+		for _, text := range complaints(t, dir, path, "--select-optional", "name=multiarch") {
 			t.Error(text)
 		}
 	})
+}
+
+// The operator's image is released for arm64 as well, of which the validator warns. It would not let the bundle say so:
+// that label stands for all images of a mesh.
+func TestBundleIsForThePlatformsOfAllImages(t *testing.T) {
+	path := engineOf(t, arches(t))
+	for _, text := range complaints(t, bundleDir, path, "--select-optional", "name=multiarch") {
+		if !strings.HasPrefix(text, "warning: ") || !strings.Contains(text, "arm64") {
+			t.Error(text)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(bundleDir)); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "manifests", "nsm-operator.clusterserviceversion.yaml"), map[string]string{
+		"    operatorframework.io/arch.amd64: supported\n": "    operatorframework.io/arch.amd64: supported\n    operatorframework.io/arch.arm64: supported\n",
+		"                        - amd64\n":                 "                        - amd64\n                        - arm64\n",
+	})
+	var refusals []string
+	for _, text := range complaints(t, dir, path, "--select-optional", "name=multiarch") {
+		if strings.HasPrefix(text, "error: ") {
+			refusals = append(refusals, text)
+		}
+	}
+	if len(refusals) != 1 || !strings.Contains(refusals[0], "(linux.arm64) was not found") || !strings.Contains(refusals[0], "cmd-forwarder-vpp") {
+		t.Errorf("the bundle could be for arm64, too: the validator says %q", refusals)
+	}
+}
+
+// edit a file, in which each of the old texts is.
+func edit(t *testing.T, file string, changes map[string]string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(content)
+	for old, changed := range changes {
+		if !strings.Contains(text, old) {
+			t.Fatalf("%s has no %q", file, old)
+		}
+		text = strings.Replace(text, old, changed, 1)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// arches are the architectures that a release is built for.
+func arches(t *testing.T) string {
+	t.Helper()
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^ARCHES +\?= (.+)$`).FindSubmatch(makefile)
+	if found == nil {
+		t.Fatal("the Makefile says nothing of ARCHES")
+	}
+	return string(found[1])
 }
 
 // What the two tests above rely on: a bundle that is worse is found out.
@@ -109,15 +183,7 @@ func TestComplaintsAreSeen(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(bundleDir)); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "manifests", "nsm-operator.clusterserviceversion.yaml")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	worse := strings.Replace(string(text), "capabilities: ", "capabilities: Very ", 1)
-	if err := os.WriteFile(file, []byte(worse), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	edit(t, filepath.Join(dir, "manifests", "nsm-operator.clusterserviceversion.yaml"), map[string]string{"capabilities: ": "capabilities: Very "})
 	if found := complaints(t, dir, os.Getenv("PATH"), "--select-optional", "suite=operatorframework"); len(found) != 1 {
 		t.Errorf("a capability level that there is not: %q", found)
 	}
