@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	typedauthorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
@@ -37,6 +38,7 @@ type api struct {
 	limits  Limits
 	objects dynamic.Interface
 	core    typedcorev1.CoreV1Interface
+	rights  typedauthorizationv1.AuthorizationV1Interface
 	groups  *discovery.DiscoveryClient
 	// served are the groups of the API, and mapper finds their resources.
 	served []*restmapper.APIGroupResources
@@ -61,6 +63,9 @@ func newAPI(config *rest.Config, limits Limits, giveUp context.CancelCauseFunc) 
 		return nil, err
 	}
 	if a.groups, err = discovery.NewDiscoveryClientForConfig(config); err != nil {
+		return nil, err
+	}
+	if a.rights, err = typedauthorizationv1.NewForConfig(config); err != nil {
 		return nil, err
 	}
 	a.core, err = typedcorev1.NewForConfig(config)

@@ -18,6 +18,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -36,29 +37,14 @@ func options() support.Options {
 	return support.Options{Version: "v2.0.0", Progress: GinkgoWriter, Limits: limits}
 }
 
-// gather runs it, and unpacks the archive: it is always valid. The directory in it is
-// left out of the names.
+// gather runs it, and unpacks the archive: it is always valid.
 func gather(ctx context.Context, config *rest.Config, options support.Options) (map[string]string, support.Outcome) {
 	GinkgoHelper()
 	var archive bytes.Buffer
 	outcome, err := support.Gather(ctx, config, options, &archive)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(int64(archive.Len())).To(BeNumerically("<=", options.Limits.Archive))
-	unzipped, err := gzip.NewReader(&archive)
-	Expect(err).NotTo(HaveOccurred())
-	files := map[string]string{}
-	for reader := tar.NewReader(unzipped); ; {
-		header, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		Expect(err).NotTo(HaveOccurred())
-		content, err := io.ReadAll(reader)
-		Expect(err).NotTo(HaveOccurred())
-		_, name, found := strings.Cut(header.Name, "/")
-		Expect(found).To(BeTrue())
-		files[name] = string(content)
-	}
+	files := unpack(Default, &archive)
 	Expect(files).To(HaveKey("errors.txt"))
 	Expect(files).To(HaveKey("manifest.jsonl"))
 	Expect(files).To(HaveKey("support.log"))
@@ -66,6 +52,25 @@ func gather(ctx context.Context, config *rest.Config, options support.Options) (
 	Expect(files["index.html"]).To(HaveSuffix("</html>\n"))
 	expectNoSecret(files)
 	return files, outcome
+}
+
+// unpack an archive. The directory in it is left out of the names.
+func unpack(g Gomega, archive io.Reader) map[string]string {
+	unzipped, err := gzip.NewReader(archive)
+	g.Expect(err).NotTo(HaveOccurred())
+	files := map[string]string{}
+	for reader := tar.NewReader(unzipped); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		g.Expect(err).NotTo(HaveOccurred())
+		content, err := io.ReadAll(reader)
+		g.Expect(err).NotTo(HaveOccurred())
+		_, name, found := strings.Cut(header.Name, "/")
+		g.Expect(found).To(BeTrue())
+		files[name] = string(content)
+	}
 }
 
 func expectNoSecret(files map[string]string) {
@@ -106,7 +111,7 @@ func requests(user string) []string {
 var _ = Describe("Gathering", func() {
 	It("has all of a mesh and of the operator, and no secret", func(ctx SpecContext) {
 		files, outcome := gather(ctx, access("helper", "system:masters"), options())
-		Expect(files["errors.txt"]).To(HavePrefix("metrics of operators/nsm-operator-1, through the API server: the operator serves them only to those"))
+		Expect(files["errors.txt"]).To(MatchRegexp(`^metrics of operators/nsm-operator-1, through the API server: .*; you may read them, and https://.*/docs/support.md#metrics has the commands`))
 		Expect(strings.Count(files["errors.txt"], "\n")).To(Equal(1), files["errors.txt"])
 		Expect(outcome).To(Equal(support.Complete))
 		Expect(slices.Sorted(maps.Keys(files))).To(ContainElements(
@@ -137,9 +142,64 @@ var _ = Describe("Gathering", func() {
 		asked := requests("helper")
 		Expect(asked).To(ContainElements("list nsms", "list configmaps", "get pods/log", "get pods/proxy"))
 		for _, request := range asked {
-			Expect(request).To(MatchRegexp(`^(get|list)\b`))
+			Expect(request).To(Or(MatchRegexp(`^(get|list)\b`), Equal("create selfsubjectaccessreviews")))
 			Expect(request).NotTo(ContainSubstring("secrets"))
 		}
+	})
+
+	It("says which right the operator's metrics take", func(ctx SpecContext) {
+		server.Kubectl(ctx, "create", "clusterrole", "reads-objects", "--verb=get,list", "--resource=*.*,pods,pods/log,pods/proxy")
+		server.Kubectl(ctx, "create", "clusterrolebinding", "reads-objects", "--clusterrole=reads-objects", "--user=reader")
+		reader := access("reader")
+		files, _ := gather(ctx, reader, options())
+		Expect(files["errors.txt"]).To(ContainSubstring("metrics of operators/nsm-operator-1, through the API server: the operator serves them only to those who say who they are, " +
+			"and the API server passes no token on; you may not read them either: the right to get the path /metrics is missing, which the ClusterRole nsm-operator-metrics-reader has"))
+		By("and once there is that right")
+		server.Kubectl(ctx, "create", "clusterrolebinding", "reads-metrics", "--clusterrole=nsm-operator-metrics-reader", "--user=reader")
+		Eventually(func() string {
+			files, _ := gather(ctx, reader, options())
+			return files["errors.txt"]
+		}).Should(ContainSubstring("; you may read them, and https://"))
+	})
+
+	It("gathers of many nodes those with trouble, some of the others, and those that are asked for", func(ctx SpecContext) {
+		crowd(ctx, 6)
+		helper := access("helper", "system:masters")
+		few := options()
+		few.Namespace, few.Limits.Nodes, few.Limits.HealthyNodes = "crowd", 5, 2
+		nodesOf := func(change func(*support.Options)) (nodes []string, files map[string]string) {
+			chosen := few
+			change(&chosen)
+			files, _ = gather(ctx, helper, chosen)
+			for _, found := range regexp.MustCompile(`(?m)^  nodeName: crowd-(\d)$`).FindAllStringSubmatch(files["namespaces/crowd/pods.yaml"], -1) {
+				nodes = append(nodes, found[1])
+			}
+			for name := range files {
+				if _, log, isLog := strings.Cut(name, "namespaces/crowd/logs/nsmgr-"); isLog {
+					Expect(nodes).To(ContainElement(log[:1]), name)
+				}
+			}
+			slices.Sort(nodes)
+			return nodes, files
+		}
+		By("taking the pod that is not ready, the node that is not, and two others")
+		nodes, files := nodesOf(func(*support.Options) {})
+		Expect(nodes).To(Equal([]string{"0", "1", "3", "5"}))
+		Expect(files["errors.txt"]).To(ContainSubstring("pods and logs of 2 nodes were left out: those of nodes with something that is not ready are there, and those of 2 others; " +
+			"pods.txt names all. --node chooses nodes, --all-nodes takes all\n"))
+		for n := range 6 {
+			Expect(files["pods.txt"]).To(MatchRegexp(`nsmgr-%d +crowd-%d `, n, n))
+			Expect(files["cluster/nodes.yaml"]).To(ContainSubstring("name: crowd-%d\n", n))
+		}
+		By("taking those that are asked for, and all")
+		nodes, _ = nodesOf(func(o *support.Options) { o.Nodes = []string{"crowd-2", "crowd-4"} })
+		Expect(nodes).To(Equal([]string{"2", "4"}))
+		all := []string{"0", "1", "2", "3", "4", "5"}
+		nodes, _ = nodesOf(func(o *support.Options) { o.AllNodes = true })
+		Expect(nodes).To(Equal(all))
+		nodes, files = nodesOf(func(o *support.Options) { o.Limits.Nodes = 6 })
+		Expect(nodes).To(Equal(all))
+		Expect(files["errors.txt"]).NotTo(ContainSubstring("were left out"))
 	})
 
 	It("has aliases of nodes and addresses", func(ctx SpecContext) {

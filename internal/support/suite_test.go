@@ -124,6 +124,51 @@ func setStates(ctx context.Context) {
 		 "message":"nsmgr: its log says {\"token\":\"pl4nted-condition\"}"}]}}`)
 }
 
+// crowd makes nodes, each with a pod of a mesh in a namespace of their own. The pod on
+// crowd-3 is not ready, and neither is the node crowd-5.
+func crowd(ctx context.Context, nodes int) {
+	GinkgoHelper()
+	client, err := kubernetes.NewForConfig(server.Config)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "crowd"}}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	isReady := func(ready bool) corev1.ConditionStatus {
+		if ready {
+			return corev1.ConditionTrue
+		}
+		return corev1.ConditionFalse
+	}
+	for n := range nodes {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("crowd-%d", n)}}
+		node, err := client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(client.CoreV1().Nodes().Delete(ctx, node.Name, metav1.DeleteOptions{})).To(Succeed())
+		})
+		node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "198.19.0.1"}}
+		node.Status.DaemonEndpoints.KubeletEndpoint.Port = 10250
+		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: isReady(n != 5)}}
+		_, err = client.CoreV1().Nodes().UpdateStatus(ctx, node, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "crowd", Name: fmt.Sprintf("nsmgr-%d", n), Labels: map[string]string{"app.kubernetes.io/managed-by": "nsm-operator"},
+		}}
+		pod.Spec = corev1.PodSpec{NodeName: node.Name, Containers: []corev1.Container{{Name: "nsmgr", Image: "cmd-nsmgr"}}}
+		pod, err = client.CoreV1().Pods("crowd").Create(ctx, pod, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		pod.Status = corev1.PodStatus{
+			Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: isReady(n != 3)}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "nsmgr", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+		}
+		_, err = client.CoreV1().Pods("crowd").UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	}
+	DeferCleanup(func(ctx SpecContext) {
+		Expect(client.CoreV1().Namespaces().Delete(ctx, "crowd", metav1.DeleteOptions{})).To(Succeed())
+		Expect(client.CoreV1().Pods("crowd").DeleteCollection(ctx, *metav1.NewDeleteOptions(0), metav1.ListOptions{})).To(Succeed())
+	})
+}
+
 // jwt is one with "pl4nted" in its second part, which has no other place in base64.
 const jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJwbDRudGVkIn0.pl4nted-signature"
 
