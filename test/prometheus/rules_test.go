@@ -589,3 +589,72 @@ func TestWebhooksThatCannotBeCalled(t *testing.T) {
 		})
 	}
 }
+
+// count is a counter, minute by minute, that goes up in certain ones.
+func count(metric string, minutes int, isIn func(minute int) bool) input {
+	var values []string
+	total := 0
+	for minute := range minutes {
+		if isIn(minute) {
+			total++
+		}
+		values = append(values, fmt.Sprint(total))
+	}
+	return input{metric, strings.Join(values, " ")}
+}
+
+// A webhook is told of while its calls fail and a while after, without a pause where they
+// are rare, and not for one call.
+func TestWebhooksThatAreBackAreNotTold(t *testing.T) {
+	t.Parallel()
+	const minutes = 90
+	between := func(first, last int) func(int) bool {
+		return func(minute int) bool { return minute >= first && minute < last }
+	}
+	never, always := between(0, 0), between(0, minutes)
+	every := func(n int) func(int) bool { return func(minute int) bool { return minute >= 10 && minute%n == 0 } }
+	for name, c := range map[string]struct {
+		// failed and succeeded tell in which minutes there is such a call.
+		failed, succeeded func(minute int) bool
+		// others succeed through another API server.
+		others func(minute int) bool
+		// fires from a minute on, and is over by another one; 0 for never.
+		fires, over int
+	}{
+		"one call, and then none":                  {between(10, 11), never, never, 0, 0},
+		"one call among others":                    {between(10, 11), always, never, 0, 0},
+		"a few calls, and then those that succeed": {between(10, 30), between(30, minutes), never, 16, 36},
+		"a few calls, and then none":               {between(10, 30), never, never, 16, 42},
+		"through one API server alone":             {between(10, minutes), never, always, 16, minutes},
+		"rare calls that fail all":                 {every(4), never, never, 21, minutes},
+		"calls of which half fail":                 {every(2), func(minute int) bool { return !every(2)(minute) }, never, 17, minutes},
+	} {
+		for kind, metrics := range map[string]struct{ failed, succeeded string }{
+			"admission": {
+				`apiserver_admission_webhook_rejection_count{error_type="calling_webhook_error",name="validation.nsm.networkservicemesh.io",type="validating",instance="%s"}`,
+				`apiserver_admission_webhook_request_total{code="200",rejected="false",name="validation.nsm.networkservicemesh.io",type="validating",instance="%s"}`,
+			},
+			"conversion": {
+				`apiserver_crd_conversion_webhook_duration_seconds_count{crd_name="nsms.nsm.networkservicemesh.io",succeeded="false",instance="%s"}`,
+				`apiserver_crd_conversion_webhook_duration_seconds_count{crd_name="nsms.nsm.networkservicemesh.io",succeeded="true",instance="%s"}`,
+			},
+		} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				t.Parallel()
+				test := scenario{Name: t.Name(), Interval: "1m", InputSeries: append(healthy("", minutes),
+					count(fmt.Sprintf(metrics.failed, "first"), minutes, c.failed),
+					count(fmt.Sprintf(metrics.succeeded, "first"), minutes, c.succeeded),
+					count(fmt.Sprintf(metrics.succeeded, "second"), minutes, c.others),
+				)}
+				for minute := range minutes {
+					if c.fires == 0 || minute < c.fires-1 || minute >= c.over {
+						test.AlertRuleTest = append(test.AlertRuleTest, expected(t, "NSMWebhookUnreachable", minute, false)...)
+					} else if minute > c.fires && minute < c.over-2 {
+						test.AlertRuleTest = append(test.AlertRuleTest, expected(t, "NSMWebhookUnreachable", minute, true)...)
+					}
+				}
+				runScenarios(t, test)
+			})
+		}
+	}
+}
