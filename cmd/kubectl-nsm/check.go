@@ -145,7 +145,7 @@ func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*pr
 	c.notSeen = nil // each check tells what it could not see
 	reads := []func(context.Context, *preflight.Facts) error{
 		c.factsOfNamespaces, c.factsOfNodes, c.factsOfOperators, c.factsOfCollectors, c.factsOfEndpoints, c.factsOfCertificates,
-		c.factsOfDomain, c.factsOfLoadBalancers, c.factsOfClocks,
+		c.factsOfConstraints, c.factsOfDomain, c.factsOfLoadBalancers, c.factsOfClocks,
 	}
 	if flags.before {
 		reads = append(reads, c.factsBefore)

@@ -7,8 +7,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +21,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 	"github.com/networkservicemesh/nsm-operator/internal/report"
@@ -83,6 +88,27 @@ var _ = Describe("check", func() {
 		Expect(outcomes(found)).To(HaveKeyWithValue("NSM002", preflight.Failed))
 	})
 
+	It("looks for OpenShift's constraints, and whether they are granted", func(ctx SpecContext) {
+		serveConstraints(ctx)
+		namespace := newNamespace(ctx)
+		newNSM(ctx, namespace, nil)
+		found := runAdmin(ctx, "check", "-n", namespace)
+		Expect(found.stdout).To(ContainSubstring("there is no SecurityContextConstraints nsm-" + namespace + "-forwarder"))
+		Expect(found.stdout).To(ContainSubstring("there is no RoleBinding " + namespace + "/scc:forwarder-vpp"))
+		for document := range strings.SplitSeq(runAdmin(ctx, "render", "-n", namespace).stdout, "---\n") {
+			object := &unstructured.Unstructured{}
+			Expect(yaml.Unmarshal([]byte(document), object)).To(Succeed())
+			if slices.Contains([]string{"SecurityContextConstraints", "ClusterRole", "RoleBinding"}, object.GetKind()) {
+				object.SetOwnerReferences(nil)
+				Expect(admin.Create(ctx, object)).To(Succeed())
+				DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(admin.Delete(ctx, object))).To(Succeed()) })
+			}
+		}
+		Expect(outcomes(runAdmin(ctx, "check", "-n", namespace, "-o", "json"))).To(HaveKeyWithValue("NSM007", preflight.OK))
+		newNSM(ctx, viewed, nil)
+		Expect(outcomes(runAs(ctx, viewer, "check", "-n", viewed, "-o", "json"))).To(HaveKeyWithValue("NSM007", preflight.Skipped))
+	})
+
 	It("tells a viewer that he may not install anything", func(ctx SpecContext) {
 		found := runAs(ctx, viewer, "check", "--pre", "-n", viewed, "-o", "json")
 		Expect(found.code).To(Equal(exitFinding), found.stderr)
@@ -100,6 +126,18 @@ var _ = Describe("check", func() {
 		Expect(runAs(ctx, viewer, "check", "-n", viewed, "--strict").code).To(Equal(exitFinding), "a warning is one then")
 	})
 })
+
+// serveConstraints has the API server serve OpenShift's SecurityContextConstraints.
+func serveConstraints(ctx context.Context) {
+	GinkgoHelper()
+	directory, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/openshift/api").Output()
+	Expect(err).NotTo(HaveOccurred())
+	server.Kubectl(ctx, "create", "-f", filepath.Join(strings.TrimSpace(string(directory)),
+		"security/v1/zz_generated.crd-manifests/0000_03_config-operator_01_securitycontextconstraints.crd.yaml"))
+	const name = "securitycontextconstraints.security.openshift.io"
+	DeferCleanup(func(ctx SpecContext) { server.Kubectl(ctx, "delete", "crd", name, "--wait") })
+	server.AwaitDefinitions(ctx, name)
+}
 
 var _ = Describe("topology", func() {
 	It("shows what a registry keeps, in every output, to a viewer of the namespace as well", func(ctx SpecContext) {

@@ -19,6 +19,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 )
 
@@ -58,6 +59,33 @@ func (c *cluster) factsOfLoadBalancers(ctx context.Context, facts *preflight.Fac
 		}
 	}
 	return c.part(facts, preflight.PartServices, err, "list services in all namespaces")
+}
+
+// factsOfConstraints reads what OpenShift lets the pods of meshes in by.
+func (c *cluster) factsOfConstraints(ctx context.Context, facts *preflight.Facts) error {
+	if !facts.Platform.OpenShift {
+		return nil
+	}
+	facts.Constraints = map[string]mesh.Object{}
+	for i := range facts.Meshes {
+		for _, wanted := range facts.Meshes[i].Constraints() {
+			live, isObject := wanted.DeepCopyObject().(mesh.Object)
+			if !isObject {
+				continue
+			}
+			err := c.Get(ctx, client.ObjectKeyFromObject(wanted), live)
+			switch {
+			case err == nil:
+				facts.Constraints[preflight.NameOf(wanted)] = live
+			case apierrors.IsNotFound(err):
+			default:
+				if err := c.part(facts, preflight.PartConstraints, err, "get "+preflight.NameOf(wanted)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // factsBefore are those that count before anything is installed.

@@ -35,9 +35,9 @@ var checks = []check{
 	{"NSM004", "SPIRE's agent runs on each node", "docs/spire.md says what a mesh needs of SPIRE", installed, []Part{PartNodes, PartPods}, spireAgents},
 	{"NSM005", "SPIRE registers the workloads of meshes", "install SPIRE's controller manager, or register them yourself: docs/spire.md", installed, nil, spireRegistration},
 	{"NSM006", "Pod Security lets forwarders in", "label the namespace, or let the operator do so: docs/install.md", always, []Part{PartNamespaces}, podSecurity},
-	{"NSM007", "OpenShift's constraints are seen to", "docs/openshift.md says which ones the pods need", always, nil, constraints},
+	{"NSM007", "OpenShift's constraints are seen to", "docs/openshift.md says which ones the pods need", always, []Part{PartConstraints}, constraints},
 	{"NSM008", "the kubelet's directory is where meshes look for it", "set spec.kubeletDirectory", always, []Part{PartNodes}, kubeletDirectory},
-	{"NSM009", "there are huge pages where VPP wants them", "reserve huge pages on the nodes, or leave out vpp.init: AF_XDP", always, []Part{PartNodes}, hugePages},
+	{"NSM009", "there are huge pages where VPP wants them", "docs/troubleshooting.md says how nodes and forwarders get huge pages", always, []Part{PartNodes}, hugePages},
 	{"NSM010", "the ports that meshes need on nodes are free", "move one of the two to another port, or to other nodes", always, []Part{PartPods}, hostPorts},
 	{"NSM011", "telemetry collectors answer", "start the collector, or leave telemetry.openTelemetry out: NSM's parts do not start without it", installed, []Part{PartCollectors}, collectors},
 	{"NSM012", "certificates last", "the operator renews them: its log tells why it does not", installed, []Part{PartCertificates}, certificates},
@@ -192,20 +192,6 @@ func podSecurity(f *Facts) []finding {
 	return found
 }
 
-func constraints(f *Facts) []finding {
-	if !f.Platform.OpenShift {
-		return skipped("this is not OpenShift")
-	}
-	var found []finding
-	for i := range f.Meshes {
-		openShift := ptr.Deref(f.Meshes[i].Input.NSM.Spec.OpenShift, nsmv1beta1.OpenShiftSpec{})
-		if openShift.SecurityContextConstraints == "None" {
-			found = append(found, warning("mesh %s: spec.openshift.securityContextConstraints is None: its pods need ones of somebody else's", f.Meshes[i].name()))
-		}
-	}
-	return found
-}
-
 func kubeletDirectory(f *Facts) []finding {
 	var found []finding
 	for i := range f.Nodes {
@@ -222,38 +208,6 @@ func kubeletDirectory(f *Facts) []finding {
 		}
 	}
 	return found
-}
-
-func hugePages(f *Facts) []finding {
-	var found []finding
-	isAsked := false
-	for i := range f.Meshes {
-		m := &f.Meshes[i]
-		for _, forwarder := range mesh.Forwarders(&m.Input.NSM.Spec) {
-			if forwarder.VPP == nil || forwarder.VPP.Init != "AF_XDP" {
-				continue
-			}
-			isAsked = true
-			for j := range f.Nodes {
-				if node := &f.Nodes[j]; m.selects(node) && !hasHugePages(node) {
-					found = append(found, warning("mesh %s: node %s has no huge pages, which VPP with AF_XDP wants for its buffers", m.name(), node.Name))
-				}
-			}
-		}
-	}
-	if !isAsked {
-		return skipped("no forwarder has vpp.init: AF_XDP")
-	}
-	return found
-}
-
-func hasHugePages(node *corev1.Node) bool {
-	for name, quantity := range node.Status.Allocatable {
-		if strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix) && !quantity.IsZero() {
-			return true
-		}
-	}
-	return false
 }
 
 // hostPort is a port of a node.

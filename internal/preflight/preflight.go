@@ -36,6 +36,9 @@ type Facts struct {
 	Platform mesh.Platform
 	// Meshes to check: those that there are, or one that shall be.
 	Meshes []Mesh
+	// Constraints are what there is of OpenShift's constraints and of what grants them,
+	// by NameOf those that are wanted.
+	Constraints map[string]mesh.Object
 	// Operators are the Deployments of the operator, and OperatorWarnings what does not
 	// work of them.
 	Operators        []appsv1.Deployment
@@ -94,6 +97,7 @@ const (
 	PartStorage      Part = "storageclasses"
 	PartDomain       Part = "domain"
 	PartServices     Part = "services"
+	PartConstraints  Part = "constraints"
 )
 
 // Mesh to check.

@@ -11,9 +11,11 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -216,6 +219,95 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 	NewWithT(t).Expect(codes).To(HaveLen(26+trials), "each has a case, here or in trial_test.go")
 }
 
+// vppWith is a forwarder that uses huge pages of 2 MiB, if any.
+func vppWith(init nsmv1beta1.VPPInit, pages string) nsmv1beta1.ForwarderSpec {
+	forwarder := nsmv1beta1.ForwarderSpec{Type: "vpp", VPP: &nsmv1beta1.VPPSpec{Init: init}}
+	if pages != "" {
+		list := corev1.ResourceList{"hugepages-2Mi": resource.MustParse(pages)}
+		forwarder.Resources = &corev1.ResourceRequirements{Requests: list, Limits: list}
+	}
+	return forwarder
+}
+
+// openShift is where the mesh has all constraints that its pods need.
+func openShift(f *preflight.Facts) {
+	f.Platform.OpenShift = true
+	withMesh(f, nsmv1beta1.NSMSpec{})
+	f.Constraints = map[string]mesh.Object{}
+	for _, object := range f.Meshes[0].Constraints() {
+		f.Constraints[preflight.NameOf(object)] = object.DeepCopyObject().(mesh.Object)
+	}
+}
+
+// What VPP needs of huge pages, and what of that a node has.
+func TestHugePages(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		forwarder nsmv1beta1.ForwarderSpec
+		node      string
+		outcome   preflight.Outcome
+		says      string
+	}{
+		"more than the node has":    {vppWith("", "64Mi"), "32Mi", preflight.Failed, "forwarder forwarder-vpp requests 64Mi of hugepages-2Mi, and node one has 32Mi"},
+		"of a size that it has not": {vppWith("AF_XDP", "64Mi"), "", preflight.Failed, "forwarder forwarder-vpp requests 64Mi of hugepages-2Mi, and node one has 0"},
+		"as many as it has":         {vppWith("", "64Mi"), "64Mi", preflight.OK, ""},
+		"that VPP may not use":      {vppWith("", ""), "64Mi", preflight.Warning, "node one has hugepages-2Mi, which VPP takes, and resources.limits of forwarder forwarder-vpp has none"},
+		"none, and AF_XDP":          {vppWith("AF_XDP", ""), "", preflight.Warning, "node one has no huge pages"},
+		"none":                      {vppWith("", ""), "", preflight.OK, ""},
+		"of a forwarder without VPP": {
+			func() nsmv1beta1.ForwarderSpec { f := vppWith("", "64Mi"); f.Type, f.VPP = "ovs", nil; return f }(), "", preflight.Failed, "forwarder forwarder-ovs requests 64Mi",
+		},
+	} {
+		g := NewWithT(t)
+		facts := good()
+		withMesh(facts, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{test.forwarder}})
+		if test.node != "" {
+			facts.Nodes[0].Status.Allocatable = corev1.ResourceList{"hugepages-2Mi": resource.MustParse(test.node)}
+		}
+		result := resultOf(preflight.Run(facts), "NSM009")
+		g.Expect(result.Outcome).To(Equal(test.outcome), name)
+		g.Expect(result.Message).To(ContainSubstring(test.says), name)
+	}
+}
+
+// Each object by which OpenShift lets the pods in is looked for, and for what it grants.
+func TestConstraintsAreLookedFor(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	facts := good()
+	openShift(facts)
+	names := slices.Sorted(maps.Keys(facts.Constraints))
+	g.Expect(names).To(ContainElements(
+		"SecurityContextConstraints nsm-nsm-forwarder", "SecurityContextConstraints nsm-nsm-nsmgr", "SecurityContextConstraints nsm-nsm-spire-socket",
+		"ClusterRole nsm:nsm:scc:forwarder", "RoleBinding nsm/scc:forwarder-vpp", "RoleBinding nsm/scc:nsm-registry",
+	))
+	for _, name := range names {
+		facts := good()
+		openShift(facts)
+		delete(facts.Constraints, name)
+		result := resultOf(preflight.Run(facts), "NSM007")
+		g.Expect(result.Outcome).To(Equal(preflight.Failed), name)
+		g.Expect(result.Message).To(Equal("mesh nsm/mesh: there is no " + name + ": OpenShift refuses the pods that need it"))
+	}
+	for name, change := range map[string]func(mesh.Object){
+		"RoleBinding nsm/scc:forwarder-vpp": func(live mesh.Object) { live.(*rbacv1.RoleBinding).Subjects[0].Name = "other" },
+		"RoleBinding nsm/scc:nsmgr":         func(live mesh.Object) { live.(*rbacv1.RoleBinding).RoleRef.Name = "view" },
+		"ClusterRole nsm:nsm:scc:forwarder": func(live mesh.Object) { live.(*rbacv1.ClusterRole).Rules[0].ResourceNames = []string{"other"} },
+		"ClusterRole nsm:nsm:scc:nsmgr":     func(live mesh.Object) { live.(*rbacv1.ClusterRole).Rules[0].Verbs = []string{"get"} },
+	} {
+		facts := good()
+		openShift(facts)
+		change(facts.Constraints[name])
+		g.Expect(resultOf(preflight.Run(facts), "NSM007").Message).To(Equal("mesh nsm/mesh: " + name + " does not grant what the pods need"))
+	}
+}
+
+// resultOf the one check with a code.
+func resultOf(results []preflight.Result, code string) preflight.Result {
+	i := slices.IndexFunc(results, func(result preflight.Result) bool { return result.Code == code })
+	return results[i]
+}
+
 // What is right beside what a check looks for.
 func TestChecksDoNotCryWolf(t *testing.T) {
 	t.Parallel()
@@ -231,8 +323,28 @@ func TestChecksDoNotCryWolf(t *testing.T) {
 			f.Nodes = append(f.Nodes, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "two", Labels: map[string]string{"kubernetes.io/os": "windows"}}})
 		},
 		"huge pages": func(f *preflight.Facts) {
-			withMesh(f, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "vpp", VPP: &nsmv1beta1.VPPSpec{Init: "AF_XDP"}}}})
+			withMesh(f, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{vppWith("AF_XDP", "64Mi")}})
 			f.Nodes[0].Status.Allocatable = corev1.ResourceList{"hugepages-2Mi": resource.MustParse("64Mi")}
+		},
+		"a node that tells of no huge pages": func(f *preflight.Facts) {
+			f.Nodes[0].Status.Allocatable = corev1.ResourceList{"hugepages-2Mi": resource.MustParse("0")}
+		},
+		"huge pages beside a forwarder that is not VPP": func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "ovs"}}})
+			f.Nodes[0].Status.Allocatable = corev1.ResourceList{"hugepages-2Mi": resource.MustParse("64Mi")}
+		},
+		"OpenShift, with all of its constraints": openShift,
+		"OpenShift, with rights that are wider": func(f *preflight.Facts) {
+			openShift(f)
+			for _, live := range f.Constraints {
+				if role, isRole := live.(*rbacv1.ClusterRole); isRole {
+					role.Rules = []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}}
+				}
+			}
+		},
+		"OpenShift, before the mesh is there": func(f *preflight.Facts) {
+			openShift(f)
+			f.Meshes[0].Input.NSM.UID, f.Meshes[0].Input.NSM.Status, f.Constraints = "", nsmv1beta1.NSMStatus{}, nil
 		},
 		"the directory of k0s, said": func(f *preflight.Facts) {
 			f.Nodes[0].Status.NodeInfo.KubeletVersion = "v1.33.0+k0s"
