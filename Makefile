@@ -17,6 +17,10 @@ BRIDGE_VERSION := 1.99.0
 BRIDGE_OF      := 2.0.0
 BRIDGE_IMG     ?= ghcr.io/networkservicemesh/nsm-operator-bundle:v$(BRIDGE_VERSION)
 MUST_GATHER_IMG ?= ghcr.io/networkservicemesh/nsm-operator-must-gather:v$(VERSION)
+# Of that image, as must-gather-push prints it: the bundle then names the image by it, and not
+# by its tag. Optional.
+MUST_GATHER_DIGEST ?=
+MUST_GATHER_REF = $(if $(MUST_GATHER_DIGEST),$(patsubst %:v$(VERSION),%,$(MUST_GATHER_IMG))@$(MUST_GATHER_DIGEST),$(MUST_GATHER_IMG))
 CATALOG_IMG    ?= ghcr.io/networkservicemesh/nsm-operator-catalog:v$(VERSION)
 CATALOG        ?= dist/catalog
 CHANNELS       ?=
@@ -309,7 +313,7 @@ chart: manifests $(KUSTOMIZE) ## Generate what the operator's Helm chart takes f
 .PHONY: bundle
 bundle: chart $(KUSTOMIZE) $(OPERATOR_SDK) $(OLM_PACKAGE) ## Generate the OLM bundle, and the bridge to it from the earlier operator.
 	@KUSTOMIZE=$(KUSTOMIZE) OPERATOR_SDK=$(OPERATOR_SDK) OLM_PACKAGE=$(OLM_PACKAGE) \
-	  hack/bundle.sh $(VERSION) $(IMG) $(MUST_GATHER_IMG) $(BRIDGE_VERSION)
+	  hack/bundle.sh $(VERSION) $(IMG) $(MUST_GATHER_REF) $(BRIDGE_VERSION)
 
 .PHONY: bundle-build
 bundle-build: ## Build the images of the bundle and of the bridge.

@@ -151,6 +151,35 @@ func expectTargets(t *testing.T, where, text string) {
 	}
 }
 
+// A release names the image for must-gather by its digest in each bundle that it makes: whoever
+// mirrors a catalog gets that image then, and no other one. In the repository the digest is not
+// known, and the tag is there.
+func TestReleaseNamesMustGatherByDigest(t *testing.T) {
+	t.Parallel()
+	const repository = "ghcr.io/networkservicemesh/nsm-operator-must-gather"
+	digest := "sha256:" + strings.Repeat("0", 64)
+	for flags, want := range map[string]string{
+		"": repository + ":v2.0.0", "MUST_GATHER_DIGEST=" + digest: repository + "@" + digest,
+		"MUST_GATHER_IMG=localhost:5000/gather:v2.0.0 MUST_GATHER_DIGEST=" + digest: "localhost:5000/gather@" + digest,
+	} {
+		makes := exec.CommandContext(t.Context(), "make", append([]string{"--dry-run", "bundle", "VERSION=2.0.0"}, strings.Fields(flags)...)...)
+		makes.Dir, makes.Env = root, append(os.Environ(), "MAKEFLAGS=")
+		output, err := makes.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), "hack/bundle.sh 2.0.0 ghcr.io/networkservicemesh/nsm-operator:v2.0.0 "+want+" ") {
+			t.Errorf("with %q the bundle does not name %s: %v\n%s", flags, want, err, output)
+		}
+	}
+	release := read(t, ".github/workflows/release.yaml")
+	pushed := strings.Index(release, "make -s must-gather-push")
+	for _, target := range []string{"make release-files ", "make -s catalog-push "} {
+		_, arguments, found := strings.Cut(release[max(pushed, 0):], target)
+		line, _, _ := strings.Cut(arguments, "\n")
+		if pushed < 0 || !found || !strings.Contains(line, `MUST_GATHER_DIGEST="$GATHER"`) {
+			t.Errorf("release.yaml: %q does not get the digest of the image that was pushed before", target)
+		}
+	}
+}
+
 // The commands that the documents show exist.
 func TestDocumentsNameCommandsThatExist(t *testing.T) {
 	t.Parallel()
