@@ -200,7 +200,7 @@ func (w *Workload) IsReady() bool {
 func (w *Workload) Message() string {
 	message := w.waitsFor()
 	if message != "" {
-		message += w.consequence()
+		message += w.additions() + w.consequence()
 	}
 	if message != "" && len(w.Unseen) > 0 {
 		message += "; this could not be looked up: " + strings.Join(w.Unseen, ", ")
@@ -239,6 +239,8 @@ func (w *Workload) waitsFor() string {
 		return w.String() + " is not as it should be: somebody else keeps changing it, and the operator waits before it puts it back"
 	case w.Registration != nil && w.Registration.Unserved:
 		return w.String() + ": nobody can register: install the CustomResourceDefinition networkserviceendpoints.networkservicemesh.io, which comes with the operator"
+	case w.isPaused() && w.IsChanging():
+		return w.String() + w.whyPaused()
 	case len(w.Causes) > 0 || w.Lost != nil:
 		return w.String() + ": " + w.causes()
 	case w.IsChanging():
