@@ -92,7 +92,7 @@ var _ = Describe("New images are on the nodes before anything that serves is rep
 	It("with onFailure: Rollback the spec before simply stays", func(ctx SpecContext) {
 		nodes.lack(nsm.Namespace, missing, "node-1", "manifest unknown")
 		upgrade(ctx, &nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback})
-		Eventually(messageOf(ctx, nsm, degraded)).Should(ContainSubstring("NSM " + oldState + " runs again until the spec changes"))
+		Eventually(messageOf(ctx, nsm, degraded)).Should(ContainSubstring("nothing was changed, and NSM " + oldState + " goes on until the spec changes"))
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 		Eventually(pulls(ctx, nsm)).Should(BeEmpty())
 		Expect(releases(ctx, nsm)()).To(HaveEach(oldState))

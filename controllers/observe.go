@@ -14,7 +14,6 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -104,23 +103,16 @@ func (r *NSMReconciler) checkDeadline(d desired, seen *observation) {
 		seen.wake(end)
 	default:
 		seen.Overdue = fmt.Sprintf("within spec.upgrade.progressDeadline, %s: %s", limit, message)
-		seen.WayBack = d.wayBack()
-		if before := rollout.Before(d.input.NSM, d.available); before != nil && d.isStaged && !d.isRolledBack {
+		if d.isRolledBack {
+			return
+		}
+		seen.WayBack = rollout.WayBack(d.input.NSM, d.input.Release.String(), d.available, d.notBegun == "")
+		// What has not begun goes on as soon as the mesh is healthy: there is nothing to take back.
+		if before := rollout.Before(d.input.NSM, d.available); before != nil && d.isStaged && d.notBegun == "" {
 			seen.RollBackTo = before.Version
 			seen.wake(r.now())
 		}
 	}
-}
-
-// wayBack tells how to undo a change of release that does not come up; "" where none is
-// going on, or the operator undoes it.
-func (d desired) wayBack() string {
-	was := d.input.NSM.Status.Version
-	if !d.isStaged || d.isRolledBack || was == "" || was == d.input.Release.String() {
-		return ""
-	}
-	return fmt.Sprintf("to go back, set spec.version to %s, or spec.upgrade.onFailure to %s, which brings back all of the spec that was available last",
-		was, nsmv1beta1.UpgradeFailureRollback)
 }
 
 // observeAnyway looks at what there is of a mesh that could not be rendered, as far

@@ -273,6 +273,40 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 			spec := &nsmv1beta1.NsmgrSpec{}
 			spec.Image = "mirror.example.com/cmd-nsmgr:" + tag
 			return spec
+	It("a change that waits for a healthy mesh is not taken back, and begins when the mesh is healthy", func(ctx SpecContext) {
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		upgrade(ctx, nsmv1beta1.UpgradeSpec{
+			ProgressDeadline: &metav1.Duration{Duration: time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback, PrePull: new(bool),
+		})
+		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
+			HavePrefix("the mesh has not come up within spec.upgrade.progressDeadline, 1s: the change from v1.17.0 to v1.18.0 has not begun"),
+			HaveSuffix("; to keep v1.17.0, set spec.version to that")))
+		Expect(reasonOf(ctx, nsm)()).To(Equal("ProgressDeadlineExceeded"))
+		settle(o)
+		Expect(releases(ctx, nsm)()).To(HaveEach(oldState))
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		Eventually(eventsOf(ctx, nsm)).Should(ContainElement(HavePrefix("StageBegun: stage 1 of 3: Deployment " + nsm.Namespace + "/nsm-registry changes")))
+	})
+
+	It("a change within a release that does not come up tells the way back", func(ctx SpecContext) {
+		how := &nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}}
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: oldState, AdmissionWebhook: nsm.Spec.AdmissionWebhook, LogLevel: "DEBUG", Upgrade: how})
+		Eventually(messageOf(ctx, nsm, degraded)).Should(HaveSuffix("; to go back, set spec.logLevel as in the spec that was available last: " +
+			"kubectl get controllerrevision nsm-last-available -n " + nsm.Namespace + " -o jsonpath={.data.spec}"))
+	})
+
+	It("a Deployment that somebody has paused holds the change up, which is told", func(ctx SpecContext) {
+		registry := get(ctx, nsm, "nsm-registry", &appsv1.Deployment{})
+		change(ctx, registry, func(registry *appsv1.Deployment) { registry.Spec.Paused = true })
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		upgrade(ctx, nsmv1beta1.UpgradeSpec{PrePull: new(bool)})
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+		setDeployment(ctx, nsm, "nsm-registry", pods{current: 1, updated: 0, ready: 1})
+		Eventually(messageOf(ctx, nsm, available)).Should(HavePrefix("Deployment " + nsm.Namespace + "/nsm-registry does not roll out, since somebody has set its spec.paused: " +
+			"kubectl rollout resume -n " + nsm.Namespace + " deployment/nsm-registry"))
+		Expect(get(ctx, nsm, "nsm-registry", &appsv1.Deployment{}).Spec.Paused).To(BeTrue(), "that is his")
+	})
+
 		}
 		image := func() string { return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Spec.Containers[0].Image }
 		how := &nsmv1beta1.UpgradeSpec{OnFailure: nsmv1beta1.UpgradeFailureRollback, PrePull: new(bool)}

@@ -218,9 +218,9 @@ func (w *Workload) turn() string {
 }
 
 // isChanging tells whether a workload is still to be made, or rolling out, or an image
-// to be pulled.
+// to be pulled, or a change waits for a healthy mesh.
 func (m *Mesh) isChanging() bool {
-	return len(m.Pulls) > 0 || slices.ContainsFunc(m.Workloads, func(w Workload) bool { return w.Live == nil || w.IsChanging() })
+	return m.NotBegun != "" || len(m.Pulls) > 0 || slices.ContainsFunc(m.Workloads, func(w Workload) bool { return w.Live == nil || w.IsChanging() })
 }
 
 // HasPods tells whether there is a pod of the mesh for sure.
@@ -311,6 +311,16 @@ func (m *Mesh) callersMessage() string {
 	for _, one := range m.Callers {
 		callers = append(callers, one.Kind+" "+one.Name)
 		commands = append(commands, strings.ToLower(one.Kind)+"/"+one.Name)
+// rollbackMessage tells that a change is taken back. If it has not begun, for instance
+// because an image cannot be pulled, there is nothing to undo.
+func (m *Mesh) rollbackMessage() string {
+	message := "NSM " + m.Release.String() + " has not come up " + m.Overdue + "; "
+	if !slices.ContainsFunc(m.Workloads, func(w Workload) bool { return w.Version() == m.Release.String() }) {
+		return message + "nothing was changed, and NSM " + m.RollBackTo + " goes on until the spec changes"
+	}
+	return message + "NSM " + m.RollBackTo + " runs again until the spec changes"
+}
+
 	}
 	return "the admission webhook of the mesh is called by configurations that are not the operator's: " + strings.Join(callers, ", ") +
 		"; what they ask about is refused in the whole cluster unless they trust the operator's certificate. Delete them: kubectl delete " +

@@ -188,9 +188,8 @@ func (s *status) setSeen(seen *Mesh) {
 func (s *status) setDegraded(seen *Mesh) {
 	switch {
 	case seen.RollBackTo != "":
-		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonRolledBack, "NSM "+seen.Release.String()+" has not come up "+seen.Overdue+
-			"; NSM "+seen.RollBackTo+" runs again until the spec changes")
-	case seen.RolledBack:
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonRolledBack, seen.rollbackMessage())
+	case seen.RolledBack && ReportsRollback(&s.NSMStatus, s.generation):
 		// It stays as it was told.
 	case len(seen.InTheWay) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonNotOurs, seen.inTheWayMessage())

@@ -9,12 +9,15 @@ package rollout
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -68,6 +71,51 @@ func Before(nsm *nsmv1beta1.NSM, record mesh.Object) *nsmv1beta1.NSMSpec {
 }
 
 // Deadline is when the change of a mesh that is going on has to have come up, and the
+// WayBack tells how to undo a change that does not come up, of a mesh that should run the
+// target release; "" where nothing can be said. hasBegun: something of it has been written.
+func WayBack(nsm *nsmv1beta1.NSM, target string, record mesh.Object, hasBegun bool) string {
+	was := nsm.Status.Version
+	switch {
+	case was == "":
+		return ""
+	case was != target && !hasBegun:
+		return "to keep " + was + ", set spec.version to that"
+	case was != target:
+		return fmt.Sprintf("to go back, set spec.version to %s, or spec.upgrade.onFailure to %s, which brings back all of the spec that was available last",
+			was, nsmv1beta1.UpgradeFailureRollback)
+	}
+	before := mesh.Recorded(record)
+	if before == nil {
+		return ""
+	}
+	fields := differences(before, &nsm.Spec)
+	if len(fields) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("to go back, set %s as in the spec that was available last: kubectl get controllerrevision %s -n %s -o jsonpath={.data.spec}",
+		strings.Join(fields, ", "), mesh.RecordName, nsm.Namespace)
+}
+
+// differences names the fields of two specs that differ, other than those that say how
+// changes are made.
+func differences(one, other *nsmv1beta1.NSMSpec) []string {
+	a, errA := runtime.DefaultUnstructuredConverter.ToUnstructured(one)
+	b, errB := runtime.DefaultUnstructuredConverter.ToUnstructured(other)
+	if errA != nil || errB != nil {
+		return nil
+	}
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	delete(all, "upgrade")
+	var fields []string
+	for _, field := range slices.Sorted(maps.Keys(all)) {
+		if !equality.Semantic.DeepEqual(a[field], b[field]) {
+			fields = append(fields, "spec."+field)
+		}
+	}
+	return fields
+}
+
 // time that a stage of it may take; zero where none is going on. A stage begins with the
 // change of the spec, or when the last of the workloads was written since, those that
 // have nodes pull images included: neither a pod that comes and goes nor a restart of the

@@ -155,3 +155,32 @@ func TestPreflight(t *testing.T) {
 		})
 	}
 }
+
+func TestTheWayBack(t *testing.T) {
+	before := nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "DEBUG", Upgrade: &nsmv1beta1.UpgradeSpec{OnFailure: nsmv1beta1.UpgradeFailureHalt}}
+	for what, test := range map[string]struct {
+		was      string
+		hasBegun bool
+		record   mesh.Object
+		want     string
+	}{
+		"of a mesh that was never up": {"", true, nil, ""},
+		"of another release": {"v1.17.0", true, recordOf(t, before),
+			"to go back, set spec.version to v1.17.0, or spec.upgrade.onFailure to Rollback, which brings back all of the spec that was available last"},
+		"of one that has not begun": {"v1.17.0", false, recordOf(t, before), "to keep v1.17.0, set spec.version to that"},
+		"of a change within a release": {"v1.18.0", true, recordOf(t, before),
+			"to go back, set spec.logLevel, spec.nsmgr as in the spec that was available last: " +
+				"kubectl get controllerrevision nsm-last-available -n nsm -o jsonpath={.data.spec}"},
+		"where nothing is recorded": {"v1.18.0", true, nil, ""},
+		"of no change": {"v1.18.0", true, recordOf(t, nsmv1beta1.NSMSpec{
+			Version: "v1.18.0", LogLevel: "WARN", Nsmgr: &nsmv1beta1.NsmgrSpec{ExcludedPrefixes: []string{"10.0.0.0/8"}},
+		}), ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm"}, Spec: nsmv1beta1.NSMSpec{
+				Version: "v1.18.0", LogLevel: "WARN", Nsmgr: &nsmv1beta1.NsmgrSpec{ExcludedPrefixes: []string{"10.0.0.0/8"}},
+			}, Status: nsmv1beta1.NSMStatus{Version: test.was}}
+			NewWithT(t).Expect(WayBack(nsm, "v1.18.0", test.record, test.hasBegun)).To(Equal(test.want))
+		})
+	}
+}
