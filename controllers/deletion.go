@@ -8,6 +8,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -68,25 +69,32 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (leav
 }
 
 // heldOf are the objects of a mesh that were deleted a while ago and are still there,
-// since somebody's finalizers keep them.
+// since somebody's finalizers keep them. With an error it tells what it has found
+// nevertheless.
 func (r *NSMReconciler) heldOf(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []mesh.Object) (leaving, error) {
 	still := leaving{waits: true}
-	left, err := r.applier.Own(ctx, nsm, kinds...)
-	for _, object := range left {
-		if object.GetDeletionTimestamp() == nil {
-			continue // the cache has not heard of it
-		}
-		late := object.GetDeletionTimestamp().Add(r.Times.Patience)
-		if r.now().Before(late) {
-			if still.again.IsZero() || late.Before(still.again) {
-				still.again = late
+	var errs []error
+	for _, kind := range kinds {
+		left, err := r.applier.Own(ctx, nsm, kind)
+		errs = append(errs, err)
+		for _, object := range left {
+			if object.GetDeletionTimestamp() != nil { // else the cache has not heard of it
+				still.add(object, object.GetDeletionTimestamp().Add(r.Times.Patience), r.now())
 			}
-			continue
 		}
-		still.held = append(still.held, health.Held(object))
 	}
 	slices.Sort(still.held)
-	return still, err
+	return still, errors.Join(errs...)
+}
+
+// add an object that is being deleted, and counts as held from a time on.
+func (l *leaving) add(object mesh.Object, late, now time.Time) {
+	switch {
+	case !now.Before(late):
+		l.held = append(l.held, health.Held(object))
+	case l.again.IsZero() || late.Before(l.again):
+		l.again = late
+	}
 }
 
 // cleanUp forgets an NSM that is gone. Where it went without its finalizer, what is left

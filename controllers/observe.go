@@ -73,6 +73,7 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 	if err := r.observeDomains(ctx, d, seen); err != nil {
 		return nil, err
 	}
+	r.observeKept(ctx, d, seen)
 	seen.InTheWay = inTheWay(d)
 	if again := d.survey.Again(); !again.IsZero() {
 		seen.wake(again)
@@ -90,6 +91,19 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 		seen.wake(r.now().Add(again))
 	}
 	return seen, nil
+}
+
+// observeKept finds objects of the mesh that were deleted and that somebody keeps. A kind
+// that cannot be listed is reported where its objects are deleted.
+func (r *NSMReconciler) observeKept(ctx context.Context, d desired, seen *observation) {
+	left, err := r.heldOf(ctx, d.input.NSM, mesh.KindsOn(d.input.Platform))
+	if err != nil {
+		log.FromContext(ctx).V(1).Info("Looking for objects that somebody keeps", "error", err.Error())
+	}
+	seen.Kept = left.held
+	if !left.again.IsZero() {
+		seen.wake(left.again)
+	}
 }
 
 // checkDeadline notes what a change has been waiting for longer than it may, or when

@@ -230,6 +230,30 @@ var _ = Describe("An object of the mesh that gets another owner", func() {
 	})
 })
 
+var _ = Describe("An object that leaves the mesh and that somebody keeps", func() {
+	It("is named, with the finalizer, and keeps nothing else waiting", func(ctx SpecContext) {
+		o := impatient(mesh.Platform{})
+		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
+		kept := func() *corev1.ServiceAccount {
+			return &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: nsm.Namespace, Name: "forwarder-vpp"}}
+		}
+		change(ctx, kept(), func(account *corev1.ServiceAccount) { account.Finalizers = []string{"example.com/hold"} })
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{
+			AdmissionWebhook: nsm.Spec.AdmissionWebhook, Forwarders: []nsmv1beta1.ForwarderSpec{{Name: "vpp", Type: nsmv1beta1.ForwarderTypeVPP}},
+		})
+		Eventually(func() []string { return names(ctx, nsm) }).Should(And(ContainElement("DaemonSet vpp"), Not(ContainElement("DaemonSet forwarder-vpp"))))
+		setAllReady(ctx, nsm)
+		Eventually(messageOf(ctx, nsm, progressing)).Should(Equal("nothing is left to do but to wait for what was deleted: ServiceAccount " +
+			nsm.Namespace + "/forwarder-vpp, which the finalizer example.com/hold keeps"))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionReady)()).To(Equal("True"))
+		settle(o)
+		reconcileOften(ctx, o, nsm)
+
+		change(ctx, kept(), func(account *corev1.ServiceAccount) { account.Finalizers = nil })
+		Eventually(messageOf(ctx, nsm, progressing)).Should(Equal("nothing is left to do"))
+	})
+})
+
 // env are the variables of a DaemonSet's first container.
 func env(daemonSet *appsv1.DaemonSet) []string {
 	var found []string

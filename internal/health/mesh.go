@@ -41,6 +41,9 @@ type Mesh struct {
 	FederationUnseen string
 	// Contested are the objects that somebody else keeps changing.
 	Contested []string
+	// Kept are objects of the mesh that were deleted a while ago and are still there, with
+	// what keeps them, as Held names them.
+	Kept []string
 	// InTheWay are objects of somebody else in the place of the mesh's.
 	InTheWay []InTheWay
 	// Callers are configurations of somebody else that call the admission webhook.
@@ -194,6 +197,15 @@ func (m *Mesh) progress() (reason, message string) {
 	return nsmv1beta1.ReasonRollingOut, message
 }
 
+// leftToDo tells that nothing is, and which objects that the operator has deleted somebody
+// keeps.
+func (m *Mesh) leftToDo() string {
+	if len(m.Kept) == 0 {
+		return "nothing is left to do"
+	}
+	return "nothing is left to do but to wait for what was deleted: " + strings.Join(m.Kept, ", ")
+}
+
 // turns tell where workloads that are rolled node by node are; "" for no such workload.
 func (m *Mesh) turns() string {
 	var text strings.Builder
@@ -299,6 +311,16 @@ func (m *Mesh) inTheWayMessage() string {
 		"delete it if nobody needs it, or run the mesh in another namespace"
 }
 
+// rollbackMessage tells that a change is taken back. If it has not begun, for instance
+// because an image cannot be pulled, there is nothing to undo.
+func (m *Mesh) rollbackMessage() string {
+	message := "NSM " + m.Release.String() + " has not come up " + m.Overdue + "; "
+	if !slices.ContainsFunc(m.Workloads, func(w Workload) bool { return w.Version() == m.Release.String() }) {
+		return message + "nothing was changed, and NSM " + m.RollBackTo + " goes on until the spec changes"
+	}
+	return message + "NSM " + m.RollBackTo + " runs again until the spec changes"
+}
+
 // kubeletsMessage tells that the nodes keep their kubelets' files in different places.
 func (m *Mesh) kubeletsMessage() string {
 	return "the kubelets of the nodes keep their files in different directories: " + strings.ReplaceAll(m.KubeletDirectories, ",", ", ") +
@@ -311,16 +333,6 @@ func (m *Mesh) callersMessage() string {
 	for _, one := range m.Callers {
 		callers = append(callers, one.Kind+" "+one.Name)
 		commands = append(commands, strings.ToLower(one.Kind)+"/"+one.Name)
-// rollbackMessage tells that a change is taken back. If it has not begun, for instance
-// because an image cannot be pulled, there is nothing to undo.
-func (m *Mesh) rollbackMessage() string {
-	message := "NSM " + m.Release.String() + " has not come up " + m.Overdue + "; "
-	if !slices.ContainsFunc(m.Workloads, func(w Workload) bool { return w.Version() == m.Release.String() }) {
-		return message + "nothing was changed, and NSM " + m.RollBackTo + " goes on until the spec changes"
-	}
-	return message + "NSM " + m.RollBackTo + " runs again until the spec changes"
-}
-
 	}
 	return "the admission webhook of the mesh is called by configurations that are not the operator's: " + strings.Join(callers, ", ") +
 		"; what they ask about is refused in the whole cluster unless they trust the operator's certificate. Delete them: kubectl delete " +

@@ -172,14 +172,14 @@ func (s *status) setSeen(seen *Mesh) {
 	case message == "":
 		s.Version = seen.Release.String()
 		s.set(nsmv1beta1.ConditionAvailable, true, nsmv1beta1.ReasonReady, "NSM "+s.Version+" is ready"+seen.lostMessage()+seen.Release.Caveat())
-		s.set(nsmv1beta1.ConditionProgressing, false, nsmv1beta1.ReasonDone, "nothing is left to do")
+		s.set(nsmv1beta1.ConditionProgressing, false, nsmv1beta1.ReasonDone, seen.leftToDo())
 	case s.wasProgressing || seen.isChanging():
 		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonNotReady, message)
 		reason, progress := seen.progress()
 		s.set(nsmv1beta1.ConditionProgressing, true, reason, progress)
 	default:
 		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonNotReady, message)
-		s.set(nsmv1beta1.ConditionProgressing, false, nsmv1beta1.ReasonDone, "nothing is left to do")
+		s.set(nsmv1beta1.ConditionProgressing, false, nsmv1beta1.ReasonDone, seen.leftToDo())
 	}
 	s.setDegraded(seen)
 }
