@@ -48,7 +48,7 @@ func (r *NSMReconciler) observePulls(ctx context.Context, d *desired, in *rollou
 		if live != nil {
 			d.pulling = append(d.pulling, live)
 		}
-		seen, again, err := r.observePull(ctx, d.input.Platform, pull, live)
+		seen, again, err := r.observePull(ctx, in, pull, live)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (r *NSMReconciler) observePulls(ctx context.Context, d *desired, in *rollou
 // look again, where no watch does; nil where they have all. Once they had, that shows in the
 // cache, and no pod is there to be looked at any more.
 func (r *NSMReconciler) observePull(
-	ctx context.Context, platform mesh.Platform, pull rollout.Pull, live mesh.Object,
+	ctx context.Context, in *rollout.Input, pull rollout.Pull, live mesh.Object,
 ) (*health.ImagePull, time.Time, error) {
 	w := health.Workload{Component: mesh.Component{Workload: pull.Pulling}, Live: live}
 	seen := &health.ImagePull{
@@ -95,11 +95,11 @@ func (r *NSMReconciler) observePull(
 		last.pull.Desired = desired
 		return &last.pull, again, nil
 	}
-	waitedFor, err := r.countPulls(ctx, platform, &w, seen)
+	waitedFor, err := r.countPulls(ctx, in.Platform, &w, seen)
 	if err != nil {
 		return seen, time.Time{}, err
 	}
-	r.findLostPulls(ctx, &w, waitedFor, seen, &last)
+	in.Stranded = append(in.Stranded, r.findLostPulls(ctx, &w, waitedFor, seen, &last)...)
 	if seen.IsDone() {
 		r.pulls.Delete(keyOf(&w))
 		return nil, time.Time{}, nil
@@ -126,12 +126,15 @@ func desiredOf(workload mesh.Object) (desired int32, isCounted bool) {
 	}
 }
 
-// findLostPulls finds out, now and then, whether nodes that have not pulled are down. It is
-// best effort: without an answer they are waited for.
-func (r *NSMReconciler) findLostPulls(ctx context.Context, w *health.Workload, waitedFor []corev1.Pod, seen *health.ImagePull, last *pullSeen) {
+// findLostPulls finds out, now and then, whether nodes that have not pulled are down, and
+// which pods another node can take over from them. It is best effort: without an answer
+// they are waited for.
+func (r *NSMReconciler) findLostPulls(
+	ctx context.Context, w *health.Workload, waitedFor []corev1.Pod, seen *health.ImagePull, last *pullSeen,
+) (stranded []mesh.Object) {
 	seen.Lost = last.pull.Lost
 	if len(waitedFor) == 0 || r.now().Before(mesh.WrittenAt(w.Live).Add(r.Times.Patience)) || r.now().Before(last.nodesAt.Add(r.Times.AskAgain)) {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -139,9 +142,18 @@ func (r *NSMReconciler) findLostPulls(ctx context.Context, w *health.Workload, w
 	nodes, err := r.suspectsOf(ctx, waitedFor)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Looking for nodes that are down and pull images", "workload", w.String())
-		return
+		return nil
 	}
 	seen.Lost = w.FindLost(waitedFor, nodes)
+	if _, isDeployment := w.Live.(*appsv1.Deployment); !isDeployment {
+		return nil
+	}
+	for i := range waitedFor {
+		if pod := &waitedFor[i]; seen.Lost.Has(pod.Spec.NodeName) {
+			stranded = append(stranded, pod)
+		}
+	}
+	return stranded
 }
 
 // countPulls reads, page by page, the pods that pull images. It returns some of those

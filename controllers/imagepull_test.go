@@ -112,6 +112,20 @@ var _ = Describe("New images are on the nodes before anything that serves is rep
 		Eventually(releases(ctx, nsm)).WithTimeout(soon).Should(HaveKeyWithValue("nsm-registry", newState))
 	}, SpecTimeout(3*time.Minute))
 
+	It("a node that is down pulls for no Deployment, since any other will do", func(ctx SpecContext) {
+		o.stop()
+		o = impatient(mesh.Platform{})
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-0"}}
+		Expect(admin.Create(ctx, node)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, node))).To(Succeed()) })
+		nodes.lack(nsm.Namespace, "ghcr.io/networkservicemesh/cmd-registry-k8s:"+newState, node.Name, "i/o timeout")
+		upgrade(ctx, nil)
+		Eventually(messageOf(ctx, nsm, progressing)).Should(ContainSubstring("0 of 1 nodes have the images of Deployment " + nsm.Namespace + "/nsm-registry"))
+		nodes.fill(nsm.Namespace, node.Name)
+		setNodeReady(ctx, node.Name, corev1.ConditionUnknown)
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+	}, SpecTimeout(3*time.Minute))
+
 	It("a new image of the same release is pulled first as well, unless prePull is off", func(ctx SpecContext) {
 		image := func() string { return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Spec.Containers[0].Image }
 		spec := nsmv1beta1.NSMSpec{Version: oldState, AdmissionWebhook: nsm.Spec.AdmissionWebhook, Nsmgr: &nsmv1beta1.NsmgrSpec{}}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -25,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -41,9 +43,18 @@ type kubelets struct {
 	mu sync.Mutex
 	// missing images, by namespace, image and node.
 	missing map[[3]string]string
+	// full are nodes, by namespace, that take no new pods of a Deployment.
+	full map[string]string
 }
 
-var nodes = &kubelets{missing: map[[3]string]string{}}
+var nodes = &kubelets{missing: map[[3]string]string{}, full: map[string]string{}}
+
+// fill has a node take no new pods of a namespace's Deployments. Those that it has stay.
+func (k *kubelets) fill(namespace, node string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.full[namespace] = node
+}
 
 // lack has a node say why it cannot pull an image for a namespace; "" that it can.
 func (k *kubelets) lack(namespace, image, node, why string) {
@@ -75,11 +86,17 @@ func (k *kubelets) start() {
 	pulls := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{mesh.LabelComponent: string(mesh.RoleImagePull)})}
 	mgr, err := ctrl.NewManager(server.Config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
-		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{&appsv1.DaemonSet{}: pulls, &appsv1.Deployment{}: pulls}},
+		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{&appsv1.DaemonSet{}: pulls, &appsv1.Deployment{}: pulls, &corev1.Pod{}: pulls}},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	for _, kind := range []client.Object{&appsv1.DaemonSet{}, &appsv1.Deployment{}} {
-		Expect(ctrl.NewControllerManagedBy(mgr).Named("kubelets-" + mesh.KindOf(kind)).For(kind).
+		workloadOf := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, pod client.Object) []reconcile.Request {
+			if pod.GetLabels()["kind"] != mesh.KindOf(kind) {
+				return nil
+			}
+			return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: pod.GetNamespace(), Name: pod.GetLabels()["workload"]}}}
+		})
+		Expect(ctrl.NewControllerManagedBy(mgr).Named("kubelets-"+mesh.KindOf(kind)).For(kind).Watches(&corev1.Pod{}, workloadOf).
 			Complete(reconcile.Func(func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 				workload, _ := kind.DeepCopyObject().(client.Object)
 				return reconcile.Result{}, k.run(ctx, request, workload)
@@ -93,7 +110,7 @@ func (k *kubelets) run(ctx context.Context, request reconcile.Request, workload 
 	where := map[string]bool{}
 	switch err := admin.Get(ctx, request.NamespacedName, workload); {
 	case err == nil:
-		where = nodesOf(workload)
+		where = k.nodesOf(workload)
 	case !apierrors.IsNotFound(err):
 		return err
 	}
@@ -104,7 +121,12 @@ func (k *kubelets) run(ctx context.Context, request reconcile.Request, workload 
 	var errs []error
 	for i := range list.Items {
 		pod := &list.Items[i]
-		if where[pod.Spec.NodeName] && pod.Labels["generation"] == fmt.Sprint(workload.GetGeneration()) {
+		isCurrent := pod.Labels["generation"] == fmt.Sprint(workload.GetGeneration())
+		if _, isDeployment := workload.(*appsv1.Deployment); isDeployment && isCurrent && len(where) > 0 {
+			clear(where)
+			continue
+		}
+		if where[pod.Spec.NodeName] && isCurrent {
 			delete(where, pod.Spec.NodeName)
 			continue
 		}
@@ -114,12 +136,14 @@ func (k *kubelets) run(ctx context.Context, request reconcile.Request, workload 
 		errs = append(errs, k.startPod(ctx, workload, node))
 	}
 	if workload.GetUID() != "" {
-		errs = append(errs, client.IgnoreNotFound(count(ctx, workload)))
+		errs = append(errs, client.IgnoreNotFound(k.count(ctx, workload)))
 	}
 	return errors.Join(errs...)
 }
 
-func nodesOf(workload client.Object) map[string]bool {
+func (k *kubelets) nodesOf(workload client.Object) map[string]bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	where := map[string]bool{}
 	switch workload := workload.(type) {
 	case *appsv1.DaemonSet:
@@ -128,7 +152,8 @@ func nodesOf(workload client.Object) map[string]bool {
 			where[node] = !isNowhere
 		}
 	case *appsv1.Deployment:
-		where[pullNodes[0]] = *workload.Spec.Replicas > 0
+		free := slices.IndexFunc(pullNodes, func(node string) bool { return node != k.full[workload.Namespace] })
+		where[pullNodes[free]] = *workload.Spec.Replicas > 0
 	}
 	for node, isWanted := range where {
 		if !isWanted {
@@ -141,7 +166,9 @@ func nodesOf(workload client.Object) map[string]bool {
 func (k *kubelets) startPod(ctx context.Context, workload client.Object, node string) error {
 	template := mesh.PodTemplateOf(workload)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: workload.GetNamespace(), GenerateName: workload.GetName() + "-"}, Spec: *template.Spec.DeepCopy()}
-	pod.Labels = map[string]string{"workload": workload.GetName(), "generation": fmt.Sprint(workload.GetGeneration())}
+	pod.Labels = map[string]string{
+		"kind": mesh.KindOf(workload), "workload": workload.GetName(), "generation": fmt.Sprint(workload.GetGeneration()),
+	}
 	maps.Copy(pod.Labels, template.Labels)
 	pod.Spec.NodeName = node
 	if err := admin.Create(ctx, pod); err != nil {
@@ -167,10 +194,10 @@ func (k *kubelets) pull(ctx context.Context, pod *corev1.Pod) error {
 }
 
 // count writes how many pods there should be.
-func count(ctx context.Context, workload client.Object) error {
+func (k *kubelets) count(ctx context.Context, workload client.Object) error {
 	switch workload := workload.(type) {
 	case *appsv1.DaemonSet:
-		n := int32(len(nodesOf(workload)))
+		n := int32(len(k.nodesOf(workload)))
 		workload.Status = appsv1.DaemonSetStatus{ObservedGeneration: workload.Generation, DesiredNumberScheduled: n, CurrentNumberScheduled: n, NumberUnavailable: n}
 	case *appsv1.Deployment:
 		workload.Status.ObservedGeneration = workload.Generation

@@ -189,8 +189,8 @@ func (r *NSMReconciler) findRevision(ctx context.Context, w *health.Workload) er
 	return nil
 }
 
-// replacePods deletes pods whose DaemonSet gives their nodes new ones. If one cannot be
-// deleted, it is looked for again.
+// replacePods deletes pods whose workloads make new ones. If one cannot be deleted, it is
+// looked for again.
 func (x *execution) replacePods(ctx context.Context, pods []mesh.Object) error {
 	err := x.r.applier.DeletePods(ctx, pods)
 	if err != nil {

@@ -122,7 +122,7 @@ func (a *Applier) DeletePods(ctx context.Context, pods []mesh.Object) error {
 		if err != nil {
 			return nil, fmt.Errorf("deleting Pod %s: %w", client.ObjectKeyFromObject(pod), err)
 		}
-		log.FromContext(ctx).Info("Deleted, so that its node gets a new one", "pod", client.ObjectKeyFromObject(pod))
+		log.FromContext(ctx).Info("Deleted, so that its workload makes a new one", "pod", client.ObjectKeyFromObject(pod))
 		return nil, nil
 	})
 	return err

@@ -72,6 +72,11 @@ type Seen struct {
 	// Turns tell, by the name of a workload that the operator rolls node by node, which
 	// pods come next.
 	Turns map[string]Turn
+	// GoneRegistrations are what pods of the admission webhook have registered that have
+	// gone.
+	GoneRegistrations []mesh.Object
+	// Stranded are pods that pull images for a Deployment on nodes that are down.
+	Stranded []mesh.Object
 }
 
 // Next is what happens next with a mesh.

@@ -79,14 +79,21 @@ func isPodMaker(object mesh.Object) bool {
 // pullsFirst changes nothing until all images are where they should be.
 func (in Input) pullsFirst(pulls []Pull) Plan {
 	objects := in.pullObjects(pulls)
-	return Plan{
-		{Name: "pull the new images", Parts: []Part{{Objects: slices.Concat(in.accounts(pulls), objects)}}},
+	plan := Plan{{Name: "pull the new images", Parts: []Part{{Objects: slices.Concat(in.accounts(pulls), objects)}}}}
+	if len(in.Stranded) > 0 {
+		// Of a Deployment any node will do. If its pods tolerate all taints, nobody else
+		// takes them off a node that is down.
+		plan = append(plan, Wave{
+			Name: "pull on other nodes than those that are down", Delete: Deletion{Pods: in.Stranded}, OnFailure: GoOn, AfterSuccess: true,
+		})
+	}
+	return append(plan, Plan{
 		{
 			Name: "what no image is to be pulled for any more", AfterSuccess: true,
 			Delete: Deletion{Kinds: []mesh.Object{&appsv1.DaemonSet{}, &appsv1.Deployment{}}, Labels: in.pullLabels(), Keep: objects},
 		},
 		{Name: "the change", Gate: Gate{Preflight: "not before the images are on the nodes"}, Parts: []Part{{Objects: in.Objects}}},
-	}
+	}...)
 }
 
 // pulled shows which images have been pulled, as long as the workloads have not been

@@ -93,7 +93,7 @@ type Deletion struct {
 	Callers Callers
 	// Entries are what a registry has kept in the API.
 	Entries bool
-	// Pods are those of a DaemonSet that gives their nodes new ones.
+	// Pods are those whose workloads are to make new ones.
 	Pods []mesh.Object
 }
 

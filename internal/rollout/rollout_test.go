@@ -210,6 +210,9 @@ func TestNothingIsTouchedUntilItsImagesAreOnTheNodes(t *testing.T) {
 	in.Pulled = map[string]bool{"nsmgr": true, "forwarder-vpp": true}
 	g.Expect(Next(in).String()).To(HavePrefix(plan), "one is missing")
 
+	in.Stranded = []mesh.Object{&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "stranded"}}}
+	g.Expect(Next(in).String()).To(ContainSubstring("2. pull on other nodes than those that are down\n   delete Pod stranded\n"))
+	in.Stranded = nil
 	in.Pulled["nsm-registry"] = true
 	g.Expect(waves(Next(in))).To(Equal([]string{inTheEnd, roles, first, second, third, unwanted, record}))
 	keeps := func() []mesh.Object { return slices.Concat(Next(in)[5].Delete.Keep) }
