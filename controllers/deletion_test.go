@@ -46,7 +46,7 @@ var _ = Describe("The deletion of an NSM", func() {
 
 		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
-			HavePrefix("the NSM cannot be deleted yet: deleting ClusterRole "+role.Name), ContainSubstring("nobody deletes here")))
+			HavePrefix("the NSM cannot be deleted yet: deleting ClusterRole "+role.Name), ContainSubstring(refusal)))
 		Expect(meta.FindStatusCondition(reread(ctx, nsm).Status.Conditions, degraded).Reason).To(Equal("DeletionFailed"))
 		Expect(condition(ctx, nsm, progressing)()).To(Equal("True"))
 		Eventually(func() int {
@@ -182,20 +182,31 @@ func breakConversion(ctx context.Context, crd *unstructured.Unstructured) {
 	Eventually(func() error { return admin.List(ctx, listed) }).Should(MatchError(ContainSubstring("conversion webhook")))
 }
 
+// refusal is what a policy of somebody else says.
+const refusal = "nobody writes here"
+
 // refuseDeletion has a policy of somebody else refuse the deletion of an object of a
-// resource, until the returned function or the end of the spec.
+// resource, until it is let.
 func refuseDeletion(ctx context.Context, resource string, object client.Object) (let func()) {
 	GinkgoHelper()
+	return refuseBy(ctx, "request.name != '"+object.GetName()+"'", admissionregistrationv1.Rule{
+		APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{resource},
+	}, func() error { return admin.Delete(context.Background(), object, client.DryRunAll) }, admissionregistrationv1.Delete)
+}
+
+// refuseBy has a policy of somebody else refuse what it does not allow, until it is let.
+// try meets it, and changes nothing.
+func refuseBy(
+	ctx context.Context, allowed string, objects admissionregistrationv1.Rule, try func() error, operations ...admissionregistrationv1.OperationType,
+) (let func()) {
+	GinkgoHelper()
 	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "refuse-deletion-"},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "refuse-"},
 		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
-				RuleWithOperations: admissionregistrationv1.RuleWithOperations{
-					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Delete},
-					Rule:       admissionregistrationv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{resource}},
-				},
+				RuleWithOperations: admissionregistrationv1.RuleWithOperations{Operations: operations, Rule: objects},
 			}}},
-			Validations: []admissionregistrationv1.Validation{{Expression: "request.name != '" + object.GetName() + "'", Message: "nobody deletes here"}},
+			Validations: []admissionregistrationv1.Validation{{Expression: allowed, Message: refusal}},
 		},
 	}
 	Expect(admin.Create(ctx, policy)).To(Succeed())
@@ -206,7 +217,6 @@ func refuseDeletion(ctx context.Context, resource string, object client.Object) 
 		},
 	}
 	Expect(admin.Create(ctx, binding)).To(Succeed())
-	try := func() error { return admin.Delete(context.Background(), object, client.DryRunAll) }
 	let = func() {
 		GinkgoHelper()
 		Expect(client.IgnoreNotFound(admin.Delete(context.Background(), binding))).To(Succeed())
@@ -214,6 +224,6 @@ func refuseDeletion(ctx context.Context, resource string, object client.Object) 
 		Eventually(func() error { return client.IgnoreNotFound(try()) }).Should(Succeed())
 	}
 	DeferCleanup(let)
-	Eventually(try).Should(MatchError(ContainSubstring("nobody deletes here")))
+	Eventually(try).Should(MatchError(ContainSubstring(refusal)))
 	return let
 }

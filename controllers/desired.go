@@ -57,14 +57,24 @@ type desired struct {
 	isStaged bool
 	// notBegun tells why a change of release has not begun; "" where it has.
 	notBegun string
-	// pulls are the images that have to be on the nodes before anything is changed, and
-	// lookAgain is when their pods are looked at again; zero for never.
-	pulls     []health.ImagePull
-	lookAgain time.Time
+	// pulls are the images that have to be on the nodes before anything is changed.
+	pulls []health.ImagePull
 	// pulling are the workloads that have nodes pull images, or have had, as they are.
 	pulling []mesh.Object
 	// turns are the next pods of workloads that are rolled node by node, by name.
 	turns map[string]rollout.Turn
+	// unseenRegistrations tells why nobody knows what pods of the admission webhook have
+	// registered; "" where that is known.
+	unseenRegistrations string
+	// lookAgain is when there may be something new that no watch tells of; zero for never.
+	lookAgain time.Time
+}
+
+// wake lets the loop look again at a time, or earlier.
+func (d *desired) wake(at time.Time) {
+	if d.lookAgain.IsZero() || at.Before(d.lookAgain) {
+		d.lookAgain = at
+	}
 }
 
 // desire reads what the mesh depends on and renders it. When it fails, what it
@@ -200,6 +210,10 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 		in.Blocked[component.Workload.GetName()] = d.survey.Leaves(component.Workload)
 	}
 	if err := r.observeRunning(ctx, &in); err != nil {
+		return nil, err
+	}
+	var err error
+	if in.GoneRegistrations, err = r.goneRegistrations(ctx, d); err != nil {
 		return nil, err
 	}
 	told, err := r.toldWebhook(ctx, nsm)

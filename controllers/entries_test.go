@@ -144,7 +144,7 @@ var _ = Describe("What the registry has kept", func() {
 		setDeployment(ctx, nsm, registry, oneUp)
 		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
 			ContainSubstring("deleting what the registry has kept: deleting NetworkServiceEndpoint "+nsm.Namespace+"/"+forwarderEntry+": "),
-			ContainSubstring("nobody deletes here")))
+			ContainSubstring(refusal)))
 		Expect(condition(ctx, nsm, available)()).To(Equal("True"), "the mesh runs")
 		Expect(entriesIn(ctx, nsm.Namespace)).To(Equal(1), "the others go")
 

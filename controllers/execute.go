@@ -240,7 +240,7 @@ func (r *NSMReconciler) deleteExactly(ctx context.Context, objects ...mesh.Objec
 		group.Go(func() error {
 			err := r.client.Delete(ctx, object, client.DisableReadYourWritesConsistency,
 				client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: ptr.To(object.GetUID())})
-			name := fmt.Sprintf("%s %s", mesh.KindOf(object), client.ObjectKeyFromObject(object))
+			name := mesh.KindOf(object) + " " + strings.TrimPrefix(client.ObjectKeyFromObject(object).String(), "/")
 			if client.IgnoreNotFound(err) != nil {
 				return fmt.Errorf("deleting %s: %w", name, err)
 			}
@@ -330,7 +330,7 @@ func (x *execution) reportApart(seen *observation) {
 			case isNamespaceGone(err):
 				seen.wake(x.r.now().Add(x.r.Times.Soonest))
 			default:
-				seen.RefusedByClients = append(seen.RefusedByClients, health.FailureMessage(err))
+				seen.FailedApart = append(seen.FailedApart, health.FailureMessage(err))
 				seen.wake(x.r.now().Add(x.r.Times.AskAgain))
 			}
 		}

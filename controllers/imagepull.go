@@ -57,8 +57,8 @@ func (r *NSMReconciler) observePulls(ctx context.Context, d *desired, in *rollou
 			continue
 		}
 		d.pulls = append(d.pulls, *seen)
-		if !again.IsZero() && (d.lookAgain.IsZero() || again.Before(d.lookAgain)) {
-			d.lookAgain = again
+		if !again.IsZero() {
+			d.wake(again)
 		}
 	}
 	return nil

@@ -135,7 +135,7 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 		"nothing is in its way any more":                         {[]pass{{1, seeing(t, rolling, inTheWay, overdue), nil}, come}, 0, false, current},
 		"of a spec that is invalid":                              {[]pass{{1, refusedFor("InvalidSpec"), nil}}, 0, false, failed},
 		"up, and contested":                                      {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.Contested = []string{"Service nsm/registry"} }), nil}}, 0, false, current},
-		"up, and clients refused":                                {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.RefusedByClients = []string{"quota"} }), nil}}, 0, false, current},
+		"up, and clients refused":                                {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.FailedApart = []string{"quota"} }), nil}}, 0, false, current},
 		"up, with fields nobody knows":                           {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.UnknownFields = []string{"spec.size"} }), nil}}, 0, false, current},
 		"up, and a part is not installed":                        {[]pass{{1, seeing(t, up, func(o *health.Mesh) { o.Missing = map[mesh.Role]string{mesh.RoleInterdomain: "x"} }), nil}}, 0, false, inProgress},
 	} {

@@ -57,9 +57,7 @@ func (r *NSMReconciler) observeTurns(ctx context.Context, d *desired, in *rollou
 			return err
 		}
 		in.Turns[name] = turn
-		if d.lookAgain.IsZero() || again.Before(d.lookAgain) {
-			d.lookAgain = again
-		}
+		d.wake(again)
 	}
 	d.turns = in.Turns
 	return nil

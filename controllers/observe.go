@@ -136,6 +136,9 @@ func (r *NSMReconciler) observeAnyway(ctx context.Context, d desired) *observati
 		return nil
 	}
 	d.components = mesh.Components(d.input)
+	if gone, err := r.goneRegistrations(ctx, &d); err == nil {
+		r.execute(ctx, d, rollout.Unregisters(gone))
+	}
 	seen, err := r.observe(ctx, d, nil, false)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Looking at a mesh that could not be rendered")

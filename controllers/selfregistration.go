@@ -44,9 +44,7 @@ type selfRegistration struct {
 	over bool
 }
 
-// observeWebhook finds out whether the API server asks the admission webhook, and
-// deletes what pods that have gone have registered: it would block the creation
-// of pods in the whole cluster.
+// observeWebhook finds out whether the API server asks the admission webhook.
 func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health.Workload) error {
 	if w == nil {
 		return nil
@@ -57,10 +55,9 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 		return err
 	}
 	ours := told != nil
-	own, err := r.observeSelfRegistration(ctx, nsm, d.input.Release, w)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Looking for what pods of the admission webhook have registered")
-		w.Unseen = append(w.Unseen, "what its pods have registered ("+inShort(err)+")")
+	own := r.isSelfRegistered(nsm, d.input.Release, w)
+	if d.unseenRegistrations != "" {
+		w.Unseen = append(w.Unseen, d.unseenRegistrations)
 	}
 	needsOurs := mesh.NeedsWebhookCertificate(&nsm.Spec, d.input.Release)
 	// Nobody knows where the user's variables have it registered.
@@ -72,33 +69,82 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 	return nil
 }
 
-// observeSelfRegistration tells, with an error as far as that is known, whether a pod of the webhook has registered itself.
-// One that is up, and has been reported so, when this process first sees it is
-// taken as it is: what is left of a pod that has gone would have kept the next
-// one from being created.
-func (r *NSMReconciler) observeSelfRegistration(ctx context.Context, nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) (bool, error) {
+// isSelfRegistered tells whether a pod of the webhook has registered itself, as far as
+// that is known. Of a Deployment that has changed since, what was reported last counts.
+func (r *NSMReconciler) isSelfRegistered(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) bool {
+	known, isKnown := r.selfRegistrationOf(w)
+	switch {
+	case !mayRegisterItself(nsm, target, w, known, isKnown):
+		return false
+	case !isKnown:
+		return hasReportedWebhook(nsm)
+	default:
+		return known.registered && (known.workload == w.Live.GetResourceVersion() || hasReportedWebhook(nsm))
+	}
+}
+
+func (r *NSMReconciler) selfRegistrationOf(w *health.Workload) (known selfRegistration, isKnown bool) {
 	found, isKnown := r.selfRegistrations.known.Load(keyOf(w))
-	known, _ := found.(selfRegistration)
-	may := registerThemselves(target.String(), w.Version(), nsm.Status.Version) || isKnown && !known.over
-	if w.Live == nil || !may {
-		return false, nil
+	known, _ = found.(selfRegistration)
+	return known, isKnown
+}
+
+// mayRegisterItself tells whether there may be a pod of the webhook that has registered
+// itself, or what such a pod has left behind.
+func mayRegisterItself(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload, known selfRegistration, isKnown bool) bool {
+	return w.Live != nil && (registerThemselves(target.String(), w.Version(), nsm.Status.Version) || isKnown && !known.over)
+}
+
+// goneRegistrations are what pods of the admission webhook that have gone have
+// registered. Without an answer there are none, and it is asked again.
+func (r *NSMReconciler) goneRegistrations(ctx context.Context, d *desired) ([]mesh.Object, error) {
+	i := slices.IndexFunc(d.components, func(c mesh.Component) bool { return c.Role == mesh.RoleWebhook })
+	if i < 0 {
+		return nil, nil
+	}
+	w, err := r.observeWorkload(ctx, *d, d.components[i])
+	if err != nil {
+		return nil, err
+	}
+	gone, err := r.observeSelfRegistrations(ctx, d.input.NSM, d.input.Release, &w)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Looking for what pods of the admission webhook have registered")
+		d.unseenRegistrations = "what its pods have registered (" + inShort(err) + ")"
+	}
+	if len(gone) > 0 {
+		d.wake(r.now().Add(r.Times.AskAgain)) // to see that it has gone
+	}
+	return gone, nil
+}
+
+// observeSelfRegistrations finds out what the pods of the webhook have registered, and
+// returns what is left of those that have gone. One that is up, and has been reported so,
+// when this process first sees it is taken as it is: what is left of a pod that has gone
+// would have kept the next one from being created.
+func (r *NSMReconciler) observeSelfRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) ([]mesh.Object, error) {
+	known, isKnown := r.selfRegistrationOf(w)
+	if !mayRegisterItself(nsm, target, w, known, isKnown) {
+		return nil, nil
 	}
 	// One that is up without having registered itself may still do so.
-	isWaitedFor := !known.registered && w.RegistersItself && !w.Held && w.IsReady()
+	isWaitedFor := !known.registered && w.RegistersItself && w.IsReady()
 	if known.workload == w.Live.GetResourceVersion() && !isWaitedFor {
-		return known.registered, nil
+		return nil, nil
 	}
 	now := selfRegistration{workload: w.Live.GetResourceVersion(), registered: registerThemselves(w.Version())}
+	var gone []mesh.Object
 	if isKnown || !w.IsReady() || !hasReportedWebhook(nsm) {
 		var err error
-		if now.registered, err = r.tidySelfRegistrations(ctx, nsm, w); err != nil {
-			// As it was known to be, or was reported last.
-			return known.registered || !isKnown && hasReportedWebhook(nsm), err
+		if now.registered, gone, err = r.listSelfRegistrations(ctx, nsm, w); err != nil {
+			return nil, err
 		}
 	}
-	now.over = w.IsRolledOut() && !now.registered && !registerThemselves(target.String(), w.Version())
+	if len(gone) > 0 {
+		now.workload = "" // the next pass sees whether it could be deleted
+	}
+	now.over = w.IsRolledOut() && !now.registered && len(gone) == 0 && !registerThemselves(target.String(), w.Version())
 	r.selfRegistrations.known.Store(keyOf(w), now)
-	return now.registered, nil
+	return gone, nil
 }
 
 // registerThemselves tells whether the webhook's pods register themselves in one
@@ -120,26 +166,25 @@ func hasReportedWebhook(nsm *nsmv1beta1.NSM) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == nsm.Generation
 }
 
-// tidySelfRegistrations deletes the configurations of pods that have gone, and
-// tells whether there are others. The pods are listed after the configurations:
-// a pod is there before its configuration.
-func (r *NSMReconciler) tidySelfRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) (bool, error) {
+// listSelfRegistrations finds the configurations of pods that have gone, and tells
+// whether there are others. The pods are listed after the configurations: a pod is there
+// before its configuration.
+func (r *NSMReconciler) listSelfRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) (hasOthers bool, gone []mesh.Object, err error) {
 	configurations, err := r.configurationsOf(ctx, nsm)
 	configurations = slices.DeleteFunc(configurations, isOf(nsm))
 	if err != nil || len(configurations) == 0 {
-		return false, err
+		return false, nil, err
 	}
 	pods, err := r.runningPods(ctx, w)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
-	var gone []mesh.Object
 	for i := range configurations {
 		if one := &configurations[i]; mesh.IsWebhookPod(one.Name) && !pods[one.Name] {
 			gone = append(gone, one)
 		}
 	}
-	return len(gone) < len(configurations), r.deleteExactly(ctx, gone...)
+	return len(gone) < len(configurations), gone, nil
 }
 
 // runningPods are the names of the workload's pods that have not ended and are

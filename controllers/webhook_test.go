@@ -235,6 +235,24 @@ var _ = Describe("What pods of an admission webhook before v1.12.0 have register
 		}),
 	)
 
+	It("is reported while somebody does not let go of it", func(ctx SpecContext) {
+		startWebhook(ctx)
+		selfRegister(ctx, nsm, nextWebhookPod)
+		let := refuseDeletion(ctx, "mutatingwebhookconfigurations", &admissionregistrationv1.MutatingWebhookConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: webhookPod},
+		})
+		o.stop()
+		o = impatient(mesh.Platform{})
+		settle(o)
+		Expect(admin.Delete(ctx, get(ctx, nsm, webhookPod, &corev1.Pod{}), client.GracePeriodSeconds(0))).To(Succeed())
+		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 1, updated: 1})
+		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
+			HavePrefix("deleting MutatingWebhookConfiguration "+webhookPod+": "), ContainSubstring(refusal)))
+		let()
+		Eventually(isRegistered(ctx, webhookPod)).Should(BeFalse())
+		Eventually(condition(ctx, nsm, degraded)).Should(Equal("False"))
+	})
+
 	It("is waited for", func(ctx SpecContext) {
 		setAllReady(ctx, nsm)
 		Eventually(messageOf(ctx, nsm, available)).Should(Equal("Deployment " + nsm.Namespace + "/admission-webhook-k8s has pods that are ready " +

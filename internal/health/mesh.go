@@ -53,8 +53,8 @@ type Mesh struct {
 	// RefusedPods tells that the namespace refuses pods of the mesh, and what lets
 	// them in; "" where it is not known to.
 	RefusedPods string
-	// RefusedByClients tells what namespaces of clients have refused.
-	RefusedByClients []string
+	// FailedApart tells what has failed and does not block the rest.
+	FailedApart []string
 	// EntriesLeft tells why entries of the registry before this one are still there.
 	EntriesLeft string
 	// KubeletDirectories are those of all nodes, with commas between them, where they

@@ -199,8 +199,8 @@ func (s *status) setDegraded(seen *Mesh) {
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonProgressDeadlineExceeded, strings.TrimSuffix("the mesh has not come up "+seen.Overdue+"; "+seen.WayBack, "; "))
 	case seen.RefusedPods != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonPodSecurity, seen.RefusedPods)
-	case len(seen.RefusedByClients) > 0:
-		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonApplyFailed, strings.Join(seen.RefusedByClients, "; "))
+	case len(seen.FailedApart) > 0:
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonApplyFailed, strings.Join(seen.FailedApart, "; "))
 	case seen.EntriesLeft != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonApplyFailed, seen.EntriesLeft)
 	case len(seen.Contested) > 0:

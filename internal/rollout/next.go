@@ -41,6 +41,9 @@ type Input struct {
 	Record mesh.Object
 	// IsRolledBack: the NSM is as it was before a change that did not come up.
 	IsRolledBack bool
+	// TakenBack notes that, so that a status that is lost does not begin the change again;
+	// nil where there is nothing to note it in.
+	TakenBack mesh.Object
 	Seen
 }
 
@@ -69,18 +72,40 @@ type Seen struct {
 	// Pulled tells, by the name of a workload, that its new images are where they should
 	// be, as Pulls asks.
 	Pulled map[string]bool
-	// Turns tell, by the name of a workload that the operator rolls node by node, which
-	// pods come next.
-	Turns map[string]Turn
 	// GoneRegistrations are what pods of the admission webhook have registered that have
 	// gone.
 	GoneRegistrations []mesh.Object
 	// Stranded are pods that pull images for a Deployment on nodes that are down.
 	Stranded []mesh.Object
+	// Turns tell, by the name of a workload that the operator rolls node by node, which
+	// pods come next.
+	Turns map[string]Turn
 }
 
 // Next is what happens next with a mesh.
 func Next(in Input) Plan {
+	return slices.Concat(Unregisters(in.GoneRegistrations), in.note(), in.changes())
+}
+
+// note notes that the spec was tried and taken back.
+func (in Input) note() Plan {
+	if in.TakenBack == nil {
+		return nil
+	}
+	return Plan{{Name: "note that the spec was tried and taken back", Parts: []Part{{Objects: []mesh.Object{in.TakenBack}}}, OnFailure: GoOn}}
+}
+
+// Unregisters deletes what pods of the admission webhook have registered that have gone,
+// whatever else happens: it would block the creation of pods in the whole cluster.
+func Unregisters(gone []mesh.Object) Plan {
+	if len(gone) == 0 {
+		return nil
+	}
+	return Plan{{Name: "what pods of the admission webhook that have gone have registered", OnFailure: ReportApart, Delete: Deletion{Others: gone}}}
+}
+
+// changes are what happens with the mesh itself.
+func (in Input) changes() Plan {
 	if problem := in.Preflight(); problem != "" {
 		// What rolls already goes on: the change waits for it.
 		return append(in.nodeByNode(), Wave{Name: "the change to " + in.Target, Gate: Gate{Preflight: problem}, Parts: []Part{{Objects: in.Objects}}})

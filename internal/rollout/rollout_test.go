@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -209,10 +210,10 @@ func TestNothingIsTouchedUntilItsImagesAreOnTheNodes(t *testing.T) {
 	g.Expect(Next(in).String()).To(HavePrefix(plan))
 	in.Pulled = map[string]bool{"nsmgr": true, "forwarder-vpp": true}
 	g.Expect(Next(in).String()).To(HavePrefix(plan), "one is missing")
-
 	in.Stranded = []mesh.Object{&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "stranded"}}}
 	g.Expect(Next(in).String()).To(ContainSubstring("2. pull on other nodes than those that are down\n   delete Pod stranded\n"))
 	in.Stranded = nil
+
 	in.Pulled["nsm-registry"] = true
 	g.Expect(waves(Next(in))).To(Equal([]string{inTheEnd, roles, first, second, third, unwanted, record}))
 	keeps := func() []mesh.Object { return slices.Concat(Next(in)[5].Delete.Keep) }
@@ -390,4 +391,23 @@ func TestWhatIsSparedIsNotSelected(t *testing.T) {
 		g.Expect(deletion.Selector().Matches(set)).To(Equal(isSelected), string(role))
 	}
 	g.Expect(deletion.Selector().Matches(labels.Set{mesh.LabelComponent: "nsmgr"})).To(BeFalse())
+}
+
+func TestWhatAPodThatHasGoneHasRegisteredGoesFirst(t *testing.T) {
+	gone := []mesh.Object{&admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "admission-webhook-k8s-1"}}}
+	for what, in := range map[string]Input{
+		"of a fresh mesh":         wanted(t, "", mesh.Platform{}),
+		"before images are there": oldImages(running(wanted(t, "v1.17.0", mesh.Platform{}), "v1.17.0")),
+		"before a change begins": func() Input {
+			in := running(wanted(t, "v1.17.0", mesh.Platform{}), "v1.17.0")
+			in.NotReady = "DaemonSet nsm/nsmgr is down"
+			return in
+		}(),
+	} {
+		t.Run(what, func(t *testing.T) {
+			in.GoneRegistrations = gone
+			NewWithT(t).Expect(Next(in).String()).To(HavePrefix("1. what pods of the admission webhook that have gone have registered\n" +
+				"   delete MutatingWebhookConfiguration admission-webhook-k8s-1\n"))
+		})
+	}
 }
