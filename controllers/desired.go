@@ -227,6 +227,11 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 	if in.Record, err = mesh.Record(d.input); err != nil {
 		return nil, err
 	}
+	if d.isRolledBack {
+		if in.TakenBack, err = mesh.RecordTakenBack(d.input, d.available); err != nil {
+			return nil, err
+		}
+	}
 	if in.Begins() {
 		if in.NotReady, err = r.notReady(ctx, *d); err != nil {
 			return nil, err

@@ -169,6 +169,20 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Expect(releases(ctx, nsm)()).To(HaveKeyWithValue("nsm-registry", oldState))
 	})
 
+	It("nor when the status is lost, and tells it again", func(ctx SpecContext) {
+		takeBack(ctx)
+		Eventually(func() map[string]string {
+			return get(ctx, nsm, mesh.RecordName, &appsv1.ControllerRevision{}).Annotations
+		}).
+			Should(HaveKey("nsm.networkservicemesh.io/taken-back"))
+		lost := reread(ctx, nsm)
+		lost.Status = nsmv1beta1.NSMStatus{ObservedGeneration: -1}
+		Expect(admin.Status().Update(ctx, lost)).To(Succeed())
+		Eventually(messageOf(ctx, nsm, degraded)).Should(Equal("the spec was tried and has not come up in time; NSM " + oldState + " runs again until the spec changes"))
+		Expect(reasonOf(ctx, nsm)()).To(Equal("RolledBack"))
+		Expect(releases(ctx, nsm)()).To(HaveEach(oldState))
+	})
+
 	Describe("what runs is read from the workloads:", func() {
 		// begin lets the change come as far as the managers.
 		begin := func(ctx SpecContext) {
@@ -259,20 +273,6 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
 	})
 
-	It("it begins when the mesh is healthy again, and names what is known to go wrong", func(ctx SpecContext) {
-		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
-		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: "v1.16.0", AdmissionWebhook: nsm.Spec.AdmissionWebhook})
-		Eventually(messageOf(ctx, nsm, available)).Should(ContainSubstring("has not begun"))
-		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
-		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", "v1.16.0"))
-		Eventually(eventsOf(ctx, nsm)).Should(ContainElement(And(HavePrefix("RiskyUpgrade: From v1.17.0 to v1.16.0: "), ContainSubstring("IPv6"))))
-	})
-
-	It("a rollback brings back the whole spec that was available last, through the same stages", func(ctx SpecContext) {
-		pinned := func(tag string) *nsmv1beta1.NsmgrSpec {
-			spec := &nsmv1beta1.NsmgrSpec{}
-			spec.Image = "mirror.example.com/cmd-nsmgr:" + tag
-			return spec
 	It("a change that waits for a healthy mesh is not taken back, and begins when the mesh is healthy", func(ctx SpecContext) {
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
 		upgrade(ctx, nsmv1beta1.UpgradeSpec{
@@ -307,6 +307,20 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Expect(get(ctx, nsm, "nsm-registry", &appsv1.Deployment{}).Spec.Paused).To(BeTrue(), "that is his")
 	})
 
+	It("it begins when the mesh is healthy again, and names what is known to go wrong", func(ctx SpecContext) {
+		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: "v1.16.0", AdmissionWebhook: nsm.Spec.AdmissionWebhook})
+		Eventually(messageOf(ctx, nsm, available)).Should(ContainSubstring("has not begun"))
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", "v1.16.0"))
+		Eventually(eventsOf(ctx, nsm)).Should(ContainElement(And(HavePrefix("RiskyUpgrade: From v1.17.0 to v1.16.0: "), ContainSubstring("IPv6"))))
+	})
+
+	It("a rollback brings back the whole spec that was available last, through the same stages", func(ctx SpecContext) {
+		pinned := func(tag string) *nsmv1beta1.NsmgrSpec {
+			spec := &nsmv1beta1.NsmgrSpec{}
+			spec.Image = "mirror.example.com/cmd-nsmgr:" + tag
+			return spec
 		}
 		image := func() string { return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Spec.Containers[0].Image }
 		how := &nsmv1beta1.UpgradeSpec{OnFailure: nsmv1beta1.UpgradeFailureRollback, PrePull: new(bool)}

@@ -187,6 +187,9 @@ func normalized(object *unstructured.Unstructured, nsm *nsmv1beta1.NSM) map[stri
 	for _, moving := range []string{mesh.AppliedAnnotation, writtenAt, appsv1.DeprecatedTemplateGeneration} {
 		delete(annotations, moving)
 	}
+	for key, value := range annotations {
+		annotations[key] = strings.ReplaceAll(value, string(nsm.UID), "UID")
+	}
 	content := map[string]any{
 		"labels": object.GetLabels(), "annotations": annotations, "finalizers": object.GetFinalizers(), "owners": owners,
 	}

@@ -148,7 +148,7 @@ func (s *status) setFailed(message string, seen *Mesh) {
 		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonApplyFailed, message)
 	}
 	s.set(nsmv1beta1.ConditionProgressing, true, nsmv1beta1.ReasonRetrying, retrying)
-	// That a release was taken back is remembered here and nowhere else.
+	// That a release was taken back, and why, is more than that a write has failed.
 	if !ReportsRollback(&s.NSMStatus, s.generation) {
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonApplyFailed, message)
 	}
@@ -191,6 +191,9 @@ func (s *status) setDegraded(seen *Mesh) {
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonRolledBack, seen.rollbackMessage())
 	case seen.RolledBack && ReportsRollback(&s.NSMStatus, s.generation):
 		// It stays as it was told.
+	case seen.RolledBack:
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonRolledBack,
+			"the spec was tried and has not come up in time; NSM "+seen.Release.String()+" runs again until the spec changes")
 	case len(seen.InTheWay) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonNotOurs, seen.inTheWayMessage())
 	case len(seen.Callers) > 0:

@@ -43,6 +43,37 @@ func Record(in Input) (Object, error) {
 	}, nil
 }
 
+// takenBackAnnotation on a record names the generation of the NSM that was tried and taken
+// back, with the UID of the NSM: a status can be lost.
+const takenBackAnnotation = ownDomain + "taken-back"
+
+// RecordTakenBack is a record of an NSM as it was, with the note that its spec of now was
+// tried and taken back; nil where nothing is recorded.
+func RecordTakenBack(in Input, record Object) (Object, error) {
+	before := Recorded(record)
+	if before == nil {
+		return nil, nil
+	}
+	in.NSM = in.NSM.DeepCopy()
+	in.NSM.Spec = *before
+	noted, err := Record(in)
+	if err != nil {
+		return nil, err
+	}
+	noted.SetAnnotations(mergeMaps(noted.GetAnnotations(), map[string]string{takenBackAnnotation: generationOf(in.NSM)}))
+	return noted, nil
+}
+
+// IsTakenBack tells whether a record notes that the spec of an NSM was tried and taken back.
+func IsTakenBack(record Object, nsm *nsmv1beta1.NSM) bool {
+	return record != nil && record.GetAnnotations()[takenBackAnnotation] == generationOf(nsm)
+}
+
+// generationOf an NSM tells one spec of it from the next.
+func generationOf(nsm *nsmv1beta1.NSM) string {
+	return fmt.Sprintf("%s.%d", nsm.UID, nsm.Generation)
+}
+
 // Recorded is the spec that a record keeps; nil for none that can be read.
 func Recorded(record Object) *nsmv1beta1.NSMSpec {
 	revision, isRevision := record.(*appsv1.ControllerRevision)

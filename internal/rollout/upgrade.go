@@ -35,10 +35,11 @@ func VersionOf(spec *nsmv1beta1.NSMSpec) string {
 }
 
 // Effective is the NSM as the mesh should be: with what was Available last in place of
-// a spec that has been tried and taken back. The status alone does not decide that:
-// whoever may write it, and not the spec, shall not choose what runs.
+// a spec that has been tried and taken back, as the status says or, where that was lost,
+// the record. They alone do not decide that: whoever may write the status, and not the
+// spec, shall not choose what runs.
 func Effective(nsm *nsmv1beta1.NSM, record mesh.Object) (effective *nsmv1beta1.NSM, isRolledBack bool) {
-	if !health.ReportsRollback(&nsm.Status, nsm.Generation) {
+	if !health.ReportsRollback(&nsm.Status, nsm.Generation) && !mesh.IsTakenBack(record, nsm) {
 		return nsm, false
 	}
 	before := Before(nsm, record)
@@ -70,7 +71,6 @@ func Before(nsm *nsmv1beta1.NSM, record mesh.Object) *nsmv1beta1.NSMSpec {
 	return before
 }
 
-// Deadline is when the change of a mesh that is going on has to have come up, and the
 // WayBack tells how to undo a change that does not come up, of a mesh that should run the
 // target release; "" where nothing can be said. hasBegun: something of it has been written.
 func WayBack(nsm *nsmv1beta1.NSM, target string, record mesh.Object, hasBegun bool) string {
@@ -116,6 +116,7 @@ func differences(one, other *nsmv1beta1.NSMSpec) []string {
 	return fields
 }
 
+// Deadline is when the change of a mesh that is going on has to have come up, and the
 // time that a stage of it may take; zero where none is going on. A stage begins with the
 // change of the spec, or when the last of the workloads was written since, those that
 // have nodes pull images included: neither a pod that comes and goes nor a restart of the

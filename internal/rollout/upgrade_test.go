@@ -30,6 +30,15 @@ func rolledBack(nsm *nsmv1beta1.NSM) {
 	})
 }
 
+// notedIn is a record with the note that an NSM of a generation was tried and taken back.
+func notedIn(t *testing.T, generation int64, record mesh.Object) mesh.Object {
+	t.Helper()
+	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Generation: generation}}
+	noted, err := mesh.RecordTakenBack(mesh.Input{NSM: nsm}, record)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return noted
+}
+
 // recordOf is the record of a spec.
 func recordOf(t *testing.T, spec nsmv1beta1.NSMSpec) mesh.Object {
 	t.Helper()
@@ -46,12 +55,14 @@ func TestARollbackBringsBackTheWholeSpec(t *testing.T) {
 		want   nsmv1beta1.NSMSpec
 		is     bool
 	}{
-		"it was tried, and taken back":        {[]func(*nsmv1beta1.NSM){rollback, rolledBack}, recordOf(t, before), before, true},
-		"before an operator that records":     {[]func(*nsmv1beta1.NSM){rollback, rolledBack}, nil, nsmv1beta1.NSMSpec{Version: "v1.16.0", LogLevel: "WARN"}, true},
-		"it was not tried":                    {[]func(*nsmv1beta1.NSM){rollback}, recordOf(t, before), nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}, false},
-		"somebody else has written that":      {[]func(*nsmv1beta1.NSM){rolledBack}, recordOf(t, before), nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}, false},
-		"a record that is of no spec":         {[]func(*nsmv1beta1.NSM){rollback, rolledBack}, &appsv1.ControllerRevision{}, nsmv1beta1.NSMSpec{Version: "v1.16.0", LogLevel: "WARN"}, true},
-		"what was available last is the same": {[]func(*nsmv1beta1.NSM){rollback, rolledBack}, recordOf(t, nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}), nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}, false},
+		"it was tried, and taken back":            {[]func(*nsmv1beta1.NSM){rollback, rolledBack}, recordOf(t, before), before, true},
+		"before an operator that records":         {[]func(*nsmv1beta1.NSM){rollback, rolledBack}, nil, nsmv1beta1.NSMSpec{Version: "v1.16.0", LogLevel: "WARN"}, true},
+		"the status was lost, and it is recorded": {[]func(*nsmv1beta1.NSM){rollback}, notedIn(t, 0, recordOf(t, before)), before, true},
+		"another spec was tried":                  {[]func(*nsmv1beta1.NSM){rollback}, notedIn(t, 1, recordOf(t, before)), nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}, false},
+		"it was not tried":                        {[]func(*nsmv1beta1.NSM){rollback}, recordOf(t, before), nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}, false},
+		"somebody else has written that":          {[]func(*nsmv1beta1.NSM){rolledBack}, recordOf(t, before), nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}, false},
+		"a record that is of no spec":             {[]func(*nsmv1beta1.NSM){rollback, rolledBack}, &appsv1.ControllerRevision{}, nsmv1beta1.NSMSpec{Version: "v1.16.0", LogLevel: "WARN"}, true},
+		"what was available last is the same":     {[]func(*nsmv1beta1.NSM){rollback, rolledBack}, recordOf(t, nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}), nsmv1beta1.NSMSpec{Version: "v1.18.0", LogLevel: "WARN"}, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			g := NewWithT(t)
@@ -71,7 +82,10 @@ func TestARollbackBringsBackTheWholeSpec(t *testing.T) {
 func TestARollbackGoesThroughTheStagesAndRecordsNothing(t *testing.T) {
 	in := half(running(wanted(t, "v1.17.0", mesh.Platform{}, withoutWebhook), release.Newest().String()), "v1.17.0")
 	in.Target, in.IsRolledBack = "v1.17.0", true
-	NewWithT(t).Expect(waves(Next(in))).To(Equal([]string{roles, first, second, third, unwanted}))
+	g := NewWithT(t)
+	g.Expect(waves(Next(in))).To(Equal([]string{roles, first, second, third, unwanted}))
+	in.TakenBack = notedIn(t, 1, recordOf(t, nsmv1beta1.NSMSpec{Version: "v1.17.0"}))
+	g.Expect(waves(Next(in))).To(Equal([]string{"note that the spec was tried and taken back", roles, first, second, third, unwanted}))
 }
 
 func TestAPodThatComesAndGoesDoesNotMoveTheDeadline(t *testing.T) {
