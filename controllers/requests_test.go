@@ -35,8 +35,8 @@ type requests struct {
 	after int
 	// counts tells which requests count; nil for the writes, but for those of events.
 	counts func(request) bool
-	// number of those that have counted.
-	number int
+	// number of those that have counted, and of all reads.
+	number, reads int
 	// more requests go wrong.
 	more int
 	// lag is how long the caches hear of everything later.
@@ -177,6 +177,9 @@ func (r *requests) admit(asked request) *fault {
 	if counts {
 		r.number++
 	}
+	if !asked.isWrite() {
+		r.reads++
+	}
 	if r.fault != nil && r.struck == nil && counts {
 		if r.after == 0 {
 			r.struck, r.dead, r.more = &asked, r.fault.isLast, r.fault.more
@@ -195,7 +198,7 @@ func (r *requests) admit(asked request) *fault {
 func (r *requests) arm(fault *fault, after int, counts func(request) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fault, r.after, r.counts, r.number, r.struck, r.more = fault, after, counts, 0, nil, 0
+	r.fault, r.after, r.counts, r.number, r.reads, r.struck, r.more = fault, after, counts, 0, 0, nil, 0
 }
 
 func (r *requests) isCounted(asked request) bool {
@@ -205,11 +208,11 @@ func (r *requests) isCounted(asked request) bool {
 	return asked.isWrite() && !asked.isEvent()
 }
 
-// counted is how many requests have counted.
-func (r *requests) counted() int {
+// counted is how many requests have counted, and how many have read.
+func (r *requests) counted() (counted, reads int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.number
+	return r.number, r.reads
 }
 
 // hit is what the fault has befallen; nil for nothing yet.

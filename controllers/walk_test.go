@@ -207,7 +207,7 @@ func (w *walk) editEarlier(ctx context.Context) string {
 
 // arm lets one of the next writes go wrong.
 func (w *walk) arm() string {
-	one := faultAt{pick(w, lastBefore, conflicting, timedOut, failing, lastAfter, throttled, forbidden), w.random.IntN(12), nil}
+	one := faultAt{fault: pick(w, lastBefore, conflicting, timedOut, failing, lastAfter, throttled, forbidden), after: w.random.IntN(12)}
 	w.o.requests.arm(one.fault, one.after, nil)
 	return ", " + one.String()
 }
