@@ -8,12 +8,14 @@ package prometheus_test
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -59,6 +61,14 @@ func services(t *testing.T) []corev1.Service {
 		all = append(all, service)
 	}
 	return all
+}
+
+// deployment of the operator.
+func deployment(t *testing.T) appsv1.Deployment {
+	t.Helper()
+	var found appsv1.Deployment
+	readYAML(t, "../../config/manager/manager.yaml", &found)
+	return found
 }
 
 // selects tells whether the monitor reads a Service.
@@ -109,7 +119,7 @@ func TestRulesNameTheJobOfTheServiceMonitor(t *testing.T) {
 	for _, alert := range alerts(t) {
 		queries = append(queries, alert.Expr)
 	}
-	queries = append(queries, ofMesh("any", `any="any"`))
+	queries = append(queries, target)
 	for _, one := range healthy("", 1) {
 		queries = append(queries, one.Series)
 	}
@@ -117,6 +127,12 @@ func TestRulesNameTheJobOfTheServiceMonitor(t *testing.T) {
 		for _, match := range jobOf.FindAllStringSubmatch(query, -1) {
 			named[match[1]] = true
 		}
+	}
+	deployment := deployment(t)
+	wantTarget := fmt.Sprintf("job=%q,namespace=%q,service=%q,endpoint=%q,container=%q,pod=%[6]q,instance=%[6]q", want[0],
+		deployment.Namespace, want[0], monitor.Spec.Endpoints[0].Port, deployment.Spec.Template.Spec.Containers[0].Name, "INSTANCE")
+	if target != wantTarget {
+		t.Errorf("the cases have the labels %s, what the ServiceMonitor selects has %s", target, wantTarget)
 	}
 	if got := slices.Sorted(maps.Keys(named)); !slices.Equal(got, want) {
 		t.Errorf("rules and cases name the jobs %v, the ServiceMonitor makes %v", got, want)

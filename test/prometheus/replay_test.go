@@ -42,7 +42,7 @@ func (r *replay) tell(t *testing.T, mesh metrics.Mesh, instance string) {
 		if err := sample.Write(written); err != nil {
 			t.Fatal(err)
 		}
-		labels := []string{fmt.Sprintf("instance=%q", instance), `job="nsm-operator-metrics"`}
+		labels := []string{of(instance)}
 		for _, pair := range written.GetLabel() {
 			labels = append(labels, fmt.Sprintf("%s=%q", pair.GetName(), pair.GetValue()))
 		}

@@ -215,8 +215,15 @@ func metricNamed(name string) *metrics.Metric {
 // a moment without a value.
 type series struct{ metric, good, bad string }
 
+// target are the labels that Prometheus gives to what it reads from a replica by the
+// ServiceMonitor.
+const target = `job="nsm-operator-metrics",namespace="nsm-operator-system",service="nsm-operator-metrics",endpoint="metrics",container="manager",pod="INSTANCE",instance="INSTANCE"`
+
+// of a replica: the target's labels.
+func of(instance string) string { return strings.ReplaceAll(target, "INSTANCE", instance) }
+
 func ofMesh(name, labels string) string {
-	return fmt.Sprintf(`%s{mesh="mesh",mesh_namespace="nsm",job="nsm-operator-metrics",%s,instance="INSTANCE"}`, name, labels)
+	return fmt.Sprintf(`%s{mesh="mesh",mesh_namespace="nsm",%s,%s}`, name, labels, target)
 }
 
 func pods(component, good, bad string) []series {
@@ -258,9 +265,9 @@ var troubles = map[string][]series{
 	"NSMDriftFought":            append(degraded("Contested"), series{ofMesh("nsm_mesh_contested_objects", `x="y"`), "0", "2"}),
 	// Seconds since 1970, where promtool's time begins.
 	"NSMCertificateEnding":         {{ofMesh("nsm_mesh_certificate_not_after_timestamp_seconds", `x="y"`), "31536000", "864000"}},
-	"NSMOperatorCertificateEnding": {{`nsm_operator_certificate_not_after_timestamp_seconds{instance="INSTANCE"}`, "31536000", "864000"}},
-	"NSMOperatorDown":              {{`up{job="nsm-operator-metrics",instance="INSTANCE"}`, "1", "0"}},
-	"NSMOperatorWithoutLeader":     {{`leader_election_master_status{job="nsm-operator-metrics",name="nsm-operator",instance="INSTANCE"}`, "1", "0"}},
+	"NSMOperatorCertificateEnding": {{`nsm_operator_certificate_not_after_timestamp_seconds{` + target + `}`, "31536000", "864000"}},
+	"NSMOperatorDown":              {{`up{` + target + `}`, "1", "0"}},
+	"NSMOperatorWithoutLeader":     {{`leader_election_master_status{name="nsm-operator",` + target + `}`, "1", "0"}},
 	"NSMWebhookUnreachable":        rejected("validation.nsm.networkservicemesh.io"),
 }
 
@@ -417,8 +424,8 @@ func firing(t *testing.T, minute int, names ...string) []expectation {
 // case is about fires.
 func healthy(alert string, minutes int) []input {
 	values := fmt.Sprintf("1x%d", minutes)
-	up := input{`up{job="nsm-operator-metrics",instance="other"}`, values}
-	leads := input{`leader_election_master_status{job="nsm-operator-metrics",name="nsm-operator",instance="other"}`, values}
+	up := input{`up{` + of("other") + `}`, values}
+	leads := input{`leader_election_master_status{name="nsm-operator",` + of("other") + `}`, values}
 	switch alert {
 	case "NSMOperatorDown":
 		return nil
