@@ -41,7 +41,7 @@ LABEL org.opencontainers.image.title="nsm-operator-must-gather" \
       org.opencontainers.image.licenses="Apache-2.0"
 # Its own coreutils-single stands for coreutils, which dnf refuses to install beside it.
 RUN dnf install -y --setopt=install_weak_deps=0 bash gawk gzip procps-ng rsync tar && dnf clean all \
- && for program in awk bash cat gzip mkdir pkill rsync sync tar; do command -v $program || exit 1; done
+ && for program in awk bash cat df du gzip mkdir pkill rsync sleep sync tar; do command -v $program || exit 1; done
 ENV VERSION=v${VERSION}
 COPY LICENSE /licenses/LICENSE
 COPY --from=build-plugin /kubectl-nsm /usr/bin/kubectl-nsm

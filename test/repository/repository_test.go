@@ -82,7 +82,7 @@ func TestImages(t *testing.T) {
 		t.Fatal("no image is called must-gather")
 	}
 	for _, part := range []string{
-		"install_weak_deps=0 bash gawk gzip procps-ng rsync tar &&", "for program in awk bash cat gzip mkdir pkill rsync sync tar;", " /usr/bin/kubectl-nsm\n", "config/must-gather/gather /usr/bin/gather\n",
+		"install_weak_deps=0 bash gawk gzip procps-ng rsync tar &&", "for program in awk bash cat df du gzip mkdir pkill rsync sleep sync tar;", " /usr/bin/kubectl-nsm\n", "config/must-gather/gather /usr/bin/gather\n",
 	} {
 		if !strings.Contains(stages[at], part) {
 			t.Errorf("the image for must-gather has no %q", part)
