@@ -140,6 +140,8 @@ func nameOf(texts []string) string {
 type other struct {
 	command *exec.Cmd
 	output  bytes.Buffer
+	// log of the files and the environment that it has looked at.
+	log string
 	// stdin is open as long as this process lives.
 	stdin io.Closer
 }
@@ -156,7 +158,8 @@ func start(t *testing.T, claims string) *other {
 		name, _, _ := strings.Cut(strings.TrimLeft(argument, "-"), "=")
 		return name == "test.testlogfile" || name == "test.run" || strings.HasSuffix(name, "profile") || strings.HasSuffix(name, "-report")
 	})
-	one := &other{command: exec.CommandContext(t.Context(), self, append(arguments, "-test.run=^"+t.Name()+"$")...)}
+	one := &other{log: filepath.Join(t.TempDir(), "log")}
+	one.command = exec.CommandContext(t.Context(), self, append(arguments, "-test.run=^"+t.Name()+"$", "-test.testlogfile="+one.log)...)
 	one.command.Env = append(os.Environ(), claimsVariable+"="+claims)
 	one.command.Stdout, one.command.Stderr = &one.output, &one.output
 	if one.stdin, err = one.command.StdinPipe(); err == nil {
@@ -175,11 +178,37 @@ func (o *other) wait(t *testing.T) {
 		t.Errorf("another process that ran specs of this suite: %v\n%s", err, o.output.String())
 		return
 	}
+	if err := lookAgain(o.log); err != nil {
+		t.Errorf("what another process of this suite has looked at: %v", err)
+	}
 	for line := range strings.Lines(o.output.String()) {
 		if strings.Contains(line, "Specs in") {
 			t.Logf("another process: %s", line)
 		}
 	}
+}
+
+// lookAgain at all that another process has looked at: go test keeps a result as long as
+// nothing changes that this one has.
+func lookAgain(log string) error {
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		action, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch action {
+		case "getenv":
+			_ = os.Getenv(name)
+		case "stat":
+			_, _ = os.Stat(name)
+		case "open":
+			if file, err := os.Open(name); err == nil {
+				_ = file.Close()
+			}
+		}
+	}
+	return nil
 }
 
 // endWithParent ends this process, as Ctrl-C does, when the one that has started it is
