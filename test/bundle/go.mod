@@ -160,4 +160,4 @@ require (
 )
 
 // operator-controller asks for a version of it that is not Kubernetes'.
-replace k8s.io/client-go => k8s.io/client-go v0.36.1
+replace k8s.io/client-go => k8s.io/client-go v0.36.2
