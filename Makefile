@@ -40,6 +40,10 @@ GO             ?= go
 export KUBEBUILDER_ASSETS ?= $(K8S_BIN)
 export CGO_ENABLED := 0
 
+# What is released, the tools and the control plane are built with -trimpath. So is all else
+# here: a package is compiled once more for other flags, and that is most of a first run.
+export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
+
 include hack/tools/tools.mk
 
 PLUGIN_LDFLAGS = -s -w -X main.version=v$(VERSION)
