@@ -221,13 +221,17 @@ vet: ## Run go vet on all modules.
 # It names what has failed once more at the end.
 GO_TEST := GO=$(GO) hack/test.sh
 
+# "make vet" does all that go test would, and more: without this, all dependencies of each
+# module are looked through twice.
+TEST_FLAGS := -vet=off -timeout 40m
+
 # One package at a time: two suites that have an API server take more than two cores
 # give, now and then, and a spec then waits longer than it would.
 .PHONY: test
 test: check-generated vet lint control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(OPM) $(OLM) $(OLM_CATALOG) $(HELM) $(HELM3) $(KUSTOMIZE) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
-	@$(GO_TEST) -C hack/localcluster test -timeout 40m ./...
-	@$(GO_TEST) -C hack/image test -timeout 40m ./...
-	@$(GO_TEST) test -p 1 -timeout 40m ./...
+	@$(GO_TEST) -C hack/localcluster test $(TEST_FLAGS) ./...
+	@$(GO_TEST) -C hack/image test $(TEST_FLAGS) ./...
+	@$(GO_TEST) test -p 1 $(TEST_FLAGS) ./...
 
 # Not part of test: everything is built once more, with cgo, and runs several times as long.
 .PHONY: test-race
@@ -248,7 +252,7 @@ FOCUS ?= whichever request|walk at random
 .PHONY: test-compat
 test-compat: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) $(KUSTOMIZE) ## Run what needs an API server on another Kubernetes (K8S=v1.31.14).
 	@$(LOCALCLUSTER) build --kubernetes "$(K8S)" --out $(LOCALBIN)/compat/$(K8S) --rest $(K8S_BIN)
-	@KUBEBUILDER_ASSETS=$(LOCALBIN)/compat/$(K8S) $(GO_TEST) test -p 1 -timeout 40m \
+	@KUBEBUILDER_ASSETS=$(LOCALBIN)/compat/$(K8S) $(GO_TEST) test -p 1 $(TEST_FLAGS) \
 	  ./controllers ./webhooks ./internal/... ./cmd/... ./test/rotation ./test/e2e
 
 FUZZTIME ?= 5s
@@ -283,13 +287,13 @@ test-olm: control-plane $(MANAGER) $(OPM) $(OLM) $(OLM_CATALOG) ## Install, upgr
 # Not cached: it runs the renderer of the operator's own module.
 .PHONY: test-scc
 test-scc: ## Have OpenShift's own admission code judge the pods that are rendered for OpenShift.
-	@$(GO_TEST) -C test/scc test -count=1 -timeout 40m ./...
+	@$(GO_TEST) -C test/scc test -count=1 $(TEST_FLAGS) ./...
 
 # Not cached: they run the tools in bin.
 .PHONY: test-bundle
 test-bundle: control-plane $(OPM) $(OPERATOR_SDK) $(SCORECARD_TEST) ## Have the rules of OLM, the scorecard, the community's catalogs and OLM v1 judge the bundle.
-	@$(GO_TEST) -C hack/olm test -count=1 -timeout 40m ./...
-	@$(GO_TEST) -C test/bundle test -count=1 -timeout 40m ./...
+	@$(GO_TEST) -C hack/olm test -count=1 $(TEST_FLAGS) ./...
+	@$(GO_TEST) -C test/bundle test -count=1 $(TEST_FLAGS) ./...
 
 .PHONY: bench
 bench: control-plane $(MANAGER) kubectl-nsm $(OPM) $(OLM) $(OLM_CATALOG) ## Measure, and print.
