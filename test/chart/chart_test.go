@@ -103,6 +103,17 @@ var _ = Describe("The chart", func() {
 		}
 		Expect(deadlines).To(BeNumerically("<", 180))
 	})
+
+	// A pod whose volume cannot be mounted never starts, and nobody says which hop failed.
+	It("starts its pods on nodes without SPIRE and without a manager", func() {
+		for _, pod := range render().pods() {
+			for _, volume := range pod.Spec.Volumes {
+				if volume.HostPath != nil {
+					Expect(volume.HostPath.Type).To(HaveValue(Equal(corev1.HostPathDirectoryOrCreate)), volume.Name)
+				}
+			}
+		}
+	})
 })
 
 var _ = DescribeTable("Wrong values are refused by name", func(set, expected string) {

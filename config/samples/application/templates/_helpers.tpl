@@ -112,7 +112,8 @@ capabilities:
 - name: spire-agent-socket
   hostPath:
     path: {{ dir (trimPrefix "unix://" .Values.sockets.spireAgent) }}
-    type: Directory
+    # On a node without SPIRE's agent the pod starts, and its log says what is missing.
+    type: DirectoryOrCreate
 - name: nsm-socket
   hostPath:
     path: /var/lib/networkservicemesh
