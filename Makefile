@@ -351,12 +351,8 @@ catalog: bundle $(OLM_PACKAGE) $(OPM) ## Make the catalog with this release in d
 	  -out $(CATALOG) bundle
 
 .PHONY: community
-community: bundle ## Make the folder for the community catalogs' pull request in dist/community.
-	@rm -rf dist/community
-	@mkdir -p dist/community/operators/nsm-operator
-	@cp config/community/ci.yaml dist/community/operators/nsm-operator/
-	@cp -r bundle dist/community/operators/nsm-operator/$(VERSION)
-	@[[ "$(VERSION)" != "$(BRIDGE_OF)" ]] || cp -r bridge dist/community/operators/nsm-operator/$(BRIDGE_VERSION)
+community: bundle ## Make the folders for the pull requests to both community catalogs in dist/community.
+	@hack/community.sh $(VERSION) dist/community $(if $(filter $(BRIDGE_OF),$(VERSION)),$(BRIDGE_VERSION))
 
 .PHONY: catalog-build
 catalog-build: catalog ## Build the catalog's image.
