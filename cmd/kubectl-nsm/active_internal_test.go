@@ -73,15 +73,6 @@ var _ = Describe("check --active", func() {
 		}
 		return all
 	}
-	messageOf := func(from result, code string) string {
-		GinkgoHelper()
-		for _, check := range decode[report.Checks](from).Checks {
-			if check.Code == code {
-				return check.Message
-			}
-		}
-		return ""
-	}
 	active := func(ctx context.Context, args ...string) result {
 		return runAs(ctx, kubeconfig, append([]string{"check", "--active", "-n", namespace, "-o", "json"}, args...)...)
 	}

@@ -53,11 +53,12 @@ func newCheck(o *options) *cobra.Command {
 		Short: "Look for what would keep a mesh from running",
 		Long: "Look for what would keep a mesh from running, before or after it is there.\n\n" +
 			"It looks at the meshes of the namespace; where there is none, at what an NSM without a spec would need, or at those of a file. All checks are " +
-			"made, whatever they find, and nothing is written. docs/troubleshooting.md has a word on each code.\n\n" +
+			"made, whatever they find, and nothing is stored. docs/troubleshooting.md has a word on each code.\n\n" +
 			"With --active it also tries each mesh, and that is the exception that makes something: a namespace nsm-check-<random> with a ServiceAccount, a " +
 			"Service, a pod with an endpoint and a pod with a client, which pings the endpoint through the mesh; the endpoint registers itself and a network " +
 			"service of that name. All of it is removed at the end, after Ctrl-C and after an error as well, and what could not be is named. A trial takes " +
 			"3 minutes at most, or what --timeout says, and its removal 90 seconds more.\n\n" +
+			"It has the API server try an NSM by a dry run, of which nothing is stored, and asks the bundle endpoints of other trust domains from this machine.\n\n" +
 			"With --pre it looks at whether the operator and SPIRE can be installed. It then also asks what you may do, and tries a privileged pod by a " +
 			"dry run, of which nothing is stored.\n\n" +
 			"It ends with 1 if a check has failed, with --strict also if one warns.",
@@ -145,7 +146,8 @@ func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*pr
 	c.notSeen = nil // each check tells what it could not see
 	reads := []func(context.Context, *preflight.Facts) error{
 		c.factsOfNamespaces, c.factsOfNodes, c.factsOfOperators, c.factsOfCollectors, c.factsOfEndpoints, c.factsOfCertificates,
-		c.factsOfConstraints, c.factsOfDomain, c.factsOfLoadBalancers, c.factsOfClocks,
+		c.factsOfConstraints, c.factsOfDomain, c.factsOfLoadBalancers, c.factsOfClocks, c.factsOfDrivers, c.factsOfMachineConfigs, c.factsOfBundles,
+		c.factsOfWebhooks, c.factsOfInotify,
 	}
 	if flags.before {
 		reads = append(reads, c.factsBefore)

@@ -8,6 +8,12 @@ package main
 
 import (
 	"context"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -38,15 +44,20 @@ func (c *cluster) factsOfClocks(ctx context.Context, facts *preflight.Facts) err
 	return c.part(facts, preflight.PartLeases, err, "list leases in namespace "+corev1.NamespaceNodeLease)
 }
 
-// factsOfDomain takes the cluster's domain from the configuration of CoreDNS, where that
-// is at its usual place.
+// factsOfDomain asks a kubelet for the domain that it writes into the resolv.conf of pods, and
+// takes the one that is served from the configuration of CoreDNS, where that is at its usual
+// place.
 func (c *cluster) factsOfDomain(ctx context.Context, facts *preflight.Facts) error {
+	facts.PodDomain = c.podDomain(ctx, facts)
 	configuration := &corev1.ConfigMap{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceSystem, Name: "coredns"}, configuration)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	facts.Domain = preflight.DomainOf(configuration.Data["Corefile"])
+	if facts.PodDomain != "" && apierrors.IsForbidden(err) {
+		return nil // the kubelet's word is enough
+	}
 	return c.part(facts, preflight.PartDomain, err, "get configmaps in namespace "+metav1.NamespaceSystem)
 }
 
@@ -86,6 +97,33 @@ func (c *cluster) factsOfConstraints(ctx context.Context, facts *preflight.Facts
 		}
 	}
 	return nil
+}
+
+// factsOfInotify reads the limits of this machine, if the nodes are its containers: those of
+// kind, behind an API server on it.
+func (c *cluster) factsOfInotify(_ context.Context, facts *preflight.Facts) error {
+	isKind := slices.ContainsFunc(facts.Nodes, func(node corev1.Node) bool { return strings.HasPrefix(node.Spec.ProviderID, "kind://") })
+	server, err := url.Parse(c.config.Host)
+	if err != nil || !isKind || !isLoopback(server.Hostname()) {
+		return nil //nolint:nilerr // then it is another machine
+	}
+	limit := func(name string) (int, error) {
+		text, err := os.ReadFile("/proc/sys/fs/inotify/" + name)
+		if err != nil {
+			return 0, err
+		}
+		return strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	instances, err := limit("max_user_instances")
+	watches, other := limit("max_user_watches")
+	if err == nil && other == nil {
+		facts.Inotify = &preflight.InotifyLimits{Instances: instances, Watches: watches}
+	}
+	return nil // on macOS the nodes are in a virtual machine
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 // factsBefore are those that count before anything is installed.

@@ -25,7 +25,7 @@ type plan struct {
 
 // notChecked is what cannot be seen before pods run; the step that finds it out.
 var notChecked = []string{
-	"limits of inotify on the nodes: the mesh does not become Available, and its pods say \"too many open files\"",
+	"limits of inotify on the nodes, except on kind: the mesh does not become Available, and its pods say \"too many open files\"",
 	"packets between pods, and DNS in them: the ping says which hop fails",
 	"the API server reaching webhooks: the installation tries the operator's, and a step of its own NSM's",
 	"pulling images: the installation and the mesh say which one a node cannot pull",

@@ -22,9 +22,12 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
+// SocketDirectory of a node has the sockets of its manager and its forwarders.
+const SocketDirectory = "/var/lib/networkservicemesh"
+
 const (
 	nsmVolume    = "nsm-socket"
-	nsmDirectory = "/var/lib/networkservicemesh"
+	nsmDirectory = SocketDirectory
 	// nonRoot is the user of pods that need no root; OpenShift chooses one itself.
 	nonRoot = 1000
 )

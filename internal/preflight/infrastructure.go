@@ -7,6 +7,7 @@
 package preflight
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -69,7 +71,7 @@ func clocks(f *Facts) []finding {
 		node := &f.Nodes[i]
 		renewed, isKnown := f.Renewed[node.Name]
 		switch late := f.Now.Sub(renewed); {
-		case !isKnown || !isReady(node):
+		case !isKnown || !IsReady(node):
 		case late < -nodeAhead:
 			found = append(found, warning("the clock of node %s is ahead of the API server's by %s or more", node.Name, (-late).Round(time.Second)))
 		case late > nodeLate:
@@ -79,7 +81,8 @@ func clocks(f *Facts) []finding {
 	return found
 }
 
-func isReady(node *corev1.Node) bool {
+// IsReady tells whether a node is.
+func IsReady(node *corev1.Node) bool {
 	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 	})
@@ -109,20 +112,38 @@ func fittingNodes(f *Facts) []finding {
 	return found
 }
 
-// plugins are network plugins with which there is trouble, by a part of their images.
-var plugins = []struct{ image, name string }{
-	{"cilium/cilium", "Cilium"},
-	{"calicovpp/", "Calico-VPP"},
+// plugins are network plugins, by a part of their images, and what is known to be wrong
+// with some. The first one that runs counts: Cilium and Calico also run beside others.
+var plugins = []struct{ image, name, trouble string }{
+	{"cilium/cilium", "Cilium", "it is not proven with NSM, whose own tests do not run on it, and some users report clients that get no connection"},
+	{"calicovpp/", "Calico-VPP", "some of NSM's own tests fail with it"},
+	{"calico/node", "Calico", ""},
+	{"kindest/kindnetd", "kindnet", ""},
+	{"/flannel:", "Flannel", ""},
+	{"amazon-k8s-cni", "Amazon VPC CNI", ""},
+	{"azure-cns", "Azure CNI", ""},
+	{"antrea/antrea", "Antrea", ""},
+	{"kube-ovn", "Kube-OVN", ""},
+	{"ovn-kubernetes", "OVN-Kubernetes", ""},
+	{"weave-kube", "Weave Net", ""},
+	{"kube-router", "kube-router", ""},
 }
 
+// networkPlugin names it, also where nothing is known against it.
 func networkPlugin(f *Facts) []finding {
-	var found []finding
 	for _, plugin := range plugins {
-		if f.runs(plugin.image) {
-			found = append(found, warning("the network plugin is %s, with which NSM's own tests do not run, or fail", plugin.name))
+		switch {
+		case !f.runs(plugin.image):
+		case plugin.trouble != "":
+			return []finding{warning("the network plugin is %s: %s", plugin.name, plugin.trouble)}
+		default:
+			return []finding{{OK, "the network plugin is " + plugin.name}}
 		}
 	}
-	return found
+	if f.Platform.OpenShift {
+		return []finding{{OK, "the network plugin is that of OpenShift"}}
+	}
+	return []finding{{OK, "no pod has the image of a network plugin that is known here"}}
 }
 
 // runs tells whether a pod has an image with this part in its name.
@@ -146,26 +167,34 @@ func DomainOf(corefile string) string {
 	return ""
 }
 
+// domain: what pods look names up in, by the kubelet of a node, counts before what the
+// cluster's DNS says that it serves.
 func domain(f *Facts) []finding {
-	switch f.Domain {
+	if f.PodDomain != "" && f.Domain != "" && f.PodDomain != f.Domain {
+		return []finding{warning("pods look names up in %s, as the kubelet tells them, and the cluster's DNS serves %s", f.PodDomain, f.Domain)}
+	}
+	switch is := cmp.Or(f.PodDomain, f.Domain); is {
 	case usualDomain:
 		return nil
 	case "":
 		return skipped("it cannot be seen from outside of the cluster")
 	default:
-		return []finding{warning("the cluster's DNS domain is %s, and not %s", f.Domain, usualDomain)}
+		return []finding{warning("the cluster's DNS domain is %s, and not %s", is, usualDomain)}
 	}
 }
 
-// webhooks: the API server of EKS reaches no pod but those with an address of AWS's own
-// network plugin.
+// webhooks: those that were tried, and those of meshes on EKS, whose API server reaches no
+// pod but those with an address of AWS's own network plugin.
 func webhooks(f *Facts) []finding {
+	var found []finding
+	for i := range f.Unreached {
+		found = append(found, failed("%s. The API server says: %s", f.Unreached[i].Advice(), health.Shorten(f.Unreached[i].Said, mostWords)))
+	}
 	isOverlay := slices.ContainsFunc(f.Nodes, func(node corev1.Node) bool { return strings.HasPrefix(node.Spec.ProviderID, "aws://") }) &&
 		!f.runs("amazon-k8s-cni")
 	if !isOverlay {
-		return nil
+		return found
 	}
-	var found []finding
 	for i := range f.Meshes {
 		m := &f.Meshes[i]
 		webhook := ptr.Deref(m.Input.NSM.Spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})
@@ -218,9 +247,23 @@ func (f *Facts) addressOf(m *Mesh, wanted *corev1.Service) []finding {
 	return []finding{warning("mesh %s: Service %s wants a load balancer, and nothing shows that there is one", m.name(), wanted.Name)}
 }
 
-// inotify looks for what programs say that have reached a limit of their node.
+// InotifyLimits of a machine: fs.inotify.max_user_instances and fs.inotify.max_user_watches.
+type InotifyLimits struct{ Instances, Watches int }
+
+// leastInotify is what kind asks for (kind.sigs.k8s.io, "Pod errors due to too many open files").
+var leastInotify = InotifyLimits{Instances: 512, Watches: 524288}
+
+// inotify looks at the limits of the machine whose containers the nodes are, and for what
+// programs say that have reached a limit of their node. Those of other nodes cannot be read.
 func inotify(f *Facts) []finding {
 	var found []finding
+	if f.Inotify != nil && (f.Inotify.Instances < leastInotify.Instances || f.Inotify.Watches < leastInotify.Watches) {
+		found = append(found, warning("this machine, on which the nodes are containers, has fs.inotify.max_user_instances=%d and fs.inotify.max_user_watches=%d; kind asks for %d and %d",
+			f.Inotify.Instances, f.Inotify.Watches, leastInotify.Instances, leastInotify.Watches))
+	}
+	if f.Before && f.Inotify == nil {
+		return skipped("limits of nodes cannot be read before pods run into them")
+	}
 	for i := range f.Pods {
 		pod := &f.Pods[i]
 		for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {

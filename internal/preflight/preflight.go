@@ -66,10 +66,22 @@ type Facts struct {
 	// when each node has told last that it lives, by its own clock.
 	Ahead   time.Duration
 	Renewed map[string]time.Time
-	// Domain of the cluster's DNS; "" for not known.
-	Domain string
+	// Domain of the cluster's DNS, and PodDomain in which pods look names up, by the kubelet of
+	// a node; each "" for not known.
+	Domain, PodDomain string
 	// LoadBalancers are all Services of that type.
 	LoadBalancers []corev1.Service
+	// CSIDrivers are all, and SocketRoles the pools of OpenShift's nodes on which SELinux lets
+	// containers use NSM's sockets.
+	CSIDrivers  []storagev1.CSIDriver
+	SocketRoles []string
+	// Bundles of other trust domains that SPIRE has been told of, by their names.
+	Bundles map[string]Bundle
+	// Inotify has the limits of the machine whose containers the nodes are, as on kind; nil where
+	// they cannot be read.
+	Inotify *InotifyLimits
+	// Unreached are the webhooks that the API server could not reach when it was tried.
+	Unreached []Unreached
 	// Trials of meshes by a client and an endpoint; none unless somebody asked for them.
 	Trials []Trial
 	// Unseen tells why a part could not be read.
@@ -98,6 +110,10 @@ const (
 	PartDomain       Part = "domain"
 	PartServices     Part = "services"
 	PartConstraints  Part = "constraints"
+	PartDrivers      Part = "csidrivers"
+	PartFederation   Part = "clusterfederatedtrustdomains"
+
+	PartMachineConfigs Part = "machineconfigs"
 )
 
 // Mesh to check.

@@ -27,6 +27,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -99,7 +100,7 @@ func TestNothingIsWrong(t *testing.T) {
 	results := preflight.Run(good())
 	codes, _ := preflight.Codes()
 	g.Expect(results).To(HaveLen(len(codes)-3-trials), "all but those that make sense before, and those of trials")
-	g.Expect(preflight.Run(before())).To(HaveLen(len(codes)-9-trials), "all but those that need the operator or SPIRE")
+	g.Expect(preflight.Run(before())).To(HaveLen(len(codes)-10-trials), "all but those that need the operator or SPIRE")
 	for _, result := range append(results, preflight.Run(before())...) {
 		g.Expect(result.Outcome).To(BeElementOf(preflight.OK, preflight.Skipped), "%+v", result)
 	}
@@ -177,7 +178,7 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 		"NSM020": {preflight.Failed, "example.com/of=nobody,kubernetes.io/os=linux, which Deployment nsm-registry selects", func(f *preflight.Facts) {
 			withMesh(f, nsmv1beta1.NSMSpec{Registry: &nsmv1beta1.RegistrySpec{ComponentSpec: nsmv1beta1.ComponentSpec{NodeSelector: map[string]string{"example.com/of": "nobody"}}}})
 		}},
-		"NSM021": {preflight.Warning, "is Cilium", func(f *preflight.Facts) {
+		"NSM021": {preflight.Warning, "is Cilium: it is not proven", func(f *preflight.Facts) {
 			f.Pods = append(f.Pods, corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "quay.io/cilium/cilium:v1.18.0"}}}})
 		}},
 		"NSM022": {preflight.Warning, "is example.org, and not cluster.local", func(f *preflight.Facts) {
@@ -185,6 +186,15 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 		}},
 		"NSM023": {preflight.Failed, "node one cannot give what pods request there", func(f *preflight.Facts) {
 			f.Nodes[0].Status.Allocatable = corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("64Gi")}
+		}},
+		"NSM036": {preflight.Failed, "there is no CSIDriver csi.spiffe.io", func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Spire: &nsmv1beta1.SpireSpec{Mount: nsmv1beta1.SpireMountCSI}})
+		}},
+		"NSM037": {preflight.Warning, "no MachineConfig gives /var/lib/networkservicemesh an SELinux type that containers may use on one:", func(f *preflight.Facts) {
+			openShiftWith(f, nsmv1beta1.NSMSpec{CSIDriver: &nsmv1beta1.CSIDriverSpec{}})
+		}},
+		"NSM038": {preflight.Warning, "no ClusterFederatedTrustDomain is for nsm.cluster2", func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Interdomain: &nsmv1beta1.InterdomainSpec{ServiceType: "NodePort", FederatesWith: []string{"nsm.cluster2"}}})
 		}},
 		"NSM024": {preflight.Warning, "Service nsmgr-proxy wants a load balancer", func(f *preflight.Facts) {
 			withMesh(f, nsmv1beta1.NSMSpec{Interdomain: &nsmv1beta1.InterdomainSpec{}})
@@ -216,7 +226,7 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 		}
 	}
 	codes, _ := preflight.Codes()
-	NewWithT(t).Expect(codes).To(HaveLen(26+trials), "each has a case, here or in trial_test.go")
+	NewWithT(t).Expect(codes).To(HaveLen(29+trials), "each has a case, here or in trial_test.go")
 }
 
 // vppWith is a forwarder that uses huge pages of 2 MiB, if any.
@@ -230,9 +240,11 @@ func vppWith(init nsmv1beta1.VPPInit, pages string) nsmv1beta1.ForwarderSpec {
 }
 
 // openShift is where the mesh has all constraints that its pods need.
-func openShift(f *preflight.Facts) {
+func openShift(f *preflight.Facts) { openShiftWith(f, nsmv1beta1.NSMSpec{}) }
+
+func openShiftWith(f *preflight.Facts, spec nsmv1beta1.NSMSpec) {
 	f.Platform.OpenShift = true
-	withMesh(f, nsmv1beta1.NSMSpec{})
+	withMesh(f, spec)
 	f.Constraints = map[string]mesh.Object{}
 	for _, object := range f.Meshes[0].Constraints() {
 		f.Constraints[preflight.NameOf(object)] = object.DeepCopyObject().(mesh.Object)
@@ -395,6 +407,114 @@ func TestChecksDoNotCryWolf(t *testing.T) {
 			NewWithT(t).Expect(result.Outcome).To(BeElementOf(preflight.OK, preflight.Skipped), "%s: %+v", name, result)
 		}
 	}
+}
+
+// A plugin is named that nothing is known against.
+func TestNetworkPluginIsNamed(t *testing.T) {
+	t.Parallel()
+	for image, name := range map[string]string{
+		"docker.io/calico/node:v3.30.0": "the network plugin is Calico", "docker.io/kindest/kindnetd:v20250512": "the network plugin is kindnet",
+		"ghcr.io/flannel-io/flannel:v0.27.0": "the network plugin is Flannel", "example.com/web:1": "no pod has the image of a network plugin",
+	} {
+		facts := good()
+		facts.Pods = append(facts.Pods, corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: image}}}})
+		NewWithT(t).Expect(messagesOf(facts)).To(ContainElement(HavePrefix(name)), image)
+		NewWithT(t).Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.OK), image)
+	}
+}
+
+// OpenShift judges a volume by a label of its driver, and SELinux by the node's directory.
+func TestVolumesOnOpenShift(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	facts := good()
+	openShiftWith(facts, nsmv1beta1.NSMSpec{CSIDriver: &nsmv1beta1.CSIDriverSpec{}, Spire: &nsmv1beta1.SpireSpec{Mount: nsmv1beta1.SpireMountCSI}})
+	facts.Nodes[0].Labels["node-role.kubernetes.io/worker"] = ""
+	facts.CSIDrivers = []storagev1.CSIDriver{{ObjectMeta: metav1.ObjectMeta{Name: "csi.spiffe.io"}}}
+	g.Expect(messagesOf(facts)).To(ContainElement(ContainSubstring("does not have the label security.openshift.io/csi-ephemeral-volume-profile=restricted")))
+	facts.CSIDrivers[0].Labels = map[string]string{"security.openshift.io/csi-ephemeral-volume-profile": "restricted"}
+
+	config := unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"config": map[string]any{"systemd": map[string]any{"units": []any{
+		map[string]any{"contents": "ExecStart=/usr/bin/chcon -Rt container_file_t /var/lib/networkservicemesh /run/spire/sockets"},
+	}}}}}}
+	config.SetLabels(map[string]string{"machineconfiguration.openshift.io/role": "infra"})
+	facts.SocketRoles = preflight.RolesWithSockets([]unstructured.Unstructured{config})
+	g.Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.Warning), "it is for other nodes")
+	config.SetLabels(map[string]string{"machineconfiguration.openshift.io/role": "worker"})
+	facts.SocketRoles = preflight.RolesWithSockets([]unstructured.Unstructured{config})
+	g.Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.OK), "%v", messagesOf(facts))
+	other := unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{}}}
+	other.SetLabels(config.GetLabels())
+	g.Expect(preflight.RolesWithSockets([]unstructured.Unstructured{other})).To(BeEmpty())
+}
+
+// An endpoint that does not answer is told, with what came of asking.
+func TestBundlesOfOtherDomains(t *testing.T) {
+	t.Parallel()
+	facts := good()
+	withMesh(facts, nsmv1beta1.NSMSpec{Interdomain: &nsmv1beta1.InterdomainSpec{ServiceType: "NodePort", FederatesWith: []string{"nsm.cluster2"}}})
+	facts.Bundles = map[string]preflight.Bundle{"nsm.cluster2": {URL: "https://192.0.2.1:8443", Error: "i/o timeout"}}
+	NewWithT(t).Expect(messagesOf(facts)).To(ContainElement("mesh nsm/mesh: the bundle endpoint of nsm.cluster2, https://192.0.2.1:8443, does not answer this machine: i/o timeout"))
+	facts.Bundles = map[string]preflight.Bundle{"nsm.cluster2": {URL: "https://192.0.2.1:8443"}}
+	NewWithT(t).Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.OK))
+}
+
+// The kubelet's word counts before that of the cluster's DNS.
+func TestDomainOfPods(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		pods, served, says string
+		outcome            preflight.Outcome
+	}{
+		{"cluster.local", "cluster.local", "", preflight.OK},
+		{"cluster.local", "", "", preflight.OK},
+		{"example.org", "", "the cluster's DNS domain is example.org", preflight.Warning},
+		{"example.org", "cluster.local", "pods look names up in example.org, as the kubelet tells them, and the cluster's DNS serves cluster.local", preflight.Warning},
+	} {
+		facts := good()
+		facts.PodDomain, facts.Domain = test.pods, test.served
+		NewWithT(t).Expect(messagesOf(facts)).To(ContainElement(HavePrefix(test.says)))
+		NewWithT(t).Expect(preflight.Worst(preflight.Run(facts))).To(Equal(test.outcome))
+	}
+}
+
+// The limits of a machine are those of its containers, such as kind's nodes; those of other
+// nodes cannot be read.
+func TestInotifyBeforehand(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	facts := before()
+	g.Expect(messagesOf(facts)).To(ContainElement("limits of nodes cannot be read before pods run into them"))
+	facts.Inotify = &preflight.InotifyLimits{Instances: 128, Watches: 524288}
+	g.Expect(messagesOf(facts)).To(ContainElement(ContainSubstring("fs.inotify.max_user_instances=128 and fs.inotify.max_user_watches=524288; kind asks for 512 and 524288")))
+	facts.Inotify.Instances = 512
+	g.Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.OK))
+}
+
+// What the API server says of a webhook is told apart: that nothing answered, or what did.
+func TestUnreachedWebhooks(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	for _, said := range []string{
+		`Internal error occurred: failed calling webhook "validation.nsm.networkservicemesh.io": failed to call webhook: Post "https://nsm-operator-service.nsm-operator-system.svc:443/validate?timeout=10s": context deadline exceeded`,
+		`conversion webhook for nsm.networkservicemesh.io/v1alpha1, Kind=NSM failed: Post "https://nsm-operator-service.nsm-operator-system.svc:443/convert?timeout=30s": dial tcp 10.0.0.1:10250: connect: connection refused`,
+		`failed calling webhook "x": failed to call webhook: Post "https://nsm-operator-service.nsm-operator-system.svc:443/x?timeout=10s": Bad Gateway`,
+	} {
+		found := preflight.UnreachedOf(said)
+		g.Expect(found).NotTo(BeNil(), said)
+		g.Expect(found.Namespace + "/" + found.Name).To(Equal("nsm-operator-system/nsm-operator-service"))
+	}
+	for _, said := range []string{
+		`admission webhook "validation.nsm.networkservicemesh.io" denied the request: spec.timeout: too long`,
+		`failed calling webhook "x": failed to call webhook: Post "https://nsm-operator-service.nsm-operator-system.svc:443/x?timeout=10s": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
+		`failed calling webhook "x": failed to call webhook: Post "https://nsm-operator-service.nsm-operator-system.svc:443/x?timeout=10s": no endpoints available for service "nsm-operator-service"`,
+	} {
+		g.Expect(preflight.UnreachedOf(said)).To(BeNil(), said)
+	}
+	facts := good()
+	facts.Unreached = []preflight.Unreached{{Namespace: "a", Name: "b", Ports: []int32{10250}, Said: "context deadline exceeded"}}
+	g.Expect(messagesOf(facts)).To(ContainElement(And(ContainSubstring("does not reach Service a/b"), ContainSubstring("port 10250 of its pods"), ContainSubstring("context deadline exceeded"))))
+	g.Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.Failed))
 }
 
 func TestWhatIsNotSeenIsSkipped(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,6 +27,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 )
 
 // fieldOwner is kubectl's, so that what kubectl has applied and what is applied here
@@ -174,9 +177,23 @@ func (c *Cluster) Await(ctx context.Context, what string, waitsFor func(context.
 		return ctx.Err()
 	}
 	if wait.Interrupted(err) {
-		return fmt.Errorf("%s: not ready after %s: %s", what, c.timeout, last)
+		return fmt.Errorf("%s: not ready after %s: %s%s", what, c.timeout, last, c.unreached(ctx, last))
 	}
 	return err
+}
+
+// unreached says what to look at where the API server does not reach a webhook; "" where
+// that is not what it says.
+func (c *Cluster) unreached(ctx context.Context, said string) string {
+	webhook := preflight.UnreachedOf(said)
+	if webhook == nil {
+		return ""
+	}
+	var found discoveryv1.EndpointSliceList
+	if err := c.List(ctx, &found, client.InNamespace(webhook.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: webhook.Name}); err == nil {
+		webhook.Ports = preflight.PortsOf(found.Items)
+	}
+	return ".\n" + webhook.Advice()
 }
 
 // Remove asks for objects to be deleted, and waits until they are gone or the timeout
