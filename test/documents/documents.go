@@ -57,7 +57,7 @@ func (b Block) FirstLine() string {
 // Pages are the documents for people below a directory, by their path in it.
 func Pages(root string) (map[string]string, error) {
 	pages := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "hack/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "hack/*/*.md", "charts/*/*.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			return nil, err

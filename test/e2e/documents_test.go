@@ -164,7 +164,7 @@ func TestPagesAreRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := map[documents.Kind][]string{documents.Test: append(pages, helmPage), documents.Pods: append(podPages, upgradingPage)}
+	run := map[documents.Kind][]string{documents.Test: append(pages, helmPage, chartPage), documents.Pods: append(podPages, upgradingPage)}
 	for page, text := range all {
 		for _, block := range documents.Blocks(text) {
 			if in, isOurs := run[block.Kind]; isOurs && !slices.Contains(in, page) {

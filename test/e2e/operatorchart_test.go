@@ -25,6 +25,7 @@ const (
 	operatorChart = "charts/nsm-operator"
 	helm4, helm3  = "helm", "helm3"
 	helmPage      = "docs/helm.md"
+	chartPage     = "charts/nsm-operator/README.md"
 )
 
 // By Helm 4 and by Helm 3, with the operator running as what the chart's Deployment says.
@@ -111,6 +112,10 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 	It("is installed and uninstalled as docs/helm.md says", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "namespace", operatorNamespace, "--timeout=2m")
 		follow(ctx, helmPage, documents.Test)
+	}, NodeTimeout(10*time.Minute))
+
+	It("is installed as its own page says", func(ctx SpecContext) {
+		follow(ctx, chartPage, documents.Test)
 	}, NodeTimeout(10*time.Minute))
 })
 
