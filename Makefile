@@ -60,11 +60,14 @@ NAMESPACE     ?= nsm
 SPIRE         ?= lab
 SPIRE_STORAGE ?= pvc
 SPIRE_CSI     ?= false
+SPIRE_REGISTRY   ?=
+SPIRE_FEDERATION ?= false
 TRUST_DOMAIN  ?= k8s.nsm
 KUBELET_DIR   ?=
 TIMEOUT       ?= 5m
 DEPLOY_FLAGS   = --kustomize $(KUSTOMIZE) --image $(IMG) --namespace $(NAMESPACE) --timeout $(TIMEOUT) --spire $(SPIRE) \
-  --spire-storage $(SPIRE_STORAGE) --spire-csi=$(SPIRE_CSI) --trust-domain $(TRUST_DOMAIN) $(if $(KUBELET_DIR),--kubelet-directory $(KUBELET_DIR))
+  --spire-storage $(SPIRE_STORAGE) --spire-csi=$(SPIRE_CSI) --spire-federation=$(SPIRE_FEDERATION) --trust-domain $(TRUST_DOMAIN) \
+  $(if $(SPIRE_REGISTRY),--spire-registry $(SPIRE_REGISTRY)) $(if $(KUBELET_DIR),--kubelet-directory $(KUBELET_DIR))
 
 # What "make test-cluster" does beside that. FROM and TO are releases of NSM, SAMPLE is a file with the NSM.
 TEST_NAMESPACE ?= nsm-test

@@ -25,7 +25,7 @@ import (
 // docs/upgrading.md is run where there is an earlier operator.
 var podPages = []string{
 	"README.md", "docs/k8s_manual_install.md", "docs/troubleshooting.md", "docs/runbooks.md", "docs/uninstall.md",
-	"docs/openshift_manual_install.md", "docs/test_cluster.md",
+	"docs/openshift_manual_install.md", "docs/test_cluster.md", "docs/spire.md",
 }
 
 // The documents, from the image to "make undeploy", on a cluster in which the operator's

@@ -144,6 +144,7 @@ var notRun = map[string]string{
 	`docs/security.md: cosign verify ghcr.io/networkservicemesh/nsm-operator@sha256:... \`:                             "it needs a release, and the internet",
 	`docs/security.md: gh attestation verify oci://ghcr.io/networkservicemesh/nsm-operator@sha256:... \`:               "it needs a release, and the internet",
 	`docs/security.md: cosign verify-blob SHA256SUMS --bundle SHA256SUMS.sigstore.json \`:                              "it needs a release, and the internet",
+	`docs/spire.md: kubectl exec -n spire spire-server-0 -c spire-server -- \`:                                         "it needs pods that run",
 	"docs/spire.md: helm repo add spiffe https://spiffe.github.io/helm-charts-hardened":                                "it needs the internet",
 	"docs/support.md: # The pod that leads has the metrics of meshes.":                                                 "it needs pods that run",
 	"docs/support.md: oc adm must-gather --image=ghcr.io/networkservicemesh/nsm-operator-must-gather:v2.0.0":           "it needs OpenShift; the script that it runs has a test in cmd/kubectl-nsm",

@@ -81,6 +81,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		"IMG=UPPER: ":        func(s *Settings) { s.Image = "UPPER" },
 		"NAMESPACE=a.b: ":    func(s *Settings) { s.Namespace = "a.b" },
 		"TRUST_DOMAIN=a b: ": func(s *Settings) { s.TrustDomain = "a b" },
+		"SPIRE_REGISTRY=mirror: must be a registry": func(s *Settings) { s.Registry = "mirror" },
 		"KUBELET_DIR=var: must be an absolute path": func(s *Settings) { s.Kubelet = "var" },
 		"TIMEOUT=0s: ":             func(s *Settings) { s.Timeout = 0 },
 		"kustomize is not there: ": func(s *Settings) { s.Kustomize = "/nowhere" },
@@ -284,6 +285,87 @@ func TestInstaller(t *testing.T) {
 }
 
 var imageLine = regexp.MustCompile(`(?m)^\s*(?:- )?image: "?([^"\s]+)"?$`)
+
+// A closed network has all images of SPIRE in one registry, whatever they are called in
+// their own.
+func TestImagesOfSpireComeFromOneRegistry(t *testing.T) {
+	g := NewWithT(t)
+	s := chosen(t)
+	s.Registry = "mirror.example.com:5000/spire"
+	for _, storage := range storages {
+		s.Storage = storage.name
+		m, err := render(t.Context(), s)
+		g.Expect(err).NotTo(HaveOccurred())
+		images := map[string]bool{}
+		for _, object := range append(m.spire, m.spireAgents...) {
+			eachContainer(object, func(container map[string]any) { images[fmt.Sprint(container["image"])] = true })
+		}
+		g.Expect(len(images)).To(BeNumerically(">=", 5), storage.name)
+		for image := range images {
+			g.Expect(image).To(MatchRegexp(`^mirror\.example\.com:5000/spire/[a-z-]+:v?[0-9]\S*$`))
+		}
+	}
+}
+
+// Other trust domains reach the server's bundle endpoint by a Service on its port.
+func TestFederation(t *testing.T) {
+	g := NewWithT(t)
+	s := chosen(t)
+	service := func() *unstructured.Unstructured {
+		m, err := render(t.Context(), s)
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, object := range m.spire {
+			if object.GetKind() == "Service" && object.GetName() == "spire-federation" {
+				return object
+			}
+		}
+		return nil
+	}
+	g.Expect(service()).To(BeNil(), "unless it is asked for")
+	s.Federation = true
+	found := service()
+	g.Expect(found).NotTo(BeNil())
+	g.Expect(isOurs(found)).To(BeTrue(), "undeploy removes it")
+	text, err := yaml.Marshal(found.Object)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(text)).To(And(ContainSubstring("type: LoadBalancer"), ContainSubstring("port: 8443")))
+	config, err := os.ReadFile(filepath.Join(repository, "config", "spire", "base", "server.conf"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(config)).To(MatchRegexp(`bundle_endpoint \{\s+address = "0\.0\.0\.0"\s+port = 8443\s`))
+}
+
+// An API server that reaches no pods leads to a firewall, and not to a log.
+func TestFirewallIsNamed(t *testing.T) {
+	g := NewWithT(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/version":
+			_, _ = fmt.Fprint(w, `{"gitVersion":"v1.33.0"}`)
+		case "/api":
+			_, _ = fmt.Fprint(w, `{"kind":"APIVersions","versions":["v1"]}`)
+		case "/apis":
+			_, _ = fmt.Fprint(w, `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"discovery.k8s.io","versions":[{"groupVersion":"discovery.k8s.io/v1","version":"v1"}],"preferredVersion":{"groupVersion":"discovery.k8s.io/v1","version":"v1"}}]}`)
+		case "/apis/discovery.k8s.io/v1":
+			_, _ = fmt.Fprint(w, `{"kind":"APIResourceList","groupVersion":"discovery.k8s.io/v1","resources":[{"name":"endpointslices","kind":"EndpointSlice","namespaced":true,"verbs":["list"]}]}`)
+		case "/apis/discovery.k8s.io/v1/namespaces/nsm-operator-system/endpointslices":
+			_, _ = fmt.Fprint(w, `{"kind":"EndpointSliceList","apiVersion":"discovery.k8s.io/v1","items":[{"ports":[{"port":10250}]}]}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	useCluster(t, server.URL)
+	c, err := Connect(chosen(t))
+	g.Expect(err).NotTo(HaveOccurred())
+	err = c.Within(time.Millisecond).Await(t.Context(), "NSMs", func(context.Context) (string, error) {
+		return `conversion webhook for nsm.networkservicemesh.io/v1alpha1, Kind=NSM failed: Post "https://nsm-operator-service.nsm-operator-system.svc:443/convert?timeout=30s": dial tcp 10.0.0.7:10250: i/o timeout`, nil
+	})
+	g.Expect(err).To(MatchError(And(ContainSubstring("does not reach Service nsm-operator-system/nsm-operator-service"), ContainSubstring("firewall"),
+		ContainSubstring("port 10250 of its pods"), ContainSubstring("docs/requirements.md"))))
+	err = c.Within(time.Millisecond).Await(t.Context(), "NSMs", func(context.Context) (string, error) { return "the operator says no", nil })
+	g.Expect(err).To(MatchError(Not(ContainSubstring("firewall"))))
+}
 
 // An image without a tag changes overnight, and cannot be mirrored.
 func TestEveryImageHasATag(t *testing.T) {

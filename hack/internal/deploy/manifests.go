@@ -94,14 +94,21 @@ func (m *manifests) renderSpire(ctx context.Context, s *Settings) error {
 	if err != nil {
 		return err
 	}
-	if s.CSI {
-		driver, err := s.build(ctx, "spire", "csi")
+	for _, option := range []struct {
+		directory string
+		isWanted  bool
+	}{{"csi", s.CSI}, {"federation", s.Federation}} {
+		if !option.isWanted {
+			continue
+		}
+		more, err := s.build(ctx, "spire", option.directory)
 		if err != nil {
 			return err
 		}
-		all = append(all, driver...)
+		all = append(all, more...)
 	}
 	for _, object := range all {
+		setRegistry(object, s.Registry)
 		switch {
 		case object.GetKind() == "ConfigMap" && object.GetName() == "spire-settings":
 			_ = unstructured.SetNestedField(object.Object, s.TrustDomain, "data", "trustDomain")
@@ -162,6 +169,17 @@ func setImage(object *unstructured.Unstructured, image string) {
 	}
 }
 
+// setRegistry takes all images of a workload from one registry, by their names alone.
+func setRegistry(object *unstructured.Unstructured, registry string) {
+	if registry == "" {
+		return
+	}
+	eachContainer(object, func(container map[string]any) {
+		image := fmt.Sprint(container["image"])
+		container["image"] = registry + image[strings.LastIndex(image, "/"):]
+	})
+}
+
 // setKubeletDirectory moves all paths below the usual directory of the kubelet to
 // another one, on the node and in the containers alike: the kubelet sends full paths.
 func setKubeletDirectory(object *unstructured.Unstructured, directory string) {
@@ -193,16 +211,21 @@ func setKubeletDirectory(object *unstructured.Unstructured, directory string) {
 	_ = unstructured.SetNestedSlice(object.Object, volumes, "spec", "template", "spec", "volumes")
 }
 
-// eachContainer changes the containers of a workload.
+// eachContainer changes the containers of a workload, those that only begin it included.
 func eachContainer(object *unstructured.Unstructured, change func(container map[string]any)) {
-	fields := []string{"spec", "template", "spec", "containers"}
-	containers, _, _ := unstructured.NestedSlice(object.Object, fields...)
-	for _, container := range containers {
-		if container, isMap := container.(map[string]any); isMap {
-			change(container)
+	for _, kind := range []string{"initContainers", "containers"} {
+		fields := []string{"spec", "template", "spec", kind}
+		containers, isThere, _ := unstructured.NestedSlice(object.Object, fields...)
+		if !isThere {
+			continue
 		}
+		for _, container := range containers {
+			if container, isMap := container.(map[string]any); isMap {
+				change(container)
+			}
+		}
+		_ = unstructured.SetNestedSlice(object.Object, containers, fields...)
 	}
-	_ = unstructured.SetNestedSlice(object.Object, containers, fields...)
 }
 
 // Installer writes what up would apply into one file.

@@ -39,10 +39,13 @@ var storages = []struct{ name, directory, loses string }{
 type Settings struct {
 	// Image of the operator, and Namespace that is made ready for a mesh.
 	Image, Namespace string
-	// Spire is "lab" for one of our own, which is what the next four are for.
+	// Spire is "lab" for one of our own, which is what the next six are for.
 	Spire                         string
 	Storage, TrustDomain, Kubelet string
-	CSI                           bool
+	// Registry has the images of that SPIRE, by their names alone; "" for where they are published.
+	Registry string
+	// CSI adds its CSI driver, Federation a Service that other trust domains reach it by.
+	CSI, Federation bool
 	// Timeout of each thing that is waited for.
 	Timeout time.Duration
 	// Config is the directory of the manifests, Kustomize the program, Out the file that
@@ -68,7 +71,9 @@ func (s *Settings) Flags(f *flag.FlagSet) {
 	f.StringVar(&s.Spire, "spire", spireLab, `"lab" for a SPIRE of the operator's own, "external" where SPIRE is there or comes otherwise`)
 	f.StringVar(&s.Storage, "spire-storage", "pvc", "where the server of that SPIRE keeps its data: pvc, hostPath or emptyDir")
 	f.StringVar(&s.TrustDomain, "trust-domain", "k8s.nsm", "trust domain of that SPIRE")
+	f.StringVar(&s.Registry, "spire-registry", "", "`registry` with the images of that SPIRE (default: where they are published)")
 	f.BoolVar(&s.CSI, "spire-csi", false, "with SPIRE's CSI driver")
+	f.BoolVar(&s.Federation, "spire-federation", false, "with a load balancer, from which other trust domains fetch the bundle of that SPIRE")
 	f.StringVar(&s.Kubelet, "kubelet-directory", "", "`directory` of the kubelets, for the CSI driver (default: what the nodes show)")
 	f.DurationVar(&s.Timeout, "timeout", 5*time.Minute, "how long each step may take")
 	f.StringVar(&s.Config, "config", "config", "`directory` of the manifests")
@@ -100,6 +105,9 @@ func (s *Settings) Check() error {
 	}
 	for _, problem := range validation.IsDNS1123Subdomain(s.TrustDomain) {
 		wrong = append(wrong, fmt.Errorf("TRUST_DOMAIN=%s: %s", s.TrustDomain, problem))
+	}
+	if _, err := reference.ParseNamed(s.Registry + "/spire-server"); s.Registry != "" && err != nil {
+		wrong = append(wrong, fmt.Errorf("SPIRE_REGISTRY=%s: must be a registry, with or without a path, such as mirror.example.com:5000/spiffe: %w", s.Registry, err))
 	}
 	if s.Kubelet != "" && !strings.HasPrefix(s.Kubelet, "/") {
 		wrong = append(wrong, fmt.Errorf("KUBELET_DIR=%s: must be an absolute path", s.Kubelet))

@@ -53,6 +53,9 @@ func Up(ctx context.Context, s *Settings) error {
 	if err := c.installOperator(ctx, &total, m, s.Namespace); err != nil {
 		return err
 	}
+	if s.Spire == spireLab && s.Federation {
+		fmt.Printf("Other trust domains fetch the bundle of %s from port 8443 of the load balancer of Service spire/spire-federation: docs/spire.md says how to tell them.\n", s.TrustDomain)
+	}
 	fmt.Printf("Objects: %s.\n", total)
 	fmt.Printf("The operator is ready for a mesh in namespace %s. The directory config/samples has examples.\n", s.Namespace)
 	return nil
