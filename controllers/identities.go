@@ -73,7 +73,9 @@ func (r *NSMReconciler) registrationWithSPIRE(ctx context.Context, d desired, se
 	err := r.client.Get(short, client.ObjectKey{Name: name}, live)
 	switch {
 	case apierrors.IsNotFound(err):
-		return health.SpireFailed(nsmv1beta1.ReasonNotRegistered, "ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created")
+		live.SetName(name)
+		return r.patientlyOf(d.input.NSM, health.SpireFailed(nsmv1beta1.ReasonNotRegistered,
+			"ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created"), live, seen)
 	case err != nil:
 		return health.SpireUnknown(nsmv1beta1.ReasonNotRead, "ClusterSPIFFEID "+name+" cannot be read ("+inShort(err)+")")
 	}

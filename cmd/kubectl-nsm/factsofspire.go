@@ -26,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 )
@@ -130,8 +131,8 @@ func (c *cluster) factsOfWebhooks(ctx context.Context, facts *preflight.Facts) e
 		if err == nil {
 			continue
 		}
-		unreached := preflight.UnreachedOf(err.Error())
-		if unreached == nil || slices.ContainsFunc(facts.Unreached, func(other preflight.Unreached) bool { return other.Name == unreached.Name }) {
+		unreached := health.UnreachedOf(err.Error())
+		if unreached == nil || slices.ContainsFunc(facts.Unreached, func(other health.Unreached) bool { return other.Name == unreached.Name }) {
 			continue // it was answered, whatever the answer is
 		}
 		unreached.Ports = c.portsOf(ctx, unreached.Namespace, unreached.Name)
@@ -146,7 +147,7 @@ func (c *cluster) portsOf(ctx context.Context, namespace, name string) []int32 {
 	if err := c.List(ctx, &found, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: name}); err != nil {
 		return nil
 	}
-	return preflight.PortsOf(found.Items)
+	return health.PortsOf(found.Items)
 }
 
 // kubeletTimeout is how long a kubelet may take.

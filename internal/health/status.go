@@ -299,9 +299,14 @@ func WithoutCounts(from *nsmv1beta1.NSMStatus) *nsmv1beta1.NSMStatus {
 }
 
 // FailureMessage is the text of an error without what moves in it: the lines of
-// a joined error in their order, each once.
+// a joined error in their order, each once. It says what is waited for, where a webhook
+// does not answer.
 func FailureMessage(failure error) string {
-	return strings.ReplaceAll(failure.Error(), "\n", "; ")
+	lines := strings.Split(failure.Error(), "\n")
+	for i := range lines {
+		lines[i] = untilWebhooksAnswer(lines[i])
+	}
+	return strings.Join(lines, "; ")
 }
 
 // ReportsRollback tells whether a status says that the spec of a generation has

@@ -20,6 +20,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -81,7 +82,7 @@ type Facts struct {
 	// they cannot be read.
 	Inotify *InotifyLimits
 	// Unreached are the webhooks that the API server could not reach when it was tried.
-	Unreached []Unreached
+	Unreached []health.Unreached
 	// Trials of meshes by a client and an endpoint; none unless somebody asked for them.
 	Trials []Trial
 	// Unseen tells why a part could not be read.

@@ -31,6 +31,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
@@ -500,7 +501,7 @@ func TestUnreachedWebhooks(t *testing.T) {
 		`conversion webhook for nsm.networkservicemesh.io/v1alpha1, Kind=NSM failed: Post "https://nsm-operator-service.nsm-operator-system.svc:443/convert?timeout=30s": dial tcp 10.0.0.1:10250: connect: connection refused`,
 		`failed calling webhook "x": failed to call webhook: Post "https://nsm-operator-service.nsm-operator-system.svc:443/x?timeout=10s": Bad Gateway`,
 	} {
-		found := preflight.UnreachedOf(said)
+		found := health.UnreachedOf(said)
 		g.Expect(found).NotTo(BeNil(), said)
 		g.Expect(found.Namespace + "/" + found.Name).To(Equal("nsm-operator-system/nsm-operator-service"))
 	}
@@ -509,10 +510,10 @@ func TestUnreachedWebhooks(t *testing.T) {
 		`failed calling webhook "x": failed to call webhook: Post "https://nsm-operator-service.nsm-operator-system.svc:443/x?timeout=10s": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
 		`failed calling webhook "x": failed to call webhook: Post "https://nsm-operator-service.nsm-operator-system.svc:443/x?timeout=10s": no endpoints available for service "nsm-operator-service"`,
 	} {
-		g.Expect(preflight.UnreachedOf(said)).To(BeNil(), said)
+		g.Expect(health.UnreachedOf(said)).To(BeNil(), said)
 	}
 	facts := good()
-	facts.Unreached = []preflight.Unreached{{Namespace: "a", Name: "b", Ports: []int32{10250}, Said: "context deadline exceeded"}}
+	facts.Unreached = []health.Unreached{{Namespace: "a", Name: "b", Ports: []int32{10250}, Said: "context deadline exceeded"}}
 	g.Expect(messagesOf(facts)).To(ContainElement(And(ContainSubstring("does not reach Service a/b"), ContainSubstring("port 10250 of its pods"), ContainSubstring("context deadline exceeded"))))
 	g.Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.Failed))
 }

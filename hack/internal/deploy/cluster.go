@@ -28,7 +28,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/networkservicemesh/nsm-operator/internal/preflight"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 )
 
 // fieldOwner is kubectl's, so that what kubectl has applied and what is applied here
@@ -185,13 +185,13 @@ func (c *Cluster) Await(ctx context.Context, what string, waitsFor func(context.
 // unreached says what to look at where the API server does not reach a webhook; "" where
 // that is not what it says.
 func (c *Cluster) unreached(ctx context.Context, said string) string {
-	webhook := preflight.UnreachedOf(said)
+	webhook := health.UnreachedOf(said)
 	if webhook == nil {
 		return ""
 	}
 	var found discoveryv1.EndpointSliceList
 	if err := c.List(ctx, &found, client.InNamespace(webhook.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: webhook.Name}); err == nil {
-		webhook.Ports = preflight.PortsOf(found.Items)
+		webhook.Ports = health.PortsOf(found.Items)
 	}
 	return ".\n" + webhook.Advice()
 }

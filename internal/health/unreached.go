@@ -4,11 +4,12 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package preflight
+package health
 
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
@@ -38,6 +39,29 @@ func UnreachedOf(said string) *Unreached {
 		return nil
 	}
 	return &Unreached{Name: found[1], Namespace: found[2], Said: said}
+}
+
+// calledService is a Service that the API server called, up to the end of what came of it.
+var calledService = regexp.MustCompile(`Post "https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc[^"]*": (.*)$`)
+
+// hasNoPods is what the API server says of a Service without pods that are ready.
+const hasNoPods = "no endpoints available for service"
+
+// untilWebhooksAnswer says of a line of an error that a webhook is waited for, where it does not
+// answer: its pods may be starting, as those of SPIRE's controller manager are right after
+// SPIRE was installed. Addresses and times, which change with every try, are left out.
+func untilWebhooksAnswer(line string) string {
+	found := calledService.FindStringSubmatch(line)
+	switch {
+	case found == nil:
+		return line
+	case strings.Contains(found[3], hasNoPods):
+		return calledService.ReplaceAllString(line, "waiting for pods behind Service $2/$1")
+	case isOfNetwork.MatchString(found[3]):
+		return calledService.ReplaceAllString(line, "waiting for Service $2/$1, which the API server does not reach: its pods may be starting, or a firewall or a NetworkPolicy is in between")
+	default:
+		return line
+	}
 }
 
 // PortsOf pods behind a Service, by its EndpointSlices.
