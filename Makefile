@@ -285,7 +285,7 @@ test-alerts: $(PROMTOOL) ## Have promtool fire and clear each alert.
 
 .PHONY: test-olm
 test-olm: control-plane $(MANAGER) $(OPM) $(OLM) $(OLM_CATALOG) ## Install, upgrade and remove the operator by the real OLM, alone.
-	@$(GO) test ./test/olm/... -count=1 -timeout 40m -v
+	@$(GO_TEST) test ./test/olm/... -count=1 -timeout 40m -v
 
 # Not cached: it runs the renderer of the operator's own module.
 .PHONY: test-scc

@@ -131,7 +131,7 @@ func TestBundleIsForThePlatformsOfAllImages(t *testing.T) {
 	}
 	edit(t, filepath.Join(dir, "manifests", "nsm-operator.clusterserviceversion.yaml"), map[string]string{
 		"    operatorframework.io/arch.amd64: supported\n": "    operatorframework.io/arch.amd64: supported\n    operatorframework.io/arch.arm64: supported\n",
-		"                        - amd64\n":                 "                        - amd64\n                        - arm64\n",
+		"                        - amd64\n":                "                        - amd64\n                        - arm64\n",
 	})
 	var refusals []string
 	for _, text := range complaints(t, dir, path, "--select-optional", "name=multiarch") {

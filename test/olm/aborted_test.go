@@ -7,10 +7,14 @@
 package olm
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/test/hammer"
 )
 
 // The worst moment: the definition is a new one, and nobody can convert.
@@ -18,6 +22,7 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 	var (
 		spec      any
 		workloads map[string]string
+		users     *hammer.Hammer
 	)
 
 	BeforeEach(func(ctx SpecContext) {
@@ -28,14 +33,20 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 		published.awaitCSV(ctx, old.name)
 		spec, _ = createEarlierMesh(ctx, "alm-example")
 		workloads = workloadsOf(ctx, meshNamespace)
+		users = startHammer(ctx, "v1beta1")
+		begin := time.Now()
 		bad := bridge().copy(bridge().name).changeCSV(withImage(operatorImages + "missing"))
 		catalog.serve(ctx, []channel{upgradeOf("alpha", old, bad)}, old, bad)
 		Eventually(func() []string { return waitingFor(ctx) }).WithContext(ctx).Should(ContainElement("ImagePullBackOff"))
+		figure("from the new catalog to ImagePullBackOff", begin)
 
 		By("what the earlier operator has left can be read and written as before")
+		users.Stop()
+		users.Report("with the bridge that does not start")
+		users.ExpectNothingLost(ctx)
+		users.ExpectServed("v1alpha1")
+		users.ExpectFewFailures(ctx, nil)
 		Expect(storedDefinition(ctx).Status.StoredVersions).To(Equal([]string{"v1alpha1"}))
-		patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"written":"meanwhile"}}}`))
-		Expect(admin.Patch(ctx, object("v1alpha1", meshKey), patch)).To(Succeed())
 		Expect(admin.Get(ctx, meshKey, object("v1beta1", meshKey))).NotTo(Succeed())
 	})
 
@@ -50,9 +61,13 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 		Expect(workloadsOf(ctx, meshNamespace)).To(Equal(workloads), "the mesh")
 
 		catalog.serve(ctx, []channel{{"alpha", []entry{{Name: current().name}}}}, current())
+		begin := time.Now()
 		published.create(ctx)
 		published.awaitCSV(ctx, current().name)
+		figure("from the Subscription to Succeeded", begin)
 		awaitTakenOver(ctx)
+		figure("from the Subscription to Available", begin)
+		users.ExpectNothingLost(ctx)
 		Expect(specs(ctx, meshKey)["v1alpha1"]).To(Equal(spec))
 		Eventually(func() []string { return storedDefinition(ctx).Status.StoredVersions }).WithContext(ctx).Should(Equal([]string{"v1beta1"}))
 	})

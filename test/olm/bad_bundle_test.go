@@ -8,43 +8,48 @@ package olm
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	operatorsv1alpha1 "github.com/operator-framework/api/pkg/operators/v1alpha1"
 )
 
-var _ = Describe("A release whose image cannot be pulled", Ordered, func() {
+// badRelease is one whose image cannot be pulled.
+func badRelease() {
 	var before map[string]any
 	var pods map[string]string
 
-	BeforeAll(func(ctx SpecContext) {
-		install(ctx)
-		createMesh(ctx)
-		awaitAvailable(ctx, meshKey)
+	It("leaves the replicas of the version before at work when the next one's image cannot be pulled", func(ctx SpecContext) {
 		before, pods = specs(ctx, meshKey), podsOf(ctx, meshNamespace)
-	})
-
-	It("leaves the replicas of the version before at work", func(ctx SpecContext) {
+		users := startFewUsers(ctx, true)
 		bad := release("2.1.0").changeCSV(withImage(operatorImages + "missing"))
+		begin := time.Now()
 		catalog.serve(ctx, []channel{upgradeOf("stable", current(), bad)}, current(), bad)
 		Eventually(func() []string { return waitingFor(ctx) }).WithContext(ctx).Should(ContainElement("ImagePullBackOff"))
+		figure("from the new catalog to ImagePullBackOff", begin)
+		users.Stop()
+		users.Report("with the bad release")
+		users.ExpectNothingLost(ctx)
+		users.ExpectFewFailures(ctx, nil)
 		Expect(specs(ctx, meshKey)).To(Equal(before))
 		Expect(operatorRuns(ctx)).To(BeTrue())
 	})
 
-	It("is left behind by subscribing again to the next one", func(ctx SpecContext) {
+	It("leaves that release behind by subscribing again to the next one", func(ctx SpecContext) {
 		good := release("2.1.1")
 		usual.delete(ctx)
 		catalog.serve(ctx, []channel{upgradeOf("stable", current(), good)}, current(), good)
+		begin := time.Now()
 		usual.create(ctx)
 		usual.awaitCSV(ctx, good.name)
-		usual.awaitQuiet(ctx)
+		figure("from the Subscription to Succeeded", begin)
+		usual.awaitQuiet(ctx, 5*time.Second)
 		Expect(specs(ctx, meshKey)).To(Equal(before))
 		Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
 		awaitAvailable(ctx, meshKey)
 	})
-})
+}
 
 func withImage(image string) func(*operatorsv1alpha1.ClusterServiceVersion) {
 	return func(csv *operatorsv1alpha1.ClusterServiceVersion) {

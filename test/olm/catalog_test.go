@@ -32,8 +32,11 @@ const catalogName = "operators"
 // catalogServer is the one catalog that OLM knows. What is in it changes with each
 // serve, as when its image is published again.
 type catalogServer struct {
-	served int
-	server *gexec.Session
+	served   int
+	server   *gexec.Session
+	contents []byte
+	// rendered are bundles as opm renders them, by directory: it takes a second each time.
+	rendered map[string][]byte
 }
 
 // channel of the operator's package: the newest entry comes last.
@@ -55,16 +58,20 @@ func newCatalogServer(ctx context.Context) *catalogServer {
 		Spec:       operatorsv1alpha1.CatalogSourceSpec{SourceType: operatorsv1alpha1.SourceTypeGrpc, Address: "127.0.0.1:1"},
 	}
 	Expect(admin.Create(ctx, source)).To(Succeed())
-	return &catalogServer{}
+	return &catalogServer{rendered: map[string][]byte{}}
 }
 
 // serve publishes bundles, and returns when OLM has the new catalog.
 func (c *catalogServer) serve(ctx context.Context, channels []channel, bundles ...bundle) {
 	GinkgoHelper()
+	text := c.render(ctx, channels, bundles)
+	if bytes.Equal(text, c.contents) {
+		return
+	}
+	c.contents = text
 	c.served++
 	contents := filepath.Join(directory, fmt.Sprintf("catalog-%d", c.served))
 	Expect(os.MkdirAll(filepath.Join(contents, packageName), 0o700)).To(Succeed())
-	text := renderCatalog(ctx, channels, bundles)
 	Expect(os.WriteFile(filepath.Join(contents, packageName, "catalog.yaml"), text, 0o600)).To(Succeed())
 
 	port := freePort(ctx)
@@ -97,9 +104,9 @@ func (c *catalogServer) connect(ctx context.Context, address string) {
 	}).WithContext(ctx).WithTimeout(5 * time.Minute).Should(Succeed())
 }
 
-// renderCatalog is a file-based catalog. OLM finds the manifests of a bundle in it,
+// render makes a file-based catalog. OLM finds the manifests of a bundle in it,
 // and so needs no image of the bundle.
-func renderCatalog(ctx context.Context, channels []channel, bundles []bundle) []byte {
+func (c *catalogServer) render(ctx context.Context, channels []channel, bundles []bundle) []byte {
 	GinkgoHelper()
 	var catalog bytes.Buffer
 	write := func(blob map[string]any) {
@@ -112,9 +119,12 @@ func renderCatalog(ctx context.Context, channels []channel, bundles []bundle) []
 		write(map[string]any{"schema": "olm.channel", "package": packageName, "name": channel.name, "entries": channel.entries})
 	}
 	for _, bundle := range bundles {
-		rendered, err := exec.CommandContext(ctx, binary("opm"), "render", bundle.directory, "-o", "yaml").Output()
-		Expect(err).NotTo(HaveOccurred(), bundle.directory)
-		fmt.Fprintf(&catalog, "---\n%s", rendered)
+		if c.rendered[bundle.directory] == nil {
+			rendered, err := exec.CommandContext(ctx, binary("opm"), "render", bundle.directory, "-o", "yaml").Output()
+			Expect(err).NotTo(HaveOccurred(), bundle.directory)
+			c.rendered[bundle.directory] = rendered
+		}
+		fmt.Fprintf(&catalog, "---\n%s", c.rendered[bundle.directory])
 	}
 	return catalog.Bytes()
 }

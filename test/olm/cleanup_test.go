@@ -22,6 +22,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -51,10 +52,11 @@ func deleteMeshes(ctx context.Context) {
 	for i := range meshes {
 		_ = admin.Delete(ctx, &meshes[i])
 	}
-	deadline := time.Now().Add(15 * time.Second)
-	for len(meshes) > 0 && err == nil && operatorRuns(ctx) && time.Now().Before(deadline) {
+	// What it does not manage is done by force.
+	_ = wait.PollUntilContextTimeout(ctx, time.Second, 15*time.Second, true, func(ctx context.Context) (bool, error) {
 		meshes, err = listMeshes(ctx)
-	}
+		return len(meshes) == 0 || !operatorRuns(ctx), err
+	})
 }
 
 // operatorRuns reports whether a pod of it is Ready.

@@ -30,13 +30,13 @@ var _ = Describe("A subscription", Ordered, func() {
 		begin := time.Now()
 		usual.create(ctx)
 		usual.follow(ctx, documented("Subscribing")...)
-		AddReportEntry("from the Subscription to Succeeded", time.Since(begin).Round(time.Millisecond).String())
+		figure("from the Subscription to Succeeded", begin)
 		usual.awaitCSV(ctx, current().name)
 		usual.follow(ctx, documented("Troubleshooting")...)
 		begin = time.Now()
 		usual.follow(ctx, documented("The first mesh")...)
 		awaitAvailable(ctx, meshKey)
-		AddReportEntry("from the NSM to Available", time.Since(begin).Round(time.Millisecond).String())
+		figure("from the NSM to Available", begin)
 		Expect(podsOf(ctx, meshNamespace)).To(HaveLen(9))
 	})
 
@@ -46,12 +46,14 @@ var _ = Describe("A subscription", Ordered, func() {
 		usual.delete(ctx) // as the document says where the CSV is back
 		expectNobodyBlocked(ctx)
 		deleteNamespace(ctx, meshNamespace)
-		Eventually(func() []string { return added(before, everything(ctx)) }).WithContext(ctx).Should(ConsistOf(leftByOLM()))
+		expectLeft(ctx, before, leftByOLM()...)
 	})
 
 	It("starts again from what that has left", func(ctx SpecContext) {
+		begin := time.Now()
 		usual.create(ctx)
 		usual.awaitCSV(ctx, current().name)
+		figure("from the Subscription to Succeeded", begin)
 		usual.follow(ctx, documentedIn(openshiftPage, "The first mesh")...)
 		awaitAvailable(ctx, meshKey)
 	})
@@ -65,7 +67,9 @@ var _ = Describe("A subscription", Ordered, func() {
 
 	It("lets its mesh run on when the CSV is deleted first, and lets it go by the documented command", func(ctx SpecContext) {
 		pods := podsOf(ctx, meshNamespace)
+		begin := time.Now()
 		usual.delete(ctx)
+		figure("until the operator is gone", begin)
 		Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
 		expectNobodyBlocked(ctx)
 
@@ -81,24 +85,5 @@ var _ = Describe("A subscription", Ordered, func() {
 			WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
 		deleteNamespace(ctx, meshNamespace)
 		deleteNamespace(ctx, usual.namespace)
-	})
-
-	It("blocks nobody when its namespace is deleted first, and lets all go by the documented commands", func(ctx SpecContext) {
-		usual.create(ctx)
-		usual.awaitCSV(ctx, current().name)
-		createMesh(ctx)
-		awaitAvailable(ctx, meshKey)
-		pods := podsOf(ctx, meshNamespace)
-		deleteNamespace(ctx, usual.namespace)
-		expectNobodyBlocked(ctx)
-		Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
-
-		usual.follow(ctx, documented("When the operator's namespace was deleted first")...)
-		expectGone(ctx, meshKey)
-		Eventually(func() map[string]string { return podsOf(ctx, meshNamespace) }).WithContext(ctx).Should(BeEmpty())
-		expectNobodyBlocked(ctx)
-		usual.follow(ctx, documented("Uninstalling")[1:]...)
-		deleteNamespace(ctx, meshNamespace)
-		Eventually(func() []string { return added(before, everything(ctx)) }).WithContext(ctx).Should(BeEmpty())
 	})
 })

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -86,6 +88,14 @@ func everything(ctx context.Context) map[string]bool {
 		}
 	}
 	return found
+}
+
+// expectLeft waits until nothing is left but what is named, and what there was before.
+func expectLeft(ctx context.Context, before map[string]bool, names ...string) {
+	GinkgoHelper()
+	Eventually(func() []string { return added(before, everything(ctx)) }).
+		WithContext(ctx).WithPolling(2 * time.Second).Should(ConsistOf(names))
+	AddReportEntry("left behind", strconv.Itoa(len(names))+" objects, all documented")
 }
 
 // added is what there is now and was not before.

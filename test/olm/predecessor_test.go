@@ -54,23 +54,24 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 		published.awaitCSV(ctx, old.name)
 		stored, workloads := createEarlierMesh(ctx, example)
 
-		users := startHammer(ctx, meshKey, "v1beta1")
-		unserved := watchDefinition(ctx, users.client)
+		users := startHammer(ctx, "v1beta1")
+		unserved := watchDefinition(ctx)
 		begin := time.Now()
 		catalog.serve(ctx, []channel{upgradeOf("alpha", old, bridge(), current())}, old, bridge(), current())
 		published.awaitCSV(ctx, current().name)
-		AddReportEntry("from the new catalog to Succeeded", time.Since(begin).Round(time.Millisecond).String())
+		figure("from the new catalog to Succeeded", begin)
 		said := awaitTakenOver(ctx)
-		AddReportEntry("from the new catalog to Available", time.Since(begin).Round(time.Millisecond).String())
+		figure("from the new catalog to Available", begin)
 		for _, workload := range workloads {
 			Expect(said).NotTo(ContainElement(ContainSubstring(workload + " has not been created yet")))
 		}
 
-		users.awaitWrites(ctx)
-		users.stop()
-		users.report("during the upgrade")
-		users.expectNothingLost(ctx)
-		users.expectServed("v1alpha1")
+		users.AwaitWrites(ctx)
+		users.Stop()
+		users.Report("during the upgrade")
+		users.ExpectNothingLost(ctx)
+		users.ExpectServed("v1alpha1")
+		users.ExpectFewFailures(ctx, nil)
 		Expect(unserved()).To(BeEmpty(), "definitions in which v1alpha1 is not served")
 		Expect(specs(ctx, meshKey)["v1alpha1"]).To(Equal(stored))
 		Eventually(func() []string { return storedDefinition(ctx).Status.StoredVersions }).WithContext(ctx).Should(Equal([]string{"v1beta1"}))
@@ -79,8 +80,10 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 
 // watchDefinition watches the definition of NSMs from now on, and returns what tells in which
 // of its states v1alpha1 was not served.
-func watchDefinition(ctx context.Context, from client.WithWatch) (unserved func() []string) {
+func watchDefinition(ctx context.Context) (unserved func() []string) {
 	GinkgoHelper()
+	from, err := client.NewWithWatch(config, client.Options{Scheme: newScheme()})
+	Expect(err).NotTo(HaveOccurred())
 	events, err := from.Watch(ctx, &apiextensionsv1.CustomResourceDefinitionList{}, client.MatchingFields{"metadata.name": nsmDefinition})
 	Expect(err).NotTo(HaveOccurred())
 	var found []string

@@ -15,15 +15,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/test/hammer"
 )
 
-var _ = Describe("A subscription with a live mesh", Ordered, func() {
-	BeforeAll(func(ctx SpecContext) {
-		install(ctx)
-		createMesh(ctx)
-		awaitAvailable(ctx, meshKey)
-	})
-
+// reinstalling a subscription after it is gone, in two ways.
+func reinstalling() {
 	// Nothing may be stored while nobody converts: fields would be lost.
 	refusesOldVersion := func(ctx SpecContext) {
 		GinkgoHelper()
@@ -52,34 +49,39 @@ var _ = Describe("A subscription with a live mesh", Ordered, func() {
 		}).WithContext(ctx).ShouldNot(Succeed())
 	}
 
-	It("goes on where it was when the CSV is deleted, and subscribed to again", func(ctx SpecContext) {
-		before, pods := specs(ctx, meshKey), podsOf(ctx, meshNamespace)
-		usual.delete(ctx)
-		refusesOldVersion(ctx)
-		forgetConverted(ctx)
-		usual.create(ctx)
-		usual.awaitCSV(ctx, current().name)
-		usual.awaitQuiet(ctx)
-		Expect(specs(ctx, meshKey)).To(Equal(before))
-		Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
-		awaitAvailable(ctx, meshKey)
-	})
+	for _, removal := range []struct {
+		name string
+		of   func(ctx SpecContext)
+	}{
+		{"its CSV is deleted", func(ctx SpecContext) { usual.delete(ctx) }},
+		{"the operator's namespace is deleted", func(ctx SpecContext) { deleteNamespace(ctx, usual.namespace) }},
+	} {
+		It("goes on where it was when "+removal.name+", and it is subscribed to again", func(ctx SpecContext) {
+			before, pods := specs(ctx, meshKey), podsOf(ctx, meshNamespace)
+			users := startFewUsers(ctx, false) // as long as there is no operator
+			begin := time.Now()
+			removal.of(ctx)
+			figure("until the operator is gone", begin)
+			Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
+			expectNobodyBlocked(ctx)
+			refusesOldVersion(ctx)
+			forgetConverted(ctx)
+			begin = time.Now()
+			usual.create(ctx)
+			usual.awaitCSV(ctx, current().name)
+			figure("from the Subscription to Succeeded", begin)
+			usual.awaitQuiet(ctx, 5*time.Second)
+			users.Stop()
+			users.Report("without an operator, and with it again")
 
-	It("goes on where it was when the operator's namespace is deleted, and made again", func(ctx SpecContext) {
-		before, pods := specs(ctx, meshKey), podsOf(ctx, meshNamespace)
-		deleteNamespace(ctx, usual.namespace)
-		Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
-		expectNobodyBlocked(ctx)
-		refusesOldVersion(ctx)
-		forgetConverted(ctx)
-		usual.create(ctx)
-		usual.awaitCSV(ctx, current().name)
-		usual.awaitQuiet(ctx)
-		Expect(specs(ctx, meshKey)).To(Equal(before))
-		Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
-		awaitAvailable(ctx, meshKey)
-	})
-})
+			users.ExpectNothingLost(ctx)
+			users.ExpectFewFailures(ctx, hammer.Failure.IsForWantOfOperator)
+			Expect(specs(ctx, meshKey)).To(Equal(before))
+			Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
+			awaitAvailable(ctx, meshKey)
+		})
+	}
+}
 
 // expectGone waits until an NSM is.
 func expectGone(ctx SpecContext, key client.ObjectKey) {

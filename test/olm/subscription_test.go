@@ -17,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/test/hammer"
 )
 
 // subscription is one to the operator: all that is needed for it in a namespace.
@@ -109,15 +111,14 @@ func (s subscription) expectNobody(ctx context.Context, g Gomega) {
 
 // awaitQuiet waits until OLM and the operator have nothing more to do with an NSM's
 // definition: what OLM calls Succeeded is not the end, since it may write it again.
-func (s subscription) awaitQuiet(ctx context.Context) {
+func (s subscription) awaitQuiet(ctx context.Context, quiet time.Duration) {
 	GinkgoHelper()
-	const quiet = 15 * time.Second
 	last, since := "", time.Now()
 	Eventually(func(g Gomega) {
 		for _, plan := range s.plans(ctx) {
 			g.Expect(plan.Status.Phase).To(Equal(operatorsv1alpha1.InstallPlanPhaseComplete), plan.Name)
 		}
-		for _, version := range versions {
+		for _, version := range hammer.Versions {
 			g.Expect(admin.Get(ctx, meshKey, object(version, meshKey))).To(Succeed(), version)
 		}
 		if now := storedDefinition(ctx).ResourceVersion; now != last {

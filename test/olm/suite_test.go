@@ -30,6 +30,7 @@ import (
 
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/test/parallel"
 )
 
 var (
@@ -47,13 +48,19 @@ var (
 func TestOLM(t *testing.T) {
 	RegisterFailHandler(failWithState)
 	SetDefaultEventuallyTimeout(3 * time.Minute)
-	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
+	// OLM's InstallPlans are large: to ask for them ten times a second takes half a core.
+	SetDefaultEventuallyPollingInterval(500 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	ctrl.SetLogger(GinkgoLogr)
-	RunSpecs(t, "OLM")
+	// Half of the time, one of them waits. What LONG adds takes all of the machine.
+	processes := 2
+	if long {
+		processes = 1
+	}
+	parallel.RunSpecs(t, "OLM", processes)
 }
 
-// All scenes share one control plane, and each leaves it as it found it.
+// All scenes of a process share one control plane, and each leaves it as it found it.
 var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
 	root, err = filepath.Abs("../..")

@@ -20,6 +20,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/test/hammer"
 )
 
 var _ = Describe("An upgrade to the next version", Ordered, func() {
@@ -32,37 +34,60 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 	}
 	// bundles are this tree's and the next ones, each of which replaces the one before.
 	var bundles []bundle
+	manual := subscription{usual.namespace, "stable", operatorsv1alpha1.ApprovalManual}
 
 	BeforeAll(func(ctx SpecContext) {
 		bundles = []bundle{current()}
 		for _, next := range nexts {
 			bundles = append(bundles, release(next.version).changeCRD(addColumn(columnOf(next.version))).changeCSV(replicas(next.replicas)))
 		}
-		install(ctx)
+		DeferCleanup(cleanUp)
+		catalog.serve(ctx, []channel{{"stable", []entry{{Name: current().name}}}}, current())
+	})
+
+	It("begins with an installation that waits for its approval", func(ctx SpecContext) {
+		begin := time.Now()
+		manual.create(ctx)
+		manual.awaitPlan(ctx, current().name)
+		figure("from the Subscription to its plan", begin)
+		Expect(manual.csvs(ctx)).To(BeEmpty())
+		Expect(admin.Get(ctx, client.ObjectKey{Name: nsmDefinition}, definition(nsmDefinition))).NotTo(Succeed())
+		begin = time.Now()
+		manual.follow(ctx, documented("Approving by hand")...)
+		manual.awaitCSV(ctx, current().name)
+		figure("from the approval to Succeeded", begin)
+
 		createMesh(ctx)
-		patch, err := json.Marshal(map[string]any{"spec": onNodes(runtime.GOARCH)})
+		patch, err := json.Marshal(map[string]any{"spec": hammer.OnNodes(runtime.GOARCH)})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(admin.Patch(ctx, object("v1beta1", meshKey), client.RawPatch(types.MergePatchType, patch))).To(Succeed())
 		awaitAvailable(ctx, meshKey)
 	})
 
 	for n, next := range nexts {
-		It(fmt.Sprintf("loses nothing, alters nothing and leaves the mesh alone while both versions are used, with replicas: %d", next.replicas), func(ctx SpecContext) {
+		It(fmt.Sprintf("waits for its approval, and then loses nothing, alters nothing and leaves the mesh alone while both versions are used, "+
+			"with replicas: %d", next.replicas), func(ctx SpecContext) {
 			from, to := bundles[n], bundles[n+1]
 			before, pods, authority := specs(ctx, meshKey), podsOf(ctx, meshNamespace), caBundle(ctx)
-			users := startHammer(ctx, meshKey)
-			users.others(ctx)
+			users := startHammer(ctx)
+			users.Others(ctx)
 			begin := time.Now()
 			catalog.serve(ctx, []channel{upgradeOf("stable", from, to)}, from, to)
-			usual.awaitCSV(ctx, to.name)
-			AddReportEntry("from the new catalog to Succeeded", time.Since(begin).Round(time.Millisecond).String())
-			usual.awaitQuiet(ctx)
-			users.stop()
-			users.report("during the upgrade")
+			manual.awaitPlan(ctx, to.name)
+			figure("from the new catalog to its plan", begin)
+			Expect(manual.phases(ctx)).To(HaveLen(1))
+			Expect(columns(ctx)).NotTo(ContainElement(columnOf(next.version)))
+			begin = time.Now()
+			manual.follow(ctx, documented("Approving by hand")...)
+			manual.awaitCSV(ctx, to.name)
+			figure("from the approval to Succeeded", begin)
+			manual.awaitQuiet(ctx, 15*time.Second)
+			users.Stop()
+			users.Report("during the upgrade")
 
-			users.expectNothingLost(ctx)
-			users.expectOthers()
-			users.expectFewFailures()
+			users.ExpectNothingLost(ctx)
+			users.ExpectOthers()
+			users.ExpectFewFailures(ctx, nil)
 			Expect(specs(ctx, meshKey)).To(Equal(before))
 			Expect(podsOf(ctx, meshNamespace)).To(Equal(pods), "the pods of the mesh")
 			Expect(caBundle(ctx)).To(Equal(authority), "an upgrade changes no CA")
@@ -71,6 +96,20 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 		})
 	}
 })
+
+// awaitPlan waits until there is a plan for a version that waits for approval.
+func (s subscription) awaitPlan(ctx context.Context, name string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		var waiting []string
+		for _, plan := range s.plans(ctx) {
+			if plan.Status.Phase == operatorsv1alpha1.InstallPlanPhaseRequiresApproval {
+				waiting = append(waiting, plan.Spec.ClusterServiceVersionNames...)
+			}
+		}
+		g.Expect(waiting).To(ConsistOf(name))
+	}).WithContext(ctx).Should(Succeed())
+}
 
 // replicas of the operator.
 func replicas(number int32) func(*operatorsv1alpha1.ClusterServiceVersion) {

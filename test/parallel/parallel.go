@@ -182,7 +182,7 @@ func (o *other) wait(t *testing.T) {
 		t.Errorf("what another process of this suite has looked at: %v", err)
 	}
 	for line := range strings.Lines(o.output.String()) {
-		if strings.Contains(line, "Specs in") {
+		if testing.Verbose() || strings.Contains(line, "Specs in") {
 			t.Logf("another process: %s", line)
 		}
 	}

@@ -126,7 +126,7 @@ var notRun = map[string]string{
 	"README.md: git clone https://github.com/networkservicemesh/nsm-operator.git":                                      "it needs the internet",
 	"README.md: export KUBECONFIG=$PWD/.local/kubeconfig PATH=$PWD/bin/k8s:$PATH":                                      "it is for the shell of the reader; the test has one for each block, with the same set",
 	"docs/development.md: make test-long FOCUS='walk at random'":                                                       "it takes hours",
-	"docs/development.md: go test ./test/olm -v -ginkgo.focus 'manual approval'":                                       "it is a part of make test",
+	"docs/development.md: go test ./test/olm -v -ginkgo.focus 'next version'":                                          "it is a part of make test",
 	"docs/development.md: make catalog CATALOG=catalog":                                                                "it changes the repository; hack/olm builds catalogs in its tests",
 	`docs/development.md: bin/operator-sdk run bundle ghcr.io/networkservicemesh/nsm-operator-bundle:v2.0.0 \`:         "it needs a registry, and pods that run",
 	"docs/disconnected.md: oc mirror --v2 -c imageset.yaml --workspace file://mirror docker://mirror.example.com:5000": "it needs oc-mirror and registries",

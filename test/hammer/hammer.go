@@ -4,13 +4,16 @@
 //
 // Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-package olm
+// Package hammer has users of both versions work with an NSM without a pause while something
+// happens to the operator, and tells what that costs them.
+package hammer
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,74 +23,103 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// beat is how often each of the hammer's users does something.
-const beat = 50 * time.Millisecond
-
-// hammer has users of both versions work with a standing NSM without a pause, and
+// Hammer has users of both versions work with a standing NSM without a pause, and
 // notes what fails, what was acknowledged, and what the watches have seen.
-type hammer struct {
+type Hammer struct {
+	// Beat is how often each of the users does something.
+	Beat time.Duration
+	// IsValidated: an NSM that nobody has validated is a failure.
+	IsValidated bool
+
+	config *rest.Config
 	client client.WithWatch
 	key    client.ObjectKey
-	// isValidated: an NSM that nobody has validated is a failure.
-	isValidated bool
-	end         context.CancelFunc
-	users       sync.WaitGroup
-	watchers    sync.WaitGroup
+	// generation of the definition of NSMs in the beginning.
+	generation int64
+	end        context.CancelFunc
+	users      sync.WaitGroup
+	watchers   sync.WaitGroup
 	// patching has one patch at a time: of two that meet, the slower one would lose
 	// for ever.
 	patching sync.Mutex
 
 	mu       sync.Mutex
 	done     map[string]int
-	failures []failure
+	failures []Failure
 	// came is by version how many NSMs of its own came and went.
 	came map[string]int
-	// coming are the versions that are not served yet, which is no failure.
-	coming map[string]bool
+	// late are the versions that are not served in the beginning, and coming those of them
+	// that are not served yet, which is no failure.
+	late, coming map[string]bool
 	// acknowledged is by version the last mark that a patch has set, and seen the
 	// last one that a watch has shown.
 	acknowledged, seen map[string]int
 }
 
-// failure is a request that was not granted.
-type failure struct {
+// Failure is a request that was not granted.
+type Failure struct {
 	at                    time.Time
 	verb, version, reason string
 }
 
-var versions = []string{"v1alpha1", "v1beta1"}
+// Versions of NSMs.
+var Versions = []string{"v1alpha1", "v1beta1"}
 
-// startHammer starts the users, on an NSM that is there. What they create is another
-// NSM, in the same namespace, which is refused by validation; what they delete is deleted
-// in a dry run. Some versions may be served later only; as long as one is, there is nobody
-// to validate either.
-func startHammer(ctx context.Context, key client.ObjectKey, coming ...string) *hammer {
-	GinkgoHelper()
-	watcher, err := client.NewWithWatch(config, client.Options{Scheme: newScheme()})
-	Expect(err).NotTo(HaveOccurred())
-	h := &hammer{client: watcher, key: key, done: map[string]int{}, came: map[string]int{}, acknowledged: map[string]int{}, seen: map[string]int{}}
-	h.coming = map[string]bool{}
-	for _, version := range coming {
-		h.coming[version] = true
+// IsForWantOfOperator reports whether a request needs one: each in v1alpha1, which nobody
+// else converts, and what its webhooks are asked about, be it one that has lost its rights.
+// v1beta1 can be read and deleted.
+func (f Failure) IsForWantOfOperator() bool {
+	isAskedAbout := f.verb == "patch" || f.verb == "try to create"
+	return f.version == "v1alpha1" || isAskedAbout && strings.Contains(f.reason, "webhook")
+}
+
+// IsForWantOfAnswer reports whether nobody answered the API server: it may call a replica
+// that has just ended once more.
+func (f Failure) IsForWantOfAnswer() bool { return strings.Contains(f.reason, "webhook") }
+
+// New has users of an NSM that is there. What they create is another NSM, in the same
+// namespace, which is refused by validation; what they delete is deleted in a dry run. Some
+// versions may be served later only; as long as one is, there is nobody to validate either.
+func New(config *rest.Config, key client.ObjectKey, coming ...string) *Hammer {
+	h := &Hammer{
+		Beat: 50 * time.Millisecond, IsValidated: len(coming) == 0, config: config, key: key,
+		done: map[string]int{}, came: map[string]int{}, late: map[string]bool{}, coming: map[string]bool{}, acknowledged: map[string]int{}, seen: map[string]int{},
 	}
-	h.isValidated = len(coming) == 0
+	for _, version := range coming {
+		h.late[version], h.coming[version] = true, true
+	}
+	return h
+}
+
+// Start the users.
+func (h *Hammer) Start(ctx context.Context) {
+	GinkgoHelper()
+	var err error
+	h.client, err = client.NewWithWatch(h.config, client.Options{Scheme: newScheme()})
+	Expect(err).NotTo(HaveOccurred())
+	h.generation = h.generationNow(ctx)
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	h.end = cancel
 	// They go on until all has been seen that the others have done.
 	watching, leave := context.WithCancel(context.WithoutCancel(ctx))
 	DeferCleanup(func() {
-		h.stop()
+		h.Stop()
 		leave()
 		h.watchers.Wait()
 	})
-	for _, version := range versions {
+	for _, version := range Versions {
 		for verb, use := range map[string]func(context.Context, string) error{
 			"get": h.get, "list": h.list, "patch": h.patch, "try to create": h.create, "try to delete": h.delete,
 		} {
@@ -95,17 +127,16 @@ func startHammer(ctx context.Context, key client.ObjectKey, coming ...string) *h
 		}
 		h.watchers.Go(func() { h.watch(watching, version) })
 	}
-	return h
 }
 
-// others of a version have NSMs of their own come and go, where no pod of theirs can meet
+// Others of a version have NSMs of their own come and go, where no pod of theirs can meet
 // another: those of the standing one have to be kept to other nodes.
-func (h *hammer) others(ctx context.Context) {
+func (h *Hammer) Others(ctx context.Context) {
 	GinkgoHelper()
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	end := h.end
 	h.end = func() { end(); cancel() }
-	for _, version := range versions {
+	for _, version := range Versions {
 		nsm := h.example(ctx, version)
 		h.users.Go(func() { h.comeAndGo(running, version, nsm) })
 	}
@@ -113,27 +144,27 @@ func (h *hammer) others(ctx context.Context) {
 
 // example is an NSM of a version that can live beside others. What only the other version
 // can say is in its annotation, as in a backup.
-func (h *hammer) example(ctx context.Context, version string) *unstructured.Unstructured {
+func (h *Hammer) example(ctx context.Context, version string) *unstructured.Unstructured {
 	GinkgoHelper()
 	key := client.ObjectKey{Namespace: "hammer-" + version, Name: "hammer"}
-	Expect(client.IgnoreAlreadyExists(admin.Create(ctx, namespaceOf(key.Namespace)))).To(Succeed())
-	nsm := object("v1beta1", key)
-	nsm.Object["spec"] = onNodes("of-" + key.Namespace)
+	Expect(client.IgnoreAlreadyExists(h.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: key.Namespace}}))).To(Succeed())
+	nsm := Object("v1beta1", key)
+	nsm.Object["spec"] = OnNodes("of-" + key.Namespace)
 	Expect(unstructured.SetNestedField(nsm.Object, false, "spec", "admissionWebhook", "enabled")).To(Succeed())
-	Expect(admin.Create(ctx, nsm)).To(Succeed())
-	made := object(version, key)
-	Expect(admin.Get(ctx, key, made)).To(Succeed())
-	Expect(admin.Delete(ctx, nsm)).To(Succeed())
-	Eventually(func() error { return admin.Get(ctx, key, object("v1beta1", key)) }).
+	Expect(h.client.Create(ctx, nsm)).To(Succeed())
+	made := Object(version, key)
+	Expect(h.client.Get(ctx, key, made)).To(Succeed())
+	Expect(h.client.Delete(ctx, nsm)).To(Succeed())
+	Eventually(func() error { return h.client.Get(ctx, key, Object("v1beta1", key)) }).
 		WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
-	example := object(version, key)
+	example := Object(version, key)
 	example.SetAnnotations(made.GetAnnotations())
 	example.Object["spec"] = made.Object["spec"]
 	return example
 }
 
-// onNodes is the spec of a mesh that keeps to nodes of an architecture.
-func onNodes(architecture string) map[string]any {
+// OnNodes is the spec of a mesh that keeps to nodes of an architecture.
+func OnNodes(architecture string) map[string]any {
 	selector := map[string]any{corev1.LabelArchStable: architecture}
 	return map[string]any{
 		"nsmgr":      map[string]any{"nodeSelector": selector},
@@ -143,7 +174,7 @@ func onNodes(architecture string) map[string]any {
 
 // comeAndGo creates an NSM and deletes it, again and again. What was created is there, in
 // both versions, until it is deleted, and what was deleted goes.
-func (h *hammer) comeAndGo(ctx context.Context, version string, example *unstructured.Unstructured) {
+func (h *Hammer) comeAndGo(ctx context.Context, version string, example *unstructured.Unstructured) {
 	key := client.ObjectKeyFromObject(example)
 	// insist does something until it succeeds, and notes what fails. What failed may have
 	// been done all the same.
@@ -161,17 +192,17 @@ func (h *hammer) comeAndGo(ctx context.Context, version string, example *unstruc
 			if err == nil {
 				return
 			}
-			pause(ctx, beat)
+			pause(ctx, h.Beat)
 		}
 	}
 	for ctx.Err() == nil {
 		insist("create", version, func(ctx context.Context) error { return h.client.Create(ctx, example.DeepCopy()) }, apierrors.IsAlreadyExists)
-		for _, other := range versions {
-			insist("get what was created", other, func(ctx context.Context) error { return h.client.Get(ctx, key, object(other, key)) }, isNever)
+		for _, other := range Versions {
+			insist("get what was created", other, func(ctx context.Context) error { return h.client.Get(ctx, key, Object(other, key)) }, isNever)
 		}
-		insist("delete", version, func(ctx context.Context) error { return h.client.Delete(ctx, object(version, key)) }, apierrors.IsNotFound)
+		insist("delete", version, func(ctx context.Context) error { return h.client.Delete(ctx, Object(version, key)) }, apierrors.IsNotFound)
 		for ctx.Err() == nil {
-			err := h.client.Get(ctx, key, object("v1beta1", key))
+			err := h.client.Get(ctx, key, Object("v1beta1", key))
 			if apierrors.IsNotFound(err) {
 				h.mu.Lock()
 				h.came[version]++
@@ -181,7 +212,7 @@ func (h *hammer) comeAndGo(ctx context.Context, version string, example *unstruc
 			if err != nil && ctx.Err() == nil {
 				h.note("get what was deleted", "v1beta1", err)
 			}
-			pause(ctx, beat)
+			pause(ctx, h.Beat)
 		}
 	}
 }
@@ -195,15 +226,15 @@ func pause(ctx context.Context, length time.Duration) {
 	}
 }
 
-// stop ends the users, but for those who watch.
-func (h *hammer) stop() {
+// Stop ends the users, but for those who watch.
+func (h *Hammer) Stop() {
 	h.end()
 	h.users.Wait()
 }
 
 // keepOn does the same again and again.
-func (h *hammer) keepOn(ctx context.Context, verb, version string, use func(context.Context, string) error) {
-	ticker := time.NewTicker(beat)
+func (h *Hammer) keepOn(ctx context.Context, verb, version string, use func(context.Context, string) error) {
+	ticker := time.NewTicker(h.Beat)
 	defer ticker.Stop()
 	for {
 		select {
@@ -220,7 +251,7 @@ func (h *hammer) keepOn(ctx context.Context, verb, version string, use func(cont
 	}
 }
 
-func (h *hammer) note(verb, version string, err error) {
+func (h *Hammer) note(verb, version string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.coming[version] && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) {
@@ -229,9 +260,12 @@ func (h *hammer) note(verb, version string, err error) {
 	h.coming[version] = false
 	h.done[version]++
 	if err != nil {
-		h.failures = append(h.failures, failure{time.Now(), verb, version, reasonOf(err)})
+		h.failures = append(h.failures, Failure{time.Now(), verb, version, reasonOf(err)})
 	}
 }
+
+// number is one that differs from failure to failure.
+var number = regexp.MustCompile(`(revision=|ResourceVersion: )\d+`)
 
 // reasonOf is what a failure is counted by.
 func reasonOf(err error) string {
@@ -239,17 +273,17 @@ func reasonOf(err error) string {
 	if !errors.As(err, &status) {
 		return err.Error()
 	}
-	message := status.Status().Message
+	message := number.ReplaceAllString(status.Status().Message, "$1")
 	return fmt.Sprintf("%d %s", status.Status().Code, message[:min(len(message), 160)])
 }
 
-func (h *hammer) get(ctx context.Context, version string) error {
-	return h.client.Get(ctx, h.key, object(version, h.key))
+func (h *Hammer) get(ctx context.Context, version string) error {
+	return h.client.Get(ctx, h.key, Object(version, h.key))
 }
 
-func (h *hammer) list(ctx context.Context, version string) error {
+func (h *Hammer) list(ctx context.Context, version string) error {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(object(version, h.key).GroupVersionKind())
+	list.SetGroupVersionKind(Object(version, h.key).GroupVersionKind())
 	if err := h.client.List(ctx, list, client.InNamespace(h.key.Namespace)); err != nil {
 		return err
 	}
@@ -260,14 +294,14 @@ func (h *hammer) list(ctx context.Context, version string) error {
 }
 
 // patch sets a mark that nobody else sets.
-func (h *hammer) patch(ctx context.Context, version string) error {
+func (h *Hammer) patch(ctx context.Context, version string) error {
 	h.patching.Lock()
 	defer h.patching.Unlock()
 	h.mu.Lock()
 	next := h.acknowledged[version] + 1
 	h.mu.Unlock()
 	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"%d"}}}`, mark(version), next))
-	if err := h.client.Patch(ctx, object(version, h.key), patch); err != nil {
+	if err := h.client.Patch(ctx, Object(version, h.key), patch); err != nil {
 		return err
 	}
 	h.mu.Lock()
@@ -278,8 +312,8 @@ func (h *hammer) patch(ctx context.Context, version string) error {
 
 // create tries what a second NSM in the namespace would meet: conversion and both
 // webhooks, of which one refuses it.
-func (h *hammer) create(ctx context.Context, version string) error {
-	second := object(version, client.ObjectKey{Namespace: h.key.Namespace, Name: "second"})
+func (h *Hammer) create(ctx context.Context, version string) error {
+	second := Object(version, client.ObjectKey{Namespace: h.key.Namespace, Name: "second"})
 	if version == "v1alpha1" {
 		Expect(unstructured.SetNestedField(second.Object, "v1.18.0", "spec", "version")).To(Succeed())
 	}
@@ -287,32 +321,32 @@ func (h *hammer) create(ctx context.Context, version string) error {
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 		return nil
 	}
-	if err == nil && h.isValidated {
+	if err == nil && h.IsValidated {
 		return errors.New("admitted without having been validated")
 	}
 	return err
 }
 
 // delete tries to delete.
-func (h *hammer) delete(ctx context.Context, version string) error {
-	return h.client.Delete(ctx, object(version, h.key), client.DryRunAll)
+func (h *Hammer) delete(ctx context.Context, version string) error {
+	return h.client.Delete(ctx, Object(version, h.key), client.DryRunAll)
 }
 
 // watch follows the NSM, as an informer does.
-func (h *hammer) watch(ctx context.Context, version string) {
+func (h *Hammer) watch(ctx context.Context, version string) {
 	for ctx.Err() == nil {
 		err := h.follow(ctx, version)
 		if ctx.Err() == nil {
 			h.note("watch", version, err)
 		}
-		pause(ctx, beat)
+		pause(ctx, h.Beat)
 	}
 }
 
 // follow watches until the watch ends, and fails when that is not in good order.
-func (h *hammer) follow(ctx context.Context, version string) error {
+func (h *Hammer) follow(ctx context.Context, version string) error {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(object(version, h.key).GroupVersionKind())
+	list.SetGroupVersionKind(Object(version, h.key).GroupVersionKind())
 	watching, err := h.client.Watch(ctx, list, client.InNamespace(h.key.Namespace))
 	if err != nil {
 		return err
@@ -334,11 +368,11 @@ func (h *hammer) follow(ctx context.Context, version string) error {
 	return nil
 }
 
-// awaitWrites waits until a write has succeeded in each version: some could only be made
+// AwaitWrites waits until a write has succeeded in each version: some could only be made
 // a moment ago.
-func (h *hammer) awaitWrites(ctx context.Context) {
+func (h *Hammer) AwaitWrites(ctx context.Context) {
 	GinkgoHelper()
-	for _, version := range versions {
+	for _, version := range Versions {
 		Eventually(func() int {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -347,16 +381,20 @@ func (h *hammer) awaitWrites(ctx context.Context) {
 	}
 }
 
-// expectNothingLost: all that was acknowledged is stored, and was shown to whoever
-// watched.
-func (h *hammer) expectNothingLost(ctx context.Context) {
+// ExpectNothingLost expects all that was acknowledged to be stored, and to have been shown
+// to whoever watched. It was something in each version, but for one that was not served in
+// the beginning.
+func (h *Hammer) ExpectNothingLost(ctx context.Context) {
 	GinkgoHelper()
 	h.mu.Lock()
 	acknowledged := maps.Clone(h.acknowledged)
 	h.mu.Unlock()
-	for _, version := range versions {
+	for _, version := range Versions {
+		if acknowledged[version] == 0 && h.late[version] {
+			continue
+		}
 		Expect(acknowledged[version]).To(BeNumerically(">", 0), version)
-		stored := object(version, h.key)
+		stored := Object(version, h.key)
 		Expect(h.client.Get(ctx, h.key, stored)).To(Succeed())
 		Expect(strconv.Atoi(stored.GetAnnotations()[mark(version)])).To(BeNumerically(">=", acknowledged[version]), version)
 		Eventually(func() int {
@@ -367,18 +405,19 @@ func (h *hammer) expectNothingLost(ctx context.Context) {
 	}
 }
 
-// expectOthers: NSMs of both versions came and went.
-func (h *hammer) expectOthers() {
+// ExpectOthers expects NSMs of both versions to have come and gone.
+func (h *Hammer) ExpectOthers() {
 	GinkgoHelper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, version := range versions {
+	for _, version := range Versions {
 		Expect(h.came[version]).To(BeNumerically(">", 1), version)
 	}
 }
 
-// expectServed: nobody was told that there is no such version, nor that nobody converts it.
-func (h *hammer) expectServed(version string) {
+// ExpectServed expects nobody to have been told that there is no such version, nor that
+// nobody converts it.
+func (h *Hammer) ExpectServed(version string) {
 	GinkgoHelper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -389,25 +428,30 @@ func (h *hammer) expectServed(version string) {
 	}
 }
 
-// expectFewFailures: the API server's own change of a definition may cost each user the
-// request that is on its way. No request fails because nobody answered the API server.
-func (h *hammer) expectFewFailures() {
+// ExpectFewFailures expects requests to fail, but for those that may, only when the definition
+// is written: the API server then begins anew with it, which may cost each user the one that
+// is on its way. None of them fails because nobody answered the API server.
+func (h *Hammer) ExpectFewFailures(ctx context.Context, may func(Failure) bool) {
 	GinkgoHelper()
+	const users = 7 // of each version: five verbs, a watch, and one whose NSMs come and go
+	writes := int(h.generationNow(ctx) - h.generation)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	const verbs = 10
-	Expect(len(h.failures)).To(BeNumerically("<=", verbs*len(versions)), "%v", h.failures)
-	for _, failed := range h.failures {
+	few := slices.DeleteFunc(slices.Clone(h.failures), func(f Failure) bool { return may != nil && may(f) })
+	bound := writes * users * len(Versions)
+	AddReportEntry("failures that may not be avoided", fmt.Sprintf("%d, of at most %d: the definition was written %d times", len(few), bound, writes))
+	Expect(len(few)).To(BeNumerically("<=", bound), "%v", few)
+	for _, failed := range few {
 		Expect(failed.reason).NotTo(ContainSubstring("webhook"), "%s in %s", failed.verb, failed.version)
 	}
 }
 
-// report prints what failed: how often, why, and in which version for how long.
-func (h *hammer) report(of string) {
+// Report prints what failed: how often, why, and in which version for how long.
+func (h *Hammer) Report(of string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var text strings.Builder
-	for _, version := range versions {
+	for _, version := range Versions {
 		length, count := h.window(version)
 		fmt.Fprintf(&text, "%s: %d requests, %d failed, within %s", version, h.done[version], count, length.Round(10*time.Millisecond))
 		fmt.Fprintf(&text, "; %d NSMs came and went\n", h.came[version])
@@ -424,7 +468,7 @@ func (h *hammer) report(of string) {
 
 // window is for how long requests of a version failed, without the times in which
 // none did for a second, and how many those were.
-func (h *hammer) window(version string) (length time.Duration, count int) {
+func (h *Hammer) window(version string) (length time.Duration, count int) {
 	var last time.Time
 	for _, failed := range h.failures {
 		if failed.version != version {
@@ -433,7 +477,7 @@ func (h *hammer) window(version string) (length time.Duration, count int) {
 		if gap := failed.at.Sub(last); count > 0 && gap < time.Second {
 			length += gap
 		} else {
-			length += beat
+			length += h.Beat
 		}
 		last = failed.at
 		count++
@@ -444,22 +488,25 @@ func (h *hammer) window(version string) (length time.Duration, count int) {
 // mark is the annotation that one version's patches set.
 func mark(version string) string { return "hammer/" + version }
 
-// object of a version.
-func object(version string, key client.ObjectKey) *unstructured.Unstructured {
+// Object of a version.
+func Object(version string, key client.ObjectKey) *unstructured.Unstructured {
 	nsm := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "nsm.networkservicemesh.io/" + version, "kind": "NSM"}}
 	nsm.SetNamespace(key.Namespace)
 	nsm.SetName(key.Name)
 	return nsm
 }
 
-// specs are what an NSM says in both versions.
-func specs(ctx context.Context, key client.ObjectKey) map[string]any {
+// generationNow of the definition of NSMs: each write of its spec raises it.
+func (h *Hammer) generationNow(ctx context.Context) int64 {
 	GinkgoHelper()
-	found := map[string]any{}
-	for _, version := range versions {
-		nsm := object(version, key)
-		Eventually(func() error { return admin.Get(ctx, key, nsm) }).WithContext(ctx).Should(Succeed(), version)
-		found[version] = nsm.Object["spec"]
-	}
-	return found
+	definition := &apiextensionsv1.CustomResourceDefinition{}
+	Expect(h.client.Get(ctx, client.ObjectKey{Name: "nsms.nsm.networkservicemesh.io"}, definition)).To(Succeed())
+	return definition.Generation
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(corev1.AddToScheme(scheme))
+	utilruntime.Must(apiextensionsv1.AddToScheme(scheme))
+	return scheme
 }
