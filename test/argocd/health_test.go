@@ -171,6 +171,34 @@ var cases = map[string]struct {
 	"KubeletsDiffer": {upWith(func(m *health.Mesh) {
 		m.KubeletDirectories, m.KubeletDirectory = "/var/lib/k0s/kubelet,/var/lib/kubelet", "/var/lib/kubelet"
 	}), degraded},
+	"PullingImages": {[]step{{1, up(nil), nil}, {2, up(func(m *health.Mesh) {
+		m.Pulls = []health.ImagePull{{Workload: "DaemonSet nsm/nsmgr", Images: []string{"nsmgr:new"}, Desired: 3, Done: 1, Nodes: []string{"b", "c"}, Pods: 3}}
+	}), nil}}, progressing},
+	"ForeignWebhook_overdue": {upWith(func(m *health.Mesh) {
+		m.Workloads[0], m.Callers = managers(1, 2), []health.Caller{{Kind: "MutatingWebhookConfiguration", Name: "theirs"}}
+		m.Overdue = "within spec.upgrade.progressDeadline, 10m0s: nsmgr is rolling out"
+	}), degraded},
+	"NotOurs_overdue": {upWith(func(m *health.Mesh) {
+		m.Workloads[0], m.InTheWay = managers(1, 2), []health.InTheWay{{Object: "Service nsm/registry", Whose: "Helm's"}}
+		m.Overdue = "within spec.upgrade.progressDeadline, 10m0s: nsmgr is rolling out"
+	}), degraded},
+	"ApplyFailed_clients": {upWith(func(m *health.Mesh) {
+		m.FailedApart = []string{"namespace apps refuses a RoleBinding: quota exceeded"}
+	}), degraded},
+	"ApplyFailed_entries": {upWith(func(m *health.Mesh) { m.FailedApart = []string{"deleting NetworkServiceEndpoint nsm/old: forbidden"} }), degraded},
+	"Unreachable": {upWith(func(m *health.Mesh) {
+		m.Workloads[0].Role, m.NoAddress = mesh.RoleInterdomain, []string{"nsm/nsmgr-proxy"}
+	}), healthy},
+	"node_lost": {upWith(func(m *health.Mesh) {
+		w := &m.Workloads[0]
+		status := &w.Live.(*appsv1.DaemonSet).Status
+		status.DesiredNumberScheduled, status.CurrentNumberScheduled, status.UpdatedNumberScheduled, status.NumberReady = 2, 2, 2, 2
+		w.Lost = &health.Lost{Nodes: []string{"c"}, Why: "Kubelet stopped posting node status.", Others: health.Pods{Desired: 2, Updated: 2, Ready: 2}}
+	}), healthy},
+	"PodsWait": {[]step{{1, up(func(m *health.Mesh) {
+		m.Workloads[0] = managers(3, 2)
+		m.SetSpire(health.SpireFailed(nsmv1beta1.ReasonPodsWait, "DaemonSet nsm/nsmgr: a pod waits for its identity"))
+	}), nil}}, progressing},
 	"UnknownFields":     {upWith(func(m *health.Mesh) { m.UnknownFields = []string{"spec.registry.size"} }), degraded},
 	"DeletionFailed":    {nil, progressing},
 	"not_seen_yet":      {[]step{}, progressing},
