@@ -21,7 +21,8 @@ COPY webhooks/ webhooks/
 # Set by the builder; the binary is for that platform whatever it is built on.
 ARG TARGETOS
 ARG TARGETARCH
-RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags "-s -w" -o /manager .
+ARG VERSION
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags "-s -w -X main.version=${VERSION:+v$VERSION}" -o /manager .
 
 FROM build AS build-plugin
 COPY cmd/ cmd/

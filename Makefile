@@ -46,7 +46,8 @@ export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
 
 include hack/tools/tools.mk
 
-PLUGIN_LDFLAGS = -s -w -X main.version=v$(VERSION)
+# The operator and the plugin tell their version.
+GO_LDFLAGS = -s -w -X main.version=v$(VERSION)
 
 LOCALCLUSTER := $(LOCALBIN)/localcluster
 MANAGER      := $(LOCALBIN)/manager
@@ -123,11 +124,11 @@ build: $(MANAGER) ## Build the operator.
 # Go knows best whether anything has changed.
 .PHONY: $(MANAGER)
 $(MANAGER):
-	@$(GO) build -trimpath -ldflags "-s -w" -o $@ .
+	@$(GO) build -trimpath -ldflags "$(GO_LDFLAGS)" -o $@ .
 
 .PHONY: kubectl-nsm
 kubectl-nsm: ## Build the kubectl plugin, bin/kubectl-nsm: with that in the PATH, "kubectl nsm" is a command.
-	@$(GO) build -trimpath -ldflags "$(PLUGIN_LDFLAGS)" -o $(LOCALBIN)/kubectl-nsm ./cmd/kubectl-nsm
+	@$(GO) build -trimpath -ldflags "$(GO_LDFLAGS)" -o $(LOCALBIN)/kubectl-nsm ./cmd/kubectl-nsm
 
 .PHONY: $(LOCALCLUSTER)
 $(LOCALCLUSTER):
@@ -166,7 +167,7 @@ must-gather-push: ## Build that image for all architectures, push it, and print 
 # For Linux, whatever this machine runs.
 .PHONY: dist/manager
 dist/manager:
-	@GOOS=linux $(GO) build -trimpath -ldflags "-s -w" -o $@ .
+	@GOOS=linux $(GO) build -trimpath -ldflags "$(GO_LDFLAGS)" -o $@ .
 
 .PHONY: image
 image: $(IMAGE) dist/manager ## Make the operator's image for this machine's architecture as an OCI layout in dist/image, without a container engine.
@@ -203,8 +204,8 @@ docs: $(CRD_REF_DOCS) ## Generate the API reference.
 	  --renderer=markdown --output-path=docs/api-reference.md --max-depth=20 --log-level=ERROR
 
 .PHONY: golden
-golden: ## Write what tests compare anew: rendered objects, the table of metrics, the states for Argo CD.
-	@UPDATE_GOLDEN=1 $(GO) test ./internal/mesh/... ./internal/metrics/... ./test/argocd/...
+golden: ## Write what tests compare anew: rendered objects, the table of metrics, what the plugin writes, the states for Argo CD.
+	@UPDATE_GOLDEN=1 $(GO) test ./internal/mesh/... ./internal/metrics/... ./internal/report/... ./test/argocd/...
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters.
@@ -380,14 +381,14 @@ release-notes: ## Print what CHANGELOG.md says of this version.
 
 .PHONY: release-programs
 release-programs: ## Build the operator for all architectures, in dist.
-	@for arch in $(ARCHES); do GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w" -o dist/manager-$$arch .; done
+	@for arch in $(ARCHES); do GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags "$(GO_LDFLAGS)" -o dist/manager-$$arch .; done
 
 .PHONY: release-plugin
 release-plugin: ## Build the kubectl plugin for all systems, with its krew manifest, in dist/plugin.
 	@rm -rf dist/plugin
 	@for system in $(PLUGIN_SYSTEMS); do for arch in $(ARCHES); do \
 	  directory=dist/plugin/$$system-$$arch; mkdir -p $$directory; \
-	  GOOS=$$system GOARCH=$$arch $(GO) build -trimpath -ldflags "$(PLUGIN_LDFLAGS)" -o $$directory/ ./cmd/kubectl-nsm; \
+	  GOOS=$$system GOARCH=$$arch $(GO) build -trimpath -ldflags "$(GO_LDFLAGS)" -o $$directory/ ./cmd/kubectl-nsm; \
 	  cp LICENSE $$directory/; \
 	  tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C $$directory -czf dist/plugin/kubectl-nsm_$${system}_$$arch.tar.gz .; \
 	done; done

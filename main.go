@@ -63,6 +63,9 @@ import (
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,verbs=create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nsm-operator-system,resources=leases,resourceNames=nsm-operator,verbs=update
 
+// version of the operator; the linker sets it.
+var version string
+
 // renewDeadline is when a leader gives up that cannot renew its Lease; another
 // one leads after 15 seconds at the earliest.
 const renewDeadline = 10 * time.Second
@@ -160,7 +163,7 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 		return err
 	}
 	us := &installation.Installation{
-		Member: installation.Member{Namespace: o.namespace, WatchNamespaces: watched}, Config: config, ProbeAddress: o.probeAddress,
+		Member: installation.Member{Namespace: o.namespace, WatchNamespaces: watched, Version: version}, Config: config, ProbeAddress: o.probeAddress,
 	}
 	var place installation.Place
 	err = atStart(ctx, "finding the place among the installations", func() error {

@@ -31,6 +31,8 @@ type Member struct {
 	Namespace string `json:"namespace"`
 	// WatchNamespaces are the namespaces whose NSMs it acts on; none means all.
 	WatchNamespaces []string `json:"watchNamespaces,omitempty"`
+	// Version of the operator; "" for a build without one.
+	Version string `json:"version,omitempty"`
 }
 
 // overlaps reports whether two installations would act on the same NSMs.
@@ -51,10 +53,10 @@ type Place struct {
 	Behind *Member
 }
 
-// membersOf reads the list from the CRD. Where there is none, as after somebody has
+// MembersOf reads the list from the CRD. Where there is none, as after somebody has
 // replaced the CRD, whoever serves conversion is the only one known: with a CA,
 // since a stanza that comes from a manifest says nothing.
-func membersOf(crd *unstructured.Unstructured) []Member {
+func MembersOf(crd *unstructured.Unstructured) []Member {
 	var members []Member
 	if err := json.Unmarshal([]byte(crd.GetAnnotations()[Annotation]), &members); err == nil && len(members) > 0 {
 		return members

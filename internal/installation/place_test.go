@@ -19,7 +19,7 @@ import (
 
 func TestPlaceOf(t *testing.T) {
 	one, other := Member{Namespace: "one"}, Member{Namespace: "other"}
-	a, b, ab := Member{"a", []string{"x"}}, Member{"b", []string{"y"}}, Member{"ab", []string{"x", "y"}}
+	a, b, ab := Member{Namespace: "a", WatchNamespaces: []string{"x"}}, Member{Namespace: "b", WatchNamespaces: []string{"y"}}, Member{Namespace: "ab", WatchNamespaces: []string{"x", "y"}}
 	wide := Member{Namespace: "a"}
 	for name, tc := range map[string]struct {
 		self    Member
@@ -38,7 +38,7 @@ func TestPlaceOf(t *testing.T) {
 		"the restricted one, again":           {self: b, members: []Member{a, b}, want: Place{}, list: []Member{a, b}},
 		"who served the restricted has gone":  {self: b, members: []Member{a, b}, dead: []string{"a"}, want: Place{Serves: true}, list: []Member{b}},
 		"both are restricted, to some of all": {self: ab, members: []Member{a}, want: Place{Behind: &a}, list: []Member{a}},
-		"behind the second":                   {self: ab, members: []Member{{"z", []string{"z"}}, b}, want: Place{Behind: &b}, list: []Member{{"z", []string{"z"}}, b}},
+		"behind the second":                   {self: ab, members: []Member{{Namespace: "z", WatchNamespaces: []string{"z"}}, b}, want: Place{Behind: &b}, list: []Member{{Namespace: "z", WatchNamespaces: []string{"z"}}, b}},
 		"only the first is restricted":        {self: one, members: []Member{a}, want: Place{Behind: &a}, list: []Member{a}},
 		"only the second is restricted":       {self: a, members: []Member{one}, want: Place{Behind: &one}, list: []Member{one}},
 		"the first is restricted no more":     {self: wide, members: []Member{a, b}, want: Place{Serves: true}, list: []Member{wide, b}},
@@ -76,7 +76,7 @@ func TestMembersOf(t *testing.T) {
 			crd: apiextensionsv1.CustomResourceDefinition{
 				ObjectMeta: annotated(`[{"namespace":"one","watchNamespaces":["a"]},{"namespace":"other"}]`), Spec: serving("ca"),
 			},
-			want: []Member{{"one", []string{"a"}}, {Namespace: "other"}},
+			want: []Member{{Namespace: "one", WatchNamespaces: []string{"a"}}, {Namespace: "other"}},
 		},
 		"no list":      {crd: apiextensionsv1.CustomResourceDefinition{Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
 		"an empty one": {crd: apiextensionsv1.CustomResourceDefinition{ObjectMeta: annotated(`[]`), Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
@@ -86,7 +86,7 @@ func TestMembersOf(t *testing.T) {
 			g := NewWithT(t)
 			crd, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&tc.crd)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(membersOf(&unstructured.Unstructured{Object: crd})).To(Equal(tc.want))
+			g.Expect(MembersOf(&unstructured.Unstructured{Object: crd})).To(Equal(tc.want))
 		})
 	}
 }
