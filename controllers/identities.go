@@ -8,6 +8,9 @@ package controllers
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
@@ -73,6 +77,7 @@ func (r *NSMReconciler) registrationWithSPIRE(ctx context.Context, d desired, se
 	err := r.client.Get(short, client.ObjectKey{Name: name}, live)
 	switch {
 	case apierrors.IsNotFound(err):
+		seen.isIdentityMissing = true
 		live.SetName(name)
 		return r.patientlyOf(d.input.NSM, health.SpireFailed(nsmv1beta1.ReasonNotRegistered,
 			"ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created"), live, seen)
@@ -104,6 +109,45 @@ func (r *NSMReconciler) patientlyOf(nsm *nsmv1beta1.NSM, said metav1.Condition, 
 	}
 	seen.wake(end)
 	return health.SpireUnknown(nsmv1beta1.ReasonWaiting, "SPIRE's controller manager has not registered the pods that ClusterSPIFFEID "+live.GetName()+" selects yet")
+}
+
+// awaitSPIRE takes a pass that failed for nothing but a webhook that is down, and that
+// keeps the ClusterSPIFFEID from being written, for one that waits: SPIRE's controller
+// manager, whose webhook it usually is, may be starting. Only after a while is that the
+// failure that it returns. What an earlier process has told as a failure stays one.
+func (r *NSMReconciler) awaitSPIRE(nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
+	key := client.ObjectKeyFromObject(nsm)
+	failures := allParts(failure)
+	kept := slices.DeleteFunc(slices.Clone(failures), func(err error) bool { return keptIdentity(err) == nil })
+	if len(kept) == 0 {
+		r.keptIdentities.Delete(key)
+		return failure
+	}
+	since := r.now()
+	object := keptIdentity(kept[0]).String()
+	if told := health.Degradation(&nsm.Status); told != nil && strings.Contains(told.Message, object) {
+		since = time.Time{}
+	}
+	found, _ := r.keptIdentities.LoadOrStore(key, since)
+	since, _ = found.(time.Time)
+	end := since.Add(r.Times.SpireWebhook)
+	if seen == nil || len(kept) < len(failures) || !r.now().Before(end) {
+		return failure
+	}
+	seen.AwaitSpire(object, kept[0].Error(), !seen.isIdentityMissing)
+	seen.wake(r.now().Add(r.Times.AskAgain))
+	seen.wake(end)
+	return nil
+}
+
+// keptIdentity is the ClusterSPIFFEID that could not be written since the API server could
+// not call an admission webhook about it; nil for any other failure.
+func keptIdentity(err error) *apply.WriteError {
+	var failed *apply.WriteError
+	if errors.As(err, &failed) && failed.Kind == mesh.ClusterSPIFFEIDKind.Kind && apierrors.IsInternalError(err) && health.IsWebhookDown(err.Error()) {
+		return failed
+	}
+	return nil
 }
 
 // identityMatters lets through of a ClusterSPIFFEID's changes those that matter to a

@@ -7,15 +7,20 @@
 package controllers
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
@@ -82,4 +87,63 @@ func TestOnlyWhatMattersOfAClusterSPIFFEIDWakesTheLoop(t *testing.T) {
 	labelled := handled(three)
 	labelled.SetLabels(map[string]string{"a": "b"})
 	g.Expect(wakes(handled(three), labelled)).To(BeTrue())
+}
+
+// TestAWebhookThatIsDownIsWaitedForAtFirst, and no longer than that, whatever else fails.
+func TestAWebhookThatIsDownIsWaitedForAtFirst(t *testing.T) {
+	g := NewWithT(t)
+	down := apierrors.NewInternalError(errors.New(`failed calling webhook "vclusterspiffeid.kb.io": failed to call webhook: Post "https://scm.spire.svc:443/x": no endpoints available for service "spire"`))
+	kept := fmt.Errorf("the mesh: %w", errors.Join(notWritten("ClusterSPIFFEID", down)))
+	start := time.Now()
+	now := start
+	r := &NSMReconciler{now: func() time.Time { return now }, Times: DefaultTimes()}
+	nsm := newlyCreated()
+	pass := func(failure error) (*observation, error) {
+		seen := &observation{isIdentityMissing: true}
+		seen.SetSpire(health.SpireFailed(nsmv1beta1.ReasonNotRegistered, "it does not exist"))
+		return seen, r.awaitSPIRE(nsm, seen, failure)
+	}
+	fails := func(failure error) error {
+		_, err := pass(failure)
+		return err
+	}
+	seen, err := pass(kept)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(seen.AwaitsSpire).To(Equal("ClusterSPIFFEID nsm-nsm-workloads cannot be written yet: waiting for pods behind Service spire/scm"))
+	g.Expect(seen.Spire.Status).To(Equal(metav1.ConditionUnknown))
+	g.Expect(seen.Spire.Message).To(Equal(seen.AwaitsSpire))
+	g.Expect(seen.wakeAt).To(BeTemporally("==", start.Add(15*time.Second)))
+
+	for what, failure := range map[string]error{
+		"somebody else's object": notWritten("Deployment", down),
+		"a webhook that refuses": notWritten("ClusterSPIFFEID", apierrors.NewForbidden(schema.GroupResource{}, "it", errors.New("denied the request"))),
+		"something else as well": errors.Join(kept, errors.New("no quota")),
+	} {
+		seen, err = pass(failure)
+		g.Expect(err).To(Equal(failure), what)
+		g.Expect(seen.AwaitsSpire).To(BeEmpty(), what)
+		g.Expect(seen.Spire.Status).To(Equal(metav1.ConditionFalse), what)
+	}
+	g.Expect(fails(nil)).NotTo(HaveOccurred())
+
+	g.Expect(fails(kept)).NotTo(HaveOccurred())
+	now = start.Add(119 * time.Second)
+	seen, err = pass(kept)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(seen.wakeAt).To(BeTemporally("==", start.Add(120*time.Second)), "that is when it becomes a failure")
+	now = start.Add(120 * time.Second)
+	g.Expect(fails(kept)).To(Equal(kept))
+
+	nsm.Status = health.Status(nsm, &seen.Mesh, kept)
+	r = &NSMReconciler{now: r.now, Times: r.Times}
+	g.Expect(fails(kept)).To(Equal(kept), "a new process knows what was told")
+	g.Expect(fails(nil)).NotTo(HaveOccurred())
+	nsm.Status = health.Status(nsm, &seen.Mesh, errors.New("no quota"))
+	g.Expect(fails(kept)).NotTo(HaveOccurred(), "of this nothing was told")
+}
+
+// notWritten is an object of a kind that could not be written.
+func notWritten(kind string, err error) error {
+	change := apply.Change{Kind: kind, Name: "nsm-nsm-workloads"}
+	return &apply.WriteError{Change: change, Err: fmt.Errorf("creating %s: %w", change, err)}
 }

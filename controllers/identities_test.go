@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/controllers"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -78,7 +79,32 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 		Expect(apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(identityOf(nsm)), identityOf(nsm)))).To(BeTrue())
 	})
 
-	It("not yet where it could not be made, since the webhook of SPIRE's controller manager may be starting", func(ctx SpecContext) {
+	It("waits while SPIRE's webhook is down, and goes on when it serves", func(ctx SpecContext) {
+		o.stop()
+		impatient(mesh.Platform{ClusterSPIFFEIDs: true}, func(times *controllers.Times) { times.SpireWebhook = time.Hour })
+		serve := refuseIdentities(ctx)
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		history := record(ctx, nsm)
+		waits := "ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads cannot be written yet: waiting for SPIRE's controller manager, which may be starting: " +
+			"the API server cannot call its admission webhook vclusterspiffeid.example.com"
+		Eventually(why(ctx, nsm)).Should(Equal(waits))
+		Expect(spireReady(ctx, nsm)()).To(Equal("Unknown"))
+		Expect(messageOf(ctx, nsm, progressing)()).To(Equal(waits))
+
+		setAllReady(ctx, nsm)
+		Eventually(messageOf(ctx, nsm, available)).Should(Equal(waits), "not all of the mesh is there")
+
+		serve()
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		Expect(why(ctx, nsm)()).To(ContainSubstring("has not registered the pods"))
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(identityOf(nsm)), identityOf(nsm))).To(Succeed())
+		Eventually(history.of).WithArguments(available).Should(Equal([]string{"False", "True"}))
+		Expect(history.of(degraded)).To(Equal([]string{"False"}))
+	})
+
+	It("Degraded where it could not be made for longer than SPIRE takes to start", func(ctx SpecContext) {
+		o.stop()
+		impatient(mesh.Platform{ClusterSPIFFEIDs: true})
 		refuseIdentities(ctx)
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
 		Eventually(messageOf(ctx, nsm, degraded)).Should(ContainSubstring("ClusterSPIFFEID nsm-" + nsm.Namespace + "-workloads"))
@@ -120,8 +146,8 @@ func say(ctx context.Context, nsm *nsmv1beta1.NSM, stats map[string]any) {
 }
 
 // refuseIdentities has the API server ask a webhook that does not answer before any
-// ClusterSPIFFEID is written.
-func refuseIdentities(ctx context.Context) {
+// ClusterSPIFFEID is written, until the function that it returns is called.
+func refuseIdentities(ctx context.Context) (serve func()) {
 	GinkgoHelper()
 	refusing := &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: "spire-without-backend"},
@@ -136,7 +162,11 @@ func refuseIdentities(ctx context.Context) {
 		}},
 	}
 	Expect(admin.Create(ctx, refusing)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, refusing)).To(Succeed()) })
+	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(admin.Delete(ctx, refusing))).To(Succeed()) })
 	probe := identityOf(&nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "probe"}})
 	Eventually(func() error { return admin.Create(ctx, probe.DeepCopy(), client.DryRunAll) }).ShouldNot(Succeed())
+	return func() {
+		GinkgoHelper()
+		Expect(admin.Delete(ctx, refusing)).To(Succeed())
+	}
 }

@@ -98,6 +98,9 @@ type NSMReconciler struct {
 	measured sync.Map // of types.NamespacedName, the NSM's: metrics.Observed
 	// identityTroubles are what is wrong with the identities of meshes.
 	identityTroubles identityTroubles
+	// keptIdentities is since when a webhook that is down has kept the ClusterSPIFFEID of an
+	// NSM from being written.
+	keptIdentities sync.Map // of types.NamespacedName, the NSM's: time.Time
 	// races are writes that failed since somebody else wrote at the same moment.
 	races  races
 	passes *passes
@@ -216,6 +219,7 @@ func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
 	metrics.Repairs.DeletePartialMatch(metrics.OfMesh(nsm.Name, nsm.Namespace))
 	r.reported.Delete(key)
 	r.identityTroubles.known.Delete(key)
+	r.keptIdentities.Delete(key)
 	r.races.known.Delete(key)
 	for _, known := range []*sync.Map{&r.diagnoses, &r.pulls, &r.turns, &r.registrations.known, &r.selfRegistrations.known, &r.staleClients.known} {
 		known.Range(func(workload, _ any) bool {
@@ -318,6 +322,7 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 		// The NSM goes with its namespace; its own deletion wakes the loop.
 		return ctrl.Result{}, r.leaveNamespace(ctx, nsm)
 	}
+	err = r.awaitSPIRE(nsm, seen, err)
 	r.measure(nsm, seen)
 	if err := r.report(ctx, nsm, seen, err); err != nil {
 		return ctrl.Result{}, err

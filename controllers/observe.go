@@ -28,6 +28,8 @@ type observation struct {
 	wakeAt time.Time
 	// webhookCertificate is the admission webhook's, PEM-encoded; nil for none.
 	webhookCertificate []byte
+	// isIdentityMissing: the ClusterSPIFFEID of the mesh does not exist.
+	isIdentityMissing bool
 }
 
 // wake lets the loop look again at a time, or earlier.

@@ -59,13 +59,17 @@ func startOperatorOn(platform mesh.Platform, asked *requests) *operator {
 }
 
 // impatient is an operator that waits for nothing longer than a spec should. It asks
-// the API server again and again while something is wrong.
-func impatient(platform mesh.Platform) *operator {
+// the API server again and again while something is wrong. Changes make it wait.
+func impatient(platform mesh.Platform, changes ...func(*controllers.Times)) *operator {
 	GinkgoHelper()
-	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace, Times: controllers.Times{
+	times := controllers.Times{
 		Patience: 200 * time.Millisecond, AskAgain: 500 * time.Millisecond, LookPause: 100 * time.Millisecond,
 		Cache: 2 * time.Second, List: 5 * time.Second, Soonest: 100 * time.Millisecond,
-	}}, &requests{})
+	}
+	for _, change := range changes {
+		change(&times)
+	}
+	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace, Times: times}, &requests{})
 }
 
 // patient is an operator that looks at nothing by itself, however long a spec takes:

@@ -40,9 +40,18 @@ func (r *races) isRace(nsm types.NamespacedName, failure error) bool {
 // isOnlyConflict tells whether every part of an error is the API server's answer
 // that the object has changed meanwhile, or that somebody else owns a field.
 func isOnlyConflict(err error) bool {
+	return !slices.ContainsFunc(allParts(err), func(part error) bool { return !apierrors.IsConflict(part) })
+}
+
+// allParts of an error are those that it joins, and that those join.
+func allParts(err error) []error {
 	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		return !slices.ContainsFunc(joined.Unwrap(), func(part error) bool { return !isOnlyConflict(part) })
+	if !errors.As(err, &joined) {
+		return []error{err}
 	}
-	return apierrors.IsConflict(err)
+	var all []error
+	for _, part := range joined.Unwrap() {
+		all = append(all, allParts(part)...)
+	}
+	return all
 }

@@ -30,6 +30,10 @@ type Times struct {
 	// Cache is how long a read waits for the cache of a kind to be filled, or for the
 	// first facts of a watch. With a healthy API server that takes milliseconds.
 	Cache time.Duration
+	// SpireWebhook is how long the admission webhook of SPIRE's controller manager may be
+	// down before a ClusterSPIFFEID that it keeps from being written counts as a failure.
+	// Up to 50 seconds were seen until it serves.
+	SpireWebhook time.Duration
 	// List is how long a deletion waits for the list of a kind.
 	List time.Duration
 	// Soonest is the least time after which the loop wakes itself.
@@ -44,8 +48,9 @@ func DefaultTimes() Times {
 		Recount:   10 * time.Minute,
 		LookPause: 5 * time.Second,
 		PullPause: time.Second, ReportPause: time.Second,
-		Cache:   5 * time.Second,
-		List:    10 * time.Second,
-		Soonest: time.Second,
+		Cache:        5 * time.Second,
+		SpireWebhook: 2 * time.Minute,
+		List:         10 * time.Second,
+		Soonest:      time.Second,
 	}
 }

@@ -76,7 +76,8 @@ const (
 	ReasonEntryFailures = "EntryFailures"
 	// ReasonPodsWait of SpireReady: a pod waits for its identity.
 	ReasonPodsWait = "PodsWait"
-	// ReasonWaiting of SpireReady: it is not known yet.
+	// ReasonWaiting of SpireReady: it is not known yet. Of Progressing, and of Ready with it:
+	// SPIRE's controller manager does not let the ClusterSPIFFEID be written yet.
 	ReasonWaiting = "Waiting"
 	// ReasonNotRead of SpireReady: the ClusterSPIFFEID cannot be read.
 	ReasonNotRead = "NotRead"

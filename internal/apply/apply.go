@@ -96,6 +96,18 @@ func (c Change) String() string {
 	return c.Kind + " " + c.Namespace + "/" + c.Name
 }
 
+// WriteError tells which object could not be written. Its text is that of the error that it
+// wraps, which names the object.
+type WriteError struct {
+	Change
+	Err error
+}
+
+func (e *WriteError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the API server said.
+func (e *WriteError) Unwrap() error { return e.Err }
+
 // Applier writes objects.
 type Applier struct {
 	// AskAgain is how long an object that is not the mesh's is taken for what it was
@@ -147,7 +159,7 @@ func New(c client.Client, direct client.Reader, finders ...string) *Applier {
 // Apply makes the objects as given, except those that the survey leaves alone, and
 // returns what it had to change. An object that is right already costs no request.
 // Apply continues after an error, and returns all errors, joined, together with the
-// changes that it made.
+// changes that it made. What the API server refused is a WriteError.
 func (a *Applier) Apply(ctx context.Context, survey *Survey, objects []mesh.Object) ([]Change, error) {
 	// Objects that others wait for come first and bindings last, so that no object
 	// takes up the slot of one that it waits for.
@@ -287,7 +299,7 @@ func (a *Applier) applyOne(ctx context.Context, survey *Survey, object mesh.Obje
 	want.begin(live, a.clock.Now())
 	answer, err := a.writeOver(ctx, survey.nsm, want, place.there, &change)
 	if err != nil {
-		return nil, err
+		return nil, &WriteError{Change: change, Err: err}
 	}
 	if err := a.isLost(want, answer); err != nil {
 		return nil, err

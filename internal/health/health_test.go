@@ -11,9 +11,11 @@ import (
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
@@ -112,4 +114,33 @@ func TestAMeshIsNotAvailableWhileSomethingWaitsForItsTurn(t *testing.T) {
 	g.Expect(m.Summary()).To(Equal("Deployment nsm/nsm-registry has not been changed yet"))
 	m.Workloads[0].Live = live("new", 2)
 	g.Expect(m.Summary()).To(BeEmpty())
+}
+
+// TestAMeshIsNotSaidToBeUpWhileItsIdentityWaits: what should run is not known to run, since
+// not all was written.
+func TestAMeshIsNotSaidToBeUpWhileItsIdentityWaits(t *testing.T) {
+	g := NewWithT(t)
+	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh", Generation: 1}}
+	reasonOf := func(conditionType string) string {
+		found := meta.FindStatusCondition(nsm.Status.Conditions, conditionType)
+		return string(found.Status) + " " + found.Reason
+	}
+	seen := &Mesh{Release: release.Newest(), Workloads: []Workload{{Component: registry(), Live: live("new", 2)}}, AwaitsSpire: "SPIRE is starting"}
+	nsm.Status = Status(nsm, seen, nil)
+	g.Expect(nsm.Status.Version).To(BeEmpty())
+	g.Expect(reasonOf(nsmv1beta1.ConditionAvailable)).To(Equal("False NotReady"))
+	g.Expect(reasonOf(nsmv1beta1.ConditionProgressing)).To(Equal("True Waiting"))
+	g.Expect(reasonOf(nsmv1beta1.ConditionDegraded)).To(Equal("False AsExpected"))
+	g.Expect(reasonOf(nsmv1beta1.ConditionReady)).To(Equal("False NotReady"))
+
+	seen.AwaitsSpire = ""
+	nsm.Status = Status(nsm, seen, nil)
+	g.Expect(reasonOf(nsmv1beta1.ConditionReady)).To(Equal("True RolledOut"))
+
+	// A change of the identity alone.
+	seen.AwaitsSpire, nsm.Generation = "SPIRE is starting", 2
+	nsm.Status = Status(nsm, seen, nil)
+	g.Expect(reasonOf(nsmv1beta1.ConditionAvailable)).To(Equal("True Ready"))
+	g.Expect(reasonOf(nsmv1beta1.ConditionReady)).To(Equal("False Waiting"))
+	g.Expect(reasonOf(nsmv1beta1.ConditionStalled)).To(Equal("False AsExpected"))
 }

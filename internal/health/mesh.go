@@ -32,6 +32,9 @@ type Mesh struct {
 	Missing map[mesh.Role]string
 	// Spire is SpireReady; it has no type where it is not known.
 	Spire metav1.Condition
+	// AwaitsSpire tells what SPIRE's controller manager keeps from being written for the
+	// moment, since it may be starting; "" for nothing.
+	AwaitsSpire string
 	// NoAddress are the Services by which other domains reach the mesh and that have no
 	// address for them yet.
 	NoAddress []string

@@ -8,6 +8,7 @@ package health
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -78,6 +79,33 @@ func (m *Mesh) SetSpire(registration metav1.Condition) {
 	if waiting := m.waitsForIdentity(); waiting != "" && registration.Status != metav1.ConditionFalse {
 		m.Spire = SpireFailed(nsmv1beta1.ReasonPodsWait, waiting)
 	}
+}
+
+// AwaitSpire notes that the API server cannot write an object, a ClusterSPIFFEID, since a
+// webhook is down; failure is what it says. One that exists goes on serving as it is.
+func (m *Mesh) AwaitSpire(object, failure string, exists bool) {
+	m.AwaitsSpire = object + " cannot be written yet: " + awaitedWebhook(failure)
+	if !exists {
+		m.SetSpire(SpireUnknown(nsmv1beta1.ReasonWaiting, m.AwaitsSpire))
+	}
+}
+
+// namedWebhook is how the API server names a webhook that it could not call
+// (k8s.io/apiserver/pkg/util/webhook, ErrCallingWebhook).
+var namedWebhook = regexp.MustCompile(`failed calling webhook "([^"]+)"`)
+
+// IsWebhookDown tells whether the API server says that it could not call an admission
+// webhook.
+func IsWebhookDown(failure string) bool { return namedWebhook.MatchString(failure) }
+
+// awaitedWebhook tells what a webhook that is down waits for, without the addresses and
+// times in what the API server says: they move.
+func awaitedWebhook(failure string) string {
+	if line := untilWebhooksAnswer(failure); line != failure {
+		return line[strings.LastIndex(line, "waiting for "):]
+	}
+	return "waiting for SPIRE's controller manager, which may be starting: the API server cannot call its admission webhook " +
+		namedWebhook.FindStringSubmatch(failure)[1]
 }
 
 // waitsForIdentity names the workloads whose pods have found no way to SPIRE, and

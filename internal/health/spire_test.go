@@ -57,3 +57,19 @@ func TestWhatTheControllerManagerSaysIsTold(t *testing.T) {
 
 // TestTheControllerManagerIsGivenAMinute, by a process that has just started as
 // well, unless something was wrong before it started.
+
+// TestAWebhookThatIsDownIsToldWithoutWhatMoves: it is tried again and again.
+func TestAWebhookThatIsDownIsToldWithoutWhatMoves(t *testing.T) {
+	const begin = `creating ClusterSPIFFEID a: Internal error occurred: failed calling webhook "vclusterspiffeid.kb.io": failed to call webhook: Post "https://scm.spire.svc:443/x?timeout=10s": `
+	for failure, want := range map[string]string{
+		`no endpoints available for service "scm"`:            "waiting for pods behind Service spire/scm",
+		`dial tcp 10.0.0.7:9443: connect: connection refused`: "waiting for Service spire/scm, which the API server does not reach: its pods may be starting, or a firewall or a NetworkPolicy is in between",
+		`tls: failed to verify certificate: x509: certificate signed by unknown authority`: "waiting for SPIRE's controller manager, which may be starting: " +
+			"the API server cannot call its admission webhook vclusterspiffeid.kb.io",
+	} {
+		g := NewWithT(t)
+		g.Expect(IsWebhookDown(begin + failure)).To(BeTrue())
+		g.Expect(awaitedWebhook(begin + failure)).To(Equal(want))
+	}
+	NewWithT(t).Expect(IsWebhookDown(`admission webhook "vclusterspiffeid.kb.io" denied the request: no`)).To(BeFalse())
+}

@@ -7,6 +7,7 @@
 package health
 
 import (
+	"cmp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -42,6 +43,8 @@ func Status(nsm *nsmv1beta1.NSM, seen *Mesh, failure error) nsmv1beta1.NSMStatus
 		s.setFailed(FailureMessage(failure), seen)
 	case seen.Refusal.Reason != "":
 		s.setRefused(seen.Refusal)
+	case seen.AwaitsSpire != "":
+		s.setAwaiting(seen)
 	default:
 		s.setSeen(seen)
 	}
@@ -154,6 +157,19 @@ func (s *status) setFailed(message string, seen *Mesh) {
 	}
 }
 
+// setAwaiting reports that not all could be written yet, which is no failure so far. As
+// after one, what was available stays so as long as nothing is seen to be down.
+func (s *status) setAwaiting(seen *Mesh) {
+	s.overdue = seen.Overdue != ""
+	s.setParts(seen)
+	waits := seen.Summary()
+	if waits != "" || !meta.IsStatusConditionTrue(s.Conditions, nsmv1beta1.ConditionAvailable) {
+		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonNotReady, cmp.Or(waits, seen.AwaitsSpire))
+	}
+	s.set(nsmv1beta1.ConditionProgressing, true, nsmv1beta1.ReasonWaiting, seen.AwaitsSpire)
+	s.setDegraded(seen)
+}
+
 // setRefused reports an NSM that is not acted on.
 func (s *status) setRefused(why Refusal) {
 	s.refused = true
@@ -242,8 +258,9 @@ func (s *status) setReady() {
 	case available.Status == metav1.ConditionTrue && available.ObservedGeneration == s.generation && !s.inTheWay:
 		s.set(nsmv1beta1.ConditionReady, true, nsmv1beta1.ReasonRolledOut, "the mesh has come up as the spec describes it")
 	case available.Status == metav1.ConditionTrue:
-		// This generation could not be written, or a part of it that no workload needs.
-		wrong := Degradation(&s.NSMStatus)
+		// This generation could not be written, yet or at all, or a part of it that no
+		// workload needs.
+		wrong := cmp.Or(Degradation(&s.NSMStatus), meta.FindStatusCondition(s.Conditions, nsmv1beta1.ConditionProgressing))
 		s.set(nsmv1beta1.ConditionReady, false, wrong.Reason, wrong.Message)
 	case ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == s.generation &&
 		meta.IsStatusConditionFalse(s.Conditions, nsmv1beta1.ConditionProgressing):

@@ -47,6 +47,9 @@ var calledService = regexp.MustCompile(`Post "https://([a-z0-9-]+)\.([a-z0-9-]+)
 // hasNoPods is what the API server says of a Service without pods that are ready.
 const hasNoPods = "no endpoints available for service"
 
+// hasExpired is what it says of a certificate, before the times.
+const hasExpired = "x509: certificate has expired or is not yet valid"
+
 // untilWebhooksAnswer says of a line of an error that a webhook is waited for, where it does not
 // answer: its pods may be starting, as those of SPIRE's controller manager are right after
 // SPIRE was installed. Addresses and times, which change with every try, are left out.
@@ -57,6 +60,8 @@ func untilWebhooksAnswer(line string) string {
 		return line
 	case strings.Contains(found[3], hasNoPods):
 		return calledService.ReplaceAllString(line, "waiting for pods behind Service $2/$1")
+	case strings.Contains(found[3], hasExpired):
+		return calledService.ReplaceAllString(line, "waiting for another certificate of Service $2/$1: the one that it serves has expired, or is not valid yet")
 	case isOfNetwork.MatchString(found[3]):
 		return calledService.ReplaceAllString(line, "waiting for Service $2/$1, which the API server does not reach: its pods may be starting, or a firewall or a NetworkPolicy is in between")
 	default:

@@ -34,7 +34,9 @@ func TestWebhooksThatDoNotAnswerAreWaitedFor(t *testing.T) {
 		posts + `read tcp 10.0.0.1:41234->10.96.14.3:443: i/o timeout`:                             notReached,
 		posts + `no endpoints available for service "spire-controller-manager-webhook"`:            called + "waiting for pods behind Service spire/spire-controller-manager-webhook",
 		posts + `tls: failed to verify certificate: x509: certificate signed by unknown authority`: posts + `tls: failed to verify certificate: x509: certificate signed by unknown authority`,
-		`admission webhook "vclusterspiffeid.kb.io" denied the request: timeout is not a field`:    `admission webhook "vclusterspiffeid.kb.io" denied the request: timeout is not a field`,
+		posts + `tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-30T08:00:00Z is after 2026-11-29T08:00:00Z`: called +
+			"waiting for another certificate of Service spire/spire-controller-manager-webhook: the one that it serves has expired, or is not valid yet",
+		`admission webhook "vclusterspiffeid.kb.io" denied the request: timeout is not a field`: `admission webhook "vclusterspiffeid.kb.io" denied the request: timeout is not a field`,
 	} {
 		g.Expect(health.FailureMessage(errors.New(said))).To(Equal(want))
 	}
