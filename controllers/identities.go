@@ -55,6 +55,7 @@ type identityTrouble struct {
 // identities: what its controller manager says of the ClusterSPIFFEID, and what the
 // pods say.
 func (r *NSMReconciler) observeIdentities(ctx context.Context, d desired, seen *observation) {
+	seen.IgnoredClients = mesh.IgnoredClients(d.input)
 	seen.SetSpire(r.registrationWithSPIRE(ctx, d, seen))
 }
 

@@ -221,7 +221,10 @@ func (c *cluster) factsOfNamespaces(ctx context.Context, facts *preflight.Facts)
 			}
 		}
 	}
-	return nil
+	var all corev1.NamespaceList
+	err := c.part(facts, preflight.PartAllNamespaces, c.List(ctx, &all), "list namespaces")
+	facts.Namespaces = all.Items
+	return err
 }
 
 func (c *cluster) factsOfNodes(ctx context.Context, facts *preflight.Facts) error {

@@ -19,6 +19,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -48,6 +49,18 @@ var _ = Describe("check", func() {
 		text := runAdmin(ctx, "check")
 		Expect(text.code).To(Equal(exitFinding))
 		Expect(text.stdout).To(ContainSubstring("failed   NSM003  the operator works\n         no Deployment of the operator is found"))
+	})
+
+	It("warns of a namespace of clients that SPIRE ignores", func(ctx SpecContext) {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "ibm-apps-", Annotations: map[string]string{"networkservicemesh.io": "kernel://service"},
+		}}
+		Expect(admin.Create(ctx, namespace)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, namespace)).To(Succeed()) })
+		found := decode[report.Checks](runAdmin(ctx, "check", "--pre", "-o", "json"))
+		Expect(found.Checks).To(ContainElement(And(HaveField("Code", "NSM039"), HaveField("Outcome", preflight.Warning),
+			HaveField("Message", ContainSubstring("a client's namespace, "+namespace.Name+", matches")))))
+		Expect(outcomes(runAs(ctx, viewer, "check", "--pre", "-n", viewed, "-o", "json"))).To(HaveKeyWithValue("NSM039", preflight.Skipped))
 	})
 
 	It("looks at whether an installation can be made, and stores nothing", func(ctx SpecContext) {

@@ -32,6 +32,9 @@ type Mesh struct {
 	Missing map[mesh.Role]string
 	// Spire is SpireReady; it has no type where it is not known.
 	Spire metav1.Condition
+	// IgnoredClients are the namespaces of clients that SPIRE's controller manager ignores,
+	// unless it is configured otherwise.
+	IgnoredClients []string
 	// AwaitsSpire tells what SPIRE's controller manager keeps from being written for the
 	// moment, since it may be starting; "" for nothing.
 	AwaitsSpire string

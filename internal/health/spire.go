@@ -73,9 +73,14 @@ func federationOf(identity *unstructured.Unstructured) string {
 }
 
 // SetSpire sets SpireReady from who registers the workloads, and from what the pods
-// say: those that have found no way to SPIRE are decisive.
+// say: those that have found no way to SPIRE are decisive. Clients that may get no
+// identity are told of where all else is well.
 func (m *Mesh) SetSpire(registration metav1.Condition) {
 	m.Spire = registration
+	if registration.Status == metav1.ConditionTrue && len(m.IgnoredClients) > 0 {
+		m.Spire.Message += "; unless its ignoreNamespaces says otherwise, it ignores these namespaces of clients, whose pods then get no identity: " +
+			strings.Join(m.IgnoredClients, ", ")
+	}
 	if waiting := m.waitsForIdentity(); waiting != "" && registration.Status != metav1.ConditionFalse {
 		m.Spire = SpireFailed(nsmv1beta1.ReasonPodsWait, waiting)
 	}

@@ -73,3 +73,14 @@ func TestAWebhookThatIsDownIsToldWithoutWhatMoves(t *testing.T) {
 	}
 	NewWithT(t).Expect(IsWebhookDown(`admission webhook "vclusterspiffeid.kb.io" denied the request: no`)).To(BeFalse())
 }
+
+// TestClientsThatSPIREIgnoresAreTold, where nothing worse is to be told.
+func TestClientsThatSPIREIgnoresAreTold(t *testing.T) {
+	g := NewWithT(t)
+	seen := &Mesh{IgnoredClients: []string{"ibm-apps", "my-openshift-apps"}}
+	seen.SetSpire(SpireOf(handled(map[string]any{"podsSelected": int64(7)}), "", true))
+	g.Expect(seen.Spire.Status).To(Equal(metav1.ConditionTrue))
+	g.Expect(seen.Spire.Message).To(HaveSuffix("; unless its ignoreNamespaces says otherwise, it ignores these namespaces of clients, whose pods then get no identity: ibm-apps, my-openshift-apps"))
+	seen.SetSpire(SpireOf(handled(map[string]any{"podsSelected": int64(0)}), "", true))
+	g.Expect(seen.Spire.Message).NotTo(ContainSubstring("ibm-apps"))
+}

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -139,4 +140,14 @@ func IgnoredBySPIRE(namespace string) string {
 		}
 	}
 	return ""
+}
+
+// IgnoredClients are the namespaces that the NSM selects for clients and that SPIRE's
+// controller manager ignores, as it is configured by default, so that pods there get no
+// identity by Identities.
+func IgnoredClients(in Input) []string {
+	if ClientSelector(in) == nil || len(Identities(in)) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(in.clients(), func(namespace string) bool { return IgnoredBySPIRE(namespace) == "" })
 }

@@ -7,9 +7,11 @@
 package mesh_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -53,5 +55,19 @@ func TestNamespacesThatSPIREIgnores(t *testing.T) {
 		if got := mesh.IgnoredBySPIRE(namespace); got != want {
 			t.Errorf("%s is ignored by %q, want %q", namespace, got, want)
 		}
+	}
+}
+
+func TestClientsThatSPIREIgnores(t *testing.T) {
+	spec := nsmv1beta1.NSMSpec{Version: "v1.18.0", OpenShift: &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}}}
+	in := testInput(t, spec, mesh.Platform{OpenShift: true, ClusterSPIFFEIDs: true})
+	in.ClientNamespaces = []string{"apps", "ibm-apps", "my-openshift-apps", "openshift-monitoring"}
+	// In the last one are no clients, whatever selects it.
+	if got, want := mesh.IgnoredClients(in), []string{"ibm-apps", "my-openshift-apps"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	in.Platform.ClusterSPIFFEIDs = false
+	if got := mesh.IgnoredClients(in); len(got) > 0 {
+		t.Errorf("somebody else registers them: got %v", got)
 	}
 }

@@ -79,15 +79,29 @@ func RefusesWithoutWebhook(configuration *admissionregistrationv1.MutatingWebhoo
 // (cmd-admission-webhook-k8s, main.go: an empty one is none). "" where nobody knows
 // which annotation that is.
 func asksForNSM(env []corev1.EnvVar) string {
-	annotation := ClientAnnotation
-	if i := slices.IndexFunc(env, func(e corev1.EnvVar) bool { return e.Name == annotationEnv }); i >= 0 {
-		if annotation = env[i].Value; annotation == "" {
-			return ""
-		}
+	annotation := annotationOf(env)
+	if annotation == "" {
+		return ""
 	}
 	const has = "%s.?annotations[?%s].orValue('') != ''"
 	key := celString(annotation)
 	return fmt.Sprintf(has+" || "+has, "object.metadata", key, "object.?spec.?template.?metadata", key)
+}
+
+// annotationOf is the annotation that a webhook with this environment reads; "" where
+// nobody knows.
+func annotationOf(env []corev1.EnvVar) string {
+	if i := slices.IndexFunc(env, func(e corev1.EnvVar) bool { return e.Name == annotationEnv }); i >= 0 {
+		return env[i].Value
+	}
+	return ClientAnnotation
+}
+
+// AsksForClients tells whether the admission webhook of a mesh adds clients to all pods of
+// a namespace, by its annotations.
+func AsksForClients(spec *nsmv1beta1.NSMSpec, namespace *corev1.Namespace) bool {
+	webhook := ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})
+	return WebhookEnabled(spec) && namespace.Annotations[annotationOf(webhook.Env)] != ""
 }
 
 // webhookEntry is what both entries have in common. Neither is ever asked about

@@ -58,6 +58,7 @@ var checks = []check{
 	{"NSM036", "SPIRE's CSI driver serves the meshes that use it", "install it, label it, or leave out spec.spire.mount: docs/spire.md, docs/openshift.md", installed, []Part{PartDrivers}, spireDriver},
 	{"NSM037", "SELinux lets clients use the sockets", "docs/openshift.md has a MachineConfig that sets the type of their directories", always, []Part{PartNodes, PartMachineConfigs}, selinux},
 	{"NSM038", "other domains give their bundles", "docs/spire.md says how domains federate; what filters packets has to let port 8443 through", installed, []Part{PartFederation}, bundles},
+	{"NSM039", "SPIRE ignores no namespace of a mesh or its clients", "use other namespaces, or change ignoreNamespaces of SPIRE's controller manager: docs/spire.md", always, []Part{PartPods, PartAllNamespaces}, ignoredNamespaces},
 	{"NSM027", "the cluster lets clients in", "see what it says, and label the namespace or name another one with --active-namespace", tried, nil, hopAdmitted.findings},
 	{"NSM028", "clients get a node", "make room, or change what keeps pods off the nodes on which managers run", tried, nil, hopScheduled.findings},
 	{"NSM029", "clients start", "spec.images and --endpoint-image say where images come from", tried, nil, hopStarted.findings},
@@ -167,6 +168,56 @@ func spireRegistration(f *Facts) []finding {
 		return nil
 	}
 	return []finding{warning("the cluster does not serve ClusterSPIFFEIDs: somebody else has to register the workloads with SPIRE")}
+}
+
+// ignoredNamespaces finds namespaces in which the ClusterSPIFFEID of a mesh gives nobody an
+// identity, as SPIRE's controller manager is configured by default.
+func ignoredNamespaces(f *Facts) []finding {
+	if !f.Before && !f.Platform.ClusterSPIFFEIDs {
+		return skipped("the cluster does not serve ClusterSPIFFEIDs: somebody else registers the workloads")
+	}
+	var found []finding
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		if mesh.SpireOf(m.Input).Registration == nsmv1beta1.SpireRegistrationNone {
+			continue
+		}
+		own := m.Input.NSM.Namespace
+		for _, namespace := range append([]string{own}, f.clientsOf(m)...) {
+			pattern, whose := mesh.IgnoredBySPIRE(namespace), "a client's"
+			if namespace == own {
+				whose = "its own"
+			}
+			if pattern != "" {
+				found = append(found, warning("mesh %s: %s namespace, %s, matches %q, by which SPIRE's controller manager ignores namespaces unless its ignoreNamespaces says otherwise: pods get no identity there",
+					m.name(), whose, namespace, pattern))
+			}
+		}
+	}
+	return found
+}
+
+// clientsOf a mesh are the namespaces, but for its own, that ask its admission webhook for
+// clients, that it selects on OpenShift, or that have a pod with SPIRE's label.
+func (f *Facts) clientsOf(m *Mesh) []string {
+	names := map[string]bool{}
+	for i := range f.Namespaces {
+		if namespace := &f.Namespaces[i]; mesh.AsksForClients(&m.Input.NSM.Spec, namespace) {
+			names[namespace.Name] = true
+		}
+	}
+	for _, namespace := range mesh.IgnoredClients(m.Input) {
+		names[namespace] = true
+	}
+	asks := labels.SelectorFromSet(mesh.IdentityLabels())
+	for i := range f.Pods {
+		// Those of other meshes are in namespaces of their own.
+		if pod := &f.Pods[i]; asks.Matches(labels.Set(pod.Labels)) && pod.Labels[mesh.LabelManagedBy] != mesh.ManagedBy {
+			names[pod.Namespace] = true
+		}
+	}
+	delete(names, m.Input.NSM.Namespace)
+	return slices.Sorted(maps.Keys(names))
 }
 
 func podSecurity(f *Facts) []finding {

@@ -45,8 +45,9 @@ type Facts struct {
 	Operators        []appsv1.Deployment
 	OperatorWarnings []string
 	Nodes            []corev1.Node
-	// Pods of all namespaces.
-	Pods []corev1.Pod
+	// Pods of all namespaces, and all Namespaces.
+	Pods       []corev1.Pod
+	Namespaces []corev1.Namespace
 	// Collectors are the EndpointSlices of telemetry collectors' Services, by
 	// namespace/name of the Service.
 	Collectors map[string][]discoveryv1.EndpointSlice
@@ -97,22 +98,23 @@ type Part string
 
 // The parts.
 const (
-	PartOperators    Part = "operators"
-	PartNamespaces   Part = "namespaces"
-	PartNodes        Part = "nodes"
-	PartPods         Part = "pods"
-	PartCollectors   Part = "endpointslices"
-	PartEndpoints    Part = "networkserviceendpoints"
-	PartCertificates Part = "certificates"
-	PartRights       Part = "rights"
-	PartHelm         Part = "helm"
-	PartLeases       Part = "leases"
-	PartStorage      Part = "storageclasses"
-	PartDomain       Part = "domain"
-	PartServices     Part = "services"
-	PartConstraints  Part = "constraints"
-	PartDrivers      Part = "csidrivers"
-	PartFederation   Part = "clusterfederatedtrustdomains"
+	PartOperators     Part = "operators"
+	PartNamespaces    Part = "namespaces"
+	PartAllNamespaces Part = "all namespaces"
+	PartNodes         Part = "nodes"
+	PartPods          Part = "pods"
+	PartCollectors    Part = "endpointslices"
+	PartEndpoints     Part = "networkserviceendpoints"
+	PartCertificates  Part = "certificates"
+	PartRights        Part = "rights"
+	PartHelm          Part = "helm"
+	PartLeases        Part = "leases"
+	PartStorage       Part = "storageclasses"
+	PartDomain        Part = "domain"
+	PartServices      Part = "services"
+	PartConstraints   Part = "constraints"
+	PartDrivers       Part = "csidrivers"
+	PartFederation    Part = "clusterfederatedtrustdomains"
 
 	PartMachineConfigs Part = "machineconfigs"
 )

@@ -130,6 +130,60 @@ func TestOldSpireIsTold(t *testing.T) {
 	}
 }
 
+// SPIRE's controller manager gives nobody in such a namespace an identity, and says nothing.
+func TestNamespacesThatSPIREIgnoresAreTold(t *testing.T) {
+	t.Parallel()
+	inNamespace := func(f *preflight.Facts, namespace string, spec nsmv1beta1.NSMSpec) {
+		withMesh(f, spec)
+		f.Meshes[0].Input.NSM.Namespace = namespace
+	}
+	withPod := func(f *preflight.Facts, podLabels map[string]string) {
+		f.Pods = append(f.Pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ibm-apps", Name: "client", Labels: podLabels}})
+	}
+	for what, test := range map[string]struct {
+		says   string
+		change func(*preflight.Facts)
+	}{
+		"the mesh's own": {"its own namespace, my-kube-system,", func(f *preflight.Facts) { inNamespace(f, "my-kube-system", nsmv1beta1.NSMSpec{}) }},
+		"the mesh's own, where others register": {"", func(f *preflight.Facts) {
+			inNamespace(f, "my-kube-system", nsmv1beta1.NSMSpec{Spire: &nsmv1beta1.SpireSpec{Registration: "None"}})
+		}},
+		"the mesh's own, before SPIRE is there": {"its own namespace, my-kube-system,", func(f *preflight.Facts) {
+			*f = *before()
+			f.Platform.ClusterSPIFFEIDs = false
+			inNamespace(f, "my-kube-system", nsmv1beta1.NSMSpec{})
+		}},
+		"one with a client's pod": {"a client's namespace, ibm-apps,", func(f *preflight.Facts) { withPod(f, map[string]string{"spiffe.io/spiffe-id": "true"}) }},
+		"one with another pod":    {"", func(f *preflight.Facts) { withPod(f, nil) }},
+		"that of another mesh": {"", func(f *preflight.Facts) {
+			withPod(f, map[string]string{"spiffe.io/spiffe-id": "true", "app.kubernetes.io/managed-by": "nsm-operator"})
+		}},
+		"one that OpenShift's clients are selected in": {"a client's namespace, ibm-apps,", func(f *preflight.Facts) {
+			f.Platform.OpenShift = true
+			withMesh(f, nsmv1beta1.NSMSpec{OpenShift: &nsmv1beta1.OpenShiftSpec{ClientNamespaces: &metav1.LabelSelector{}}})
+			f.Meshes[0].Input.ClientNamespaces = []string{"apps", "ibm-apps", "openshift-monitoring"}
+		}},
+		"one without NSM": {"", func(f *preflight.Facts) {
+			f.Namespaces = []corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "kube-system"}}}
+		}},
+	} {
+		g := NewWithT(t)
+		facts := good()
+		test.change(facts)
+		var said []string
+		for _, result := range preflight.Run(facts) {
+			if result.Code == "NSM039" && result.Outcome == preflight.Warning {
+				said = append(said, result.Message)
+			}
+		}
+		if test.says == "" {
+			g.Expect(said).To(BeEmpty(), what)
+			continue
+		}
+		g.Expect(said).To(ConsistOf(ContainSubstring(test.says)), what)
+	}
+}
+
 // Each check finds what it is there for, and no other one does.
 func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 	t.Parallel()
@@ -209,6 +263,9 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 				}}}},
 			})
 		}},
+		"NSM039": {preflight.Warning, "a client's namespace, my-openshift-apps, matches \"openshift-.*\"", func(f *preflight.Facts) {
+			f.Namespaces = []corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "my-openshift-apps", Annotations: map[string]string{"networkservicemesh.io": "kernel://a"}}}}
+		}},
 	} {
 		g := NewWithT(t)
 		facts := good()
@@ -227,7 +284,7 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 		}
 	}
 	codes, _ := preflight.Codes()
-	NewWithT(t).Expect(codes).To(HaveLen(29+trials), "each has a case, here or in trial_test.go")
+	NewWithT(t).Expect(codes).To(HaveLen(30+trials), "each has a case, here or in trial_test.go")
 }
 
 // vppWith is a forwarder that uses huge pages of 2 MiB, if any.

@@ -139,6 +139,11 @@ func TestATrialNamesTheHopThatFails(t *testing.T) {
 	}
 }
 
+// isOfTrial tells whether a check is about a trial.
+func isOfTrial(result preflight.Result) bool {
+	return result.Code >= "NSM027" && result.Code <= "NSM035"
+}
+
 // What cannot be seen is no failure, and where there is a connection nothing before it
 // can have failed.
 func TestATrialJudgesByWhatItSees(t *testing.T) {
@@ -169,9 +174,4 @@ func TestATrialJudgesByWhatItSees(t *testing.T) {
 func TestNobodyIsToldOfATrialThatWasNotAskedFor(t *testing.T) {
 	t.Parallel()
 	NewWithT(t).Expect(slices.ContainsFunc(preflight.Run(good()), isOfTrial)).To(BeFalse())
-}
-
-// isOfTrial tells whether a check is one of those that a trial makes.
-func isOfTrial(result preflight.Result) bool {
-	return result.Code >= "NSM027" && result.Code <= "NSM035"
 }
