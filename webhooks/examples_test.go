@@ -8,6 +8,8 @@ package webhooks_test
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -52,6 +54,22 @@ var _ = Describe("What OperatorHub offers to create", Ordered, func() {
 		Expect(unstructured.SetNestedSlice(sample.Object, []any{map[string]any{"name": "a", "type": "vpp"}}, "spec", "forwarders")).To(Succeed())
 		Expect(admin.Create(ctx, sample, client.DryRunAll)).To(MatchError(ContainSubstring(
 			"spec.forwarders: Forbidden: must be left out with spec.nsmgr.enabled: false: a forwarder does what the manager on its node asks for")))
+	})
+
+	It("is not all that is shown: every sample is taken as it stands, without a warning", func(ctx SpecContext) {
+		removeAll(ctx)
+		files, err := filepath.Glob("../config/samples/nsm_v1beta1_*.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(files).NotTo(BeEmpty())
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			Expect(err).NotTo(HaveOccurred())
+			documents := strings.Split(string(text), "\n---\n")
+			sample := parse(documents[len(documents)-1])
+			Expect(sample.GetKind()).To(Equal("NSM"), file)
+			Expect(admin.Create(ctx, sample, client.FieldValidation(metav1.FieldValidationStrict), client.DryRunAll)).To(Succeed(), file)
+			Expect(warned.take()).To(BeEmpty(), file)
+		}
 	})
 
 	It("begins with the example of an NSM", func() {
