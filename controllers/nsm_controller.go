@@ -157,7 +157,7 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	if r.platform, err = newPlatformWatch(mgr, c, r.Platform, r.wakes); err != nil {
+	if r.platform, err = newPlatformWatch(mgr, c, r.Platform, cmp.Or(r.Times.Platform, DefaultTimes().Platform), r.wakes); err != nil {
 		return err
 	}
 	if r.watcher, err = newWatcher(mgr, r.platform.wakeOne); err != nil {

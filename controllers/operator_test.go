@@ -72,6 +72,14 @@ func impatient(platform mesh.Platform, changes ...func(*controllers.Times)) *ope
 	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace, Times: times}, &requests{})
 }
 
+// attentive is an operator that asks each second which kinds the cluster offers.
+func attentive(platform mesh.Platform) *operator {
+	GinkgoHelper()
+	times := controllers.DefaultTimes()
+	times.Platform = time.Second
+	return startOperatorWith(&controllers.NSMReconciler{Platform: platform, Namespace: operatorNamespace, Times: times}, &requests{})
+}
+
 // patient is an operator that looks at nothing by itself, however long a spec takes:
 // what it does, a watch has told it.
 func patient(platform mesh.Platform) *operator {

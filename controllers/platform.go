@@ -11,6 +11,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -51,8 +52,8 @@ type platformWatch struct {
 	watchesNamespaces bool
 }
 
-// newPlatformWatch starts from what is served now.
-func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Platform, wakes func(handler.MapFunc) handler.EventHandler) (*platformWatch, error) {
+// newPlatformWatch starts from what is served now, and asks again after each interval.
+func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Platform, interval time.Duration, wakes func(handler.MapFunc) handler.EventHandler) (*platformWatch, error) {
 	w := &platformWatch{
 		cache: mgr.GetCache(), controller: c, wakes: wakes,
 		wake: make(chan event.TypedGenericEvent[*nsmv1beta1.NSM]), doubts: make(chan struct{}, 1),
@@ -70,7 +71,7 @@ func newPlatformWatch(mgr ctrl.Manager, c controller.Controller, found mesh.Plat
 	}
 	client := discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig())
 	return w, mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return platform.Watch(ctx, client, found, w.doubts, func(now mesh.Platform) error { return w.change(ctx, now) })
+		return platform.Watch(ctx, client, interval, found, w.doubts, func(now mesh.Platform) error { return w.change(ctx, now) })
 	}))
 }
 

@@ -8,7 +8,6 @@ package controllers_test
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -56,18 +55,18 @@ var _ = Describe("PodMonitors of forwarders", func() {
 	})
 
 	It("come and go with their kind", func(ctx SpecContext) {
-		startOperator()
+		attentive(mesh.Platform{})
 		nsm := newNSM(ctx, asked)
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("DaemonSet forwarder-vpp"))
 		crd := servePodMonitors(ctx)
-		Eventually(addresses(ctx, nsm)).WithTimeout(3 * time.Minute).Should(Equal("$1:9100"))
+		Eventually(addresses(ctx, nsm)).Should(Equal("$1:9100"))
 
 		Expect(admin.Delete(ctx, crd)).To(Succeed())
 		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
 		change(ctx, nsm.DeepCopy(), func(n *nsmv1beta1.NSM) { n.Spec.Labels = map[string]string{"team": "blue"} })
 		Eventually(func() map[string]string { return daemonSetOf(ctx, nsm, "forwarder-vpp").Labels }).
-			WithTimeout(3 * time.Minute).Should(HaveKeyWithValue("team", "blue"))
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionDegraded)).WithTimeout(3 * time.Minute).Should(Equal("False"))
+			Should(HaveKeyWithValue("team", "blue"))
+		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionDegraded)).Should(Equal("False"))
 	})
 })
 

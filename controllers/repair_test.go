@@ -25,10 +25,6 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// platformSoon is enough for the operator to hear of a kind that comes or goes: it asks
-// every 30 seconds.
-const platformSoon = 3 * time.Minute
-
 var _ = Describe("A node that reboots", func() {
 	It("is named while it is not ready, and missed while its new pod starts, which is no progress", func(ctx SpecContext) {
 		o := impatient(mesh.Platform{})
@@ -79,7 +75,7 @@ func newNode(ctx context.Context) string {
 	return node.Name
 }
 
-var _ = Describe("SPIRE's definitions that go and come again", func() {
+var _ = Describe("SPIRE's definitions that come, go and come again", func() {
 	It("take no mesh down, and its pods are registered anew", func(ctx SpecContext) {
 		serve := func() *unstructured.Unstructured {
 			GinkgoHelper()
@@ -89,24 +85,25 @@ var _ = Describe("SPIRE's definitions that go and come again", func() {
 			server.AwaitDefinitions(ctx, crd.GetName())
 			return crd
 		}
-		crd := serve()
-		DeferCleanup(takeAway, crd)
-		o := startOperatorOn(mesh.Platform{ClusterSPIFFEIDs: true}, &requests{})
+		o := attentive(mesh.Platform{})
 		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
 		spireReady := condition(ctx, nsm, nsmv1beta1.ConditionSpireReady)
+		crd := serve()
+		DeferCleanup(takeAway, crd)
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(identityOf(nsm)), identityOf(nsm)) }).Should(Succeed())
 		say(ctx, nsm, map[string]any{"podsSelected": 3})
 		Eventually(spireReady).Should(Equal("True"))
 
 		takeAway(ctx, crd)
-		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionSpireReady)).WithTimeout(platformSoon).Should(ContainSubstring("no SPIRE controller manager serves ClusterSPIFFEIDs"))
+		Eventually(messageOf(ctx, nsm, nsmv1beta1.ConditionSpireReady)).Should(ContainSubstring("no SPIRE controller manager serves ClusterSPIFFEIDs"))
 		Expect(spireReady()).To(Equal("Unknown"))
-		Eventually(condition(ctx, nsm, degraded)).WithTimeout(platformSoon).Should(Equal("False"))
+		Eventually(condition(ctx, nsm, degraded)).Should(Equal("False"))
 		Expect(condition(ctx, nsm, available)()).To(Equal("True"))
 		settle(o)
 		reconcileOften(ctx, o, nsm)
 
 		serve()
-		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(identityOf(nsm)), identityOf(nsm)) }).WithTimeout(platformSoon).Should(Succeed())
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(identityOf(nsm)), identityOf(nsm)) }).Should(Succeed())
 		say(ctx, nsm, map[string]any{"podsSelected": 3})
 		Eventually(spireReady).Should(Equal("True"))
 		Expect(condition(ctx, nsm, available)()).To(Equal("True"))
@@ -122,10 +119,10 @@ var _ = Describe("SPIRE's definitions that go and come again", func() {
 
 var _ = Describe("OpenShift's SCCs that are served later", func() {
 	It("are made for a mesh that is there, and it stays up when they cannot be read any more", func(ctx SpecContext) {
-		o := startOperator()
+		o := attentive(mesh.Platform{})
 		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{Upgrade: &nsmv1beta1.UpgradeSpec{PrePull: ptr.To(false)}})
 		crd := serveSCCs(ctx)
-		Eventually(func() []string { return sccs(ctx, nsm) }).WithTimeout(platformSoon).
+		Eventually(func() []string { return sccs(ctx, nsm) }).
 			Should(ConsistOf(sccName(nsm, "forwarder"), sccName(nsm, "nsmgr"), sccName(nsm, "spire-socket")))
 		required := func() string {
 			return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Annotations["openshift.io/required-scc"]
@@ -140,7 +137,7 @@ var _ = Describe("OpenShift's SCCs that are served later", func() {
 		before := daemonSetOf(ctx, nsm, "nsmgr").Generation
 		takeAway(ctx, crd)
 		change(ctx, nsm.DeepCopy(), func(n *nsmv1beta1.NSM) { n.Spec.Labels = map[string]string{"team": "blue"} })
-		Eventually(condition(ctx, nsm, degraded)).WithTimeout(platformSoon).Should(Equal("True"))
+		Eventually(condition(ctx, nsm, degraded)).Should(Equal("True"))
 		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("SecurityContextConstraints"))
 		Expect(daemonSetOf(ctx, nsm, "nsmgr").Generation).To(Equal(before))
 		Expect(condition(ctx, nsm, available)()).To(Equal("True"))
@@ -153,8 +150,8 @@ var _ = Describe("OpenShift's SCCs that are served later", func() {
 		Eventually(func(g Gomega) {
 			g.Expect(admin.List(ctx, newSCCList())).To(Succeed())
 			g.Expect(sccs(ctx, nsm)).To(ConsistOf(sccName(nsm, "forwarder"), sccName(nsm, "nsmgr"), sccName(nsm, "spire-socket")))
-		}).WithTimeout(platformSoon).Should(Succeed())
-		Eventually(condition(ctx, nsm, degraded)).WithTimeout(platformSoon).Should(Equal("False"))
+		}).Should(Succeed())
+		Eventually(condition(ctx, nsm, degraded)).Should(Equal("False"))
 		Eventually(func() map[string]string { return daemonSetOf(ctx, nsm, "nsmgr").Labels }).Should(HaveKeyWithValue("team", "blue"))
 	}, SpecTimeout(10*time.Minute))
 })

@@ -36,6 +36,9 @@ type Times struct {
 	SpireWebhook time.Duration
 	// List is how long a deletion waits for the list of a kind.
 	List time.Duration
+	// Platform is the time between two looks at which kinds the cluster offers; 0 for as
+	// long as by default.
+	Platform time.Duration
 	// Soonest is the least time after which the loop wakes itself.
 	Soonest time.Duration
 }
@@ -51,6 +54,7 @@ func DefaultTimes() Times {
 		Cache:        5 * time.Second,
 		SpireWebhook: 2 * time.Minute,
 		List:         10 * time.Second,
+		Platform:     30 * time.Second,
 		Soonest:      time.Second,
 	}
 }

@@ -28,9 +28,6 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// interval between two looks at what the cluster offers.
-const interval = 30 * time.Second
-
 // nodesInterval is the time between two looks at the nodes, of which there may be
 // thousands; nodesPage is how many are read at a time.
 const (
@@ -131,10 +128,13 @@ func detect(ctx context.Context, client discovery.DiscoveryInterface, known mesh
 	return found, errors.Join(errs...)
 }
 
-// Watch asks again and again until the context ends, and at once for each hint,
-// and calls changed when the answer is another one. APIs come and go with what a
+// Watch asks again and again until the context ends, with pauses of the interval, and at
+// once for each hint, and calls changed when the answer is another one. APIs come and go with what a
 // cluster's admin installs.
-func Watch(ctx context.Context, client discovery.DiscoveryInterface, known mesh.Platform, hints <-chan struct{}, changed func(mesh.Platform) error) error {
+func Watch(
+	ctx context.Context, client discovery.DiscoveryInterface, interval time.Duration, known mesh.Platform,
+	hints <-chan struct{}, changed func(mesh.Platform) error,
+) error {
 	unanswered, sawNodes := "", time.Now()
 	for {
 		timer := time.NewTimer(interval)
