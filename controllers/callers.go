@@ -13,6 +13,7 @@ import (
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -24,7 +25,12 @@ import (
 // webhook, by the key of its Deployment. They are in no cache: they are listed
 // when the Deployment has changed, and again and again while there are any.
 type callers struct {
-	known sync.Map // of types.NamespacedName: calls
+	// direct reads from the API server.
+	direct client.Reader
+	// askAgain is the time between two looks while there are any.
+	askAgain time.Duration
+	now      func() time.Time
+	known    sync.Map // of types.NamespacedName: calls
 }
 
 // calls are what was found out of one webhook.
@@ -39,55 +45,55 @@ type calls struct {
 //
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,verbs=list
 
-// observeCallers finds out what else calls the Service of the admission webhook. Such a
+// observe finds out what else calls the Service of the admission webhook. Such a
 // configuration usually does not trust the operator's certificate. The API server then
 // refuses everything that it asks about, such as pods, in the whole cluster. If the
 // webhook is up when this process first sees it, and was reported without other
 // callers before, that is believed.
-func (r *NSMReconciler) observeCallers(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload, seen *observation) {
+func (c *callers) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload, seen *observation) {
 	if w == nil || w.Live == nil {
 		return
 	}
-	found, isKnown := r.callers.known.Load(keyOf(w))
+	found, isKnown := c.known.Load(keyOf(w))
 	known, _ := found.(calls)
 	wrong := health.Degradation(&nsm.Status)
 	reported := wrong != nil && wrong.Reason == nsmv1beta1.ReasonForeignWebhook
 	isAsBefore := !isKnown && w.IsReady() && hasReportedWebhook(nsm) && !reported
-	isOver := len(known.callers) > 0 && !r.now().Before(known.until)
+	isOver := len(known.callers) > 0 && !c.now().Before(known.until)
 	if !isAsBefore && (known.workload != w.Live.GetResourceVersion() || isOver) {
-		found, err := r.callersOf(ctx, nsm)
+		found, err := c.of(ctx, nsm)
 		if err != nil {
 			// What was known is kept, and with it that this Deployment was not looked at.
 			log.FromContext(ctx).Error(err, "Looking for what else calls the admission webhook")
 			w.Unseen = append(w.Unseen, "what else calls it ("+inShort(err)+")")
-			r.callers.known.Store(keyOf(w), known)
+			c.known.Store(keyOf(w), known)
 			seen.Callers = known.callers
-			seen.wake(r.now().Add(r.Times.AskAgain))
+			seen.wake(c.now().Add(c.askAgain))
 			return
 		}
 		known.callers = found
 	}
 	known.workload = w.Live.GetResourceVersion()
 	if len(known.callers) > 0 {
-		if !r.now().Before(known.until) {
-			known.until = r.now().Add(r.Times.AskAgain)
+		if !c.now().Before(known.until) {
+			known.until = c.now().Add(c.askAgain)
 		}
 		seen.wake(known.until)
 	}
-	r.callers.known.Store(keyOf(w), known)
+	c.known.Store(keyOf(w), known)
 	seen.Callers = known.callers
 }
 
-// callersOf are the configurations of somebody else that call the Service of the
+// of an NSM, callers are the configurations of somebody else that call the Service of the
 // NSM's admission webhook, those that change and those that validate. The operator
 // makes none of the second kind for a mesh, and its own call another Service.
-func (r *NSMReconciler) callersOf(ctx context.Context, nsm *nsmv1beta1.NSM) ([]health.Caller, error) {
+func (c *callers) of(ctx context.Context, nsm *nsmv1beta1.NSM) ([]health.Caller, error) {
 	var mutating admissionregistrationv1.MutatingWebhookConfigurationList
-	if err := r.direct.List(ctx, &mutating); err != nil {
+	if err := c.direct.List(ctx, &mutating); err != nil {
 		return nil, err
 	}
 	var validating admissionregistrationv1.ValidatingWebhookConfigurationList
-	if err := r.direct.List(ctx, &validating); err != nil {
+	if err := c.direct.List(ctx, &validating); err != nil {
 		return nil, err
 	}
 	isOurs := isOf(nsm)

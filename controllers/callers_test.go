@@ -46,18 +46,18 @@ func TestWhatElseCallsTheWebhookIsFoundAfterAFailedLook(t *testing.T) {
 	}).Build()
 	now := time.Unix(1e9, 0)
 	webhook := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: mesh.WebhookName, ResourceVersion: "1"}}
-	r := &NSMReconciler{direct: direct, Times: DefaultTimes(), now: func() time.Time { return now }}
+	c := &callers{direct: direct, askAgain: time.Minute, now: func() time.Time { return now }}
 	look := func() (*health.Workload, *observation) {
 		w, seen := &health.Workload{
 			Component: mesh.Component{Role: mesh.RoleWebhook, Workload: webhook}, Live: webhook,
 		}, &observation{}
-		r.observeCallers(t.Context(), nsm, w, seen)
+		c.observe(t.Context(), nsm, w, seen)
 		return w, seen
 	}
 
 	w, seen := look()
 	g.Expect(seen.Callers).To(BeEmpty())
-	g.Expect(seen.wakeAt).To(Equal(now.Add(r.Times.AskAgain)), "nothing else wakes the loop")
+	g.Expect(seen.wakeAt).To(Equal(now.Add(c.askAgain)), "nothing else wakes the loop")
 	g.Expect(w.Unseen).To(ConsistOf("what else calls it (the API server does not answer)"))
 
 	failure = nil

@@ -239,7 +239,7 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 	}
 	d.isStaged, d.notBegun = in.IsStaged(), in.Preflight()
 	if d.notBegun == "" {
-		if err := r.observePulls(ctx, d, &in); err != nil {
+		if err := r.pulls.observe(ctx, d, &in); err != nil {
 			return nil, err
 		}
 	}

@@ -9,6 +9,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/rollout"
@@ -25,6 +27,18 @@ import (
 // pausePerNode stretches the pause between two looks at nodes that pull images, so that
 // a large mesh costs no more requests than a small one.
 const pausePerNode = 5 * time.Millisecond
+
+// imagePulls look how far nodes are with the images that have to be there before anything
+// is changed. They remember, by the key of the workload that pulls, what was seen last.
+type imagePulls struct {
+	applier *apply.Applier
+	// direct reads from the API server.
+	direct client.Reader
+	pods   podReader
+	times  Times
+	now    func() time.Time
+	known  sync.Map // of types.NamespacedName: pullSeen
+}
 
 // pullSeen is what was seen last of nodes that pull images.
 type pullSeen struct {
@@ -36,19 +50,18 @@ type pullSeen struct {
 	nodesAt time.Time
 }
 
-// observePulls looks how far nodes are with the images that have to be there before
-// anything is changed.
-func (r *NSMReconciler) observePulls(ctx context.Context, d *desired, in *rollout.Input) error {
+// observe looks how far all are, and notes it.
+func (p *imagePulls) observe(ctx context.Context, d *desired, in *rollout.Input) error {
 	in.Pulled = map[string]bool{}
 	for _, pull := range in.Pulls() {
-		live, err := r.applier.Cached(ctx, pull.Pulling)
+		live, err := p.applier.Cached(ctx, pull.Pulling)
 		if err != nil {
 			return err
 		}
 		if live != nil {
 			d.pulling = append(d.pulling, live)
 		}
-		seen, again, err := r.observePull(ctx, in, pull, live)
+		seen, again, err := p.observeOne(ctx, in, pull, live)
 		if err != nil {
 			return err
 		}
@@ -64,10 +77,10 @@ func (r *NSMReconciler) observePulls(ctx context.Context, d *desired, in *rollou
 	return nil
 }
 
-// observePull looks how far nodes are with the images of one workload, and tells when to
+// observeOne looks how far nodes are with the images of one workload, and tells when to
 // look again, where no watch does; nil where they have all. Once they had, that shows in the
 // cache, and no pod is there to be looked at any more.
-func (r *NSMReconciler) observePull(
+func (p *imagePulls) observeOne(
 	ctx context.Context, in *rollout.Input, pull rollout.Pull, live mesh.Object,
 ) (*health.ImagePull, time.Time, error) {
 	w := health.Workload{Component: mesh.Component{Workload: pull.Pulling}, Live: live}
@@ -77,40 +90,40 @@ func (r *NSMReconciler) observePull(
 	if w.Live == nil {
 		return seen, time.Time{}, nil
 	}
-	isDone, err := r.isWrittenFrom(w.Live, pull.Done)
+	isDone, err := p.isWrittenFrom(w.Live, pull.Done)
 	if isDone || err != nil {
 		return nil, time.Time{}, err
 	}
-	isPulling, err := r.isWrittenFrom(w.Live, pull.Pulling)
+	isPulling, err := p.isWrittenFrom(w.Live, pull.Pulling)
 	desired, isCounted := desiredOf(w.Live)
 	if seen.Desired = desired; !isPulling || !isCounted || err != nil {
 		return seen, time.Time{}, err
 	}
-	found, _ := r.pulls.Load(keyOf(&w))
+	found, _ := p.known.Load(keyOf(&w))
 	last, _ := found.(pullSeen)
 	if last.of != w.Definition() {
 		last = pullSeen{of: w.Definition()}
 	}
-	if again := last.at.Add(r.pullPause(&last.pull)); !last.at.IsZero() && r.now().Before(again) {
+	if again := last.at.Add(p.pause(&last.pull)); !last.at.IsZero() && p.now().Before(again) {
 		last.pull.Desired = desired
 		return &last.pull, again, nil
 	}
-	waitedFor, err := r.countPulls(ctx, in.Platform, &w, seen)
+	waitedFor, err := p.count(ctx, in.Platform, &w, seen)
 	if err != nil {
 		return seen, time.Time{}, err
 	}
-	in.Stranded = append(in.Stranded, r.findLostPulls(ctx, &w, waitedFor, seen, &last)...)
+	in.Stranded = append(in.Stranded, p.findLost(ctx, &w, waitedFor, seen, &last)...)
 	if seen.IsDone() {
-		r.pulls.Delete(keyOf(&w))
+		p.known.Delete(keyOf(&w))
 		return nil, time.Time{}, nil
 	}
 	seen.KeepWords(last.pull)
-	r.pulls.Store(keyOf(&w), pullSeen{of: last.of, at: r.now(), pull: *seen, nodesAt: last.nodesAt})
-	return seen, r.now().Add(r.pullPause(seen)), nil
+	p.known.Store(keyOf(&w), pullSeen{of: last.of, at: p.now(), pull: *seen, nodesAt: last.nodesAt})
+	return seen, p.now().Add(p.pause(seen)), nil
 }
 
-func (r *NSMReconciler) isWrittenFrom(live, object mesh.Object) (bool, error) {
-	intent, _, err := r.applier.Wanted(object, live)
+func (p *imagePulls) isWrittenFrom(live, object mesh.Object) (bool, error) {
+	intent, _, err := p.applier.Wanted(object, live)
 	return mesh.IsWrittenFrom(live, intent), err
 }
 
@@ -126,20 +139,20 @@ func desiredOf(workload mesh.Object) (desired int32, isCounted bool) {
 	}
 }
 
-// findLostPulls finds out, now and then, whether nodes that have not pulled are down, and
+// findLost finds out, now and then, whether nodes that have not pulled are down, and
 // which pods another node can take over from them. It is best effort: without an answer
 // they are waited for.
-func (r *NSMReconciler) findLostPulls(
+func (p *imagePulls) findLost(
 	ctx context.Context, w *health.Workload, waitedFor []corev1.Pod, seen *health.ImagePull, last *pullSeen,
 ) (stranded []mesh.Object) {
 	seen.Lost = last.pull.Lost
-	if len(waitedFor) == 0 || r.now().Before(mesh.WrittenAt(w.Live).Add(r.Times.Patience)) || r.now().Before(last.nodesAt.Add(r.Times.AskAgain)) {
+	if len(waitedFor) == 0 || p.now().Before(mesh.WrittenAt(w.Live).Add(p.times.Patience)) || p.now().Before(last.nodesAt.Add(p.times.AskAgain)) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	last.nodesAt = r.now()
-	nodes, err := r.suspectsOf(ctx, waitedFor)
+	last.nodesAt = p.now()
+	nodes, err := p.pods.suspectsOf(ctx, waitedFor)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Looking for nodes that are down and pull images", "workload", w.String())
 		return nil
@@ -156,16 +169,16 @@ func (r *NSMReconciler) findLostPulls(
 	return stranded
 }
 
-// countPulls reads, page by page, the pods that pull images. It returns some of those
+// count reads, page by page, the pods that pull images. It returns some of those
 // whose nodes have not pulled yet.
-func (r *NSMReconciler) countPulls(ctx context.Context, platform mesh.Platform, w *health.Workload, seen *health.ImagePull) ([]corev1.Pod, error) {
+func (p *imagePulls) count(ctx context.Context, platform mesh.Platform, w *health.Workload, seen *health.ImagePull) ([]corev1.Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	namespace := w.Workload.GetNamespace()
 	var waitedFor []corev1.Pod
 	for page := ""; ; {
 		var list corev1.PodList
-		err := r.direct.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(mesh.ImagePullSelector(w.Workload)),
+		err := p.direct.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(mesh.ImagePullSelector(w.Workload)),
 			client.Limit(mostPods), client.Continue(page))
 		if err != nil {
 			return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
@@ -179,20 +192,20 @@ func (r *NSMReconciler) countPulls(ctx context.Context, platform mesh.Platform, 
 			break
 		}
 	}
-	if seen.Pods >= seen.Desired || r.now().Before(mesh.WrittenAt(w.Live).Add(r.Times.Patience)) {
+	if seen.Pods >= seen.Desired || p.now().Before(mesh.WrittenAt(w.Live).Add(p.times.Patience)) {
 		return waitedFor, nil
 	}
-	causes, err := r.creationFailure(ctx, w, labelCommand(namespace, platform))
+	causes, err := p.pods.creationFailure(ctx, w, labelCommand(namespace, platform))
 	if len(causes) > 0 {
 		seen.Refused = causes[0].String()
 	}
 	return waitedFor, err
 }
 
-// pullPause is the time until the nodes are looked at again.
-func (r *NSMReconciler) pullPause(seen *health.ImagePull) time.Duration {
+// pause is the time until the nodes are looked at again.
+func (p *imagePulls) pause(seen *health.ImagePull) time.Duration {
 	if seen.Refused != "" || len(seen.Failures) > 0 && len(seen.Nodes) == 0 {
-		return r.Times.AskAgain
+		return p.times.AskAgain
 	}
-	return max(r.Times.PullPause, time.Duration(seen.Desired)*pausePerNode)
+	return max(p.times.PullPause, time.Duration(seen.Desired)*pausePerNode)
 }

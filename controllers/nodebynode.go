@@ -13,8 +13,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -124,11 +122,11 @@ func turnState(d desired, w, managers *health.Workload) string {
 
 // nextTurn reads the pods of a workload and decides which come next.
 func (r *NSMReconciler) nextTurn(ctx context.Context, d desired, w, managers *health.Workload) (rollout.Turn, error) {
-	pods, err := r.podsAndRevision(ctx, w)
+	pods, err := r.pods.withRevision(ctx, w)
 	if err != nil {
 		return rollout.Turn{}, err
 	}
-	if err := r.findLost(ctx, w, pods); err != nil {
+	if err := r.pods.findLost(ctx, w, pods); err != nil {
 		return rollout.Turn{}, err
 	}
 	hasManager, err := r.readyManagers(ctx, managers)
@@ -150,41 +148,13 @@ func (r *NSMReconciler) readyManagers(ctx context.Context, managers *health.Work
 	case managers.Live == nil:
 		return func(string) bool { return false }, nil
 	}
-	pods, err := r.podsAndRevision(ctx, managers)
+	pods, err := r.pods.withRevision(ctx, managers)
 	for i := range pods {
 		if pod := &pods[i]; pod.DeletionTimestamp == nil && health.IsReady(pod) && managers.IsOfRevision(pod) {
 			ready[pod.Spec.NodeName] = true
 		}
 	}
 	return func(node string) bool { return ready[node] }, err
-}
-
-// podsAndRevision reads all pods of a DaemonSet, page by page, and notes which
-// revision they should be of.
-func (r *NSMReconciler) podsAndRevision(ctx context.Context, w *health.Workload) ([]corev1.Pod, error) {
-	var pods []corev1.Pod
-	for page := ""; ; {
-		var list corev1.PodList
-		err := r.direct.List(ctx, &list, client.InNamespace(w.Workload.GetNamespace()), podLabels(w), client.Limit(mostPods), client.Continue(page))
-		if err != nil {
-			return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
-		}
-		pods = append(pods, list.Items...)
-		if page = list.Continue; page == "" {
-			break
-		}
-	}
-	return pods, r.findRevision(ctx, w)
-}
-
-// findRevision notes which revision the pods of a DaemonSet should be of.
-func (r *NSMReconciler) findRevision(ctx context.Context, w *health.Workload) error {
-	var revisions appsv1.ControllerRevisionList
-	if err := r.direct.List(ctx, &revisions, client.InNamespace(w.Workload.GetNamespace()), podLabels(w)); err != nil {
-		return fmt.Errorf("reading the revisions of %s: %w", w, err)
-	}
-	w.Revision = health.RevisionOf(w.Live, revisions.Items)
-	return nil
 }
 
 // replacePods deletes pods whose workloads make new ones. If one cannot be deleted, it is

@@ -74,15 +74,14 @@ type NSMReconciler struct {
 	// watcher knows facts about objects that are not ours.
 	watcher           *watchfacts.Watcher
 	registrations     registrations
-	selfRegistrations selfRegistrations
-	callers           callers
-	staleClients      staleClients
+	pods              podReader
+	selfRegistrations *selfRegistrations
+	callers           *callers
+	staleClients      *staleClients
 	// issued are certificates of admission webhooks that no Secret holds yet.
-	issued sync.Map // of types.NamespacedName, the NSM's: *certs.Pair
-	// diagnoses are what was found out lately of workloads that are down.
-	diagnoses sync.Map // of types.NamespacedName, the workload's: diagnosis
-	// pulls are what was seen last of nodes that pull images.
-	pulls sync.Map // of types.NamespacedName, the workload's that pulls: pullSeen
+	issued    sync.Map // of types.NamespacedName, the NSM's: *certs.Pair
+	diagnoses *diagnoses
+	pulls     *imagePulls
 	// turns are what was seen last of workloads that are rolled node by node.
 	turns sync.Map // of types.NamespacedName, the workload's: turnSeen
 	// reported is when the status of an NSM was written last.
@@ -140,6 +139,12 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.applier, r.now = apply.New(r.client, r.direct, mesh.LabelManagedBy, mesh.LabelNSM, mesh.LabelNamespace), time.Now
 	r.applier.AskAgain = r.Times.AskAgain
 	r.adoption = &adoption{direct: r.direct, started: r.now()}
+	r.pods = podReader{direct: r.direct}
+	r.diagnoses = &diagnoses{direct: r.direct, pods: r.pods, times: r.Times, now: r.now}
+	r.pulls = &imagePulls{applier: r.applier, direct: r.direct, pods: r.pods, times: r.Times, now: r.now}
+	r.selfRegistrations = &selfRegistrations{direct: r.direct, pods: r.pods}
+	r.callers = &callers{direct: r.direct, askAgain: r.Times.AskAgain, now: r.now}
+	r.staleClients = &staleClients{direct: r.direct, times: r.Times, now: r.now}
 	r.passes = newPasses(clock.RealClock{})
 	if err := mgr.AddHealthzCheck("passes", r.passes.check); err != nil {
 		return err
@@ -221,7 +226,7 @@ func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
 	r.identityTroubles.known.Delete(key)
 	r.keptIdentities.Delete(key)
 	r.races.known.Delete(key)
-	for _, known := range []*sync.Map{&r.diagnoses, &r.pulls, &r.turns, &r.registrations.known, &r.selfRegistrations.known, &r.staleClients.known} {
+	for _, known := range []*sync.Map{&r.diagnoses.known, &r.pulls.known, &r.turns, &r.registrations.known, &r.selfRegistrations.known, &r.callers.known, &r.staleClients.known} {
 		known.Range(func(workload, _ any) bool {
 			if name, ok := workload.(types.NamespacedName); ok && name.Namespace == nsm.Namespace {
 				known.Delete(workload)

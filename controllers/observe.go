@@ -68,9 +68,9 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 	if err := r.observeWebhook(ctx, d, seen.webhook()); err != nil {
 		return nil, err
 	}
-	r.observeCallers(ctx, nsm, seen.webhook(), seen)
-	r.observeClients(ctx, nsm, seen.webhook(), seen)
-	r.diagnose(ctx, d, seen)
+	r.callers.observe(ctx, nsm, seen.webhook(), seen)
+	r.staleClients.observe(ctx, nsm, seen.webhook(), seen)
+	r.diagnoses.observe(ctx, d, seen)
 	r.observeIdentities(ctx, d, seen)
 	if err := r.observeDomains(ctx, d, seen); err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (r *NSMReconciler) observeWorkload(ctx context.Context, d desired, componen
 	if w.Live, err = r.applier.Cached(ctx, component.Workload); err != nil {
 		return w, err
 	}
-	if found, isKnown := r.diagnoses.Load(keyOf(&w)); isKnown {
+	if found, isKnown := r.diagnoses.known.Load(keyOf(&w)); isKnown {
 		known, _ := found.(diagnosis)
 		w.Recall(known.lost)
 	}

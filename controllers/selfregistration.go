@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -31,7 +30,10 @@ import (
 // have registered. Neither pods nor those configurations, which have no label of
 // ours, are in a cache: they are listed when the Deployment has changed.
 type selfRegistrations struct {
-	known sync.Map // of types.NamespacedName, the Deployment's: selfRegistration
+	// direct reads from the API server.
+	direct client.Reader
+	pods   podReader
+	known  sync.Map // of types.NamespacedName, the Deployment's: selfRegistration
 }
 
 // selfRegistration is what was found out of one webhook.
@@ -55,7 +57,7 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 		return err
 	}
 	ours := told != nil
-	own := r.isSelfRegistered(nsm, d.input.Release, w)
+	own := r.selfRegistrations.has(nsm, d.input.Release, w)
 	if d.unseenRegistrations != "" {
 		w.Unseen = append(w.Unseen, d.unseenRegistrations)
 	}
@@ -69,10 +71,10 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 	return nil
 }
 
-// isSelfRegistered tells whether a pod of the webhook has registered itself, as far as
+// has tells whether a pod of the webhook has registered itself, as far as
 // that is known. Of a Deployment that has changed since, what was reported last counts.
-func (r *NSMReconciler) isSelfRegistered(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) bool {
-	known, isKnown := r.selfRegistrationOf(w)
+func (s *selfRegistrations) has(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) bool {
+	known, isKnown := s.of(w)
 	switch {
 	case !mayRegisterItself(nsm, target, w, known, isKnown):
 		return false
@@ -83,8 +85,9 @@ func (r *NSMReconciler) isSelfRegistered(nsm *nsmv1beta1.NSM, target release.Rel
 	}
 }
 
-func (r *NSMReconciler) selfRegistrationOf(w *health.Workload) (known selfRegistration, isKnown bool) {
-	found, isKnown := r.selfRegistrations.known.Load(keyOf(w))
+// of a webhook: what was found out of it.
+func (s *selfRegistrations) of(w *health.Workload) (known selfRegistration, isKnown bool) {
+	found, isKnown := s.known.Load(keyOf(w))
 	known, _ = found.(selfRegistration)
 	return known, isKnown
 }
@@ -106,7 +109,7 @@ func (r *NSMReconciler) goneRegistrations(ctx context.Context, d *desired) ([]me
 	if err != nil {
 		return nil, err
 	}
-	gone, err := r.observeSelfRegistrations(ctx, d.input.NSM, d.input.Release, &w)
+	gone, err := r.selfRegistrations.find(ctx, d.input.NSM, d.input.Release, &w)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Looking for what pods of the admission webhook have registered")
 		d.unseenRegistrations = "what its pods have registered (" + inShort(err) + ")"
@@ -117,12 +120,12 @@ func (r *NSMReconciler) goneRegistrations(ctx context.Context, d *desired) ([]me
 	return gone, nil
 }
 
-// observeSelfRegistrations finds out what the pods of the webhook have registered, and
+// find finds out what the pods of the webhook have registered, and
 // returns what is left of those that have gone. One that is up, and has been reported so,
 // when this process first sees it is taken as it is: what is left of a pod that has gone
 // would have kept the next one from being created.
-func (r *NSMReconciler) observeSelfRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) ([]mesh.Object, error) {
-	known, isKnown := r.selfRegistrationOf(w)
+func (s *selfRegistrations) find(ctx context.Context, nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) ([]mesh.Object, error) {
+	known, isKnown := s.of(w)
 	if !mayRegisterItself(nsm, target, w, known, isKnown) {
 		return nil, nil
 	}
@@ -135,7 +138,7 @@ func (r *NSMReconciler) observeSelfRegistrations(ctx context.Context, nsm *nsmv1
 	var gone []mesh.Object
 	if isKnown || !w.IsReady() || !hasReportedWebhook(nsm) {
 		var err error
-		if now.registered, gone, err = r.listSelfRegistrations(ctx, nsm, w); err != nil {
+		if now.registered, gone, err = s.list(ctx, nsm, w); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +146,7 @@ func (r *NSMReconciler) observeSelfRegistrations(ctx context.Context, nsm *nsmv1
 		now.workload = "" // the next pass sees whether it could be deleted
 	}
 	now.over = w.IsRolledOut() && !now.registered && len(gone) == 0 && !registerThemselves(target.String(), w.Version())
-	r.selfRegistrations.known.Store(keyOf(w), now)
+	s.known.Store(keyOf(w), now)
 	return gone, nil
 }
 
@@ -166,16 +169,16 @@ func hasReportedWebhook(nsm *nsmv1beta1.NSM) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == nsm.Generation
 }
 
-// listSelfRegistrations finds the configurations of pods that have gone, and tells
+// list finds the configurations of pods that have gone, and tells
 // whether there are others. The pods are listed after the configurations: a pod is there
 // before its configuration.
-func (r *NSMReconciler) listSelfRegistrations(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) (hasOthers bool, gone []mesh.Object, err error) {
-	configurations, err := r.configurationsOf(ctx, nsm)
+func (s *selfRegistrations) list(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) (hasOthers bool, gone []mesh.Object, err error) {
+	configurations, err := configurationsOf(ctx, s.direct, nsm)
 	configurations = slices.DeleteFunc(configurations, isOf(nsm))
 	if err != nil || len(configurations) == 0 {
 		return false, nil, err
 	}
-	pods, err := r.runningPods(ctx, w)
+	pods, err := s.pods.running(ctx, w)
 	if err != nil {
 		return false, nil, err
 	}
@@ -187,30 +190,12 @@ func (r *NSMReconciler) listSelfRegistrations(ctx context.Context, nsm *nsmv1bet
 	return len(gone) < len(configurations), gone, nil
 }
 
-// runningPods are the names of the workload's pods that have not ended and are
-// not about to: whoever is being deleted is no longer asked.
-func (r *NSMReconciler) runningPods(ctx context.Context, w *health.Workload) (map[string]bool, error) {
-	pods := &metav1.PartialObjectMetadataList{}
-	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
-	ended := fields.AndSelectors(
-		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
-		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)))
-	if err := r.direct.List(ctx, pods, client.InNamespace(w.Workload.GetNamespace()), podLabels(w), client.MatchingFieldsSelector{Selector: ended}); err != nil {
-		return nil, err
-	}
-	running := map[string]bool{}
-	for i := range pods.Items {
-		running[pods.Items[i].Name] = pods.Items[i].DeletionTimestamp == nil
-	}
-	return running, nil
-}
-
 // configurationsOf are those that call the NSM's admission webhook: the
 // operator's, and those that webhooks before v1.12.0 make for themselves. Those
 // have no label of ours, so this asks the API server.
-func (r *NSMReconciler) configurationsOf(ctx context.Context, nsm *nsmv1beta1.NSM) ([]admissionregistrationv1.MutatingWebhookConfiguration, error) {
+func configurationsOf(ctx context.Context, direct client.Reader, nsm *nsmv1beta1.NSM) ([]admissionregistrationv1.MutatingWebhookConfiguration, error) {
 	var all admissionregistrationv1.MutatingWebhookConfigurationList
-	err := r.direct.List(ctx, &all)
+	err := direct.List(ctx, &all)
 	return slices.DeleteFunc(all.Items, func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
 		return !callsWebhookOf(&one, nsm.Namespace)
 	}), err
@@ -228,7 +213,7 @@ func isOf(nsm *nsmv1beta1.NSM) func(admissionregistrationv1.MutatingWebhookConfi
 // pods have registered, what a mesh that may be taken over has, and, if all are to go,
 // the operator's own.
 func (r *NSMReconciler) deleteCallers(ctx context.Context, nsm *nsmv1beta1.NSM, which rollout.Callers) error {
-	configurations, err := r.configurationsOf(ctx, nsm)
+	configurations, err := configurationsOf(ctx, r.direct, nsm)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,11 @@ const clientsPage = 500
 // only a workload with a client in its own template, scaled up from zero, brings new
 // ones. They are not worth a request every ten minutes of every mesh at rest.
 type staleClients struct {
-	known sync.Map // of types.NamespacedName: clientCount
+	// direct reads from the API server.
+	direct client.Reader
+	times  Times
+	now    func() time.Time
+	known  sync.Map // of types.NamespacedName: clientCount
 }
 
 // clientCount is what was counted of one webhook.
@@ -42,36 +46,36 @@ type clientCount struct {
 	until  time.Time
 }
 
-// observeClients counts the pods whose client is not the one that the admission webhook
+// observe counts the pods whose client is not the one that the admission webhook
 // would inject now. While the webhook itself is being changed, what was counted last
 // stays. That nothing was stale is taken as it is when this process first sees a mesh.
-func (r *NSMReconciler) observeClients(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload, seen *observation) {
+func (s *staleClients) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload, seen *observation) {
 	if w == nil {
 		return
 	}
 	images := mesh.ClientImagesOf(w.Component)
-	found, isKnown := r.staleClients.known.Load(keyOf(w))
+	found, isKnown := s.known.Load(keyOf(w))
 	known, _ := found.(clientCount)
 	if !isKnown && hadNoStaleClients(nsm, seen) {
 		known.images = images
 	}
-	isDue := known.images != images || known.stale.Count > 0 && !r.now().Before(known.until)
+	isDue := known.images != images || known.stale.Count > 0 && !s.now().Before(known.until)
 	if isDue && w.IsReady() && w.IsWritten() {
-		stale, err := r.countStaleClients(ctx, images)
+		stale, err := s.count(ctx, images)
 		if err != nil {
 			log.FromContext(ctx).Error(err, "Counting the pods with an older client")
-			seen.wake(r.now().Add(r.Times.AskAgain))
+			seen.wake(s.now().Add(s.times.AskAgain))
 		} else {
-			known = clientCount{images: images, stale: stale, until: r.now().Add(r.Times.Recount)}
+			known = clientCount{images: images, stale: stale, until: s.now().Add(s.times.Recount)}
 		}
 	}
 	if known.images == "" {
 		seen.StaleClients = reportedStaleClients(nsm)
 		return
 	}
-	r.staleClients.known.Store(keyOf(w), known)
+	s.known.Store(keyOf(w), known)
 	seen.StaleClients = &known.stale
-	if known.stale.Count > 0 && r.now().Before(known.until) {
+	if known.stale.Count > 0 && s.now().Before(known.until) {
 		seen.wake(known.until)
 	}
 }
@@ -91,12 +95,12 @@ func hadNoStaleClients(nsm *nsmv1beta1.NSM, seen *observation) bool {
 		meta.IsStatusConditionTrue(nsm.Status.Conditions, nsmv1beta1.ConditionAvailable) && nsm.Status.ObservedGeneration == nsm.Generation
 }
 
-// countStaleClients looks at all pods with a client, page by page.
-func (r *NSMReconciler) countStaleClients(ctx context.Context, images mesh.ClientImages) (health.StaleClients, error) {
+// count looks at all pods with a client, page by page.
+func (s *staleClients) count(ctx context.Context, images mesh.ClientImages) (health.StaleClients, error) {
 	stale := health.StaleClients{Images: images}
 	var page corev1.PodList
 	for {
-		if err := r.direct.List(ctx, &page, client.MatchingLabels(mesh.IdentityLabels()),
+		if err := s.direct.List(ctx, &page, client.MatchingLabels(mesh.IdentityLabels()),
 			client.Limit(clientsPage), client.Continue(page.Continue)); err != nil {
 			return stale, err
 		}

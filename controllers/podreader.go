@@ -1,0 +1,158 @@
+// Copyright (c) 2026 The NSM operator authors
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+// Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/health"
+)
+
+// mostPods is how many pods, or events, are read at a time.
+const mostPods = 500
+
+// Pods and events are read when something is down or changes, and then only those of the
+// workload that does.
+//
+// +kubebuilder:rbac:groups="",resources=pods;events,verbs=list
+
+// podReader reads the pods of a workload, and what tells more about them: their nodes,
+// revisions and events. None of them is in a cache.
+type podReader struct {
+	// direct reads from the API server.
+	direct client.Reader
+}
+
+// suspectsOf reads the nodes of pods that are not ready, a few of them, by name. It takes
+// the right to list nodes, which exclude-prefixes is handed on anyway.
+func (p podReader) suspectsOf(ctx context.Context, pods []corev1.Pod) (map[string]*corev1.Node, error) {
+	nodes := map[string]*corev1.Node{}
+	for _, name := range health.Suspects(pods) {
+		var list corev1.NodeList
+		if err := p.direct.List(ctx, &list, client.MatchingFields{"metadata.name": name}); err != nil {
+			return nil, fmt.Errorf("reading node %s: %w", name, err)
+		}
+		// The pods of one that is not there any more go by themselves.
+		if len(list.Items) > 0 {
+			nodes[name] = &list.Items[0]
+		}
+	}
+	return nodes, nil
+}
+
+// findLost tells which nodes of a workload's pods are down.
+func (p podReader) findLost(ctx context.Context, w *health.Workload, pods []corev1.Pod) error {
+	nodes, err := p.suspectsOf(ctx, pods)
+	if err != nil {
+		return err
+	}
+	w.Lost = w.FindLost(pods, nodes)
+	if _, isDaemonSet := w.Live.(*appsv1.DaemonSet); w.Lost == nil || !isDaemonSet || w.Revision != "" {
+		return nil
+	}
+	// Now the pods on the other nodes are counted here, and a number alone does not tell
+	// whether one is of a definition that has come back.
+	if err := p.findRevision(ctx, w); err != nil {
+		return err
+	}
+	w.Lost = w.FindLost(pods, nodes)
+	return nil
+}
+
+// withRevision reads all pods of a DaemonSet, page by page, and notes which
+// revision they should be of.
+func (p podReader) withRevision(ctx context.Context, w *health.Workload) ([]corev1.Pod, error) {
+	var pods []corev1.Pod
+	for page := ""; ; {
+		var list corev1.PodList
+		err := p.direct.List(ctx, &list, client.InNamespace(w.Workload.GetNamespace()), podLabels(w), client.Limit(mostPods), client.Continue(page))
+		if err != nil {
+			return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
+		}
+		pods = append(pods, list.Items...)
+		if page = list.Continue; page == "" {
+			break
+		}
+	}
+	return pods, p.findRevision(ctx, w)
+}
+
+// findRevision notes which revision the pods of a DaemonSet should be of.
+func (p podReader) findRevision(ctx context.Context, w *health.Workload) error {
+	var revisions appsv1.ControllerRevisionList
+	if err := p.direct.List(ctx, &revisions, client.InNamespace(w.Workload.GetNamespace()), podLabels(w)); err != nil {
+		return fmt.Errorf("reading the revisions of %s: %w", w, err)
+	}
+	w.Revision = health.RevisionOf(w.Live, revisions.Items)
+	return nil
+}
+
+// running are the names of the workload's pods that have not ended and are
+// not about to: whoever is being deleted is no longer asked.
+func (p podReader) running(ctx context.Context, w *health.Workload) (map[string]bool, error) {
+	pods := &metav1.PartialObjectMetadataList{}
+	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	ended := fields.AndSelectors(
+		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
+		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)))
+	if err := p.direct.List(ctx, pods, client.InNamespace(w.Workload.GetNamespace()), podLabels(w), client.MatchingFieldsSelector{Selector: ended}); err != nil {
+		return nil, err
+	}
+	running := map[string]bool{}
+	for i := range pods.Items {
+		running[pods.Items[i].Name] = pods.Items[i].DeletionTimestamp == nil
+	}
+	return running, nil
+}
+
+// creationFailure tells why the pods of a workload are not even created: where it does
+// not say so itself, only events tell that admission refuses them.
+func (p podReader) creationFailure(ctx context.Context, w *health.Workload, labelCommand string) ([]health.Cause, error) {
+	var events []corev1.Event
+	if w.Refused() == "" {
+		var err error
+		if events, err = p.warnings(ctx, w.Workload.GetNamespace(), "FailedCreate", nil); err != nil {
+			return nil, fmt.Errorf("reading the events of %s: %w", w, err)
+		}
+	}
+	causes, _ := health.AddCause(nil, w.CreationFailure(events, labelCommand), "")
+	return causes, nil
+}
+
+// causeOf tells what is wrong with a pod: only an event tells that a directory is
+// missing on the node, or what a probe said.
+func (p podReader) causeOf(ctx context.Context, w *health.Workload, pod *corev1.Pod, now time.Time) (health.Cause, error) {
+	found, question := w.CauseOf(pod, now)
+	if question.Reason == "" {
+		return found, nil
+	}
+	events, err := p.warnings(ctx, pod.Namespace, question.Reason, pod)
+	if err != nil {
+		return found, fmt.Errorf("reading the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	return question.Answer(events), nil
+}
+
+// warnings reads the events of a namespace that warn for a reason, about a pod or
+// about anything.
+func (p podReader) warnings(ctx context.Context, namespace, reason string, pod *corev1.Pod) ([]corev1.Event, error) {
+	which := fields.Set{"reason": reason, "type": corev1.EventTypeWarning}
+	if pod != nil {
+		which["involvedObject.uid"] = string(pod.UID)
+	}
+	var events corev1.EventList
+	err := p.direct.List(ctx, &events, client.InNamespace(namespace), client.Limit(mostPods), client.MatchingFieldsSelector{Selector: fields.SelectorFromSet(which)})
+	return events.Items, err
+}
