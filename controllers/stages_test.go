@@ -302,7 +302,7 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		upgrade(ctx, nsmv1beta1.UpgradeSpec{PrePull: new(bool)})
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
 		setDeployment(ctx, nsm, "nsm-registry", pods{current: 1, updated: 0, ready: 1})
-		Eventually(messageOf(ctx, nsm, available)).Should(HavePrefix("Deployment " + nsm.Namespace + "/nsm-registry does not roll out, since somebody has set its spec.paused: " +
+		Eventually(messageOf(ctx, nsm, available)).Should(HavePrefix("Deployment " + nsm.Namespace + "/nsm-registry: somebody has set its spec.paused, so it does not roll out: " +
 			"kubectl rollout resume -n " + nsm.Namespace + " deployment/nsm-registry"))
 		Expect(get(ctx, nsm, "nsm-registry", &appsv1.Deployment{}).Spec.Paused).To(BeTrue(), "that is his")
 	})

@@ -29,7 +29,7 @@ func (w *Workload) isPaused() bool {
 
 // whyPaused tells what is paused, and how to go on.
 func (w *Workload) whyPaused() string {
-	return fmt.Sprintf(" does not roll out, since somebody has set its spec.paused: kubectl rollout resume -n %s deployment/%s",
+	return fmt.Sprintf("somebody has set its spec.paused, so it does not roll out: kubectl rollout resume -n %s deployment/%s",
 		w.Workload.GetNamespace(), w.Name())
 }
 

@@ -31,7 +31,7 @@ func TestWhatSomebodyHasSetAndHoldsAWorkloadIsNamed(t *testing.T) {
 	}{
 		"nothing": {func(*appsv1.Deployment) {}, rolling},
 		"it is paused": {func(d *appsv1.Deployment) { d.Spec.Paused = true },
-			"Deployment nsm/nsm-registry does not roll out, since somebody has set its spec.paused: kubectl rollout resume -n nsm deployment/nsm-registry"},
+			"Deployment nsm/nsm-registry: somebody has set its spec.paused, so it does not roll out: kubectl rollout resume -n nsm deployment/nsm-registry"},
 		"it is paused, and there is nothing to roll out": {func(d *appsv1.Deployment) { d.Spec.Paused, d.Status.UpdatedReplicas = true, 2 },
 			"Deployment nsm/nsm-registry has pods that are not ready"},
 		"an affinity": {func(d *appsv1.Deployment) { d.Spec.Template.Spec.Affinity = &corev1.Affinity{} }, added + "affinity"},

@@ -239,9 +239,7 @@ func (w *Workload) waitsFor() string {
 		return w.String() + " is not as it should be: somebody else keeps changing it, and the operator waits before it puts it back"
 	case w.Registration != nil && w.Registration.Unserved:
 		return w.String() + ": nobody can register: install the CustomResourceDefinition networkserviceendpoints.networkservicemesh.io, which comes with the operator"
-	case w.isPaused() && w.IsChanging():
-		return w.String() + w.whyPaused()
-	case len(w.Causes) > 0 || w.Lost != nil:
+	case w.causes() != "":
 		return w.String() + ": " + w.causes()
 	case w.IsChanging():
 		return w.String() + " is rolling out"
@@ -275,9 +273,13 @@ func (w *Workload) selected() string {
 	return " (" + labels.Set(selector).String() + ")"
 }
 
-// causes tells what is wrong with the workload's pods and their nodes.
+// causes tells what is wrong with the workload's pods and their nodes, or keeps them from
+// being replaced; "" for nothing that is known.
 func (w *Workload) causes() string {
 	var causes []string
+	if w.isPaused() && w.IsChanging() {
+		causes = append(causes, w.whyPaused())
+	}
 	for _, cause := range w.Causes {
 		causes = append(causes, cause.String())
 	}
