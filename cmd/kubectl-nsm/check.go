@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,13 +59,17 @@ func newCheck(o *options) *cobra.Command {
 			"Service, a pod with an endpoint and a pod with a client, which pings the endpoint through the mesh; the endpoint registers itself and a network " +
 			"service of that name. All of it is removed at the end, after Ctrl-C and after an error as well, and what could not be is named. A trial takes " +
 			"3 minutes at most, or what --timeout says, and its removal 90 seconds more.\n\n" +
-			"It has the API server try an NSM by a dry run, of which nothing is stored, and asks the bundle endpoints of other trust domains from this machine.\n\n" +
-			"With --pre it looks at whether the operator and SPIRE can be installed. It then also asks what you may do, and tries a privileged pod by a " +
-			"dry run, of which nothing is stored.\n\n" +
+			"It then also has the API server try an NSM by a dry run, of which nothing is stored, and asks the bundle endpoints of other trust domains from this " +
+			"machine.\n\n" +
+			"With --pre it looks at whether the operator and SPIRE can be installed. It then also asks what you may do. With --pre --active it also tries a " +
+			"privileged pod by a dry run, of which nothing is stored.\n\n" +
 			"It ends with 1 if a check has failed, with --strict also if one warns.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			flags.hasTimeout = command.Flags().Changed("timeout")
+			if flags.active && !flags.before && flags.file != "" {
+				return errors.New("--active tries meshes that are there, and not those of a file: leave out --filename, or add --pre")
+			}
 			ctx, cancel := o.within(command.Context())
 			defer cancel()
 			connected := ctx
@@ -83,7 +88,7 @@ func newCheck(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if flags.active {
+			if flags.active && !flags.before {
 				if err := o.tryMeshes(command.Context(), c, facts, flags); err != nil {
 					return err
 				}
@@ -97,12 +102,10 @@ func newCheck(o *options) *cobra.Command {
 	command.Flags().BoolVarP(&flags.all, "all-namespaces", "A", false, "the meshes of all namespaces")
 	command.Flags().BoolVar(&flags.before, "pre", false, "check whether the operator and SPIRE can be installed, before they are")
 	command.Flags().StringVar(&flags.helm, "helm-version", "", "with --pre: the version of Helm that you use, such as v4.3.0")
-	command.Flags().BoolVar(&flags.active, "active", false, "try the mesh by a client and an endpoint, which are made and removed again")
+	command.Flags().BoolVar(&flags.active, "active", false, "try the mesh by a client and an endpoint, which are made and removed again; with --pre: try a privileged pod by a dry run")
 	command.Flags().StringVar(&flags.activeNamespace, "active-namespace", "", "with --active: an existing namespace to make the pods in, instead of one of their own")
 	command.Flags().StringVar(&flags.endpointImage, "endpoint-image", "", "with --active: the image of the endpoint, instead of cmd-nse-icmp-responder of the mesh's release")
 	command.Flags().BoolVar(&flags.connectOnly, "connect-only", false, "with --active: wait for the connection, and do not ping")
-	command.MarkFlagsMutuallyExclusive("active", "pre")
-	command.MarkFlagsMutuallyExclusive("active", "filename")
 	o.addOutput(command, "json", "yaml")
 	return command
 }
@@ -147,10 +150,16 @@ func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*pr
 	reads := []func(context.Context, *preflight.Facts) error{
 		c.factsOfNamespaces, c.factsOfNodes, c.factsOfOperators, c.factsOfCollectors, c.factsOfEndpoints, c.factsOfCertificates,
 		c.factsOfConstraints, c.factsOfDomain, c.factsOfLoadBalancers, c.factsOfClocks, c.factsOfDrivers, c.factsOfMachineConfigs, c.factsOfBundles,
-		c.factsOfWebhooks, c.factsOfInotify,
+		c.factsOfInotify,
 	}
 	if flags.before {
 		reads = append(reads, c.factsBefore)
+	}
+	switch {
+	case flags.before && flags.active:
+		reads = append(reads, c.tryPrivileged)
+	case flags.active:
+		reads = append(reads, c.factsOfWebhooks, c.askForBundles)
 	}
 	for _, read := range reads {
 		if err := read(ctx, facts); err != nil {

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 	"github.com/networkservicemesh/nsm-operator/internal/report"
 )
@@ -63,26 +64,38 @@ var _ = Describe("check", func() {
 		Expect(outcomes(runAs(ctx, viewer, "check", "--pre", "-n", viewed, "-o", "json"))).To(HaveKeyWithValue("NSM039", preflight.Skipped))
 	})
 
-	It("looks at whether an installation can be made, and stores nothing", func(ctx SpecContext) {
+	// written are the requests that are no reads.
+	written := func(asked []string) []string {
+		return slices.DeleteFunc(asked, func(request string) bool { return strings.HasPrefix(request, "GET ") })
+	}
+	const review = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+	It("looks at whether an installation can be made, and makes no dry run", func(ctx SpecContext) {
 		kubeconfig, asked := listen()
 		found := runAs(ctx, kubeconfig, "check", "--pre", "--helm-version", "v3.22.0", "-o", "json")
 		Expect(found.code).To(Equal(exitFinding), found.stderr) // there is no node for anything
 		Expect(outcomes(found)).To(SatisfyAll(
 			Not(HaveKey("NSM003")), Not(HaveKey("NSM004")),
-			HaveKeyWithValue("NSM006", preflight.OK), // it was tried
+			HaveKeyWithValue("NSM006", preflight.Warning), // nobody knows the default of Pod Security
 			HaveKeyWithValue("NSM016", preflight.OK), HaveKeyWithValue("NSM017", preflight.OK), HaveKeyWithValue("NSM018", preflight.OK),
 			HaveKeyWithValue("NSM019", preflight.Warning), HaveKeyWithValue("NSM022", preflight.Skipped),
 		))
-		var written []string
-		for _, request := range asked() {
-			if !strings.HasPrefix(request, "GET ") {
-				written = append(written, request)
-			}
-		}
-		Expect(written).To(ConsistOf("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "POST /api/v1/namespaces/default/pods"))
+		Expect(written(asked())).To(ConsistOf(review))
+	})
+
+	It("tries a privileged pod by a dry run where it may be active", func(ctx SpecContext) {
+		kubeconfig, asked := listen()
+		file := write(&nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh"}})
+		found := runAs(ctx, kubeconfig, "check", "--pre", "--active", "-f", file, "-o", "json")
+		Expect(found.code).To(Equal(exitFinding), found.stderr)
+		Expect(outcomes(found)).To(SatisfyAll(HaveKeyWithValue("NSM006", preflight.OK), Not(HaveKey("NSM027"))))
+		Expect(written(asked())).To(ConsistOf(review, "POST /api/v1/namespaces/default/pods"))
 		var pods corev1.PodList
 		Expect(admin.List(ctx, &pods, client.InNamespace("default"))).To(Succeed())
 		Expect(pods.Items).To(BeEmpty(), "it was a dry run")
+		refused := runAdmin(ctx, "check", "--active", "-f", file)
+		Expect(refused.code).To(Equal(exitNothing))
+		Expect(refused.stderr).To(ContainSubstring("leave out --filename, or add --pre"))
 	})
 
 	It("asks for definitions anew, whatever kubectl keeps of a cluster", func(ctx SpecContext) {

@@ -52,7 +52,7 @@ func (c *cluster) factsOfMachineConfigs(ctx context.Context, facts *preflight.Fa
 	return err
 }
 
-// factsOfBundles asks the bundle endpoint of each trust domain that meshes federate with.
+// factsOfBundles reads where the bundle of each trust domain is that meshes federate with.
 func (c *cluster) factsOfBundles(ctx context.Context, facts *preflight.Facts) error {
 	var wanted []string
 	for i := range facts.Meshes {
@@ -71,10 +71,19 @@ func (c *cluster) factsOfBundles(ctx context.Context, facts *preflight.Facts) er
 	for i := range federated.Items {
 		domain, _, _ := unstructured.NestedString(federated.Items[i].Object, "spec", "trustDomain")
 		if url, _, _ := unstructured.NestedString(federated.Items[i].Object, "spec", "bundleEndpointURL"); slices.Contains(wanted, domain) {
-			facts.Bundles[domain] = preflight.Bundle{URL: url, Error: askForBundle(ctx, url)}
+			facts.Bundles[domain] = preflight.Bundle{URL: url}
 		}
 	}
 	return c.part(facts, preflight.PartFederation, err, "list clusterfederatedtrustdomains")
+}
+
+// askForBundles asks these places, from this machine.
+func (c *cluster) askForBundles(ctx context.Context, facts *preflight.Facts) error {
+	for domain, bundle := range facts.Bundles {
+		bundle.Error = askForBundle(ctx, bundle.URL)
+		facts.Bundles[domain] = bundle
+	}
+	return nil
 }
 
 // bundleTimeout is how long an endpoint may take.

@@ -85,7 +85,7 @@ func (w *walk) checkBefore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.checks(ctx, text, "--pre", "--helm-version", string(version), "-f", "-")
+	return w.checks(ctx, text, "--pre", "--active", "--helm-version", string(version), "-f", "-")
 }
 
 // checkMesh makes them for the mesh that is there.
