@@ -155,7 +155,7 @@ var _ = Describe("check --active", func() {
 		var found result
 		Eventually(ctx, ended, 2*time.Minute).Should(Receive(&found))
 		Expect(found.code).To(Equal(exitNothing))
-		Expect(decode[failure](found).Message).To(Equal("interrupted"), found.stderr)
+		Expect(decode[report.Failure](found).Message).To(Equal("interrupted"), found.stderr)
 		expectNothing(ctx, namespace)
 	})
 
@@ -172,7 +172,7 @@ var _ = Describe("check --active", func() {
 		sick.Store(&breaks)
 		found := active(ctx)
 		Expect(found.code).To(Equal(exitNothing))
-		Expect(decode[failure](found).Message).To(ContainSubstring("create Service nsm-check-"))
+		Expect(decode[report.Failure](found).Message).To(ContainSubstring("create Service nsm-check-"))
 		expectNothing(ctx, namespace)
 	})
 

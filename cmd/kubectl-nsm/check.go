@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -93,13 +92,18 @@ func newCheck(o *options) *cobra.Command {
 					return err
 				}
 			}
-			return o.printChecks(report.NewChecks(preflight.Run(facts)), flags.isStrict)
+			checks := report.NewChecks(preflight.Run(facts))
+			if err := o.print(checks, checks.Text); err != nil {
+				return err
+			}
+			worst := preflight.Worst(checks.Checks)
+			return c.verdict(worst == preflight.OK || worst == preflight.Warning && !flags.isStrict)
 		},
 	}
 	command.Flags().StringVarP(&flags.file, "filename", "f", "", "check for the NSMs of this file; - for the standard input")
 	command.Flags().IntVar(&flags.certDays, "cert-days", 7, "how many days a certificate has to last")
 	command.Flags().BoolVar(&flags.isStrict, "strict", false, "end with 1 for a warning, too")
-	command.Flags().BoolVarP(&flags.all, "all-namespaces", "A", false, "the meshes of all namespaces")
+	o.addAllNamespaces(command, &flags.all)
 	command.Flags().BoolVar(&flags.before, "pre", false, "check whether the operator and SPIRE can be installed, before they are")
 	command.Flags().StringVar(&flags.helm, "helm-version", "", "with --pre: the version of Helm that you use, such as v4.3.0")
 	command.Flags().BoolVar(&flags.active, "active", false, "try the mesh by a client and an endpoint, which are made and removed again; with --pre: try a privileged pod by a dry run")
@@ -108,16 +112,6 @@ func newCheck(o *options) *cobra.Command {
 	command.Flags().BoolVar(&flags.connectOnly, "connect-only", false, "with --active: wait for the connection, and do not ping")
 	o.addOutput(command, "json", "yaml")
 	return command
-}
-
-func (o *options) printChecks(checks *report.Checks, isStrict bool) error {
-	if err := o.print(checks, checks.Text); err != nil {
-		return err
-	}
-	if worst := preflight.Worst(checks.Checks); worst == preflight.Failed || isStrict && worst == preflight.Warning {
-		return errFinding
-	}
-	return nil
 }
 
 // facts reads all that the checks look at.
@@ -146,7 +140,8 @@ func (o *options) facts(ctx context.Context, c *cluster, flags *checkFlags) (*pr
 		facts.Platform = in.Platform
 		facts.Meshes = append(facts.Meshes, preflight.Mesh{Input: in, Components: mesh.Components(in)})
 	}
-	c.notSeen = nil // each check tells what it could not see
+	// Each check tells what it could not see.
+	c.notSeen, c.showsPart = nil, true
 	reads := []func(context.Context, *preflight.Facts) error{
 		c.factsOfNamespaces, c.factsOfNodes, c.factsOfOperators, c.factsOfCollectors, c.factsOfEndpoints, c.factsOfCertificates,
 		c.factsOfConstraints, c.factsOfDomain, c.factsOfLoadBalancers, c.factsOfClocks, c.factsOfDrivers, c.factsOfMachineConfigs, c.factsOfBundles,
@@ -248,16 +243,21 @@ func (c *cluster) factsOfNodes(ctx context.Context, facts *preflight.Facts) erro
 }
 
 func (c *cluster) factsOfOperators(ctx context.Context, facts *preflight.Facts) error {
-	before := len(c.notSeen)
-	seen := &report.Seen{Leases: map[string]*coordinationv1.Lease{}}
-	if err := c.seeOperators(ctx, seen); err != nil {
+	operators, err := c.seeOperators(ctx)
+	if err != nil {
 		return err
 	}
-	if !seen.SeesOperators {
-		facts.Unseen[preflight.PartOperators] = strings.Join(c.notSeen[before:], ", ")
+	if !operators.SeesDeployments {
+		facts.Unseen[preflight.PartOperators] = operators.NotSeen[0]
 	}
-	seen.Now = c.clock.now()
-	facts.OperatorWarnings = report.StatusOf(seen).Warnings
+	verdict := operators.Judge(version, c.clock.now())
+	facts.BrokenOperators, facts.OtherOperators, facts.Versions = verdict.Broken, verdict.Others, verdict.Versions
+	for i := range facts.Meshes {
+		nsm := facts.Meshes[i].Input.NSM
+		if fields := c.unknown[client.ObjectKeyFromObject(nsm)]; len(fields) > 0 {
+			facts.Versions = append(facts.Versions, fmt.Sprintf("mesh %s/%s: this version of the plugin does not know %s", nsm.Namespace, nsm.Name, report.PathsOf(fields)))
+		}
+	}
 	return nil
 }
 
@@ -291,6 +291,8 @@ func (c *cluster) factsOfEndpoints(ctx context.Context, facts *preflight.Facts) 
 	for _, endpoint := range report.TopologyOf(seen).Endpoints {
 		if endpoint.Expired {
 			facts.ExpiredEndpoints = append(facts.ExpiredEndpoints, endpoint.Namespace+"/"+endpoint.Name)
+		} else {
+			facts.LiveEndpoints = append(facts.LiveEndpoints, endpoint.Name)
 		}
 	}
 	return err

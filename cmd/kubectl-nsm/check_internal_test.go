@@ -167,16 +167,8 @@ func serveConstraints(ctx context.Context) {
 
 var _ = Describe("topology", func() {
 	It("shows what a registry keeps, in every output, to a viewer of the namespace as well", func(ctx SpecContext) {
-		for name, expires := range map[string]time.Time{"live": time.Now().Add(time.Hour), "gone": time.Now().Add(-time.Hour)} {
-			endpoint := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
-				"name": name, "network_service_names": []any{"responder"}, "expiration_time": map[string]any{"seconds": expires.Unix()},
-				"path_ids": []any{"spiffe://example.org/ns/apps/pod/" + name},
-			}}}
-			endpoint.SetGroupVersionKind(registryVersion.WithKind("NetworkServiceEndpoint"))
-			endpoint.SetNamespace(viewed)
-			endpoint.SetName(name)
-			Expect(admin.Create(ctx, endpoint)).To(Succeed())
-			DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, endpoint)).To(Succeed()) })
+		for name, expires := range map[string]time.Duration{"live": time.Hour, "gone": -time.Hour} {
+			register(ctx, viewed, name, expires)
 		}
 		found := runAs(ctx, viewer, "topology", "-n", viewed)
 		Expect(found.code).To(Equal(exitFinding), found.stderr)

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ import (
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/report"
 )
 
 // requestTimeout is how long one request may take, unless --request-timeout says so.
@@ -47,9 +49,18 @@ type cluster struct {
 	namespace string
 	// notSeen are the parts that could not be read, and why.
 	notSeen []string
+	// showsPart: what was seen until the time was over is shown; late is what was not seen.
+	showsPart bool
+	late      error
 	// versions of the NSMs that were read last.
 	versions map[types.NamespacedName]string
-	clock    *serverClock
+	// unknown are the fields of these NSMs that no version of them known here has.
+	unknown map[types.NamespacedName][]report.UnknownField
+	// operators that were read; nil where nobody has asked.
+	operators *report.Operators
+	// lastLines of containers that crash, by run, as read the last time.
+	lastLines map[string][]string
+	clock     *serverClock
 }
 
 // connect finds the cluster of the flags. It sends no request yet. The context ends what
@@ -64,6 +75,7 @@ func (o *options) connect(ctx context.Context) (*cluster, error) {
 		return nil, err
 	}
 	c := &cluster{config: rest.CopyConfig(config), namespace: namespace, clock: &serverClock{}}
+	c.forget()
 	c.config.WarningHandler = rest.NoWarnings{}
 	// As kubectl: the API server's own fairness is enough.
 	c.config.QPS, c.config.Burst = 50, 300
@@ -91,12 +103,12 @@ func (o *options) connect(ctx context.Context) (*cluster, error) {
 // endsWith ends requests when a context does.
 func endsWith(ctx context.Context) transport.WrapperFunc {
 	return func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(request *http.Request) (*http.Response, error) {
+		return &roundTripper{next, func(request *http.Request) (*http.Response, error) {
 			until, end := context.WithCancelCause(request.Context())
 			// Not when this returns: the body is read later.
 			context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
 			return next.RoundTrip(request.WithContext(until)) //nolint:contextcheck // it is the request's own, which now ends with the other as well
-		})
+		}}
 	}
 }
 
@@ -121,10 +133,25 @@ func (c *cluster) unlessHidden(err error, what string) error {
 		c.notSeen = append(c.notSeen, what+": forbidden")
 	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 		c.notSeen = append(c.notSeen, what+": not there")
+	case errors.Is(err, context.DeadlineExceeded) && c.showsPart:
+		c.notSeen = append(c.notSeen, what+": no answer in time")
+		c.late = cmp.Or(c.late, c.explain(err, what))
 	default:
 		return c.explain(err, what)
 	}
 	return nil
+}
+
+// verdict is what a command ends with that has printed its answer.
+func (c *cluster) verdict(isFine bool) error {
+	switch {
+	case c.late != nil:
+		return incomplete{c.late}
+	case !isFine:
+		return errFinding
+	default:
+		return nil
+	}
 }
 
 // explain tells what to do about an error of the API server, or on the way to it.
@@ -158,7 +185,7 @@ type serverClock struct {
 }
 
 func (s *serverClock) wrap(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
+	return &roundTripper{next, func(request *http.Request) (*http.Response, error) {
 		response, err := next.RoundTrip(request)
 		if err != nil {
 			return response, err
@@ -169,7 +196,7 @@ func (s *serverClock) wrap(next http.RoundTripper) http.RoundTripper {
 			s.mutex.Unlock()
 		}
 		return response, nil
-	})
+	}}
 }
 
 // now is the time on the API server.
@@ -181,9 +208,16 @@ func (s *serverClock) aheadBy() time.Duration {
 	return s.ahead
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
+// roundTripper does something around another one.
+type roundTripper struct {
+	next http.RoundTripper
+	do   func(*http.Request) (*http.Response, error)
+}
 
-func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+func (r *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r.do(request) }
+
+// WrappedRoundTripper is where client-go looks for who can cancel a request.
+func (r *roundTripper) WrappedRoundTripper() http.RoundTripper { return r.next }
 
 // unlessHiddenOnce is unlessHidden where the same is asked again and again.
 func (c *cluster) unlessHiddenOnce(err error, what string) error {

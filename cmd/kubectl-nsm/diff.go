@@ -29,6 +29,7 @@ import (
 
 func newDiff(o *options) *cobra.Command {
 	var file, version string
+	var all bool
 	command := &cobra.Command{
 		Use:   "diff [NAME]",
 		Short: "Show what would change, object by object",
@@ -45,8 +46,14 @@ func newDiff(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if all {
+				c.namespace = ""
+			}
 			nsms, err := o.wantedNSMs(ctx, c, file, args)
 			if err != nil {
+				return err
+			}
+			if err := o.warnOfVersions(ctx, c); err != nil {
 				return err
 			}
 			return o.printDiff(ctx, c, nsms, version)
@@ -54,6 +61,8 @@ func newDiff(o *options) *cobra.Command {
 	}
 	command.Flags().StringVarP(&file, "filename", "f", "", "compare with the NSMs of this file; - for the standard input")
 	command.Flags().StringVar(&version, "release", "", "compare with this release of NSM, such as "+release.Newest().String())
+	o.addAllNamespaces(command, &all)
+	command.MarkFlagsMutuallyExclusive("all-namespaces", "filename")
 	o.addOutput(command, "json", "yaml")
 	return command
 }
@@ -66,8 +75,8 @@ func (o *options) wantedNSMs(ctx context.Context, c *cluster, file string, names
 	nsms, err := o.readNSMs(ctx, file, c.namespace)
 	for i := range nsms {
 		nsm := &nsms[i]
-		live := &nsmv1beta1.NSM{}
-		switch err := c.Get(ctx, client.ObjectKeyFromObject(nsm), live); {
+		live, err := c.nsm(ctx, client.ObjectKeyFromObject(nsm))
+		switch {
 		case apierrors.IsNotFound(err):
 			continue
 		case err != nil:

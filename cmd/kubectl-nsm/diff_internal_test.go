@@ -200,6 +200,14 @@ var _ = Describe("render", func() {
 		Expect(server.Kubectl(ctx, "apply", "--dry-run=server", "-f", file)).To(ContainSubstring("daemonset.apps/nsmgr created (server dry run)"))
 	})
 
+	It("renders what a viewer of one namespace may see, and says what not", func(ctx SpecContext) {
+		newNSM(ctx, viewed, nil)
+		found := runAs(ctx, viewer, "render", "-n", viewed)
+		Expect(found.code).To(Equal(exitFine), found.stderr)
+		Expect(found.stdout).To(ContainSubstring("kind: DaemonSet"))
+		Expect(found.stderr).To(ContainSubstring("not seen: list deployments in all namespaces, for the operator's: forbidden"))
+	})
+
 	It("takes a file of the older version, and says what is wrong with any other", func(ctx SpecContext) {
 		samples := filepath.Join("..", "..", "config", "samples")
 		older := runAdmin(ctx, "render", "-f", filepath.Join(samples, "nsm_v1alpha1_nsm.yaml"))
@@ -219,8 +227,9 @@ var _ = Describe("the role that is added to view", func() {
 	It("may read meshes and what is registered with them", func(ctx SpecContext) {
 		role := &rbacv1.ClusterRole{}
 		Expect(admin.Get(ctx, client.ObjectKey{Name: "view"}, role)).To(Succeed())
-		for group, resource := range map[string]string{
-			"nsm.networkservicemesh.io": "nsms", "networkservicemesh.io": "networkserviceendpoints",
+		for resource, group := range map[string]string{
+			"nsms": "nsm.networkservicemesh.io", "networkservices": "networkservicemesh.io", "networkserviceendpoints": "networkservicemesh.io",
+			"pods/log": "",
 		} {
 			Expect(role.Rules).To(ContainElement(SatisfyAll(
 				HaveField("APIGroups", ContainElement(group)), HaveField("Resources", ContainElement(resource)),

@@ -22,6 +22,7 @@ import (
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/conversion"
+	"github.com/networkservicemesh/nsm-operator/internal/report"
 )
 
 // readNSMs reads the NSMs, of either version, among the documents of a file; "-" is the
@@ -50,9 +51,12 @@ func (o *options) readNSMs(ctx context.Context, file, namespace string) ([]nsmv1
 		if document.GetKind() != "NSM" || !strings.HasPrefix(document.GetAPIVersion(), nsmv1beta1.GroupVersion.Group+"/") {
 			continue
 		}
-		nsm, err := nsmOf(ctx, document)
+		nsm, unknown, err := nsmOf(ctx, document)
 		if err != nil {
 			return nil, fmt.Errorf("%s: NSM %s: %w", file, document.GetName(), err)
+		}
+		for _, field := range unknown {
+			o.warn("warning: %s: NSM %s: %s is a field that this version of the plugin does not know, and is left out", file, nsm.Name, field.Path)
 		}
 		for _, field := range conversion.Unknown(nsm) {
 			o.warn("warning: %s: NSM %s: %s is a field that no version has, and has no effect", file, nsm.Name, field)
@@ -66,29 +70,31 @@ func (o *options) readNSMs(ctx context.Context, file, namespace string) ([]nsmv1
 	return nsms, nil
 }
 
-// nsmOf a document, in the version that the operator works with.
-func nsmOf(ctx context.Context, document *unstructured.Unstructured) (*nsmv1beta1.NSM, error) {
+// nsmOf a document, in the version that the operator works with, and the fields that this
+// version does not have.
+func nsmOf(ctx context.Context, document *unstructured.Unstructured) (*nsmv1beta1.NSM, []report.UnknownField, error) {
 	data, err := document.MarshalJSON()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch version := document.GetAPIVersion(); version {
 	case nsmv1beta1.GroupVersion.String():
 	case nsmv1alpha1.GroupVersion.String():
 		if data, err = converted(ctx, data); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	default:
-		return nil, fmt.Errorf("apiVersion %s is neither %s nor %s", version, nsmv1beta1.GroupVersion, nsmv1alpha1.GroupVersion)
+		return nil, nil, fmt.Errorf("apiVersion %s is neither %s nor %s", version, nsmv1beta1.GroupVersion, nsmv1alpha1.GroupVersion)
 	}
 	nsm := &nsmv1beta1.NSM{}
-	if err := json.Unmarshal(data, nsm); err != nil {
-		return nil, err
+	unknown, err := unknownFields(data, nsm)
+	if err != nil {
+		return nil, nil, err
 	}
 	if problem := conversion.Unreadable(nsm); problem != "" {
-		return nil, errors.New(problem)
+		return nil, nil, errors.New(problem)
 	}
-	return nsm, nil
+	return nsm, unknown, nil
 }
 
 // converted is a document of v1alpha1 in v1beta1.

@@ -15,7 +15,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -27,16 +26,16 @@ import (
 // one, and answers everybody. What it cannot be asked is not seen.
 func (c *cluster) connections(ctx context.Context) ([]report.Connection, error) {
 	before := len(c.notSeen)
-	var nsms nsmv1beta1.NSMList
-	if err := c.see(ctx, &nsms, "nsms, for live connections", client.InNamespace(c.namespace)); err != nil {
+	nsms, err := c.nsms(ctx, nil)
+	if err := c.unlessHidden(err, "list nsms, for live connections"); err != nil {
 		return nil, err
 	}
-	if len(nsms.Items) == 0 && len(c.notSeen) == before {
+	if len(nsms) == 0 && len(c.notSeen) == before {
 		c.notSeen = append(c.notSeen, "live connections: there is no NSM here")
 	}
 	var all []report.Connection
-	for i := range nsms.Items {
-		nsm := &nsms.Items[i]
+	for i := range nsms {
+		nsm := &nsms[i]
 		found, err := c.connectionsOf(ctx, nsm)
 		if ctx.Err() != nil {
 			return nil, c.explain(ctx.Err(), "live connections")

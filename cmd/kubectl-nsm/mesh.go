@@ -22,6 +22,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
+	"github.com/networkservicemesh/nsm-operator/internal/report"
 	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 )
 
@@ -88,19 +89,32 @@ func (c *cluster) readKubeletDirectory(ctx context.Context, in *mesh.Input) erro
 	return err
 }
 
-// readOperator finds out where the operator runs, and which images it has been given.
+// readOperator finds out where the operator that acts on the mesh runs, and which images
+// it has been given. Where several may, none is taken.
 func (c *cluster) readOperator(ctx context.Context, in *mesh.Input) error {
 	in.OperatorNamespace = defaultOperatorNamespace
-	var deployments appsv1.DeploymentList
-	err := c.see(ctx, &deployments, "deployments in all namespaces, for the operator's", client.MatchingLabels{"app.kubernetes.io/name": operatorName})
-	if err != nil || len(deployments.Items) == 0 {
+	operators, err := c.seeOperators(ctx)
+	if err != nil {
 		return err
 	}
-	in.OperatorNamespace = deployments.Items[0].Namespace
+	may := operators.Of(in.NSM.Namespace)
+	if len(may) > 1 {
+		c.notSeen = append(c.notSeen, fmt.Sprintf("mesh %s/%s: %s: it is shown without what their Deployments say of images",
+			in.NSM.Namespace, in.NSM.Name, report.Several(may)))
+	}
+	if len(may) != 1 {
+		return nil
+	}
+	in.OperatorNamespace = may[0].Namespace
 	var environment []string
-	for _, container := range deployments.Items[0].Spec.Template.Spec.Containers {
-		for _, variable := range container.Env {
-			environment = append(environment, variable.Name+"="+variable.Value)
+	for i := range operators.Deployments {
+		if operators.Deployments[i].Namespace != in.OperatorNamespace {
+			continue
+		}
+		for _, container := range operators.Deployments[i].Spec.Template.Spec.Containers {
+			for _, variable := range container.Env {
+				environment = append(environment, variable.Name+"="+variable.Value)
+			}
 		}
 	}
 	in.RelatedImages = mesh.RelatedImages(environment)

@@ -7,7 +7,7 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,8 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/networkservicemesh/nsm-operator/internal/report"
 )
@@ -35,25 +33,19 @@ func (o *options) addOutput(command *cobra.Command, formats ...string) {
 	}
 }
 
+// addAllNamespaces adds -A to a command.
+func (o *options) addAllNamespaces(command *cobra.Command, all *bool) {
+	command.Flags().BoolVarP(all, "all-namespaces", "A", false, "the meshes of all namespaces")
+}
+
 // print writes a result to the standard output, as -o asks for.
 func (o *options) print(result any, text func(io.Writer, report.Style)) error {
-	switch o.format {
-	case "json":
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(result)
-	case "yaml":
-		document, err := yaml.Marshal(result)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(o.Out, "---\n%s", document)
-		return err
-	default:
-		out := &failing{to: o.Out}
-		text(out, report.Style{Color: o.isTerminal() && os.Getenv("NO_COLOR") == ""})
-		return out.err
+	if o.format == "json" || o.format == "yaml" {
+		return report.Encode(o.Out, o.format, result)
 	}
+	out := &failing{to: o.Out}
+	text(out, report.Style{Color: o.isInteractive()})
+	return out.err
 }
 
 // failing remembers the first error of a writer, so that nothing in between has to.
@@ -71,23 +63,18 @@ func (f *failing) Write(data []byte) (int, error) {
 	return written, err
 }
 
-// isTerminal tells whether somebody looks at the output, on what understands colours.
-func (o *options) isTerminal() bool {
+// isInteractive tells whether somebody looks at the output, on what understands colours
+// and moves the cursor, and wants that.
+func (o *options) isInteractive() bool {
 	file, isFile := o.Out.(*os.File)
-	return isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
-}
-
-// failure is the result where there is no answer, for programs that read it.
-type failure struct {
-	metav1.TypeMeta `json:",inline"`
-	Message         string `json:"message"`
+	return isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" && os.Getenv("NO_COLOR") == ""
 }
 
 // printFailure says why there is no answer, and says it again where a program reads the
 // standard output, which has to be able to parse it.
 func (o *options) printFailure(err error) {
 	o.warn("error: %v", err)
-	if o.format == "json" || o.format == "yaml" {
-		_ = o.print(failure{report.TypeOf("Failure"), err.Error()}, nil)
+	if (o.format == "json" || o.format == "yaml") && !errors.As(err, &incomplete{}) {
+		_ = o.print(report.NewFailure(err), nil)
 	}
 }

@@ -28,6 +28,8 @@ type renderFlags struct {
 	clients []string
 	// pulls: what has nodes pull images, too.
 	pulls bool
+	// all namespaces.
+	all bool
 }
 
 func newRender(o *options) *cobra.Command {
@@ -45,7 +47,7 @@ func newRender(o *options) *cobra.Command {
 			if flags.file != "" {
 				return o.renderFile(ctx, flags)
 			}
-			return o.renderCluster(ctx, args, flags.pulls)
+			return o.renderCluster(ctx, args, flags)
 		},
 	}
 	command.Flags().StringVarP(&flags.file, "filename", "f", "", "render the NSMs of this file, without a cluster; - for the standard input")
@@ -54,6 +56,8 @@ func newRender(o *options) *cobra.Command {
 	command.Flags().BoolVar(&flags.platform.ClusterProperties, "cluster-properties", false, "with -f: ClusterProperties (about.k8s.io) are served")
 	command.Flags().StringSliceVar(&flags.clients, "client-namespaces", nil, "with -f: the namespaces that spec.openshift.clientNamespaces selects")
 	command.Flags().BoolVar(&flags.pulls, "image-pulls", false, "also what has nodes pull all images before they are run")
+	o.addAllNamespaces(command, &flags.all)
+	command.MarkFlagsMutuallyExclusive("all-namespaces", "filename")
 	o.addOutput(command, "json", "yaml")
 	return command
 }
@@ -85,13 +89,19 @@ func (o *options) renderFile(ctx context.Context, flags *renderFlags) error {
 	return o.printObjects(objects)
 }
 
-func (o *options) renderCluster(ctx context.Context, names []string, pulls bool) error {
+func (o *options) renderCluster(ctx context.Context, names []string, flags *renderFlags) error {
 	c, err := o.connect(ctx)
 	if err != nil {
 		return err
 	}
+	if flags.all {
+		c.namespace = ""
+	}
 	nsms, err := c.nsms(ctx, names)
 	if err != nil {
+		return err
+	}
+	if err := o.warnOfVersions(ctx, c); err != nil {
 		return err
 	}
 	var objects []mesh.Object
@@ -100,7 +110,7 @@ func (o *options) renderCluster(ctx context.Context, names []string, pulls bool)
 		if err != nil {
 			return err
 		}
-		rendered, err := render(in, pulls)
+		rendered, err := render(in, flags.pulls)
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,9 @@ const (
 // been printed already.
 var errFinding = errors.New("there is a finding")
 
+// incomplete is an error after which what was known by then has been printed.
+type incomplete struct{ error }
+
 // options are what all commands share.
 type options struct {
 	genericiooptions.IOStreams

@@ -8,26 +8,18 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/report"
 )
-
-// operatorName is that of the operator's Deployment, Lease and label.
-const operatorName = "nsm-operator"
 
 func newStatus(o *options) *cobra.Command {
 	var all, watch bool
@@ -53,14 +45,18 @@ func newStatus(o *options) *cobra.Command {
 			if watch {
 				return o.watchStatus(ctx, c, args)
 			}
+			c.showsPart = true
 			status, err := c.status(ctx, args)
 			if err != nil {
 				return err
 			}
-			return o.printStatus(status)
+			if err := o.printStatus(status); err != nil {
+				return err
+			}
+			return c.verdict(status.IsFine())
 		},
 	}
-	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "the meshes of all namespaces")
+	o.addAllNamespaces(command, &all)
 	command.Flags().BoolVarP(&watch, "watch", "w", false, "show each change, until Ctrl-C")
 	o.addOutput(command, "json", "yaml")
 	return command
@@ -70,54 +66,7 @@ func (o *options) printStatus(status *report.Status) error {
 	if len(status.Meshes) == 0 {
 		o.warn("there is no NSM here: -A looks into all namespaces")
 	}
-	if err := o.print(status, func(out io.Writer, style report.Style) { status.Text(out, style, false) }); err != nil {
-		return err
-	}
-	if !status.IsFine() {
-		return errFinding
-	}
-	return nil
-}
-
-// nsms are those of the arguments, or of the namespace.
-func (c *cluster) nsms(ctx context.Context, names []string) ([]nsmv1beta1.NSM, error) {
-	if len(names) > 0 {
-		if c.namespace == "" {
-			return nil, fmt.Errorf("%s: a name is one of a namespace: leave out -A", names[0])
-		}
-		nsm := nsmv1beta1.NSM{}
-		if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: names[0]}, &nsm); err != nil {
-			return nil, c.explainNSM(err, "get nsm "+c.namespace+"/"+names[0])
-		}
-		c.remember(nsm)
-		return []nsmv1beta1.NSM{nsm}, nil
-	}
-	var list nsmv1beta1.NSMList
-	if err := c.List(ctx, &list, client.InNamespace(c.namespace)); err != nil {
-		return nil, c.explainNSM(err, "list nsms")
-	}
-	c.remember(list.Items...)
-	return list.Items, nil
-}
-
-// remember which versions of NSMs were read.
-func (c *cluster) remember(nsms ...nsmv1beta1.NSM) {
-	c.versions = map[types.NamespacedName]string{}
-	for i := range nsms {
-		c.versions[client.ObjectKeyFromObject(&nsms[i])] = nsms[i].ResourceVersion
-	}
-}
-
-func (c *cluster) explainNSM(err error, what string) error {
-	switch {
-	case meta.IsNoMatchError(err):
-		return fmt.Errorf("%s: this cluster does not serve %s, so there is no operator of version 2 or newer: docs/install.md installs it",
-			what, nsmv1beta1.GroupVersion)
-	case apierrors.IsNotFound(err):
-		return fmt.Errorf("%w in namespace %s: kubectl get nsm -A lists all", err, c.namespace)
-	default:
-		return c.explain(err, what)
-	}
+	return o.print(status, func(out io.Writer, style report.Style) { status.Text(out, style, false) })
 }
 
 // status reads all that a status tells about.
@@ -127,12 +76,18 @@ func (c *cluster) status(ctx context.Context, names []string) (*report.Status, e
 		return nil, err
 	}
 	c.notSeen = nil
-	seen := &report.Seen{NSMs: nsms, Nodes: map[string]*corev1.Node{}, Leases: map[string]*coordinationv1.Lease{}}
-	for _, read := range []func(context.Context, *report.Seen) error{c.seeWorkloads, c.seeNodes, c.seeOperators} {
+	seen := &report.Seen{NSMs: nsms, Nodes: map[string]*corev1.Node{}}
+	for _, read := range []func(context.Context, *report.Seen) error{c.seeWorkloads, c.seeNodes, c.seeCrashes} {
 		if err := read(ctx, seen); err != nil {
 			return nil, err
 		}
 	}
+	c.operators = nil
+	operators, err := c.seeOperators(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen.Operators, seen.Plugin, seen.Unknown = *operators, version, c.unknown
 	seen.NotSeen, seen.Now = c.notSeen, c.clock.now()
 	return report.StatusOf(seen), nil
 }
@@ -174,32 +129,6 @@ func (c *cluster) seeNodes(ctx context.Context, seen *report.Seen) error {
 		}
 		if err == nil {
 			seen.Nodes[name] = node
-		}
-	}
-	return nil
-}
-
-// seeOperators reads the installations of the operator, in whichever namespace they are.
-func (c *cluster) seeOperators(ctx context.Context, seen *report.Seen) error {
-	var deployments appsv1.DeploymentList
-	before := len(c.notSeen)
-	err := c.see(ctx, &deployments, "deployments in all namespaces, for the operator's", client.MatchingLabels{"app.kubernetes.io/name": operatorName})
-	if err != nil || len(c.notSeen) > before {
-		return err
-	}
-	seen.Operators, seen.SeesOperators, seen.SeesLeases = deployments.Items, true, true
-	for i := range seen.Operators {
-		namespace := seen.Operators[i].Namespace
-		lease := &coordinationv1.Lease{}
-		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: operatorName}, lease)
-		switch {
-		case err == nil:
-			seen.Leases[namespace] = lease
-		case !apierrors.IsNotFound(err):
-			seen.SeesLeases = false
-			if err := c.unlessHidden(err, "get lease "+namespace+"/"+operatorName); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -136,7 +136,7 @@ var _ = Describe("every command", func() {
 		reportStatus(ctx, newNSM(ctx, namespace, nil), nil)
 		listening, asked := listen()
 		for _, command := range [][]string{
-			{"status"}, {"render"}, {"diff"}, {"diff", "--release", "v1.17.0"}, {"topology"}, {"check"},
+			{"status"}, {"render"}, {"render", "-A"}, {"diff"}, {"diff", "-A"}, {"diff", "--release", "v1.17.0"}, {"topology"}, {"check"},
 		} {
 			found := runAs(ctx, listening, append(command, "-n", namespace)...)
 			Expect(found.code).NotTo(Equal(exitNothing), "%v: %s", command, found.stderr)
@@ -149,6 +149,6 @@ var _ = Describe("every command", func() {
 	It("writes JSON also where there is no answer", func(ctx SpecContext) {
 		found := runAdmin(ctx, "status", "--server", "https://127.0.0.1:1", "-o", "json")
 		Expect(found.code).To(Equal(exitNothing))
-		Expect(decode[failure](found).Kind).To(Equal("Failure"))
+		Expect(decode[report.Failure](found).Kind).To(Equal("Failure"))
 	})
 })

@@ -26,6 +26,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -210,4 +211,18 @@ func reportStatus(ctx context.Context, nsm *nsmv1beta1.NSM, change func(map[stri
 	}
 	*nsm.Status.Components[0].Desired, *nsm.Status.Components[0].Updated, *nsm.Status.Components[0].Ready = 3, 3, 3
 	Expect(admin.Status().Update(ctx, nsm)).To(Succeed())
+}
+
+// register an endpoint that ends after some time.
+func register(ctx context.Context, namespace, name string, ends time.Duration) {
+	GinkgoHelper()
+	endpoint := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+		"name": name, "network_service_names": []any{"responder"}, "expiration_time": map[string]any{"seconds": time.Now().Add(ends).Unix()},
+		"path_ids": []any{"spiffe://example.org/ns/apps/pod/" + name},
+	}}}
+	endpoint.SetGroupVersionKind(registryVersion.WithKind("NetworkServiceEndpoint"))
+	endpoint.SetNamespace(namespace)
+	endpoint.SetName(name)
+	Expect(admin.Create(ctx, endpoint)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, endpoint)).To(Succeed()) })
 }

@@ -8,7 +8,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -44,11 +46,15 @@ func newTopology(o *options) *cobra.Command {
 			if all {
 				c.namespace = ""
 			}
+			c.showsPart = true
 			topology, err := c.topology(ctx, live)
 			if err != nil {
 				return err
 			}
-			return o.printTopology(topology)
+			if err := o.printTopology(topology); err != nil {
+				return err
+			}
+			return c.verdict(topology.IsFine())
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "the registries of all namespaces")
@@ -71,6 +77,13 @@ func (c *cluster) topology(ctx context.Context, live bool) (*report.Topology, er
 			return nil, err
 		}
 		*one.into = list.Items
+	}
+	if len(c.notSeen) == 2 && c.late != nil {
+		return nil, c.late
+	}
+	if len(c.notSeen) == 2 && !live {
+		return nil, fmt.Errorf("nothing that a registry keeps can be seen: %s; -n chooses another namespace, and docs/install.md installs the definitions",
+			strings.Join(c.notSeen, ", "))
 	}
 	pods, err := c.seePods(ctx)
 	if err != nil {
@@ -109,11 +122,5 @@ func (o *options) printTopology(topology *report.Topology) error {
 	if len(topology.Services)+len(topology.NotSeen) == 0 {
 		o.warn("no registry keeps anything here: -A looks into all namespaces; what a registry of type memory knows cannot be seen")
 	}
-	if err := o.print(topology, func(out io.Writer, style report.Style) { text(out, style) }); err != nil {
-		return err
-	}
-	if !topology.IsFine() {
-		return errFinding
-	}
-	return nil
+	return o.print(topology, func(out io.Writer, style report.Style) { text(out, style) })
 }

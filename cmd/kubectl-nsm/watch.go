@@ -13,9 +13,9 @@ import (
 	"io"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/report"
 )
 
@@ -61,12 +61,16 @@ func (c *cluster) awaitChange(ctx context.Context, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, lookAgain)
 	defer cancel()
 	early := time.After(pause)
+	list, err := c.newNSMList()
+	if err != nil {
+		return c.explainNSM(err, "watch nsms")
+	}
 	which := []client.ListOption{client.InNamespace(c.namespace)}
 	if len(names) > 0 {
 		which = append(which, client.MatchingFields{"metadata.name": names[0]})
 	}
 	// The watch begins with what is there.
-	changes, err := c.Watch(ctx, &nsmv1beta1.NSMList{}, which...)
+	changes, err := c.Watch(ctx, list, which...)
 	if err != nil {
 		return c.explain(err, "watch nsms")
 	}
@@ -76,8 +80,8 @@ func (c *cluster) awaitChange(ctx context.Context, names []string) error {
 		case <-ctx.Done():
 			return nil
 		case event, isOpen := <-changes.ResultChan():
-			nsm, isNSM := event.Object.(*nsmv1beta1.NSM)
-			if isOpen && isNSM && c.versions[client.ObjectKeyFromObject(nsm)] == nsm.ResourceVersion {
+			nsm, isNSM := event.Object.(*unstructured.Unstructured)
+			if isOpen && isNSM && c.versions[client.ObjectKeyFromObject(nsm)] == nsm.GetResourceVersion() {
 				continue
 			}
 			select {
@@ -105,7 +109,7 @@ func (s *screen) show(status *report.Status) error {
 	switch {
 	case s.format != "":
 		return s.showChanged(status)
-	case s.isTerminal():
+	case s.isInteractive():
 		return s.print(status, func(out io.Writer, style report.Style) {
 			_, _ = io.WriteString(out, clearScreen)
 			status.Text(out, style, true)

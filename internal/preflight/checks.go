@@ -24,6 +24,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
@@ -59,6 +60,8 @@ var checks = []check{
 	{"NSM037", "SELinux lets clients use the sockets", "docs/openshift.md has a MachineConfig that sets the type of their directories", always, []Part{PartNodes, PartMachineConfigs}, selinux},
 	{"NSM038", "other domains give their bundles", "docs/spire.md says how domains federate; what filters packets has to let port 8443 through", installed, []Part{PartFederation}, bundles},
 	{"NSM039", "SPIRE ignores no namespace of a mesh or its clients", "use other namespaces, or change ignoreNamespaces of SPIRE's controller manager: docs/spire.md", always, []Part{PartPods, PartAllNamespaces}, ignoredNamespaces},
+	{"NSM040", "forwarders that are ready are registered", "the logs of the forwarder, and of the manager on its node, tell why it is not", installed, []Part{PartPods, PartEndpoints}, registrations},
+	{"NSM041", "the plugin and the operator are of one version", "take the plugin of the operator's version", installed, []Part{PartOperators}, versions},
 	{"NSM027", "the cluster lets clients in", "see what it says, and label the namespace or name another one with --active-namespace", tried, nil, hopAdmitted.findings},
 	{"NSM028", "clients get a node", "make room, or change what keeps pods off the nodes on which managers run", tried, nil, hopScheduled.findings},
 	{"NSM029", "clients start", "spec.images and --endpoint-image say where images come from", tried, nil, hopStarted.findings},
@@ -90,8 +93,55 @@ func definitions(f *Facts) []finding {
 
 func operators(f *Facts) []finding {
 	var found []finding
-	for _, message := range f.OperatorWarnings {
+	for _, message := range f.BrokenOperators {
 		found = append(found, failed("%s", message))
+	}
+	for _, message := range f.OtherOperators {
+		found = append(found, warning("%s", message))
+	}
+	return found
+}
+
+// versions of the operator that are not the plugin's.
+func versions(f *Facts) []finding {
+	var found []finding
+	for _, message := range f.Versions {
+		found = append(found, warning("%s", message))
+	}
+	return found
+}
+
+// registrations finds forwarders that are ready and that no live endpoint leads to: they
+// serve nobody.
+func registrations(f *Facts) []finding {
+	var found []finding
+	isAsked := false
+	for i := range f.Meshes {
+		m := &f.Meshes[i]
+		for _, component := range m.Components {
+			if !component.Registers {
+				continue // what a registry of type memory knows cannot be read
+			}
+			isAsked = true
+			found = append(found, m.unregistered(f, component.Workload.GetName())...)
+		}
+	}
+	if !isAsked {
+		return skipped("no mesh has forwarders that can be looked for in a registry")
+	}
+	return found
+}
+
+// unregistered are the pods of a workload that are ready and that no live endpoint is of.
+func (m *Mesh) unregistered(f *Facts, workload string) []finding {
+	var found []finding
+	for i := range f.Pods {
+		pod := &f.Pods[i]
+		isOf := m.owns(pod) && pod.Labels[mesh.LabelName] == workload && !mesh.IsImagePull(pod) && pod.DeletionTimestamp == nil && health.IsReady(pod)
+		if isOf && !slices.ContainsFunc(f.LiveEndpoints, func(endpoint string) bool { return mesh.IsEndpointOf(endpoint, pod.Name) }) {
+			found = append(found, failed("mesh %s: forwarder %s on node %s is ready, and no live endpoint in the registry has its name: nobody finds it",
+				m.name(), pod.Name, pod.Spec.NodeName))
+		}
 	}
 	return found
 }

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -40,19 +39,18 @@ type Facts struct {
 	// Constraints are what there is of OpenShift's constraints and of what grants them,
 	// by NameOf those that are wanted.
 	Constraints map[string]mesh.Object
-	// Operators are the Deployments of the operator, and OperatorWarnings what does not
-	// work of them.
-	Operators        []appsv1.Deployment
-	OperatorWarnings []string
-	Nodes            []corev1.Node
+	// BrokenOperators tells which installations of the operator do not work, OtherOperators
+	// of those that stand by, and Versions of those of another version than the plugin's.
+	BrokenOperators, OtherOperators, Versions []string
+	Nodes                                     []corev1.Node
 	// Pods of all namespaces, and all Namespaces.
 	Pods       []corev1.Pod
 	Namespaces []corev1.Namespace
 	// Collectors are the EndpointSlices of telemetry collectors' Services, by
 	// namespace/name of the Service.
 	Collectors map[string][]discoveryv1.EndpointSlice
-	// ExpiredEndpoints of registries, as namespace/name.
-	ExpiredEndpoints []string
+	// ExpiredEndpoints of registries, as namespace/name, and LiveEndpoints, by name.
+	ExpiredEndpoints, LiveEndpoints []string
 	// Certificates that somebody trusts a webhook by, as PEM, by what has them.
 	Certificates map[string][]byte
 	// IsAdmin tells whether the user may do everything, and HelmVersion which Helm is used;
@@ -145,13 +143,18 @@ const (
 
 // Result of a check.
 type Result struct {
-	Code    string  `json:"code"`
-	Title   string  `json:"title"`
+	// Code of the check, which stays.
+	Code string `json:"code"`
+	// Title is what holds where the check is ok.
+	Title string `json:"title"`
+	// Outcome is ok, warning, failed or skipped.
 	Outcome Outcome `json:"result"`
-	// Message tells what was found; Hint what to do about it, and Link where more is said.
+	// Message tells what was found, or why the check was skipped.
 	Message string `json:"message,omitempty"`
-	Hint    string `json:"hint,omitempty"`
-	Link    string `json:"link,omitempty"`
+	// Hint tells what to do about it.
+	Hint string `json:"hint,omitempty"`
+	// Link is where more is said.
+	Link string `json:"link,omitempty"`
 }
 
 // check is one of them. It looks at what needs says could be read.

@@ -101,7 +101,7 @@ func TestNothingIsWrong(t *testing.T) {
 	results := preflight.Run(good())
 	codes, _ := preflight.Codes()
 	g.Expect(results).To(HaveLen(len(codes)-3-trials), "all but those that make sense before, and those of trials")
-	g.Expect(preflight.Run(before())).To(HaveLen(len(codes)-10-trials), "all but those that need the operator or SPIRE")
+	g.Expect(preflight.Run(before())).To(HaveLen(len(codes)-12-trials), "all but those that need the operator or SPIRE")
 	for _, result := range append(results, preflight.Run(before())...) {
 		g.Expect(result.Outcome).To(BeElementOf(preflight.OK, preflight.Skipped), "%+v", result)
 	}
@@ -195,7 +195,7 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 	}{
 		"NSM001": {preflight.Failed, "v1.30.1; the operator needs 1.31.0", func(f *preflight.Facts) { f.Version = "v1.30.1" }},
 		"NSM002": {preflight.Failed, "does not serve", func(f *preflight.Facts) { f.ServesNSMs = false }},
-		"NSM003": {preflight.Failed, "no leader", func(f *preflight.Facts) { f.OperatorWarnings = []string{"it has no leader"} }},
+		"NSM003": {preflight.Failed, "no leader", func(f *preflight.Facts) { f.BrokenOperators = []string{"it has no leader"} }},
 		"NSM004": {preflight.Failed, "no node has a pod of SPIRE's agent", func(f *preflight.Facts) { f.Pods[0].Status.Conditions = nil }},
 		"NSM005": {preflight.Warning, "ClusterSPIFFEIDs", func(f *preflight.Facts) { f.Platform.ClusterSPIFFEIDs = false }},
 		"NSM006": {preflight.Failed, "enforce=baseline", func(f *preflight.Facts) { f.Meshes[0].NamespaceLabels[mesh.LabelEnforce] = "baseline" }},
@@ -266,6 +266,11 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 		"NSM039": {preflight.Warning, "a client's namespace, my-openshift-apps, matches \"openshift-.*\"", func(f *preflight.Facts) {
 			f.Namespaces = []corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "my-openshift-apps", Annotations: map[string]string{"networkservicemesh.io": "kernel://a"}}}}
 		}},
+		"NSM041": {preflight.Warning, "is v2.1.0", func(f *preflight.Facts) { f.Versions = []string{"the operator is v2.1.0"} }},
+		"NSM040": {preflight.Failed, "forwarder forwarder-vpp-x on node one is ready", func(f *preflight.Facts) {
+			f.Pods = append(f.Pods, forwarder())
+			f.LiveEndpoints = []string{"forwarder-vpp-y"}
+		}},
 	} {
 		g := NewWithT(t)
 		facts := good()
@@ -284,7 +289,18 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 		}
 	}
 	codes, _ := preflight.Codes()
-	NewWithT(t).Expect(codes).To(HaveLen(30+trials), "each has a case, here or in trial_test.go")
+	NewWithT(t).Expect(codes).To(HaveLen(32+trials), "each has a case, here or in trial_test.go")
+}
+
+// forwarder is a pod of the mesh that is ready.
+func forwarder() corev1.Pod {
+	return corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "forwarder-vpp-x", Labels: map[string]string{
+			mesh.LabelNSM: "mesh", mesh.LabelNamespace: "nsm", mesh.LabelName: "forwarder-vpp",
+		}},
+		Spec:   corev1.PodSpec{NodeName: "one"},
+		Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+	}
 }
 
 // vppWith is a forwarder that uses huge pages of 2 MiB, if any.
@@ -447,6 +463,19 @@ func TestChecksDoNotCryWolf(t *testing.T) {
 		},
 		"a node that renews late, and is down": func(f *preflight.Facts) {
 			f.Renewed = map[string]time.Time{"one": now.Add(-time.Hour)}
+		},
+		"a forwarder that is registered": func(f *preflight.Facts) {
+			f.Pods = append(f.Pods, forwarder())
+			f.LiveEndpoints = []string{"forwarder-vpp-x"}
+		},
+		"a forwarder that is not ready yet": func(f *preflight.Facts) {
+			pod := forwarder()
+			pod.Status.Conditions = nil
+			f.Pods = append(f.Pods, pod)
+		},
+		"a forwarder of a registry that cannot be read": func(f *preflight.Facts) {
+			withMesh(f, nsmv1beta1.NSMSpec{Registry: &nsmv1beta1.RegistrySpec{Type: nsmv1beta1.RegistryTypeMemory}})
+			f.Pods = append(f.Pods, forwarder())
 		},
 		"the usual domain": func(f *preflight.Facts) {
 			f.Domain = preflight.DomainOf(".:53 {\n kubernetes cluster.local in-addr.arpa {\n}\n}")

@@ -19,7 +19,8 @@ import (
 type Checks struct {
 	metav1.TypeMeta `json:",inline"`
 	// Result is the worst of all: ok, warning or failed.
-	Result preflight.Outcome  `json:"result"`
+	Result preflight.Outcome `json:"result"`
+	// Checks in their order; one that has found several things is there for each.
 	Checks []preflight.Result `json:"checks"`
 }
 

@@ -22,8 +22,9 @@ type Connection struct {
 	Mesh string `json:"mesh"`
 	// Service is the network service, where the endpoint is known.
 	Service string `json:"service,omitempty"`
-	// Client and Endpoint by the names that they go by in NSM: usually those of their pods.
-	Client   string `json:"client"`
+	// Client by the name that it goes by in NSM: usually that of its pod.
+	Client string `json:"client"`
+	// Endpoint, likewise.
 	Endpoint string `json:"endpoint,omitempty"`
 	// Via are the forwarders between them, from the client on.
 	Via []string `json:"via"`

@@ -20,36 +20,48 @@ import (
 // Diff is what would change.
 type Diff struct {
 	metav1.TypeMeta `json:",inline"`
-	Meshes          []MeshDiff `json:"meshes"`
-	NotSeen         []string   `json:"notSeen,omitempty"`
+	// Meshes that were compared.
+	Meshes []MeshDiff `json:"meshes"`
+	// NotSeen tells what could not be read, and so is not compared.
+	NotSeen []string `json:"notSeen,omitempty"`
 }
 
 // MeshDiff is what would change of one mesh.
 type MeshDiff struct {
+	// Namespace of the NSM.
 	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	// From and To are the releases of NSM, where they differ.
+	// Name of the NSM.
+	Name string `json:"name"`
+	// From is the release of NSM that runs.
 	From string `json:"from,omitempty"`
-	To   string `json:"to,omitempty"`
+	// To is the release of NSM that it is compared with.
+	To string `json:"to,omitempty"`
 	// Warnings are what is known to go wrong on the way.
-	Warnings []string       `json:"warnings,omitempty"`
-	Objects  []ObjectChange `json:"objects"`
+	Warnings []string `json:"warnings,omitempty"`
+	// Objects that would change.
+	Objects []ObjectChange `json:"objects"`
 	// Unchanged counts the objects that would stay as they are.
 	Unchanged int `json:"unchanged"`
 }
 
 // ObjectChange is what would change of one object.
 type ObjectChange struct {
-	Change     Change `json:"change"`
+	// Change is Create, Update, Recreate, Delete, or InTheWay for somebody else's object.
+	Change Change `json:"change"`
+	// APIVersion of the object.
 	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Namespace  string `json:"namespace,omitempty"`
-	Name       string `json:"name"`
+	// Kind of the object.
+	Kind string `json:"kind"`
+	// Namespace of the object; missing for one of the whole cluster.
+	Namespace string `json:"namespace,omitempty"`
+	// Name of the object.
+	Name string `json:"name"`
 	// Message tells more, where there is more to tell.
 	Message string `json:"message,omitempty"`
 	// ReplacesPods: its pods have another definition afterwards.
-	ReplacesPods bool          `json:"replacesPods,omitempty"`
-	Fields       []FieldChange `json:"fields,omitempty"`
+	ReplacesPods bool `json:"replacesPods,omitempty"`
+	// Fields that would change.
+	Fields []FieldChange `json:"fields,omitempty"`
 }
 
 // Change is what happens to an object.
@@ -68,9 +80,12 @@ const (
 
 // FieldChange is one field; without a value it is not there.
 type FieldChange struct {
+	// Path of the field.
 	Path string `json:"path"`
-	From any    `json:"from,omitempty"`
-	To   any    `json:"to,omitempty"`
+	// From is its value now.
+	From any `json:"from,omitempty"`
+	// To is its value afterwards.
+	To any `json:"to,omitempty"`
 }
 
 // NewDiff makes a result of what was found out.

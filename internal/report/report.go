@@ -11,11 +11,13 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // APIVersion of all results. Fields are added to them, and neither changed nor removed.
@@ -24,6 +26,31 @@ const APIVersion = "report.nsm.networkservicemesh.io/v1"
 // TypeOf a result of some kind.
 func TypeOf(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: APIVersion, Kind: kind}
+}
+
+// Failure is the result where there is no answer, for programs that read it.
+type Failure struct {
+	metav1.TypeMeta `json:",inline"`
+	// Message says why, and what to do.
+	Message string `json:"message"`
+}
+
+// NewFailure makes a result of an error.
+func NewFailure(err error) Failure { return Failure{TypeOf("Failure"), err.Error()} }
+
+// Encode writes a result as one document, in the format json or yaml.
+func Encode(out io.Writer, format string, result any) error {
+	if format == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(result)
+	}
+	document, err := yaml.Marshal(result)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "---\n%s", document)
+	return err
 }
 
 // Style is how text looks.

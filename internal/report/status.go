@@ -13,11 +13,10 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -33,39 +32,63 @@ type Seen struct {
 	Pods      []corev1.Pod
 	// Nodes that may be down, by name.
 	Nodes map[string]*corev1.Node
-	// Operators are the Deployments of the operator, and Leases tell which of its
-	// replicas leads, by namespace.
-	Operators []appsv1.Deployment
-	Leases    map[string]*coordinationv1.Lease
-	// SeesOperators: all namespaces were looked through for the operator; SeesLeases:
-	// so were its Leases.
-	SeesOperators, SeesLeases bool
-	NotSeen                   []string
-	Now                       time.Time
+	// Unknown are the fields of NSMs that this version of the program does not know.
+	Unknown map[types.NamespacedName][]UnknownField
+	// Crashes are the containers whose last words were read.
+	Crashes   []Crash
+	Operators Operators
+	// Plugin is the version of the program that shows the status.
+	Plugin  string
+	NotSeen []string
+	Now     time.Time
 }
 
 // Status is what meshes run.
 type Status struct {
 	metav1.TypeMeta `json:",inline"`
-	Meshes          []Mesh     `json:"meshes"`
-	Operators       []Operator `json:"operators"`
+	// Plugin is the version of the program that wrote this.
+	Plugin string `json:"plugin,omitempty"`
+	// Meshes of the namespace, or of all.
+	Meshes []Mesh `json:"meshes"`
+	// Operators are the installations of the operator, as far as they are seen.
+	Operators []Operator `json:"operators"`
 	// Warnings are about what no mesh's conditions tell.
 	Warnings []string `json:"warnings,omitempty"`
-	NotSeen  []string `json:"notSeen,omitempty"`
+	// NotSeen tells what could not be read, and why.
+	NotSeen []string `json:"notSeen,omitempty"`
 }
 
 // Mesh is one of them.
 type Mesh struct {
+	// Namespace of the NSM.
 	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	// Version is the release that has been rolled out, Target the one of the spec.
+	// Name of the NSM.
+	Name string `json:"name"`
+	// Version is the release that has been rolled out.
 	Version string `json:"version,omitempty"`
-	Target  string `json:"target,omitempty"`
-	// State sums up the conditions in one word; Message is what they say of it.
-	State      State              `json:"state"`
-	Message    string             `json:"message,omitempty"`
+	// Target is the release that the spec asks for.
+	Target string `json:"target,omitempty"`
+	// State is the sum of the conditions, in one word.
+	State State `json:"state"`
+	// Message is what the conditions say of that state.
+	Message string `json:"message,omitempty"`
+	// Conditions of the NSM, those of an older generation included.
 	Conditions []metav1.Condition `json:"conditions"`
-	Components []Component        `json:"components"`
+	// Components are the workloads of the mesh.
+	Components []Component `json:"components"`
+	// Operator is the namespace of the installation that acts on the NSM; missing where that
+	// is not known.
+	Operator string `json:"operator,omitempty"`
+	// UnknownFields are those of the NSM that this version does not know: a newer operator has them.
+	UnknownFields []UnknownField `json:"unknownFields,omitempty"`
+}
+
+// UnknownField is a field of an NSM that this version of the program does not know.
+type UnknownField struct {
+	// Path of the field, such as status.conditions[0].severity.
+	Path string `json:"path"`
+	// Value of it, as it was read.
+	Value any `json:"value"`
 }
 
 // State of a mesh.
@@ -89,12 +112,19 @@ const (
 
 // Component is one workload of a mesh, as the NSM's status tells of it.
 type Component struct {
-	Kind    string `json:"kind"`
-	Name    string `json:"name"`
+	// Kind is Deployment or DaemonSet.
+	Kind string `json:"kind"`
+	// Name of the workload.
+	Name string `json:"name"`
+	// Version is the release that it is of.
 	Version string `json:"version,omitempty"`
-	Desired int32  `json:"desired"`
-	Updated int32  `json:"updated"`
-	Ready   int32  `json:"ready"`
+	// Desired is how many pods it should have.
+	Desired int32 `json:"desired"`
+	// Updated is how many of them are of the current definition.
+	Updated int32 `json:"updated"`
+	// Ready is how many of them serve.
+	Ready int32 `json:"ready"`
+	// Message tells what it waits for.
 	Message string `json:"message,omitempty"`
 	// Pods of it, by node.
 	Pods []Pod `json:"pods,omitempty"`
@@ -102,10 +132,16 @@ type Component struct {
 
 // Pod of a component, and what it waits for.
 type Pod struct {
-	Name    string   `json:"name"`
-	Node    string   `json:"node,omitempty"`
-	State   PodState `json:"state"`
-	Message string   `json:"message,omitempty"`
+	// Name of the pod.
+	Name string `json:"name"`
+	// Node that it is on; missing where it is on none.
+	Node string `json:"node,omitempty"`
+	// State of it in one word.
+	State PodState `json:"state"`
+	// Message tells what is wrong, in its own or Kubernetes' words.
+	Message string `json:"message,omitempty"`
+	// Crashes are its containers that crash, with their last words.
+	Crashes []Crash `json:"crashes,omitempty"`
 }
 
 // PodState is how a pod is.
@@ -127,37 +163,63 @@ const (
 	PodReady PodState = "Ready"
 )
 
-// Operator is an installation of the operator.
-type Operator struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	Image     string `json:"image,omitempty"`
-	Ready     int32  `json:"ready"`
-	Desired   int32  `json:"desired"`
-	// Leader is the replica that leads; "" for none, or where that is not seen.
-	Leader string `json:"leader,omitempty"`
-}
-
 // StatusOf what was read.
 func StatusOf(seen *Seen) *Status {
-	status := &Status{TypeMeta: TypeOf("Status"), Meshes: []Mesh{}, Operators: []Operator{}, NotSeen: seen.NotSeen}
+	verdict := seen.Operators.Judge(seen.Plugin, seen.Now)
+	status := &Status{
+		TypeMeta: TypeOf("Status"), Plugin: seen.Plugin, Meshes: []Mesh{}, Operators: verdict.Operators, NotSeen: seen.NotSeen,
+		Warnings: slices.Concat(verdict.Broken, verdict.Others, verdict.Versions),
+	}
 	for i := range seen.NSMs {
-		status.Meshes = append(status.Meshes, seen.mesh(&seen.NSMs[i]))
+		m := seen.mesh(&seen.NSMs[i])
+		status.Meshes = append(status.Meshes, m)
+		status.Warnings = append(status.Warnings, seen.warnings(&m)...)
 	}
 	slices.SortFunc(status.Meshes, func(a, b Mesh) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	for i := range seen.Operators {
-		operator, warning := seen.operator(&seen.Operators[i])
-		status.Operators = append(status.Operators, operator)
-		if warning != "" {
-			status.Warnings = append(status.Warnings, warning)
-		}
-	}
-	if seen.SeesOperators && len(seen.Operators) == 0 {
-		status.Warnings = append(status.Warnings, "no Deployment of the operator is found: unless it runs outside of the cluster, as with make run, nobody looks after the meshes")
-	}
 	return status
+}
+
+// warnings about a mesh: nobody acts on it, or its NSM has fields that nobody here knows.
+func (seen *Seen) warnings(m *Mesh) []string {
+	var warnings []string
+	operators := seen.Operators.Of(m.Namespace)
+	switch {
+	case len(operators) == 0 && len(seen.Operators.Deployments)+len(seen.Operators.Members) > 0:
+		warnings = append(warnings, fmt.Sprintf("mesh %s: no operator acts on namespace %s: all are restricted to others by %s", m.FullName(), m.Namespace, watchFlag))
+	case len(operators) > 1:
+		warnings = append(warnings, fmt.Sprintf("mesh %s: %s", m.FullName(), Several(operators)))
+	}
+	if len(m.UnknownFields) > 0 {
+		warnings = append(warnings, fmt.Sprintf("mesh %s: this version of the plugin does not know %s: -o json shows them", m.FullName(), PathsOf(m.UnknownFields)))
+	}
+	return warnings
+}
+
+// Several tells that it is not known which of some installations acts on an NSM.
+func Several(operators []Installation) string {
+	var namespaces []string
+	for _, operator := range operators {
+		namespaces = append(namespaces, operator.Namespace)
+	}
+	return "which operator acts on it is not seen: one of those in the namespaces " + strings.Join(namespaces, ", ")
+}
+
+// mostPaths is how many unknown fields are named.
+const mostPaths = 5
+
+// PathsOf unknown fields; of many, some.
+func PathsOf(fields []UnknownField) string {
+	var paths []string
+	for _, field := range fields[:min(len(fields), mostPaths)] {
+		paths = append(paths, field.Path)
+	}
+	text := strings.Join(paths, ", ")
+	if more := len(fields) - mostPaths; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // IsFine tells whether each mesh is up as its spec describes it.
@@ -174,6 +236,10 @@ func (seen *Seen) mesh(nsm *nsmv1beta1.NSM) Mesh {
 		m.Conditions = []metav1.Condition{}
 	}
 	m.State, m.Message = StateOf(nsm)
+	m.UnknownFields = seen.Unknown[types.NamespacedName{Namespace: nsm.Namespace, Name: nsm.Name}]
+	if operators := seen.Operators.Of(nsm.Namespace); len(operators) == 1 {
+		m.Operator = operators[0].Namespace
+	}
 	for i := range nsm.Status.Components {
 		m.Components = append(m.Components, seen.component(nsm, &nsm.Status.Components[i]))
 	}
@@ -261,40 +327,11 @@ func (seen *Seen) podsOf(workload *health.Workload, pods []corev1.Pod) []Pod {
 		default:
 			told.State = PodReady
 		}
+		told.Crashes = crashesOf(seen.Crashes, pod)
 		all = append(all, told)
 	}
 	slices.SortFunc(all, func(a, b Pod) int { return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Name, b.Name)) })
 	return all
-}
-
-// leaseSlack is how long a Lease may be over until nobody leads: another replica takes
-// it within some seconds.
-const leaseSlack = time.Minute
-
-// operator tells about an installation, and warns where it does not work.
-func (seen *Seen) operator(deployment *appsv1.Deployment) (operator Operator, warning string) {
-	operator = Operator{
-		Namespace: deployment.Namespace, Name: deployment.Name,
-		Ready: deployment.Status.ReadyReplicas, Desired: ptr.Deref(deployment.Spec.Replicas, 1),
-	}
-	if containers := deployment.Spec.Template.Spec.Containers; len(containers) > 0 {
-		operator.Image = containers[0].Image
-	}
-	lease := seen.Leases[deployment.Namespace]
-	leads := lease != nil && ptr.Deref(lease.Spec.HolderIdentity, "") != "" && lease.Spec.RenewTime != nil &&
-		seen.Now.Before(lease.Spec.RenewTime.Add(time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 15))*time.Second+leaseSlack))
-	name := "the operator in namespace " + deployment.Namespace
-	if leads {
-		operator.Leader = *lease.Spec.HolderIdentity
-	}
-	switch {
-	case operator.Ready == 0:
-		return operator, name + fmt.Sprintf(" has no pod that is ready: meshes run on as they are; kubectl get pods -n %s", deployment.Namespace)
-	case seen.SeesLeases && !leads:
-		return operator, name + " has no leader: meshes run on as they are; its log tells why"
-	default:
-		return operator, ""
-	}
 }
 
 // FullName of a mesh: its namespace and name.

@@ -205,17 +205,16 @@ func TestOperatorThatDoesNotWorkIsSaid(t *testing.T) {
 	down := *operator.DeepCopy()
 	down.Status.ReadyReplicas = 0
 	for name, test := range map[string]struct {
-		seen report.Seen
+		seen report.Operators
 		want string
 	}{
-		"works":     {report.Seen{Operators: []appsv1.Deployment{operator}, Leases: lease(10 * time.Second), SeesOperators: true, SeesLeases: true}, ""},
-		"stopped":   {report.Seen{Operators: []appsv1.Deployment{operator}, Leases: lease(2 * time.Minute), SeesOperators: true, SeesLeases: true}, "no leader"},
-		"down":      {report.Seen{Operators: []appsv1.Deployment{down}, Leases: lease(0), SeesOperators: true, SeesLeases: true}, "no pod that is ready"},
-		"missing":   {report.Seen{SeesOperators: true, SeesLeases: true}, "no Deployment of the operator is found"},
-		"forbidden": {report.Seen{}, ""},
+		"works":     {report.Operators{Deployments: []appsv1.Deployment{operator}, Leases: lease(10 * time.Second), SeesDeployments: true, SeesLeases: true}, ""},
+		"stopped":   {report.Operators{Deployments: []appsv1.Deployment{operator}, Leases: lease(2 * time.Minute), SeesDeployments: true, SeesLeases: true}, "no leader"},
+		"down":      {report.Operators{Deployments: []appsv1.Deployment{down}, Leases: lease(0), SeesDeployments: true, SeesLeases: true}, "no pod that is ready"},
+		"missing":   {report.Operators{SeesDeployments: true, SeesLeases: true}, "no Deployment of the operator is found"},
+		"forbidden": {report.Operators{}, ""},
 	} {
-		test.seen.Now = now
-		warnings := strings.Join(report.StatusOf(&test.seen).Warnings, "\n")
+		warnings := strings.Join(report.StatusOf(&report.Seen{Operators: test.seen, Now: now}).Warnings, "\n")
 		if test.want == "" {
 			NewWithT(t).Expect(warnings).To(BeEmpty(), name)
 		} else {

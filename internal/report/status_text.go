@@ -25,14 +25,27 @@ const mostPods = 10
 // one that shows how far it is.
 func (s *Status) Text(out io.Writer, style Style, bars bool) {
 	for i := range s.Meshes {
-		writeTree(out, s.Meshes[i].tree(style, bars))
+		tree := s.Meshes[i].tree(style, bars)
+		if operator := s.Meshes[i].Operator; operator != "" && len(s.Operators) > 1 {
+			tree.text += "  of the operator in namespace " + operator
+		}
+		writeTree(out, tree)
 		_, _ = fmt.Fprintln(out)
 	}
 	for i := range s.Operators {
 		operator := &s.Operators[i]
 		line := fmt.Sprintf("operator %s/%s  %d/%d  %s", operator.Namespace, operator.Name, operator.Ready, operator.Desired, operator.Image)
-		if operator.Leader != "" {
+		if operator.Version != "" && !strings.HasSuffix(operator.Image, ":"+operator.Version) {
+			line += "  " + operator.Version
+		}
+		switch {
+		case operator.StandsBy:
+			line += "  stands by"
+		case operator.Leader != "":
 			line += "  led by " + operator.Leader
+		}
+		if len(operator.WatchNamespaces) > 0 {
+			line += "  for the namespaces " + strings.Join(operator.WatchNamespaces, ", ")
 		}
 		_, _ = fmt.Fprintln(out, line)
 	}
@@ -114,7 +127,11 @@ func podLines(pods []Pod, style Style) []node {
 		if pod.Message != "" {
 			line += "  " + oneLine(pod.Message)
 		}
-		lines = append(lines, node{text: line})
+		said := node{text: line}
+		for i := range pod.Crashes {
+			said.children = append(said.children, pod.Crashes[i].lines()...)
+		}
+		lines = append(lines, said)
 	}
 	if hidden > 0 {
 		lines = append(lines, node{text: fmt.Sprintf("%d others are not ready either; -o json has them", hidden)})

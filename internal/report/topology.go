@@ -37,48 +37,63 @@ type Registered struct {
 // Topology is what registries know: network services, and the endpoints that offer them.
 type Topology struct {
 	metav1.TypeMeta `json:",inline"`
-	Services        []Service  `json:"services"`
-	Endpoints       []Endpoint `json:"endpoints"`
-	Clients         []Client   `json:"clients"`
+	// Services are network services.
+	Services []Service `json:"services"`
+	// Endpoints of the registry, those that have expired included.
+	Endpoints []Endpoint `json:"endpoints"`
+	// Clients are pods that ask for network services.
+	Clients []Client `json:"clients"`
 	// Connections that are live, if they were asked for.
 	Connections []Connection `json:"connections,omitempty"`
-	NotSeen     []string     `json:"notSeen,omitempty"`
+	// NotSeen tells what could not be read, and why.
+	NotSeen []string `json:"notSeen,omitempty"`
 }
 
 // Service is a network service.
 type Service struct {
+	// Namespace of the registry's entries.
 	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	Payload   string `json:"payload,omitempty"`
+	// Name of the network service.
+	Name string `json:"name"`
+	// Payload is IP or ETHERNET.
+	Payload string `json:"payload,omitempty"`
 	// Undeclared: endpoints offer it, and there is no NetworkService of its name.
 	Undeclared bool `json:"undeclared,omitempty"`
-	// Endpoints that offer it, by name; Live counts those that have not expired.
+	// Endpoints that offer it, by name.
 	Endpoints []string `json:"endpoints"`
-	Live      int      `json:"live"`
+	// Live counts those of them that have not expired.
+	Live int `json:"live"`
 }
 
 // Endpoint is a NetworkServiceEndpoint. Each of its facts comes with its source.
 type Endpoint struct {
-	Namespace string   `json:"namespace"`
-	Name      string   `json:"name"`
-	Services  []string `json:"services"`
-	// Pod is its own, as namespace/name; Node is the one that it is on; Manager is the pod
-	// of the manager through which it is reached.
-	Pod     Fact `json:"pod"`
-	Node    Fact `json:"node"`
+	// Namespace of the registry's entry.
+	Namespace string `json:"namespace"`
+	// Name of the endpoint.
+	Name string `json:"name"`
+	// Services that it offers.
+	Services []string `json:"services"`
+	// Pod is its own, as namespace/name.
+	Pod Fact `json:"pod"`
+	// Node that it is on.
+	Node Fact `json:"node"`
+	// Manager is the pod of the manager through which it is reached.
 	Manager Fact `json:"manager"`
 	// URL of its manager.
 	URL string `json:"url,omitempty"`
-	// ExpiresAt is when its entry ends unless it is renewed; Expired: that is over.
+	// ExpiresAt is when its entry ends unless it is renewed.
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
-	Expired   bool         `json:"expired,omitempty"`
+	// Expired: that time is over.
+	Expired bool `json:"expired,omitempty"`
 	// ExpiredFor is how long ago that was, in seconds, by the API server's clock.
 	ExpiredFor int64 `json:"expiredForSeconds,omitempty"`
 }
 
-// Fact is a value, and where it is from; "" for one that is not known.
+// Fact is a value, and where it is from; empty for one that is not known.
 type Fact struct {
-	Value  string `json:"value,omitempty"`
+	// Value of it.
+	Value string `json:"value,omitempty"`
+	// Source is path_ids, pod, url or label.
 	Source Source `json:"source,omitempty"`
 }
 
@@ -99,12 +114,16 @@ const (
 
 // Client is a pod that asks for network services.
 type Client struct {
+	// Namespace of the pod.
 	Namespace string `json:"namespace"`
-	Pod       string `json:"pod"`
-	Node      string `json:"node,omitempty"`
+	// Pod is its name.
+	Pod string `json:"pod"`
+	// Node that it is on.
+	Node string `json:"node,omitempty"`
 	// AsksFor are the URLs of the annotation that it has.
-	AsksFor string   `json:"asksFor"`
-	Names   []string `json:"services"`
+	AsksFor string `json:"asksFor"`
+	// Names of the network services in them.
+	Names []string `json:"services"`
 	// Connected are the network services to which a live connection was read; none for not
 	// known.
 	Connected []string `json:"connected,omitempty"`
