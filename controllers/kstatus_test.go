@@ -111,6 +111,9 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 	}
 	notBegun := func(o *health.Mesh) { o.NotBegun = "the nodes have no room" }
 	staged := func(o *health.Mesh) { o.Staged = true }
+	awaitsSpire := func(o *health.Mesh) {
+		o.AwaitSpire("ClusterSPIFFEID nsm", `failed calling webhook "vclusterspiffeid.kb.io": no endpoints available for service "spire-server"`, true)
+	}
 	spire := func(condition metav1.Condition) func(*health.Mesh) {
 		return func(o *health.Mesh) { o.SetSpire(condition) }
 	}
@@ -220,6 +223,9 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 		"up, and pods wait for an identity":                       {[]pass{{1, seeing(t, up, spire(health.SpireFailed(nsmv1beta1.ReasonPodsWait, "nsmgr waits"))), nil}}, 0, false, current},
 		"coming up, and pods wait for an identity":                {[]pass{{1, seeing(t, rolling, spire(health.SpireFailed(nsmv1beta1.ReasonPodsWait, "nsmgr waits"))), nil}}, 0, false, inProgress},
 		"pods wait for an identity for too long":                  {[]pass{{1, seeing(t, rolling, spire(health.SpireFailed(nsmv1beta1.ReasonPodsWait, "nsmgr waits")), overdue), nil}}, 0, false, failed},
+		"changed, and SPIRE's webhook does not answer":            {[]pass{come, {2, seeing(t, up, awaitsSpire), nil}}, 0, false, inProgress},
+		"coming up, and SPIRE's webhook does not answer":          {[]pass{{1, seeing(t, rolling, awaitsSpire), nil}}, 0, false, inProgress},
+		"SPIRE's webhook answers again":                           {[]pass{come, {2, seeing(t, up, awaitsSpire), nil}, {2, seeing(t, up), nil}}, 0, false, current},
 		"up, and registered":                                      {[]pass{{1, seeing(t, up, spire(registered)), nil}}, 0, false, current},
 		"rolled by a newer operator, and up while a node is lost": {[]pass{come, {1, seeing(t, rolling), nil}, {1, seeing(t, withoutNode(2)), nil}}, 0, false, current},
 	}
