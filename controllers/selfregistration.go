@@ -42,6 +42,8 @@ type selfRegistration struct {
 	workload string
 	// registered: there is a configuration, and its pod may be there.
 	registered bool
+	// again: there was something to delete, and the next pass sees whether it has gone.
+	again bool
 	// over: no pod is left that registers itself, nor what one has registered.
 	over bool
 }
@@ -57,7 +59,7 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 		return err
 	}
 	ours := told != nil
-	own := r.selfRegistrations.has(nsm, d.input.Release, w)
+	own, isSure := r.selfRegistrations.has(nsm, d.input.Release, w)
 	if d.unseenRegistrations != "" {
 		w.Unseen = append(w.Unseen, d.unseenRegistrations)
 	}
@@ -67,21 +69,22 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 	refuses := mesh.RefusesWithoutWebhook(told)
 	w.Webhook = &health.Webhook{Uninjected: !ours && !own && !isElsewhere, Refuses: refuses, LetsIn: ours && !refuses}
 	// One whose turn has not come goes on as it is.
-	w.Webhook.Unregistered = w.Webhook.Uninjected || !w.Held && (needsOurs && !ours || w.RegistersItself && !own)
+	w.Webhook.Unregistered = w.Webhook.Uninjected || !w.Held && (needsOurs && !ours || w.RegistersItself && !isSure)
 	return nil
 }
 
-// has tells whether a pod of the webhook has registered itself, as far as
-// that is known. Of a Deployment that has changed since, what was reported last counts.
-func (s *selfRegistrations) has(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) bool {
+// has tells whether a pod of the webhook has registered itself, as far as that is known,
+// and whether that is sure of the Deployment as it is now: where it has changed since, what
+// was reported last counts.
+func (s *selfRegistrations) has(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) (has, isSure bool) {
 	known, isKnown := s.of(w)
 	switch {
 	case !mayRegisterItself(nsm, target, w, known, isKnown):
-		return false
+		return false, false
 	case !isKnown:
-		return hasReportedWebhook(nsm)
+		return hasReportedWebhook(nsm), hasReportedWebhook(nsm)
 	default:
-		return known.registered && (known.workload == w.Live.GetResourceVersion() || hasReportedWebhook(nsm))
+		return known.registered, known.registered && (known.workload == w.Live.GetResourceVersion() || hasReportedWebhook(nsm))
 	}
 }
 
@@ -120,10 +123,10 @@ func (r *NSMReconciler) goneRegistrations(ctx context.Context, d *desired) ([]me
 	return gone, nil
 }
 
-// find finds out what the pods of the webhook have registered, and
-// returns what is left of those that have gone. One that is up, and has been reported so,
-// when this process first sees it is taken as it is: what is left of a pod that has gone
-// would have kept the next one from being created.
+// find finds out what the pods of the webhook have registered, and returns what is left of
+// those that have gone. One that is up, and has been reported so, when this process first
+// sees it is taken as it is: what is left of a pod that has gone would have kept the next
+// one from being created.
 func (s *selfRegistrations) find(ctx context.Context, nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) ([]mesh.Object, error) {
 	known, isKnown := s.of(w)
 	if !mayRegisterItself(nsm, target, w, known, isKnown) {
@@ -131,7 +134,7 @@ func (s *selfRegistrations) find(ctx context.Context, nsm *nsmv1beta1.NSM, targe
 	}
 	// One that is up without having registered itself may still do so.
 	isWaitedFor := !known.registered && w.RegistersItself && w.IsReady()
-	if known.workload == w.Live.GetResourceVersion() && !isWaitedFor {
+	if known.workload == w.Live.GetResourceVersion() && !isWaitedFor && !known.again {
 		return nil, nil
 	}
 	now := selfRegistration{workload: w.Live.GetResourceVersion(), registered: registerThemselves(w.Version())}
@@ -142,10 +145,8 @@ func (s *selfRegistrations) find(ctx context.Context, nsm *nsmv1beta1.NSM, targe
 			return nil, err
 		}
 	}
-	if len(gone) > 0 {
-		now.workload = "" // the next pass sees whether it could be deleted
-	}
-	now.over = w.IsRolledOut() && !now.registered && len(gone) == 0 && !registerThemselves(target.String(), w.Version())
+	now.again = len(gone) > 0
+	now.over = w.IsRolledOut() && !now.registered && !now.again && !registerThemselves(target.String(), w.Version())
 	s.known.Store(keyOf(w), now)
 	return gone, nil
 }
@@ -169,9 +170,8 @@ func hasReportedWebhook(nsm *nsmv1beta1.NSM) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == nsm.Generation
 }
 
-// list finds the configurations of pods that have gone, and tells
-// whether there are others. The pods are listed after the configurations: a pod is there
-// before its configuration.
+// list finds the configurations of pods that have gone, and tells whether there are others.
+// The pods are listed after the configurations: a pod is there before its configuration.
 func (s *selfRegistrations) list(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) (hasOthers bool, gone []mesh.Object, err error) {
 	configurations, err := configurationsOf(ctx, s.direct, nsm)
 	configurations = slices.DeleteFunc(configurations, isOf(nsm))
