@@ -342,7 +342,9 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 				if !isOfReads || long > 0 {
 					By("caches that hear of everything late")
 					t.o.stop()
-					t.lag = 100 * time.Millisecond
+					if t.lag = 100 * time.Millisecond; long == 0 {
+						t.lag = 30 * time.Millisecond // of each event, one after the other
+					}
 					t.start(&requests{})
 					expectSame(t.run(ctx, s, faultAt{}, want), want, faultAt{})
 				}
