@@ -13,7 +13,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/networkservicemesh/nsm-operator/internal/installation"
@@ -74,13 +74,13 @@ func (c *cluster) seeLeases(ctx context.Context, seen *report.Operators) error {
 
 // seeMembers reads which installations work.
 func (c *cluster) seeMembers(ctx context.Context, seen *report.Operators) error {
-	definition := &unstructured.Unstructured{}
+	definition := &metav1.PartialObjectMetadata{} // the whole is large
 	definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 	before := len(c.notSeen)
 	err := c.unlessHidden(c.Get(ctx, client.ObjectKey{Name: definitionName}, definition), "get customresourcedefinition "+definitionName+", for the operator's version")
 	if err == nil && len(c.notSeen) == before {
 		seen.SeesMembers = true
-		for _, member := range installation.MembersOf(definition) {
+		for _, member := range installation.MembersOf(definition.Annotations) {
 			seen.Members = append(seen.Members, report.Installation(member))
 		}
 	}

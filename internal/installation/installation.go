@@ -214,7 +214,7 @@ func (i *Installation) look(ctx context.Context) (Place, error) {
 		if err := i.client.Get(ctx, client.ObjectKey{Name: crdName}, crd); err != nil {
 			return fmt.Errorf("%s: is the operator installed completely? %w", crdName, err)
 		}
-		members := MembersOf(crd)
+		members := membersOf(crd)
 		signs := i.read(ctx, members, serviceOf(crd))
 		var wanted []Member
 		place, wanted = placeOf(i.Member, members, func(m Member) bool { return i.isAlive(m, signs[m.Namespace]) })

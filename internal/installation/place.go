@@ -53,12 +53,21 @@ type Place struct {
 	Behind *Member
 }
 
-// MembersOf reads the list from the CRD. Where there is none, as after somebody has
+// MembersOf reads the list from the annotations of the CRD; none where there is no such
+// list.
+func MembersOf(annotations map[string]string) []Member {
+	var members []Member
+	if json.Unmarshal([]byte(annotations[Annotation]), &members) != nil {
+		return nil
+	}
+	return members
+}
+
+// membersOf reads the list from the CRD. Where there is none, as after somebody has
 // replaced the CRD, whoever serves conversion is the only one known: with a CA,
 // since a stanza that comes from a manifest says nothing.
-func MembersOf(crd *unstructured.Unstructured) []Member {
-	var members []Member
-	if err := json.Unmarshal([]byte(crd.GetAnnotations()[Annotation]), &members); err == nil && len(members) > 0 {
+func membersOf(crd *unstructured.Unstructured) []Member {
+	if members := MembersOf(crd.GetAnnotations()); len(members) > 0 {
 		return members
 	}
 	if service := serviceOf(crd); service != nil {

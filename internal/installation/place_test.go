@@ -74,9 +74,9 @@ func TestMembersOf(t *testing.T) {
 		"a CRD without a word": {},
 		"the list": {
 			crd: apiextensionsv1.CustomResourceDefinition{
-				ObjectMeta: annotated(`[{"namespace":"one","watchNamespaces":["a"]},{"namespace":"other"}]`), Spec: serving("ca"),
+				ObjectMeta: annotated(`[{"namespace":"one","watchNamespaces":["a"],"version":"v2.0.0"},{"namespace":"other"}]`), Spec: serving("ca"),
 			},
-			want: []Member{{Namespace: "one", WatchNamespaces: []string{"a"}}, {Namespace: "other"}},
+			want: []Member{{Namespace: "one", WatchNamespaces: []string{"a"}, Version: "v2.0.0"}, {Namespace: "other"}},
 		},
 		"no list":      {crd: apiextensionsv1.CustomResourceDefinition{Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
 		"an empty one": {crd: apiextensionsv1.CustomResourceDefinition{ObjectMeta: annotated(`[]`), Spec: serving("ca")}, want: []Member{{Namespace: "serves"}}},
@@ -86,7 +86,7 @@ func TestMembersOf(t *testing.T) {
 			g := NewWithT(t)
 			crd, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&tc.crd)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(MembersOf(&unstructured.Unstructured{Object: crd})).To(Equal(tc.want))
+			g.Expect(membersOf(&unstructured.Unstructured{Object: crd})).To(Equal(tc.want))
 		})
 	}
 }
