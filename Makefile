@@ -300,9 +300,13 @@ test-bundle: control-plane $(OPM) $(OPERATOR_SDK) $(SCORECARD_TEST) ## Have the 
 	@$(GO_TEST) -C test/bundle test -count=1 $(TEST_FLAGS) ./...
 
 .PHONY: bench
-bench: control-plane $(MANAGER) kubectl-nsm $(OPM) $(OLM) $(OLM_CATALOG) ## Measure, and print.
+bench: control-plane $(MANAGER) kubectl-nsm $(OPM) $(OLM) $(OLM_CATALOG) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) $(KUSTOMIZE) ## Measure, and print.
 	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x -timeout 60m
 	@LONG=1 $(GO) test ./test/olm -count=1 -timeout 40m -v -ginkgo.focus 'next version'
+	@$(GO) test ./test/e2e -count=1 -timeout 40m -v -ginkgo.focus '$(UPGRADES)'
+
+# By Helm, with what that needs before.
+UPGRADES := chart is (installed by Helm 4|upgraded twice)
 
 # Where NSM's own manifests lie: directories of <release>/<component>/*.yaml.
 REFERENCE ?=

@@ -54,6 +54,7 @@ var (
 	directory string
 	// launcher is the process that "make run" starts.
 	launcher *gexec.Session
+	config   *rest.Config
 	admin    client.Client
 	// resources that can be listed, and how.
 	resources discovery.DiscoveryInterface
@@ -222,7 +223,8 @@ func assets() string {
 // connect makes the administrator's clients.
 func connect() {
 	GinkgoHelper()
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig())
+	var err error
+	config, err = clientcmd.BuildConfigFromFlags("", kubeconfig())
 	Expect(err).NotTo(HaveOccurred())
 	config.QPS, config.WarningHandler = -1, rest.NoWarnings{}
 	admin, err = client.New(config, client.Options{})

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/networkservicemesh/nsm-operator/test/documents"
+	"github.com/networkservicemesh/nsm-operator/test/hammer"
 )
 
 const (
@@ -149,10 +150,38 @@ func upgradeTwice(ctx context.Context, helm, name string, args ...string) {
 	kubectl(ctx, "delete", "secret", "nsm-operator-webhook-cert", "-n", operatorNamespace)
 	Eventually(func() string { return readCA(ctx) }).WithTimeout(time.Minute).ShouldNot(Equal(before))
 	rotated := readCA(ctx)
-	release(ctx, helm, "upgrade", name, append(args, "--set", "log.level=debug")...)
+	whileUsed(ctx, "while "+helm+" upgrades", func() {
+		release(ctx, helm, "upgrade", name, append(args, "--set", "log.level=debug")...)
+	})
 	Expect(operatorPods(ctx)).NotTo(ContainElement(BeElementOf(pods)), "they started anew")
 	Expect(readCA(ctx)).To(Equal(rotated))
 	writeInBothVersions(ctx, "upgraded-by-"+helm)
+}
+
+// whileUsed upgrades the operator while both versions of the sample are used. Nothing is
+// lost or altered, and what fails was asked of a replica that had just ended.
+func whileUsed(ctx context.Context, when string, upgrade func()) {
+	GinkgoHelper()
+	key := client.ObjectKey{Namespace: namespace, Name: "nsm-sample"}
+	specs := func() map[string]any {
+		GinkgoHelper()
+		found := map[string]any{}
+		for _, version := range hammer.Versions {
+			nsm := hammer.Object(version, key)
+			Eventually(func() error { return admin.Get(ctx, key, nsm) }).WithContext(ctx).Should(Succeed())
+			found[version] = nsm.Object["spec"]
+		}
+		return found
+	}
+	before, users := specs(), hammer.New(config, key)
+	users.Beat = 200 * time.Millisecond
+	users.Start(ctx)
+	upgrade()
+	users.Stop()
+	users.Report(when)
+	users.ExpectNothingLost(ctx)
+	users.ExpectFewFailures(ctx, hammer.Failure.IsForWantOfAnswer)
+	Expect(specs()).To(Equal(before))
 }
 
 // uninstall takes a release away, and expects nothing of the operator to be left but
