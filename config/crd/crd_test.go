@@ -7,8 +7,11 @@
 package crd_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/networkservicemesh/nsm-operator/config/crd"
@@ -30,4 +33,44 @@ func TestSize(t *testing.T) {
 		t.Errorf("the CustomResourceDefinition has %d bytes of JSON, and must have fewer than %d", len(compact), mostBytes)
 	}
 	t.Logf("%d bytes of %d", len(compact), mostBytes)
+}
+
+// ofKubernetes are fields of Kubernetes' own types, whose descriptions hack/trimcrd leaves
+// out, since they would be there ten times.
+var ofKubernetes = []string{"affinity", "clientNamespaces", "env", "resources", "tolerations"}
+
+// kubectl explain tells of every field what it means, and what happens without it.
+func TestEachFieldIsExplained(t *testing.T) {
+	definition := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.Unmarshal(crd.NSM, definition); err != nil {
+		t.Fatal(err)
+	}
+	var explain func(schema *apiextensionsv1.JSONSchemaProps, path string)
+	explain = func(schema *apiextensionsv1.JSONSchemaProps, path string) {
+		// Of several ways to name a file, one is given.
+		isChoice := strings.HasSuffix(path, "sriovConfig") || strings.HasSuffix(path, "deviceSelector")
+		for name, field := range schema.Properties {
+			at := path + "." + name
+			if field.Description == "" {
+				t.Errorf("%s has no description", at)
+			}
+			isOurs := !slices.Contains(ofKubernetes, name)
+			isOptional := !slices.Contains(schema.Required, name) && !isChoice
+			if isOurs && isOptional && len(field.Properties) == 0 && !strings.Contains(field.Description, "Default:") && !strings.Contains(field.Description, "Default (") {
+				t.Errorf("%s: its description does not tell the default: %s", at, field.Description)
+			}
+			if !isOurs {
+				continue
+			}
+			explain(&field, at)
+			if field.Items != nil && field.Items.Schema != nil {
+				explain(field.Items.Schema, at+"[]")
+			}
+		}
+	}
+	for _, version := range definition.Spec.Versions {
+		if spec := version.Schema.OpenAPIV3Schema.Properties["spec"]; version.Storage {
+			explain(&spec, "spec")
+		}
+	}
 }
