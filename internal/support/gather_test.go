@@ -17,14 +17,18 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/networkservicemesh/nsm-operator/internal/support"
@@ -250,10 +254,24 @@ var _ = Describe("Gathering", func() {
 		Expect(files).To(HaveKey("operator/namespaces/operators/pods.yaml"))
 	})
 
+	It("asks for the newest lines of a log, and for none that are older than it is told", func(ctx SpecContext) {
+		var asked sync.Map
+		call := func(log *url.URL) { asked.Store(log.Path, log.Query()) }
+		onLog.Store(&call)
+		defer onLog.Store(nil)
+		recent := options()
+		recent.Since = &metav1.Time{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+		gather(ctx, access("helper", "system:masters"), recent)
+		query, isAsked := asked.Load("/containerLogs/nsm/nsmgr-1/nsmgr")
+		Expect(isAsked).To(BeTrue())
+		Expect(query).To(And(HaveKeyWithValue("sinceTime", []string{"2026-01-02T03:04:05Z"}), HaveKeyWithValue("tailLines", []string{"50000"})))
+		Expect(query).NotTo(HaveKey("limitBytes"), "it keeps the oldest")
+	})
+
 	It("leaves a valid archive when it is interrupted", func(ctx SpecContext) {
 		interrupted, interrupt := context.WithCancel(ctx)
 		defer interrupt()
-		call := func(string) { interrupt() }
+		call := func(*url.URL) { interrupt() }
 		onLog.Store(&call)
 		defer onLog.Store(nil)
 		files, outcome := gather(interrupted, access("helper", "system:masters"), options())

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,7 @@ var (
 	// auditLog is the file with the requests of those who gather.
 	auditLog string
 	// onLog, where it is set, is called before the log of a container is served.
-	onLog atomic.Pointer[func(path string)]
+	onLog atomic.Pointer[func(*url.URL)]
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
@@ -206,7 +207,7 @@ func serveNode(socket string) {
 			return
 		}
 		if call := onLog.Load(); call != nil {
-			(*call)(r.URL.Path)
+			(*call)(r.URL)
 		}
 		_, _ = io.WriteString(w, logOf(r.URL.Path, r.URL.Query().Get("previous") == "true"))
 	}))
