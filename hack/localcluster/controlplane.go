@@ -30,6 +30,8 @@ type cluster struct {
 	audited string // user whose requests are logged; "" for nobody's
 	// notSimulated is the beginning of the images whose pods somebody else runs; "" for none.
 	notSimulated string
+	// podStart is how long a simulated pod takes until it runs.
+	podStart time.Duration
 	// programs is the directory of those that kubectl exec runs; "" for no exec. kubeletPort is where kwok serves it.
 	programs    string
 	kubeletPort int

@@ -22,6 +22,9 @@ const maxNodes = 5000
 // the flag all pods are simulated.
 const notSimulated = "NOT_SIMULATED"
 
+// podStart is a comment of the stages where the delay stands that --pod-start asks for.
+const podStart = "# POD_START"
+
 // execs has kwok run what kubectl exec asks for, of whatever pod, as a process of its own, and give one file as the log
 // of all containers.
 const execs = `---
@@ -60,6 +63,9 @@ func (c *cluster) startKwok() error {
 	}
 	if c.notSimulated != "" {
 		stages = bytes.ReplaceAll(stages, []byte(notSimulated), []byte(c.notSimulated))
+	}
+	if c.podStart > 0 {
+		stages = bytes.ReplaceAll(stages, []byte(podStart), fmt.Appendf(nil, "delay: {durationMilliseconds: %d}", c.podStart.Milliseconds()))
 	}
 	if err := os.WriteFile(config, stages, 0o600); err != nil {
 		return err

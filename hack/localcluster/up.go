@@ -46,6 +46,7 @@ func (c *cluster) addFlags(flags *flag.FlagSet) {
 // addGuestFlags are for a caller who runs pods of the cluster himself.
 func (c *cluster) addGuestFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.notSimulated, "not-simulated", "", "leave pods whose image begins with this to another kubelet")
+	flags.DurationVar(&c.podStart, "pod-start", 0, "how long a simulated pod takes until it runs")
 	flags.StringVar(&c.programs, "exec-programs", "", "directory of programs that kubectl exec runs on this machine, for whatever pod; without it there is no exec")
 	flags.StringVar(&c.proxy, "service-proxy", "", "Unix socket of an HTTP CONNECT proxy through which the API server reaches Services")
 }
