@@ -301,12 +301,17 @@ test-bundle: control-plane $(OPM) $(OPERATOR_SDK) $(SCORECARD_TEST) ## Have the 
 
 .PHONY: bench
 bench: control-plane $(MANAGER) kubectl-nsm $(OPM) $(OLM) $(OLM_CATALOG) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) $(KUSTOMIZE) ## Measure, and print.
-	@$(GO) test ./test/perf/... -run '^$$' -bench . -benchtime 1x -timeout 60m
+	@$(GO) test ./test/perf/... -run '^$$' -bench . -skip Recording -benchtime 1x -timeout 60m
 	@LONG=1 $(GO) test ./test/olm -count=1 -timeout 40m -v -ginkgo.focus 'next version'
 	@$(GO) test ./test/e2e -count=1 -timeout 40m -v -ginkgo.focus '$(UPGRADES)'
 
 # By Helm, with what that needs before.
 UPGRADES := chart is (installed by Helm 4|upgraded twice)
+
+# Not part of bench: it writes files that are kept.
+.PHONY: record-metrics
+record-metrics: control-plane $(MANAGER) ## Record what the operator tells Prometheus while meshes change, for the tests of the alerts to replay.
+	@RECORD=$(CURDIR)/test/prometheus/testdata $(GO) test ./test/perf/... -run '^$$' -bench Recording -benchtime 1x -timeout 60m
 
 # Where NSM's own manifests lie: directories of <release>/<component>/*.yaml.
 REFERENCE ?=

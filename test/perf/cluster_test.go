@@ -141,16 +141,18 @@ func (c *cluster) startManager(b *testing.B) *manager {
 	return c.startManagerAs(b, c.kubeconfig())
 }
 
-func (c *cluster) startManagerAs(b *testing.B, kubeconfig string) *manager {
+// startManagerAs runs it as somebody, with more flags, which count before those of all.
+func (c *cluster) startManagerAs(b *testing.B, kubeconfig string, flags ...string) *manager {
 	b.Helper()
 	webhook, probe := freePort(b), freePort(b)
 	log, err := os.Create(filepath.Join(c.directory, "manager.log"))
 	must(b, err)
 	defer log.Close()
-	m := &manager{command: exec.Command(filepath.Join(root, "bin", "manager"),
+	m := &manager{command: exec.Command(filepath.Join(root, "bin", "manager"), append([]string{
 		"--leader-elect=false", "--metrics-bind-address=0", "--namespace=nsm-operator-system",
 		fmt.Sprintf("--webhook-port=%d", webhook), fmt.Sprintf("--webhook-url=https://127.0.0.1:%d", webhook),
-		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", probe))}
+		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", probe),
+	}, flags...)...)}
 	// The limit of config/manager.
 	m.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, fmt.Sprintf("MEMORY_LIMIT=%d", 256<<20))
 	m.command.Stdout, m.command.Stderr = log, log
