@@ -8,6 +8,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // What "make deploy" applies, with the operator running by it: as a pod of its
@@ -106,6 +109,17 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		By("and its agent would not: this judges")
 		_, err := tryKubectl(ctx, "create", "--dry-run=server", "--validate=false", "-f", pod("daemonset/spire-agent"))
 		Expect(err).To(MatchError(ContainSubstring("violates PodSecurity")))
+		By("the operator on the network of its node is refused for that alone")
+		rendered, err := tryHelm(ctx, helm4, "template", "nsm-operator", operatorChart, "--set", "hostNetwork=true", "--show-only", "templates/deployment.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		var deployment appsv1.Deployment
+		Expect(yaml.Unmarshal([]byte(rendered), &deployment)).To(Succeed())
+		deployment.Spec.Template.Spec.ServiceAccountName = "default"
+		spec, err := json.Marshal(deployment.Spec.Template.Spec)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = tryKubectl(ctx, "create", "--dry-run=server", "-f",
+			write(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"judged","namespace":"restricted"},"spec":`+string(spec)+`}`))
+		Expect(err).To(MatchError(MatchRegexp(`violates PodSecurity "restricted:latest": host namespaces \(hostNetwork=true\), hostPort \([^()]*\)\n?$`)))
 		kubectl(ctx, "delete", "namespace", "restricted", "--wait=false")
 	})
 
