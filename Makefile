@@ -299,6 +299,11 @@ test-bundle: control-plane $(OPM) $(OPERATOR_SDK) $(SCORECARD_TEST) ## Have the 
 	@$(GO_TEST) -C hack/olm test -count=1 $(TEST_FLAGS) ./...
 	@$(GO_TEST) -C test/bundle test -count=1 $(TEST_FLAGS) ./...
 
+# Not part of test: all of SPIRE is built first, into bin/spire.
+.PHONY: test-spire
+test-spire: ## Have the SPIRE that config/spire names validate the configuration of the lab's.
+	@GO=$(GO) hack/validate-spire.sh $(LOCALBIN)/spire
+
 .PHONY: bench
 bench: control-plane $(MANAGER) kubectl-nsm $(OPM) $(OLM) $(OLM_CATALOG) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) $(KUSTOMIZE) ## Measure, and print.
 	@$(GO) test ./test/perf/... -run '^$$' -bench . -skip Recording -benchtime 1x -timeout 60m
