@@ -227,16 +227,18 @@ func TestReleasedImagesAreAttested(t *testing.T) {
 	var workflow struct {
 		Jobs map[string]struct {
 			Steps []struct {
-				Name, Uses, Run, If string
-				With                map[string]any
-				Env                 map[string]string
+				ID, Name, Uses, Run, If string
+				With                    map[string]any
+				Env                     map[string]string
 			}
 		}
 	}
 	if err := yaml.Unmarshal([]byte(text), &workflow); err != nil {
 		t.Fatal(err)
 	}
+	pushes := regexp.MustCompile(`(?m)^ *(\w+)=\$\(make -s [a-z-]+-push( [^|]+)? \| tail`)
 	attested, verified := map[string]string{}, ""
+	var pushed []string
 	for _, step := range workflow.Jobs["publish"].Steps {
 		if strings.HasPrefix(step.Uses, "actions/attest-build-provenance@") {
 			digest := fmt.Sprint(step.With["subject-digest"])
@@ -245,21 +247,19 @@ func TestReleasedImagesAreAttested(t *testing.T) {
 		if strings.Contains(step.Run, "gh attestation verify") {
 			verified = fmt.Sprint(step.Env)
 		}
+		for _, found := range pushes.FindAllStringSubmatch(step.Run, -1) {
+			pushed = append(pushed, fmt.Sprintf("${{ steps.%s.outputs.%s }}", step.ID, found[1]))
+		}
 	}
-	pushed := regexp.MustCompile(`(?m)^ +(\w+)=\$\(make -s [a-z-]+-push \| tail`).FindAllStringSubmatch(text, -1)
 	if len(pushed) != 5 {
 		t.Fatalf("%d images are pushed", len(pushed))
 	}
-	for _, found := range pushed {
-		output := "${{ steps.push.outputs." + found[1] + " }}"
-		if found[1] == "digest" {
-			output = "${{ steps.operator.outputs.digest }}"
-		}
+	for _, output := range pushed {
 		if !strings.HasPrefix(attested[output], "ghcr.io/networkservicemesh/nsm-operator") {
-			t.Errorf("nobody attests how the image %s was built", found[1])
+			t.Errorf("nobody attests how the image %s was built", output)
 		}
 		if !strings.Contains(verified, output) {
-			t.Errorf("nobody verifies how the image %s was built", found[1])
+			t.Errorf("nobody verifies how the image %s was built", output)
 		}
 	}
 }
