@@ -227,7 +227,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		}
 		Expect(strings.Contains(served, `rejection_count{error_type="calling_webhook_error",name="defaults.nsm.networkservicemesh.io"`)).To(BeTrue())
 		Expect(strings.Contains(served, `fail_open_count{name="definition.nsm.networkservicemesh.io"`)).To(BeTrue())
-		Expect(strings.Contains(served, `webhook_request_total{code="200",name="definition.nsm.networkservicemesh.io"`)).To(BeTrue())
+		Expect(strings.Contains(served, `webhook_request_total{code="200",name="defaults.nsm.networkservicemesh.io"`)).To(BeTrue())
 	})
 
 	It("are enough", func() {
