@@ -229,13 +229,17 @@ GO_TEST := GO=$(GO) hack/test.sh
 # module are looked through twice.
 TEST_FLAGS := -vet=off -timeout 40m
 
-# One package at a time: two suites that have an API server take more than two cores
-# give, now and then, and a spec then waits longer than it would.
+# Packages that take all cores, or whose tests keep pace with a clock.
+ALONE := ./controllers ./test/e2e ./test/olm ./test/rotation ./internal/watchfacts
+
+# Those one at a time, and of the others one a core: two suites that have an API server take
+# more than two cores give, now and then, and a spec then waits longer than it would.
 .PHONY: test
 test: check-generated vet lint control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(OPM) $(OLM) $(OLM_CATALOG) $(HELM) $(HELM3) $(KUSTOMIZE) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
 	@$(GO_TEST) -C hack/localcluster test $(TEST_FLAGS) ./...
 	@$(GO_TEST) -C hack/image test $(TEST_FLAGS) ./...
-	@$(GO_TEST) test -p 1 $(TEST_FLAGS) ./...
+	@$(GO_TEST) test $(TEST_FLAGS) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(ALONE))")
+	@$(GO_TEST) test -p 1 $(TEST_FLAGS) $(ALONE)
 
 # Not part of test: everything is built once more, with cgo, and runs several times as long.
 .PHONY: test-race
