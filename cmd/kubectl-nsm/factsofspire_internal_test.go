@@ -63,6 +63,7 @@ var _ = Describe("check, of an API server that does not reach everything", func(
 				})
 				return true
 			case strings.HasSuffix(r.URL.Path, "/namespaces/nsm-operator-system/endpointslices"):
+				w.Header().Set("Content-Type", "application/json")
 				_, _ = fmt.Fprint(w, `{"kind":"EndpointSliceList","apiVersion":"discovery.k8s.io/v1","items":[{"ports":[{"port":9443}]}]}`)
 				return true
 			}
