@@ -222,6 +222,9 @@ vet: ## Run go vet on all modules.
 
 ##@ Test
 
+# What the end-to-end tests run. Two processes of them make it: it has to be there.
+END_TO_END := $(MANAGER) $(DEPLOY) $(TESTCLUSTER) $(IMAGE) kubectl-nsm $(HELM) $(HELM3) $(KUSTOMIZE)
+
 # It names what has failed once more at the end.
 GO_TEST := GO=$(GO) hack/test.sh
 
@@ -235,7 +238,7 @@ ALONE := ./controllers ./test/e2e ./test/olm ./test/rotation ./internal/watchfac
 # Those one at a time, and of the others one a core: two suites that have an API server take
 # more than two cores give, now and then, and a spec then waits longer than it would.
 .PHONY: test
-test: check-generated vet lint control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(OPM) $(OLM) $(OLM_CATALOG) $(HELM) $(HELM3) $(KUSTOMIZE) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
+test: check-generated vet lint control-plane $(END_TO_END) $(OPM) $(OLM) $(OLM_CATALOG) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
 	@$(GO_TEST) -C hack/localcluster test $(TEST_FLAGS) ./...
 	@$(GO_TEST) -C hack/image test $(TEST_FLAGS) ./...
 	@$(GO_TEST) test $(TEST_FLAGS) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(ALONE))")
@@ -258,7 +261,7 @@ FOCUS ?= whichever request|walk at random
 
 # Not part of test: that Kubernetes is built first, into bin/compat. The packages are those that have an API server.
 .PHONY: test-compat
-test-compat: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) $(KUSTOMIZE) ## Run what needs an API server on another Kubernetes (K8S=v1.31.14).
+test-compat: control-plane $(END_TO_END) ## Run what needs an API server on another Kubernetes (K8S=v1.31.14).
 	@$(LOCALCLUSTER) build --kubernetes "$(K8S)" --out $(LOCALBIN)/compat/$(K8S) --rest $(K8S_BIN)
 	@KUBEBUILDER_ASSETS=$(LOCALBIN)/compat/$(K8S) $(GO_TEST) test -p 1 $(TEST_FLAGS) \
 	  ./controllers ./webhooks ./internal/... ./cmd/... ./test/rotation ./test/e2e
@@ -277,7 +280,7 @@ fuzz: ## Fuzz conversion, admission and masking, each target for FUZZTIME.
 	@$(GO) test ./internal/mask -run '^$$' -fuzz '^FuzzWriter$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 
 .PHONY: test-e2e
-test-e2e: control-plane $(MANAGER) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) ## Run the end-to-end tests alone.
+test-e2e: control-plane $(END_TO_END) ## Run the end-to-end tests alone.
 	@$(GO) test ./test/e2e/... -timeout 40m -v
 
 .PHONY: test-chart

@@ -45,6 +45,7 @@ var _ = Describe("The documents", Ordered, ContinueOnFailure, func() {
 
 	for _, page := range pages {
 		It("say in "+page+" what works", func(ctx SpecContext) {
+			removeNewFiles()
 			follow(ctx, page, documents.Test)
 			By("and nothing is left for the next page")
 			kubectl(ctx, "delete", "nsm", "--all", "--all-namespaces", "--timeout=5m")
@@ -95,7 +96,6 @@ func follow(ctx context.Context, page string, kind documents.Kind, here ...strin
 	Expect(err).NotTo(HaveOccurred())
 	blocks := documents.Of(documents.Blocks(string(text)), func(b documents.Block) bool { return b.Kind == kind })
 	Expect(blocks).NotTo(BeEmpty(), page)
-	removeNewFiles()
 	for _, block := range blocks {
 		run(ctx, block, here...)
 	}
@@ -140,7 +140,8 @@ func readersKubectl() string {
 }
 
 // removeNewFiles removes what readers write into the directory that they are in, when
-// the spec has ended. Directories, such as dist, are those of make.
+// the spec has ended. Directories, such as dist, are those of make. Pages that another
+// process of this suite may follow write no files there.
 func removeNewFiles() {
 	GinkgoHelper()
 	files := func() []string {

@@ -39,6 +39,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/networkservicemesh/nsm-operator/test/apiserver"
+	"github.com/networkservicemesh/nsm-operator/test/parallel"
 )
 
 const (
@@ -67,7 +68,7 @@ func TestEndToEnd(t *testing.T) {
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	ctrl.SetLogger(GinkgoLogr)
-	RunSpecs(t, "End to end")
+	parallel.RunSpecs(t, "End to end", 2)
 }
 
 var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
@@ -98,8 +99,7 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 		image := vpp.Spec.Template.Spec.Containers[0].Image
 		vpp.Spec.Template.Spec.Containers[0].Image = "example.com/other"
 		Expect(admin.Update(ctx, vpp)).To(Succeed())
-		Eventually(func() string { return daemonSet(ctx, "vpp").Spec.Template.Spec.Containers[0].Image }).
-			WithTimeout(2 * time.Second).Should(Equal(image))
+		Eventually(func() string { return daemonSet(ctx, "vpp").Spec.Template.Spec.Containers[0].Image }).Should(Equal(image))
 		waitAvailable(ctx)
 	})
 
