@@ -300,7 +300,6 @@ var _ = Describe("A forwarder that Kubernetes does not roll, since what it loses
 		Expect(ovs.deleted(ctx)()).To(BeEmpty())
 
 		setNodeReady(ctx, first, corev1.ConditionTrue)
-		ovs.ready(ctx, first, corev1.ConditionTrue)
 		Eventually(ovs.deleted(ctx)).Should(Equal([]string{first}))
 		ovs.run(ctx)
 		ovs.up(ctx, first)
