@@ -29,7 +29,7 @@ var kubeletDirectories = []struct{ label, version, directory string }{
 // KubeletDirectoryOf a node, as far as the node shows it: the usual one where it shows
 // nothing else, and "" where it runs no pods of a mesh.
 func KubeletDirectoryOf(node *corev1.Node) string {
-	if node.Labels[corev1.LabelOSStable] != string(corev1.Linux) || isVirtual(node) {
+	if !RunsMeshes(node) {
 		return ""
 	}
 	for _, known := range kubeletDirectories {
@@ -41,11 +41,13 @@ func KubeletDirectoryOf(node *corev1.Node) string {
 	return UsualKubeletDirectory
 }
 
-// isVirtual tells whether a node is no machine.
-func isVirtual(node *corev1.Node) bool {
-	return slices.ContainsFunc(virtualNodes, func(is corev1.NodeSelectorRequirement) bool {
+// RunsMeshes tells whether a node is one that pods of a mesh may run on, by the kind of node
+// that it is: a machine with Linux.
+func RunsMeshes(node *corev1.Node) bool {
+	isVirtual := slices.ContainsFunc(virtualNodes, func(is corev1.NodeSelectorRequirement) bool {
 		return slices.Contains(is.Values, node.Labels[is.Key])
 	})
+	return node.Labels[corev1.LabelOSStable] == string(corev1.Linux) && !isVirtual
 }
 
 // KubeletDirectories is what Platform has of those of all nodes, each of them once.

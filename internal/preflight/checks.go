@@ -169,9 +169,9 @@ func spireAgents(f *Facts) []finding {
 	case len(missing) == 0:
 		return oldAgents(f)
 	case len(ready) == 0:
-		return []finding{failed("no node has a pod of SPIRE's agent that is ready: no part of a mesh gets an identity")}
+		return append([]finding{failed("no node has a pod of SPIRE's agent that is ready: no part of a mesh gets an identity")}, oldAgents(f)...)
 	default:
-		return []finding{failed("there is no pod of SPIRE's agent that is ready on %s", strings.Join(missing, ", "))}
+		return append([]finding{failed("there is no pod of SPIRE's agent that is ready on %s", strings.Join(missing, ", "))}, oldAgents(f)...)
 	}
 }
 
@@ -207,7 +207,7 @@ func (f *Facts) meshNodes() []string {
 
 // selects tells whether pods of the mesh's DaemonSets can run on a node, by its labels.
 func (m *Mesh) selects(node *corev1.Node) bool {
-	return slices.ContainsFunc(m.Components, func(component mesh.Component) bool {
+	return mesh.RunsMeshes(node) && slices.ContainsFunc(m.Components, func(component mesh.Component) bool {
 		selector := mesh.PodTemplateOf(component.Workload).Spec.NodeSelector
 		return mesh.KindOf(component.Workload) == "DaemonSet" && labels.SelectorFromSet(selector).Matches(labels.Set(node.Labels))
 	})

@@ -103,7 +103,10 @@ func fittingNodes(f *Facts) []finding {
 		m := &f.Meshes[i]
 		for _, component := range m.Components {
 			selector := labels.SelectorFromSet(mesh.PodTemplateOf(component.Workload).Spec.NodeSelector)
-			if !slices.ContainsFunc(f.Nodes, func(node corev1.Node) bool { return selector.Matches(labels.Set(node.Labels)) }) {
+			fits := func(node corev1.Node) bool {
+				return mesh.RunsMeshes(&node) && selector.Matches(labels.Set(node.Labels))
+			}
+			if !slices.ContainsFunc(f.Nodes, fits) {
 				found = append(found, failed("mesh %s: no node has the labels %s, which %s %s selects", m.name(), selector,
 					mesh.KindOf(component.Workload), component.Workload.GetName()))
 			}

@@ -405,6 +405,10 @@ func TestChecksDoNotCryWolf(t *testing.T) {
 			withMesh(f, nsmv1beta1.NSMSpec{Telemetry: &nsmv1beta1.TelemetrySpec{OpenTelemetry: &nsmv1beta1.OpenTelemetrySpec{Endpoint: "collector:4317"}}})
 			f.Collectors = map[string][]discoveryv1.EndpointSlice{"nsm/collector": {{Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}}}}}
 		},
+		"a virtual node without an agent": func(f *preflight.Facts) {
+			labels := map[string]string{"kubernetes.io/os": "linux", "type": "virtual-kubelet"}
+			f.Nodes = append(f.Nodes, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "two", Labels: labels}})
+		},
 		"a Windows node without an agent": func(f *preflight.Facts) {
 			f.Nodes = append(f.Nodes, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "two", Labels: map[string]string{"kubernetes.io/os": "windows"}}})
 		},
