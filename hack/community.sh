@@ -19,6 +19,6 @@ folder() {
 folder community-operators-prod
 [[ -z $bridge ]] || cp -r bridge "$directory/community-operators-prod/operators/nsm-operator/$bridge"
 
-# OperatorHub.io's does not: its first release replaces nothing, as what a bundle replaces has to be there.
+# OperatorHub.io's does not: its first release replaces and skips nothing, as what a bundle replaces has to be there.
 folder community-operators
-[[ -z $bridge ]] || sed -i '/^  replaces: /d' "$directory/community-operators/operators/nsm-operator/$version"/manifests/*.clusterserviceversion.yaml
+[[ -z $bridge ]] || sed -i -e '/^  replaces: /d' -e '/^    olm\.skipRange: /d' "$directory/community-operators/operators/nsm-operator/$version"/manifests/*.clusterserviceversion.yaml
