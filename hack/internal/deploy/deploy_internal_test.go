@@ -410,6 +410,14 @@ func TestControllerManagersConfiguration(t *testing.T) {
 	for kind := range config.Reconcile {
 		g.Expect(names).To(ContainElement(strings.ToLower(kind) + ".spire.spiffe.io"))
 	}
+	// The kinds are those of the release that runs.
+	makefile, err := os.ReadFile(filepath.Join(repository, "Makefile"))
+	g.Expect(err).NotTo(HaveOccurred())
+	kustomization, err := os.ReadFile(filepath.Join(repository, "config", "spire", "base", "kustomization.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	from := regexp.MustCompile(`spire-controller-manager@v(\S+)`).FindStringSubmatch(string(makefile))
+	g.Expect(from).To(HaveLen(2))
+	g.Expect(string(kustomization)).To(MatchRegexp(`spire-controller-manager\n +newTag: ` + regexp.QuoteMeta(from[1]) + `\n`))
 }
 
 // An agent of SPIRE 1.14 or later stops at a key that it does not know.
