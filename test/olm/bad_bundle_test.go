@@ -39,6 +39,7 @@ func badRelease() {
 	It("leaves that release behind by subscribing again to the next one", func(ctx SpecContext) {
 		good := release("2.1.1")
 		usual.delete(ctx)
+		usual.follow(ctx, documented("Starting again")[1])
 		catalog.serve(ctx, []channel{upgradeOf("stable", current(), good)}, current(), good)
 		begin := time.Now()
 		usual.create(ctx)

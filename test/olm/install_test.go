@@ -59,13 +59,15 @@ var _ = Describe("A subscription", Ordered, func() {
 	})
 
 	It("takes the catalog that is documented for OpenShift", func(ctx SpecContext) {
+		begin := time.Now()
 		kubectl(ctx, "create", "namespace", "openshift-marketplace")
 		usual.follow(ctx, documentedIn(openshiftPage, "Install")...)
 		kubectl(ctx, "wait", "--for=jsonpath={.status}", "catalogsource/nsm-operator", "-n", "openshift-marketplace", "--timeout=5m")
+		figure("from the catalog to its status", begin)
 		deleteNamespace(ctx, "openshift-marketplace")
 	})
 
-	It("lets its mesh run on when the CSV is deleted first, and lets it go by the documented command", func(ctx SpecContext) {
+	It("lets its mesh run on when the CSV is deleted first, and lets it go when its finalizer is removed", func(ctx SpecContext) {
 		pods := podsOf(ctx, meshNamespace)
 		begin := time.Now()
 		usual.delete(ctx)
