@@ -259,7 +259,7 @@ test-long: control-plane ## Run the tests of the loop at length (LONG=1: in full
 
 FOCUS ?= whichever request|walk at random
 
-# Not part of test: that Kubernetes is built first, into bin/compat. The packages are those that have an API server.
+# Not part of test: that Kubernetes is built first, into bin/compat. The packages are those of the operator that have an API server, and the end-to-end tests.
 .PHONY: test-compat
 test-compat: control-plane $(END_TO_END) ## Run what needs an API server on another Kubernetes (K8S=v1.31.14).
 	@$(LOCALCLUSTER) build --kubernetes "$(K8S)" --out $(LOCALBIN)/compat/$(K8S) --rest $(K8S_BIN)
