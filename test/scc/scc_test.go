@@ -58,6 +58,13 @@ func meshes() []meshCase {
 		if slices.Contains(parts, interdomain) {
 			spec[interdomain] = map[string]any{"clusterName": "one"}
 		}
+		if slices.Contains(parts, kubeletDirectory) {
+			spec[kubeletDirectory] = "/var/lib/k0s/kubelet"
+		}
+		if slices.Contains(parts, withoutManagers) {
+			spec[withoutManagers] = map[string]any{"enabled": false}
+			delete(spec, "forwarders")
+		}
 		name := strings.Join([]string{version, mount, registry, forwarder, files, strings.Join(parts, "+")}, "/")
 		all = append(all, meshCase{name, spec})
 	}
@@ -77,6 +84,8 @@ func meshes() []meshCase {
 			// Releases that do not have them leave them out.
 			add(version, mount, "k8s", "vpp", "none", vl3, dashboard)
 			add(version, mount, "k8s", "vpp", "none", hostWebhook)
+			add(version, mount, "k8s", "vpp", "none", csiDriver, kubeletDirectory)
+			add(version, mount, "k8s", "vpp", "none", withoutManagers, interdomain)
 		}
 	}
 	return all
@@ -90,6 +99,10 @@ const (
 	dashboard   = "dashboard"
 	// hostWebhook is on the network of its nodes.
 	hostWebhook = "admissionWebhook"
+	// kubeletDirectory is another than the usual one.
+	kubeletDirectory = "kubeletDirectory"
+	// withoutManagers leaves the registry alone.
+	withoutManagers = "nsmgr"
 )
 
 func forwardersOf(types []string, files string) []any {
