@@ -62,6 +62,7 @@ var checks = []check{
 	{"NSM039", "SPIRE ignores no namespace of a mesh or its clients", "use other namespaces, or change ignoreNamespaces of SPIRE's controller manager: docs/spire.md", always, []Part{PartPods, PartAllNamespaces}, ignoredNamespaces},
 	{"NSM040", "forwarders that are ready are registered", "the logs of the forwarder, and of the manager on its node, tell why it is not", installed, []Part{PartPods, PartEndpoints}, registrations},
 	{"NSM041", "the plugin and the operator are of one version", "take the plugin of the operator's version", installed, []Part{PartOperators}, versions},
+	{"NSM042", "SPIRE is new enough", "upgrade SPIRE, one minor release at a time", always, []Part{PartPods}, oldAgents},
 	{"NSM027", "the cluster lets clients in", "see what it says, and label the namespace or name another one with --active-namespace", tried, nil, hopAdmitted.findings},
 	{"NSM028", "clients get a node", "make room, or change what keeps pods off the nodes on which managers run", tried, nil, hopScheduled.findings},
 	{"NSM029", "clients start", "spec.images and --endpoint-image say where images come from", tried, nil, hopStarted.findings},
@@ -167,11 +168,11 @@ func spireAgents(f *Facts) []finding {
 	}
 	switch {
 	case len(missing) == 0:
-		return oldAgents(f)
+		return nil
 	case len(ready) == 0:
-		return append([]finding{failed("no node has a pod of SPIRE's agent that is ready: no part of a mesh gets an identity")}, oldAgents(f)...)
+		return []finding{failed("no node has a pod of SPIRE's agent that is ready: no part of a mesh gets an identity")}
 	default:
-		return append([]finding{failed("there is no pod of SPIRE's agent that is ready on %s", strings.Join(missing, ", "))}, oldAgents(f)...)
+		return []finding{failed("there is no pod of SPIRE's agent that is ready on %s", strings.Join(missing, ", "))}
 	}
 }
 

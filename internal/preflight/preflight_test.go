@@ -119,8 +119,10 @@ func TestOldSpireIsTold(t *testing.T) {
 	} {
 		facts := good()
 		facts.Pods[0].Spec.Containers[0].Image = image
-		result := preflight.Run(facts)[3]
-		g.Expect(result.Code).To(Equal("NSM004"))
+		results := preflight.Run(facts)
+		i := slices.IndexFunc(results, func(result preflight.Result) bool { return result.Code == "NSM042" })
+		g.Expect(i).NotTo(Equal(-1))
+		result := results[i]
 		if isOld {
 			g.Expect(result.Outcome).To(Equal(preflight.Warning), image)
 			g.Expect(result.Message).To(HavePrefix(image + " is older than SPIRE 1.12.0"))
@@ -266,6 +268,9 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 		"NSM039": {preflight.Warning, "a client's namespace, my-openshift-apps, matches \"openshift-.*\"", func(f *preflight.Facts) {
 			f.Namespaces = []corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "my-openshift-apps", Annotations: map[string]string{"networkservicemesh.io": "kernel://a"}}}}
 		}},
+		"NSM042": {preflight.Warning, "is older than SPIRE", func(f *preflight.Facts) {
+			f.Pods[0].Spec.Containers[0].Image = "ghcr.io/spiffe/spire-agent:1.11.2"
+		}},
 		"NSM041": {preflight.Warning, "is v2.1.0", func(f *preflight.Facts) { f.Versions = []string{"the operator is v2.1.0"} }},
 		"NSM040": {preflight.Failed, "forwarder forwarder-vpp-x on node one is ready", func(f *preflight.Facts) {
 			f.Pods = append(f.Pods, forwarder())
@@ -289,7 +294,7 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 		}
 	}
 	codes, _ := preflight.Codes()
-	NewWithT(t).Expect(codes).To(HaveLen(32+trials), "each has a case, here or in trial_test.go")
+	NewWithT(t).Expect(codes).To(HaveLen(33+trials), "each has a case, here or in trial_test.go")
 }
 
 // forwarder is a pod of the mesh that is ready.
