@@ -148,15 +148,19 @@ func (h *Hammer) example(ctx context.Context, version string) *unstructured.Unst
 	GinkgoHelper()
 	key := client.ObjectKey{Namespace: "hammer-" + version, Name: "hammer"}
 	Expect(client.IgnoreAlreadyExists(h.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: key.Namespace}}))).To(Succeed())
+	remove := func() {
+		Expect(client.IgnoreNotFound(h.client.Delete(ctx, Object("v1beta1", key)))).To(Succeed())
+		Eventually(func() error { return h.client.Get(ctx, key, Object("v1beta1", key)) }).
+			WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
+	}
+	remove() // one that was there when users before these were stopped
 	nsm := Object("v1beta1", key)
 	nsm.Object["spec"] = OnNodes("of-" + key.Namespace)
 	Expect(unstructured.SetNestedField(nsm.Object, false, "spec", "admissionWebhook", "enabled")).To(Succeed())
 	Expect(h.client.Create(ctx, nsm)).To(Succeed())
 	made := Object(version, key)
 	Expect(h.client.Get(ctx, key, made)).To(Succeed())
-	Expect(h.client.Delete(ctx, nsm)).To(Succeed())
-	Eventually(func() error { return h.client.Get(ctx, key, Object("v1beta1", key)) }).
-		WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
+	remove()
 	example := Object(version, key)
 	example.SetAnnotations(made.GetAnnotations())
 	example.Object["spec"] = made.Object["spec"]
