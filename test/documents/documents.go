@@ -129,7 +129,7 @@ func (s Shell) Run(ctx context.Context, b Block) error {
 	}
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
 	shell.Dir = s.Directory
-	shell.Env = append(os.Environ(), s.Environment...)
+	shell.Env = append(readersEnvironment(), s.Environment...)
 	output, err := shell.CombinedOutput()
 	if exit, hasExited := errors.AsType[*exec.ExitError](err); hasExited && exit.ExitCode() == b.Exit && b.Exit != 0 {
 		err = nil
@@ -140,6 +140,15 @@ func (s Shell) Run(ctx context.Context, b Block) error {
 		return fmt.Errorf("%s\n%w\n%s", commands, err, output)
 	}
 	return b.Compare(string(output))
+}
+
+// readersEnvironment is that of the test, less what make tells the makes below it: they
+// would print the directories that they enter, and a reader's shell is below no make.
+func readersEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains([]string{"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}, name)
+	})
 }
 
 // Compare fails when an output is not what the document shows.

@@ -7,6 +7,8 @@
 package documents
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +47,20 @@ func TestBlocks(t *testing.T) {
 }
 
 // A block fails by its exit code, and by what it prints.
+// A reader is not below the make that runs the tests.
+func TestMakeSaysNoDirectories(t *testing.T) {
+	directory := t.TempDir()
+	if err := os.WriteFile(filepath.Join(directory, "Makefile"), []byte("all:\n\t@echo made\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for variable, value := range map[string]string{"MAKELEVEL": "1", "MAKEFLAGS": "w", "MFLAGS": "-w"} {
+		t.Setenv(variable, value)
+	}
+	if err := (Shell{Directory: directory}).Run(t.Context(), Block{Commands: "make\n", Says: "made\n"}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRun(t *testing.T) {
 	t.Parallel()
 	here := Shell{Directory: t.TempDir(), Environment: []string{"NAME=you"}, Here: strings.NewReplacer("registry.example.com", "localhost")}

@@ -45,9 +45,7 @@ var _ = Describe("The documents, word for word", Ordered, func() {
 			return ""
 		}, "--exec-programs", programs)
 		inBackground(ctx, endTests)
-		for variable, value := range map[string]string{"SPIRE_STORAGE": "emptyDir", "MAKEFLAGS": "-s"} {
-			GinkgoT().Setenv(variable, value)
-		}
+		GinkgoT().Setenv("SPIRE_STORAGE", "emptyDir")
 	})
 
 	for _, page := range podPages {
