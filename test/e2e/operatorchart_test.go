@@ -29,6 +29,9 @@ const (
 	chartPage     = "charts/nsm-operator/README.md"
 )
 
+// chartImage has a page's own image be the one that runs here.
+var chartImage = []string{"image.registry=registry.example.com,image.repository=nsm-operator", "image.registry=ghcr.io"}
+
 // By Helm 4 and by Helm 3, with the operator running as what the chart's Deployment says.
 var _ = Describe("The operator's Helm chart", Ordered, func() {
 	BeforeAll(launchWithPods)
@@ -112,11 +115,11 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 
 	It("is installed and uninstalled as docs/helm.md says", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "namespace", operatorNamespace, "--timeout=2m")
-		follow(ctx, helmPage, documents.Test)
+		follow(ctx, helmPage, documents.Test, chartImage...)
 	}, NodeTimeout(10*time.Minute))
 
 	It("is installed as its own page says", func(ctx SpecContext) {
-		follow(ctx, chartPage, documents.Test)
+		follow(ctx, chartPage, documents.Test, chartImage...)
 	}, NodeTimeout(10*time.Minute))
 })
 
