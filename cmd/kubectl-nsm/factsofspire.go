@@ -20,6 +20,7 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -137,6 +138,7 @@ func (c *cluster) factsOfWebhooks(ctx context.Context, facts *preflight.Facts) e
 		nsm.SetNamespace(cmp.Or(c.namespace, metav1.NamespaceDefault))
 		nsm.SetGenerateName("nsm-check-")
 		err := c.Create(ctx, nsm, client.DryRunAll)
+		facts.WebhooksTried = facts.WebhooksTried || !isRefusedBefore(err)
 		if err == nil {
 			continue
 		}
@@ -148,6 +150,12 @@ func (c *cluster) factsOfWebhooks(ctx context.Context, facts *preflight.Facts) e
 		facts.Unreached = append(facts.Unreached, *unreached)
 	}
 	return nil
+}
+
+// isRefusedBefore tells that the API server refused a write before it called any webhook: for want
+// of a right or of the namespace.
+func isRefusedBefore(err error) bool {
+	return apierrors.IsNotFound(err) || apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "admission webhook")
 }
 
 // portsOf the pods of a Service, as far as they can be seen.

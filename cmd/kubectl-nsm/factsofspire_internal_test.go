@@ -16,6 +16,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -86,7 +87,26 @@ var _ = Describe("check, of an API server that does not reach everything", func(
 		}
 		Expect(tried(kubeconfig)).To(And(ContainSubstring("does not reach Service nsm-operator-system/nsm-operator-service"), ContainSubstring("firewall"), ContainSubstring("port 9443")))
 		Expect(tried(server.Kubeconfig)).To(BeEmpty())
-		Expect(messageOf(runAs(ctx, kubeconfig, "check", "-n", namespace, "-o", "json"), "NSM025")).To(BeEmpty(), "it is not tried unless asked for")
+		nobody := HavePrefix("nobody has tried: ")
+		Expect(messageOf(runAs(ctx, kubeconfig, "check", "-n", namespace, "-o", "json"), "NSM025")).To(nobody, "it is not tried unless asked for")
+		Expect(messageOf(runAs(ctx, kubeconfig, "check", "--pre", "--active", "-n", namespace, "-o", "json"), "NSM025")).To(nobody, "there is no operator yet")
+		for message, is := range map[string]types.GomegaMatcher{
+			`nsms.nsm.networkservicemesh.io is forbidden: User "viewer" cannot create resource "nsms"`: nobody,
+			`admission webhook "validation.nsm.networkservicemesh.io" denied the request: no`:          BeEmpty(),
+		} {
+			Expect(tried(between(func(w http.ResponseWriter, r *http.Request) bool {
+				isCreate := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/nsms")
+				if isCreate {
+					answerWith(w, http.StatusForbidden, metav1.Status{
+						TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden,
+						Code: http.StatusForbidden, Message: message,
+					})
+				}
+				return isCreate
+			}))).To(is, message)
+		}
+		namespace = "missing"
+		Expect(tried(server.Kubeconfig)).To(nobody, "the API server has not come as far as the webhooks")
 	})
 
 	It("takes the domain that pods look names up in from a kubelet", func(ctx SpecContext) {

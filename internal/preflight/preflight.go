@@ -80,8 +80,10 @@ type Facts struct {
 	// Inotify has the limits of the machine whose containers the nodes are, as on kind; nil where
 	// they cannot be read.
 	Inotify *InotifyLimits
-	// Unreached are the webhooks that the API server could not reach when it was tried.
-	Unreached []health.Unreached
+	// WebhooksTried tells that the API server had to call the operator's webhooks, and Unreached
+	// which of them it could not reach.
+	WebhooksTried bool
+	Unreached     []health.Unreached
 	// Trials of meshes by a client and an endpoint; none unless somebody asked for them.
 	Trials []Trial
 	// Unseen tells why a part could not be read.

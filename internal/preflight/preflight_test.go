@@ -608,9 +608,21 @@ func TestUnreachedWebhooks(t *testing.T) {
 		g.Expect(health.UnreachedOf(said)).To(BeNil(), said)
 	}
 	facts := good()
+	facts.WebhooksTried = true
+	g.Expect(resultOf(preflight.Run(facts), "NSM025").Outcome).To(Equal(preflight.OK))
 	facts.Unreached = []health.Unreached{{Namespace: "a", Name: "b", Ports: []int32{10250}, Said: "context deadline exceeded"}}
 	g.Expect(messagesOf(facts)).To(ContainElement(And(ContainSubstring("does not reach Service a/b"), ContainSubstring("port 10250 of its pods"), ContainSubstring("context deadline exceeded"))))
 	g.Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.Failed))
+}
+
+// A webhook that nobody called is no webhook that was reached.
+func TestWebhooksThatWereNotTried(t *testing.T) {
+	t.Parallel()
+	for name, facts := range map[string]*preflight.Facts{"before": before(), "afterwards": good()} {
+		result := resultOf(preflight.Run(facts), "NSM025")
+		NewWithT(t).Expect(result.Outcome).To(Equal(preflight.Skipped), name)
+		NewWithT(t).Expect(result.Message).To(HavePrefix("nobody has tried: that takes --active, the operator,"), name)
+	}
 }
 
 func TestWhatIsNotSeenIsSkipped(t *testing.T) {
