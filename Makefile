@@ -397,8 +397,8 @@ release-check: ## Fail unless TAG is the version of this tree, and CHANGELOG.md 
 	@grep -q '^## $(VERSION) ([0-9]' CHANGELOG.md || { echo 'CHANGELOG.md has no heading "## $(VERSION) (<date>)"' >&2; exit 1; }
 
 .PHONY: release-notes
-release-notes: ## Print what CHANGELOG.md says of this version.
-	@awk '/^## / { told = index($$0, "## $(VERSION) ") == 1; next } told' CHANGELOG.md
+release-notes: ## Print what CHANGELOG.md says of this version, and fail if that is nothing.
+	@awk '/^## / { told = index($$0, "## $(VERSION) ") == 1; next } told { print; if (NF) any = 1 } END { exit !any }' CHANGELOG.md
 
 .PHONY: release-programs
 release-programs: ## Build the operator for all architectures, in dist.
