@@ -336,3 +336,20 @@ func TestReleaseCheck(t *testing.T) {
 		}
 	}
 }
+
+// Each image with a program in it is pushed for both architectures. The bundles have none.
+func TestReleasedImagesAreForBothArchitectures(t *testing.T) {
+	t.Parallel()
+	for target, asks := range map[string]string{
+		"release-image-push": " amd64=dist/manager-amd64 arm64=dist/manager-arm64\n",
+		"must-gather-push":   "docker buildx build --platform linux/amd64,linux/arm64 --provenance=false --push --target must-gather ",
+		"catalog-push":       "docker buildx build --platform linux/amd64,linux/arm64 --provenance=false --push -f catalog.Dockerfile ",
+	} {
+		makes := exec.CommandContext(t.Context(), "make", "--dry-run", target)
+		makes.Dir, makes.Env = root, append(os.Environ(), "MAKEFLAGS=")
+		output, err := makes.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), asks) {
+			t.Errorf("%s does not say %q: %v\n%s", target, asks, err, output)
+		}
+	}
+}
