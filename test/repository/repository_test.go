@@ -9,6 +9,7 @@
 package repository_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -19,7 +20,10 @@ import (
 	"strings"
 	"testing"
 
+	utilversion "k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/yaml"
+
+	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 )
 
 const (
@@ -136,6 +140,67 @@ func TestWorkflows(t *testing.T) {
 			}
 		}
 		expectTargets(t, file, string(text))
+	}
+}
+
+// kubernetes is the release whose control plane the tests build.
+func kubernetes(t *testing.T) string {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^\tk8s\.io/kubernetes v([0-9.]+)`).FindStringSubmatch(read(t, "hack/localcluster/go.mod"))
+	if found == nil {
+		t.Fatal("hack/localcluster/go.mod names no release of Kubernetes")
+	}
+	return found[1]
+}
+
+// The releases of Kubernetes that docs/requirements.md calls tested are the one that each change is
+// tested with, and those of the nightly job.
+func TestKubernetesReleasesAreTested(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/requirements.md")
+	_, section, _ := strings.Cut(page, "\n## Kubernetes releases\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	nightly := map[string]bool{}
+	for _, command := range jobsOf(t, "nightly.yaml")["nightly"].Strategy.Matrix.Command {
+		if release, isOther := strings.CutPrefix(command, "make test-compat K8S=v"); isOther {
+			nightly[release] = true
+			if _, said, _ := strings.Cut(section, "A nightly job"); !strings.Contains(said, release) {
+				t.Errorf("docs/requirements.md does not say that a nightly job tests %s", release)
+			}
+		}
+	}
+	if len(nightly) == 0 {
+		t.Error("no other release is tested at night")
+	}
+	tested := map[string]bool{}
+	var minors []string
+	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9., ]+) \| ([^|]*) \|`).FindAllStringSubmatch(section, -1) {
+		for release := range strings.SplitSeq(row[1], ", ") {
+			parts := strings.Split(release, ".")
+			minors = append(minors, strings.Join(parts[:2], "."))
+			isNot := strings.HasPrefix(row[2], "not yet")
+			if isAll := row[2] == "everything, with each change"; isAll != (release == kubernetes(t)) {
+				t.Errorf("%s: %q, and each change is tested with %s", release, row[2], kubernetes(t))
+			}
+			if isNot == (len(parts) == 3) {
+				t.Errorf("%s: %q", release, row[2])
+			}
+			if !isNot && release != kubernetes(t) {
+				tested[release] = true
+			}
+		}
+	}
+	if !maps.Equal(tested, nightly) {
+		t.Errorf("docs/requirements.md says that these are tested: %v, and the nightly job tests %v", tested, nightly)
+	}
+	// No minor release is left out.
+	var want []string
+	oldest, newest := utilversion.MustParseGeneric(preflight.OldestKubernetes), utilversion.MustParseGeneric(kubernetes(t))
+	for minor := oldest.Minor(); minor <= newest.Minor(); minor++ {
+		want = append(want, fmt.Sprintf("%d.%d", newest.Major(), minor))
+	}
+	if slices.Sort(minors); !slices.Equal(minors, want) {
+		t.Errorf("docs/requirements.md lists %v, not %v", minors, want)
 	}
 }
 
