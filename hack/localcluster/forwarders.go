@@ -10,12 +10,16 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 const (
-	// registerInterval is how often pods and registrations are looked at.
+	// registerInterval is how often it is looked whether a registration has to be renewed or has expired. Forwarders
+	// register as soon as they are Ready.
 	registerInterval = 500 * time.Millisecond
+	// parallelWrites is how many registrations are written at a time.
+	parallelWrites = 8
 	// registrationLifetime is how long a registration holds, and renewWithin what is left of it when a forwarder renews
 	// it: NSM does so after two thirds of the lifetime (sdk, registry/common/refresh).
 	registrationLifetime = time.Minute
@@ -26,18 +30,31 @@ const (
 	registersAnnotation = "localcluster/registers"
 
 	podsPath      = "/api/v1/pods?labelSelector=app.kubernetes.io%2Fcomponent+in+%28forwarder%2Cregistry%2Cadmission-webhook%29"
-	endpointsPath = "/apis/networkservicemesh.io/v1/networkserviceendpoints"
+	endpointsPath = "/apis/networkservicemesh.io/v1/networkserviceendpoints?"
 )
 
 // registrar stands in for what runs in the pods of a mesh: forwarders and admission webhooks that register themselves, and
 // the registry of type k8s, which keeps every registration as a NetworkServiceEndpoint and deletes it when it has expired.
 type registrar struct {
-	api     *api
-	log     io.Writer
-	entries bool   // whether there were any at the last look
-	said    string // what the last look's error was
+	api  *api
+	log  io.Writer
+	said string // what the last look's error was
+	pods *mirror[pod]
+	// entries are followed once there is a forwarder, so that a cluster without a mesh is left in peace.
+	entries *mirror[entry]
+	// woken has something in it when there is something new.
+	woken chan struct{}
 	// webhooks are the pods of admission webhooks that have registered themselves.
 	webhooks map[objectName]bool
+}
+
+func newRegistrar(api *api, log io.Writer) *registrar {
+	r := &registrar{api: api, log: log, woken: make(chan struct{}, 1), webhooks: map[objectName]bool{}}
+	r.pods = &mirror[pod]{api: api, path: podsPath, nameOf: func(p pod) objectName { return p.Metadata.objectName }, changed: r.wake}
+	r.entries = &mirror[entry]{
+		api: api, path: endpointsPath, nameOf: func(e entry) objectName { return e.Metadata }, wanted: r.hasForwarders, changed: r.wake,
+	}
+	return r
 }
 
 // startForwarders starts the stand-in. It ends with the cluster's context.
@@ -46,7 +63,7 @@ func (c *cluster) startForwarders() error {
 	if err != nil {
 		return err
 	}
-	r := &registrar{api: c.api, log: log, webhooks: map[objectName]bool{}}
+	r := newRegistrar(c.api, log)
 	c.background.Go(func() {
 		defer log.Close()
 		r.run(c.ctx)
@@ -55,6 +72,10 @@ func (c *cluster) startForwarders() error {
 }
 
 func (r *registrar) run(ctx context.Context) {
+	var mirrors sync.WaitGroup
+	defer mirrors.Wait()
+	mirrors.Go(func() { r.pods.run(ctx) })
+	mirrors.Go(func() { r.entries.run(ctx) })
 	ticker := time.NewTicker(registerInterval)
 	defer ticker.Stop()
 	for {
@@ -67,8 +88,22 @@ func (r *registrar) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-r.woken:
 		}
 	}
+}
+
+// wake has the registrar look again at once.
+func (r *registrar) wake() {
+	select {
+	case r.woken <- struct{}{}:
+	default:
+	}
+}
+
+func (r *registrar) hasForwarders() bool {
+	pods, _, _ := r.pods.list()
+	return slices.ContainsFunc(pods, pod.isForwarder)
 }
 
 // note writes an error to the log unless the look before had the same.
@@ -85,56 +120,48 @@ func (r *registrar) note(err error) {
 
 // look does once what is due.
 func (r *registrar) look(ctx context.Context) error {
-	var pods struct{ Items []pod }
-	if err := r.api.get(ctx, podsPath, &pods); err != nil {
-		return err
-	}
-	return errors.Join(r.registerWebhooks(ctx, pods.Items), r.registerForwarders(ctx, pods.Items))
-}
-
-// registerForwarders does what is due of the registrations of forwarders. They are read only where there may be something
-// to do about them, so that a cluster without a mesh is left in peace.
-func (r *registrar) registerForwarders(ctx context.Context, pods []pod) error {
-	if !r.entries && !slices.ContainsFunc(pods, pod.isForwarder) {
-		return nil
-	}
-	if !slices.ContainsFunc(pods, pod.isRegistry) {
-		return nil
-	}
-	var entries struct{ Items []entry }
-	if err := r.api.get(ctx, endpointsPath, &entries); err != nil {
-		r.entries = r.entries && statusOf(err) != http.StatusNotFound
-		return unlessAway(err)
-	}
-	now := time.Now()
-	due := plan(pods, entries.Items, now)
-	r.entries = len(entries.Items)+len(due.create) > 0
-	return r.write(ctx, due, now.Add(registrationLifetime))
-}
-
-// write makes the changes. One that fails is due again at the next look, and does not keep the others from being made.
-func (r *registrar) write(ctx context.Context, due changes, expiration time.Time) error {
-	var errs []error
-	for _, p := range due.create {
-		err := r.api.create(ctx, p.Metadata.endpoints(), registration(p, expiration))
-		errs = append(errs, unlessAway(err))
-	}
-	for _, p := range due.renew {
-		err := r.api.merge(ctx, p.Metadata.endpoint(), registration(p, expiration))
-		errs = append(errs, unlessAway(err))
-	}
-	for _, e := range due.delete {
-		err := r.api.delete(ctx, e.Metadata.endpoint())
-		errs = append(errs, unlessAway(err))
+	pods, _, podsErr := r.pods.list()
+	entries, isKnown, entriesErr := r.entries.list()
+	errs := []error{podsErr, entriesErr, r.registerWebhooks(ctx, pods)}
+	if isKnown {
+		now := time.Now()
+		errs = append(errs, r.write(ctx, plan(pods, entries, now), now.Add(registrationLifetime)))
 	}
 	return errors.Join(errs...)
 }
 
+// write makes the changes. One that fails is due again at the next look, and does not keep the others from being made.
+func (r *registrar) write(ctx context.Context, due changes, expiration time.Time) error {
+	var writes []func() error
+	for _, p := range due.create {
+		writes = append(writes, func() error { return r.api.create(ctx, p.Metadata.endpoints(), registration(p, expiration)) })
+	}
+	for _, p := range due.renew {
+		writes = append(writes, func() error { return r.api.merge(ctx, p.Metadata.endpoint(), registration(p, expiration)) })
+	}
+	for _, e := range due.delete {
+		writes = append(writes, func() error { return r.api.delete(ctx, e.Metadata.endpoint()) })
+	}
+	errs := make([]error, len(writes))
+	var group sync.WaitGroup
+	slots := make(chan struct{}, parallelWrites)
+	for i, write := range writes {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = unlessAway(write())
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
 // unlessAway drops the error of what is not there: an entry that somebody else has deleted, or the kind before its
-// definition or while the API server prepares its storage ("too many requests").
+// definition or while the API server prepares its storage ("too many requests"); and that of an entry that is there, which
+// the watch has not told of yet.
 func unlessAway(err error) error {
 	switch statusOf(err) {
-	case http.StatusNotFound, http.StatusTooManyRequests:
+	case http.StatusNotFound, http.StatusTooManyRequests, http.StatusConflict:
 		return nil
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -144,104 +145,92 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
-// fakeAPI answers reads as it is told and notes all requests.
+// fakeAPI notes all writes, and refuses some.
 type fakeAPI struct {
-	pods, entries string // the lists' items; no entries at all means that the kind is not served
-	broken        map[string]int
-	requests      []string
+	mu       sync.Mutex
+	broken   map[string]int
+	requests []string
 }
 
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	asked := request.Method + " " + request.URL.Path
 	f.requests = append(f.requests, asked)
-	answer := `{}`
-	switch {
-	case f.broken[asked] != 0:
-		w.WriteHeader(f.broken[asked])
-	case asked == "GET /api/v1/pods":
-		answer = `{"items":[` + f.pods + `]}`
-	case f.entries == "":
-		w.WriteHeader(http.StatusNotFound)
-	case asked == "GET "+endpointsPath:
-		answer = `{"items":[` + f.entries + `]}`
+	if status := f.broken[asked]; status != 0 {
+		w.WriteHeader(status)
 	}
-	_, _ = io.WriteString(w, answer)
+	_, _ = io.WriteString(w, `{}`)
 }
 
-const (
-	readyStatus   = `"status":{"hostIP":"198.18.0.1","conditions":[{"type":"Ready","status":"True"}]}`
-	forwarderText = `{"metadata":{"namespace":"a","name":"f","labels":{"app.kubernetes.io/component":"forwarder"}},` + readyStatus + `}`
-	registryText  = `{"metadata":{"namespace":"a","name":"r","labels":{"app.kubernetes.io/component":"registry"}},` +
-		`"spec":{"containers":[{"image":"` + registryImage + `"}]},` + readyStatus + `}`
-	meshText    = forwarderText + `,` + registryText
-	permanent   = `{"metadata":{"namespace":"a","name":"x"},"spec":{}}`
-	expiredText = `{"metadata":{"namespace":"a","name":"x"},"spec":{"expiration_time":{"seconds":1}}}`
-	renewalText = `{"metadata":{"namespace":"a","name":"f"},"spec":{"expiration_time":{"seconds":1}}}`
+// startRegistrar returns one that knows the objects of a mesh.
+func startRegistrar(t *testing.T, f *fakeAPI, pods []pod, entries ...entry) *registrar {
+	t.Helper()
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	r := newRegistrar(&api{url: server.URL, client: server.Client()}, io.Discard)
+	r.pods.items, r.entries.items = map[objectName]pod{}, map[objectName]entry{}
+	for _, p := range pods {
+		r.pods.items[p.Metadata.objectName] = p
+	}
+	for _, e := range entries {
+		r.entries.items[e.Metadata] = e
+	}
+	return r
+}
 
-	readPods    = "GET /api/v1/pods"
-	readEntries = "GET " + endpointsPath
-	inA         = "/apis/networkservicemesh.io/v1/namespaces/a/networkserviceendpoints"
-)
+const inA = "/apis/networkservicemesh.io/v1/namespaces/a/networkserviceendpoints"
 
-// A cluster without a mesh is asked for pods and for nothing else, and one whose entries are fresh is not written to.
-func TestRequests(t *testing.T) {
+// What is due is written, and nothing where the entries are not known.
+func TestWrites(t *testing.T) {
 	f := &fakeAPI{}
-	server := httptest.NewServer(f)
-	defer server.Close()
-	r := &registrar{api: &api{url: server.URL, client: server.Client()}}
-	for _, step := range []struct {
-		name, pods, entries string
-		want                []string
+	past := time.Now().Add(-time.Hour)
+	r := startRegistrar(t, f, []pod{forwarderPod("new"), forwarderPod("old"), registryPod(registryImage)}, entryUntil("old", past), entryUntil("dead", past))
+	must(t, r.look(t.Context()))
+	slices.Sort(f.requests)
+	if want := []string{"DELETE " + inA + "/dead", "PATCH " + inA + "/old", "POST " + inA}; !slices.Equal(f.requests, want) {
+		t.Errorf("%q, want %q", f.requests, want)
+	}
+	f.requests, r.entries.items = nil, nil
+	must(t, r.look(t.Context()))
+	if len(f.requests) > 0 {
+		t.Errorf("without knowing the entries: %q", f.requests)
+	}
+}
+
+// The entries are followed where there are forwarders.
+func TestEntriesAreWanted(t *testing.T) {
+	for name, test := range map[string]struct {
+		pods []pod
+		want bool
 	}{
-		{"nothing", "", permanent, []string{readPods}},
-		{"a registry alone", registryText, permanent, []string{readPods}},
-		{"a forwarder alone", forwarderText, permanent, []string{readPods}},
-		{"the kind is not served", meshText, "", []string{readPods, readEntries}},
-		{"a new mesh", meshText, permanent, []string{readPods, readEntries, "POST " + inA}},
-		{"a renewal", meshText, renewalText, []string{readPods, readEntries, "PATCH " + inA + "/f"}},
-		{"the registry is away", forwarderText, expiredText, []string{readPods}},
-		{"the forwarder is gone", registryText, expiredText, []string{readPods, readEntries, "DELETE " + inA + "/x"}},
-		{"its entry was the last", registryText, " ", []string{readPods, readEntries}},
-		{"no entry is known", registryText, " ", []string{readPods}},
-		{"a second mesh", meshText, " ", []string{readPods, readEntries, "POST " + inA}},
-		{"the kind is gone", registryText, "", []string{readPods, readEntries}},
-		{"and stays so", registryText, "", []string{readPods}},
+		"no mesh":          {nil, false},
+		"a registry alone": {[]pod{registryPod(registryImage)}, false},
+		"a forwarder":      {[]pod{forwarderPod("f")}, true},
 	} {
-		f.pods, f.entries, f.requests = step.pods, step.entries, nil
-		if err := r.look(t.Context()); err != nil {
-			t.Errorf("%s: %v", step.name, err)
-		}
-		if !slices.Equal(f.requests, step.want) {
-			t.Errorf("%s: %q, want %q", step.name, f.requests, step.want)
+		if got := startRegistrar(t, &fakeAPI{}, test.pods).hasForwarders(); got != test.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }
 
-// A change that is refused does not keep the others from being made, and what cannot be read is not forgotten.
+// A change that is refused does not keep the others from being made, and what somebody else has done already is done.
 func TestRefusals(t *testing.T) {
-	f := &fakeAPI{pods: meshText, entries: expiredText, broken: map[string]int{"POST " + inA: http.StatusForbidden}}
-	server := httptest.NewServer(f)
-	defer server.Close()
-	r := &registrar{api: &api{url: server.URL, client: server.Client()}}
+	f := &fakeAPI{broken: map[string]int{"POST " + inA: http.StatusForbidden}}
+	r := startRegistrar(t, f, []pod{forwarderPod("f"), registryPod(registryImage)}, entryUntil("x", time.Now().Add(-time.Hour)))
 	if err := r.look(t.Context()); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("a refused registration: %v", err)
 	}
 	if !slices.Contains(f.requests, "DELETE "+inA+"/x") {
 		t.Errorf("after it: %q", f.requests)
 	}
-	f.broken = map[string]int{"DELETE " + inA + "/x": http.StatusNotFound}
+	f.broken = map[string]int{"DELETE " + inA + "/x": http.StatusNotFound, "POST " + inA: http.StatusConflict}
 	if err := r.look(t.Context()); err != nil {
 		t.Errorf("somebody else was first: %v", err)
 	}
-	f.broken = map[string]int{readEntries: http.StatusTooManyRequests}
-	if err := r.look(t.Context()); err != nil {
-		t.Errorf("the kind is not served yet: %v", err)
-	}
-	f.pods, f.broken = registryText, map[string]int{readEntries: http.StatusInternalServerError}
-	for range 2 {
-		if err := r.look(t.Context()); err == nil || !strings.Contains(err.Error(), "500") {
-			t.Errorf("entries that cannot be read are forgotten: %v", err)
-		}
+	r.entries.failure = errors.New("500")
+	if err := r.look(t.Context()); err == nil || !strings.Contains(err.Error(), "500") {
+		t.Errorf("entries that cannot be read are forgotten: %v", err)
 	}
 }
 
@@ -321,8 +310,7 @@ func (c *operatorRun) seeWebhooks(t *testing.T) {
 	}
 }
 
-// seeRegistration makes two forwarders and then a registry. The silent one comes first in every list: once the other is
-// registered, it would be too.
+// seeRegistration makes two forwarders, one of which is silent, and then a registry.
 func (c *operatorRun) seeRegistration(t *testing.T) {
 	t.Helper()
 	forwarder := object{componentLabel: "forwarder"}
