@@ -48,15 +48,16 @@ func NewConversionHandler() (http.Handler, error) {
 	return passThrough{next: crconversion.NewWebhookHandler(scheme, registry)}, nil
 }
 
-// counted is a conversion to a version that metrics tell of.
+// counted is a conversion to a version that metrics tell of. One that panics has failed:
+// controller-runtime's handler recovers, and answers so.
 func counted[From, To any](version string, convert func(context.Context, From, To) error) func(context.Context, From, To) error {
 	return func(ctx context.Context, from From, to To) error {
+		result := metrics.Failed
+		defer func() { metrics.Conversions.WithLabelValues(version, result).Inc() }()
 		err := convert(ctx, from, to)
-		result := metrics.Converted
-		if err != nil {
-			result = metrics.Failed
+		if err == nil {
+			result = metrics.Converted
 		}
-		metrics.Conversions.WithLabelValues(version, result).Inc()
 		return err
 	}
 }

@@ -18,10 +18,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 	"github.com/networkservicemesh/nsm-operator/webhooks"
 )
 
@@ -99,7 +101,11 @@ func TestReviewOfManyObjects(t *testing.T) {
 
 func TestReviewOfMixedVersions(t *testing.T) {
 	hub, spoke := shapeJSON(t, "everything"), shapeJSON(t, "shapes/flat")
+	counted := func(version, result string) float64 {
+		return testutil.ToFloat64(metrics.Conversions.WithLabelValues(strings.TrimPrefix(version, "nsm.networkservicemesh.io/"), result))
+	}
 	for _, version := range []string{v1alpha1, v1beta1} {
+		converted, failed := counted(version, metrics.Converted), counted(version, metrics.Failed)
 		response, _ := review(t, reviewOf(version, hub, spoke, hub, spoke))
 		if response.Result.Status != "Success" || len(response.ConvertedObjects) != 4 {
 			t.Fatalf("%s: %d objects", response.Result.Message, len(response.ConvertedObjects))
@@ -113,6 +119,10 @@ func TestReviewOfMixedVersions(t *testing.T) {
 			if err := json.Unmarshal(converted.Raw, &got); err != nil || got.APIVersion != version || got.Name != want {
 				t.Errorf("at %d: %s", i, converted.Raw)
 			}
+		}
+		// Two of them were to be converted.
+		if more := counted(version, metrics.Converted) - converted; more != 2 || counted(version, metrics.Failed) != failed {
+			t.Errorf("to %s: %g conversions are counted, and %g that failed", version, more, counted(version, metrics.Failed)-failed)
 		}
 	}
 }
