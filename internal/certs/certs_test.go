@@ -12,6 +12,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,6 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
 
 // What can only be seen with a clock that is set, and between two requests. All
@@ -46,6 +49,9 @@ func TestTwoReplicasOverTheYears(t *testing.T) {
 				if serving := replica.serving.Load(); serving != nil {
 					pair := Pair{Certificate: pemOf(serving.Leaf), Key: replica.last.serving.Key, CA: trusted(g, api)}
 					g.Expect(pair.verify(i.names, clock.Now())).To(Succeed())
+					if replica == i {
+						g.Expect(testutil.ToFloat64(metrics.OperatorCertificateEnds)).To(BeEquivalentTo(serving.Leaf.NotAfter.Unix()))
+					}
 					served[serving.Leaf.SerialNumber.String()] = true
 				}
 			}
