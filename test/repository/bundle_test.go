@@ -16,6 +16,9 @@ import (
 
 // clusterServiceVersion is what matters here of that of a bundle.
 type clusterServiceVersion struct {
+	Metadata struct {
+		Annotations map[string]string `json:"annotations"`
+	} `json:"metadata"`
 	Spec struct {
 		Install struct {
 			Spec struct {
@@ -24,6 +27,10 @@ type clusterServiceVersion struct {
 				} `json:"deployments"`
 			} `json:"spec"`
 		} `json:"install"`
+		RelatedImages []struct {
+			Name  string `json:"name"`
+			Image string `json:"image"`
+		} `json:"relatedImages"`
 	} `json:"spec"`
 }
 
@@ -49,6 +56,27 @@ func TestOperatorOfBundlesIsWatchedByPrometheus(t *testing.T) {
 		deployments := found.Spec.Install.Spec.Deployments
 		if len(deployments) != 1 || !slices.Contains(deployments[0].Spec.Template.Spec.Containers[0].Args, "--monitoring") {
 			t.Errorf("%s: no --monitoring in %+v", directory, deployments)
+		}
+	}
+}
+
+// "oc adm must-gather --all-images" goes by an annotation, and whoever mirrors a catalog by
+// the related images: both name the image that a release pushes.
+func TestBundlesNameTheImageForMustGather(t *testing.T) {
+	t.Parallel()
+	const want = "ghcr.io/networkservicemesh/nsm-operator-must-gather:v" + version
+	for directory, found := range bundles(t) {
+		if annotated := found.Metadata.Annotations["operators.openshift.io/must-gather-image"]; annotated != want {
+			t.Errorf("%s: annotated is %q, want %q", directory, annotated, want)
+		}
+		var related []string
+		for _, image := range found.Spec.RelatedImages {
+			if image.Name == "nsm-operator-must-gather" {
+				related = append(related, image.Image)
+			}
+		}
+		if !slices.Equal(related, []string{want}) {
+			t.Errorf("%s: related are %q, want %q", directory, related, want)
 		}
 	}
 }
