@@ -36,7 +36,7 @@ type Writer struct {
 	state   state
 	// swallowed counts the bytes of the secret that what comes is a part of.
 	swallowed int
-	// masked counts the secrets.
+	// masked counts the marks that were written.
 	masked int
 }
 
@@ -60,7 +60,8 @@ const (
 // NewWriter masks what goes to another writer. Close it: it holds back the last line.
 func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
 
-// Masked is how many secrets were found.
+// Masked is how many secrets are marked in what was written, by whomever: an object is
+// masked by the names of its fields before it is written.
 func (w *Writer) Masked() int { return w.masked }
 
 // Write takes the next bytes, wherever they were split.
@@ -228,7 +229,6 @@ func (w *Writer) findLine(line []byte) (spans []span, next state, isJudged bool)
 func (w *Writer) mark(to []byte) []byte {
 	to = fmt.Appendf(to, "<masked:%d>", w.swallowed)
 	w.swallowed = 0
-	w.masked++
 	return to
 }
 
@@ -236,6 +236,7 @@ func (w *Writer) put(text []byte) error {
 	if len(text) == 0 {
 		return nil
 	}
+	w.masked += bytes.Count(text, []byte("<masked:"))
 	_, err := w.out.Write(text)
 	return err
 }

@@ -47,6 +47,8 @@ func TestLogsThatDoNotEnd(t *testing.T) {
 		files, progress := gatherFrom(t, server)
 		g.Expect(strings.Count(files["errors.txt"], ": not done within 15s\n")).To(Equal(20), files["errors.txt"])
 		g.Expect(files["namespaces/nsm/logs/nsmgr-7/nsmgr.log"]).To(Equal("seen line\n"))
+		g.Expect(manifestOf(g, files)).To(ContainElement(And(
+			HaveField("File", "namespaces/nsm/logs/nsmgr-7/nsmgr.log"), HaveField("Seconds", BeNumerically(">=", 15)), HaveField("Problem", "not done within 15s"))))
 		g.Expect(server.atOnce).To(Equal(8))
 		// Twenty logs, eight at a time. Nothing but logs takes time in this test.
 		g.Expect(time.Since(begin)).To(Equal(3 * 15 * time.Second))

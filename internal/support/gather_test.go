@@ -55,7 +55,44 @@ func gather(ctx context.Context, config *rest.Config, options support.Options) (
 	Expect(files["version"]).To(Equal("networkservicemesh/nsm-operator\nv2.0.0\n"))
 	Expect(files["index.html"]).To(HaveSuffix("</html>\n"))
 	expectNoSecret(files)
+	manifestOf(Default, files)
 	return files, outcome
+}
+
+// asked is a line of manifest.jsonl.
+type asked struct {
+	Request, File, Problem string
+	Bytes, Masked          int
+	Seconds                float64
+	Cut                    bool
+}
+
+// manifestOf an archive: all that was asked for. It is true of every file that is there.
+func manifestOf(g Gomega, files map[string]string) (all []asked) {
+	var named []string
+	for line := range strings.Lines(files["manifest.jsonl"]) {
+		decoder := json.NewDecoder(strings.NewReader(line))
+		decoder.DisallowUnknownFields()
+		var one asked
+		g.Expect(decoder.Decode(&one)).To(Succeed(), line)
+		g.Expect(one.Request).NotTo(BeEmpty(), line)
+		all = append(all, one)
+		if one.File == "" {
+			g.Expect(one.Bytes).To(BeZero(), line)
+			continue
+		}
+		named = append(named, one.File)
+		content := files[one.File]
+		g.Expect(one.Bytes).To(Equal(len(content)), line)
+		if !one.Cut {
+			g.Expect(one.Masked).To(Equal(strings.Count(content, "<masked:")), line)
+		}
+	}
+	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(file string) bool {
+		return slices.Contains([]string{"errors.txt", "index.html", "manifest.jsonl", "support.log", "version"}, file)
+	})
+	g.Expect(named).To(ConsistOf(rest), "all other files are there for a request")
+	return all
 }
 
 // unpack an archive. The directory in it is left out of the names.
@@ -141,6 +178,7 @@ var _ = Describe("Gathering", func() {
 		}
 		Expect(files["index.html"]).To(And(ContainSubstring("nsm/mesh v1.18.0"), ContainSubstring("nsmgr: its log says"), ContainSubstring(`href="pods.txt"`)))
 		Expect(files["cluster/crd-nsms.nsm.networkservicemesh.io.yaml"]).NotTo(ContainSubstring("openAPIV3Schema"))
+		Expect(manifestOf(Default, files)).To(HaveEach(And(HaveField("Cut", false), HaveField("Problem", ""))))
 
 		By("asking for no Secret, and for nothing but to read")
 		asked := requests("helper")
@@ -240,6 +278,8 @@ var _ = Describe("Gathering", func() {
 			Expect(files["namespaces/nsm/logs/nsmgr-1/nsmgr.log"]).To(ContainSubstring("seen end of the log"))
 			Expect(files["errors.txt"]).To(And(
 				MatchRegexp(`list clusterspiffeids.spire.spiffe.io: .* is forbidden`), MatchRegexp(`the operator: no Deployment with the label .* was seen`)))
+			Expect(manifestOf(Default, files)).To(ContainElement(And(
+				HaveField("Request", "list clusterspiffeids.spire.spiffe.io"), HaveField("File", ""), HaveField("Problem", ContainSubstring("is forbidden")))))
 		}
 		Expect(requests("viewer")).NotTo(ContainElement(ContainSubstring("secrets")))
 	})
@@ -278,6 +318,7 @@ var _ = Describe("Gathering", func() {
 		Expect(outcome).To(Equal(support.Partial))
 		Expect(files).To(HaveKey("namespaces/nsm/pods.yaml"))
 		Expect(files["errors.txt"]).To(ContainSubstring("log of nsm/nsmgr-1 nsmgr: interrupted"))
+		Expect(manifestOf(Default, files)).To(ContainElement(HaveField("Problem", "interrupted")))
 	})
 
 	It("leaves a valid archive when the time is up", func(ctx SpecContext) {
@@ -295,6 +336,9 @@ var _ = Describe("Gathering", func() {
 		Expect(outcome).To(Equal(support.Partial))
 		Expect(files["namespaces/nsm/logs/nsmgr-1/nsmgr.log"]).To(And(HaveSuffix("seen end of the log\n"), Not(ContainSubstring("seen log of"))))
 		Expect(files["errors.txt"]).To(MatchRegexp(`log of nsm/nsmgr-1 nsmgr: cut: the newest \d+ of \d+ bytes are there`))
+		Expect(manifestOf(Default, files)).To(ContainElements(
+			And(HaveField("File", "namespaces/nsm/logs/nsmgr-1/nsmgr.log"), HaveField("Cut", true)),
+			And(HaveField("File", "namespaces/nsm/pods.yaml"), HaveField("Cut", false))))
 
 		small = options()
 		small.Limits.Archive = 48 << 10
@@ -302,6 +346,8 @@ var _ = Describe("Gathering", func() {
 		Expect(outcome).To(Equal(support.Partial))
 		Expect(files["errors.txt"]).To(ContainSubstring("log of nsm/nsmgr-1 nsmgr, of its previous run: left out: the archive is as large as it may be"))
 		Expect(files).To(HaveKey("namespaces/nsm/pods.yaml"))
+		Expect(manifestOf(Default, files)).To(ContainElement(And(
+			HaveField("Request", "log of nsm/nsmgr-1 nsmgr, of its previous run"), HaveField("File", ""), HaveField("Problem", HavePrefix("left out: ")))))
 	})
 
 	It("leaves a valid archive when the API server is dead, or dies", func(ctx SpecContext) {
