@@ -65,6 +65,9 @@ spec:
   registry: {type: memory}
   forwarders: [{name: vpp, type: vpp}]
   admissionWebhook: {enabled: false}`))))
+		for _, version := range []string{v1alpha1, v1beta1} {
+			Expect(in(ctx, version, written).Object).To(HaveKeyWithValue("status", HaveKeyWithValue("observedGeneration", BeEquivalentTo(-1))), "nobody has seen it")
+		}
 
 		Expect(server.Kubectl(ctx, "apply", "-f", sample)).To(ContainSubstring("unchanged"))
 		generation := in(ctx, v1beta1, written).GetGeneration()
@@ -154,6 +157,9 @@ spec:
 		want := spec(object)
 		Expect(admin.Create(ctx, object)).To(Succeed())
 		spoke := in(ctx, v1alpha1, object)
+		for _, seen := range []*unstructured.Unstructured{spoke, in(ctx, v1beta1, object)} {
+			Expect(seen.Object).To(HaveKeyWithValue("status", HaveKeyWithValue("observedGeneration", BeEquivalentTo(-1))), "nobody has seen it")
+		}
 		Expect(spoke.GetAnnotations()).To(HaveKey(conversion.Annotation))
 		Expect(in(ctx, v1beta1, object).GetAnnotations()).NotTo(HaveKey(conversion.Annotation))
 

@@ -74,3 +74,25 @@ func TestEachFieldIsExplained(t *testing.T) {
 		}
 	}
 }
+
+// Who waits for a new NSM sees in either version that the operator has not looked at it: else
+// it would be taken for done. A default that comes later is refused by OLM v1.
+func TestNewNSMIsNotTakenForDone(t *testing.T) {
+	definition := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.Unmarshal(crd.NSM, definition); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range definition.Spec.Versions {
+		status := version.Schema.OpenAPIV3Schema.Properties["status"]
+		if status.Default == nil || string(status.Default.Raw) != `{"observedGeneration":-1}` {
+			t.Errorf("%s: the default of the status is %s", version.Name, status.Default)
+		}
+		observed := status.Properties["observedGeneration"]
+		if observed.Type != "integer" || observed.Minimum != nil && *observed.Minimum > -1 {
+			t.Errorf("%s: status.observedGeneration is of type %q, and at least %v", version.Name, observed.Type, observed.Minimum)
+		}
+	}
+	if len(definition.Spec.Versions) != 2 {
+		t.Errorf("%d versions", len(definition.Spec.Versions))
+	}
+}
