@@ -45,6 +45,7 @@ var _ = Describe("each output of each command", func() {
 		Expect(os.WriteFile(dead, []byte(deadCluster), 0o600)).To(Succeed())
 		// Nothing is asked of it that it could answer: a file is enough.
 		file := write(&nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh"}})
+		seen := write(&nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: viewed, Name: "mesh"}})
 		for _, one := range []outcome{
 			{[]string{"status", "-n", up}, server.Kubeconfig, exitFine, "Status"},
 			{[]string{"status", "-n", down}, server.Kubeconfig, exitFinding, "Status"},
@@ -55,7 +56,10 @@ var _ = Describe("each output of each command", func() {
 			{[]string{"diff", "-n", empty}, server.Kubeconfig, exitFine, "Diff"},
 			{[]string{"diff", "-n", up}, server.Kubeconfig, exitFinding, "Diff"},
 			{[]string{"diff", "-n", up, "--release", "1.18"}, server.Kubeconfig, exitNothing, "Failure"},
+			{[]string{"diff", "-f", file}, server.Kubeconfig, exitFinding, "Diff"},
+			{[]string{"diff", "-f", "missing.yaml"}, server.Kubeconfig, exitNothing, "Failure"},
 			{[]string{"diff"}, dead, exitNothing, "Failure"},
+			{[]string{"diff", "-f", file}, dead, exitNothing, "Failure"},
 			{[]string{"topology", "-n", up}, server.Kubeconfig, exitFine, "Topology"},
 			{[]string{"topology", "-n", down}, server.Kubeconfig, exitFinding, "Topology"},
 			{[]string{"topology"}, dead, exitNothing, "Failure"},
@@ -63,16 +67,32 @@ var _ = Describe("each output of each command", func() {
 			{[]string{"check", "-n", viewed}, viewer, exitFine, "Checks"},
 			{[]string{"check", "-n", viewed, "--strict"}, viewer, exitFinding, "Checks"},
 			{[]string{"check", "-n", up}, server.Kubeconfig, exitFinding, "Checks"},
+			{[]string{"check", "-f", seen}, viewer, exitFine, "Checks"},
+			{[]string{"check", "-f", file}, server.Kubeconfig, exitFinding, "Checks"},
+			{[]string{"check", "-f", "missing.yaml"}, server.Kubeconfig, exitNothing, "Failure"},
 			{[]string{"check"}, dead, exitNothing, "Failure"},
+			{[]string{"check", "-f", file}, dead, exitNothing, "Failure"},
 			{[]string{"render", "-f", file}, dead, exitFine, ""},
 			{[]string{"render", "-n", up}, server.Kubeconfig, exitFine, ""},
 			{[]string{"render"}, dead, exitNothing, "Failure"},
+			{[]string{"render", "-f", "missing.yaml"}, dead, exitNothing, "Failure"},
 		} {
 			text := runAs(ctx, one.kubeconfig, one.args...)
 			Expect(text.code).To(Equal(one.code), "%v: %s%s", one.args, text.stdout, text.stderr)
 			asJSON := runAs(ctx, one.kubeconfig, append(one.args, "-o", "json")...)
 			asYAML := runAs(ctx, one.kubeconfig, append(one.args, "-o", "yaml")...)
 			Expect([]int{asJSON.code, asYAML.code}).To(HaveEach(one.code), "%v", one.args)
+			if one.args[0] == "topology" {
+				for format, begins := range map[string]string{"dot": "digraph nsm {", "svg": "<svg "} {
+					drawn := runAs(ctx, one.kubeconfig, append(one.args, "-o", format)...)
+					Expect(drawn.code).To(Equal(one.code), "%v -o %s", one.args, format)
+					if one.code == exitNothing {
+						begins = ""
+						Expect(drawn.stdout).To(BeEmpty(), "%v -o %s", one.args, format)
+					}
+					Expect(drawn.stdout).To(HavePrefix(begins), "%v -o %s", one.args, format)
+				}
+			}
 			Expect(text.stdout+asJSON.stdout+asYAML.stdout).NotTo(ContainSubstring("\x1b"), "no colours in a pipe")
 			Expect(json.Valid([]byte(asJSON.stdout))).To(BeTrue(), "%v: %s", one.args, asJSON.stdout)
 			if one.kind == "" {

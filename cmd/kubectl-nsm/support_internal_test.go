@@ -69,6 +69,19 @@ var _ = Describe("support", func() {
 		Expect(file.Stat()).To(HaveField("Mode()", os.FileMode(0o600)))
 	})
 
+	It("ends with 0 where nothing is missing", func(ctx SpecContext) {
+		install(ctx, corev1.Container{Image: "example.com/nsm-operator:v2.0.0"})
+		name := filepath.Join(GinkgoT().TempDir(), "a.tar.gz")
+		found := runAdmin(ctx, "support", "-n", newNamespace(ctx), "--archive", name)
+		Expect(found.code).To(Equal(exitFine), found.stderr)
+		Expect(found.stdout).To(Equal(name + "\n"))
+		Expect(found.stderr).To(ContainSubstring("The archive has all that there is."))
+		file, err := os.Open(name)
+		Expect(err).NotTo(HaveOccurred())
+		defer file.Close()
+		Expect(filesOf(file)).To(HaveKeyWithValue("errors.txt", BeEmpty()))
+	})
+
 	It("tells what aliases stand for in a file of its own", func(ctx SpecContext) {
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker-of-support"}}
 		Expect(admin.Create(ctx, node)).To(Succeed())
