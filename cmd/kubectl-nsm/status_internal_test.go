@@ -9,6 +9,8 @@ package main
 import (
 	"context"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -80,22 +82,13 @@ var _ = Describe("status", func() {
 	It("writes a line for each change while it watches", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)
 		nsm := newNSM(ctx, namespace, nil)
-		watching, stop := context.WithCancel(ctx)
-		defer stop()
-		stdout := gbytes.NewBuffer()
-		ended := make(chan int, 1)
-		go func() {
-			defer GinkgoRecover()
-			ended <- run(watching, []string{"--kubeconfig", server.Kubeconfig, "status", "-n", namespace, "--watch"},
-				genericiooptions.IOStreams{Out: stdout, ErrOut: GinkgoWriter})
-		}()
+		stdout, stop := watchStatus(ctx, server.Kubeconfig, namespace)
 		Eventually(stdout).Should(gbytes.Say("%s/mesh  v1.18.0  NotYetSeen", namespace))
 		reportStatus(ctx, nsm, unavailable)
 		Eventually(stdout).Should(gbytes.Say("Unavailable  nsmgr 3/3  DaemonSet nsmgr has pods that are not ready\n"))
 		reportStatus(ctx, nsm, nil)
 		Eventually(stdout).Should(gbytes.Say("Available"))
-		stop()
-		Eventually(ended).Should(Receive(Equal(exitFine)))
+		Expect(stop()).To(Equal(exitFine))
 	})
 })
 
@@ -133,17 +126,22 @@ var _ = Describe("every command", func() {
 
 	It("reads, and reads no Secret", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)
-		reportStatus(ctx, newNSM(ctx, namespace, nil), nil)
+		nsm := newNSM(ctx, namespace, func(spec *nsmv1beta1.NSMSpec) { spec.Dashboard = &nsmv1beta1.DashboardSpec{} })
+		reportStatus(ctx, nsm, nil)
+		file := write(nsm)
 		listening, asked := listen()
 		for _, command := range [][]string{
-			{"status"}, {"render"}, {"render", "-A"}, {"diff"}, {"diff", "-A"}, {"diff", "--release", "v1.17.0"}, {"topology"}, {"check"},
+			{"status"}, {"render"}, {"render", "-A"}, {"render", "-f", file}, {"diff"}, {"diff", "-A"}, {"diff", "-f", file}, {"diff", "--release", "v1.17.0"},
+			{"topology"}, {"topology", "--live"}, {"check"}, {"check", "--strict"}, {"check", "-f", file},
 		} {
 			found := runAs(ctx, listening, append(command, "-n", namespace)...)
 			Expect(found.code).NotTo(Equal(exitNothing), "%v: %s", command, found.stderr)
 		}
+		stdout, stop := watchStatus(ctx, listening, namespace)
+		Eventually(stdout).Should(gbytes.Say("Available"))
+		Expect(stop()).To(Equal(exitFine))
 		Expect(len(asked())).To(BeNumerically(">", 50))
-		Expect(asked()).To(HaveEach(HavePrefix("GET ")))
-		Expect(asked()).NotTo(ContainElement(ContainSubstring("/secrets")))
+		expectReads(asked())
 	})
 
 	It("writes JSON also where there is no answer", func(ctx SpecContext) {
@@ -152,3 +150,38 @@ var _ = Describe("every command", func() {
 		Expect(decode[report.Failure](found).Kind).To(Equal("Failure"))
 	})
 })
+
+// watchStatus of a namespace until it is told to stop, which returns what the command ends with.
+func watchStatus(ctx context.Context, kubeconfig, namespace string) (stdout *gbytes.Buffer, stop func() int) {
+	watching, cancel := context.WithCancel(ctx)
+	DeferCleanup(cancel)
+	stdout = gbytes.NewBuffer()
+	ended := make(chan int, 1)
+	go func() {
+		defer GinkgoRecover()
+		ended <- run(watching, []string{"--kubeconfig", kubeconfig, "status", "-n", namespace, "--watch"},
+			genericiooptions.IOStreams{Out: stdout, ErrOut: GinkgoWriter})
+	}()
+	return stdout, func() (code int) {
+		GinkgoHelper()
+		cancel()
+		Eventually(ended).Should(Receive(&code))
+		return code
+	}
+}
+
+// reads of the API that commands may make: of what there is, of objects, and of logs; of the
+// kubelets' configuration, and of what a dashboard knows. Others go through the API server to
+// a pod as well, by GET, or start something in it.
+var reads = regexp.MustCompile("^GET /(" + strings.Join([]string{
+	`version`, `api`, `api/v1`, `apis`, `apis/[^/]+`, `apis/[^/]+/[^/]+`,
+	`(api/v1|apis/[^/]+/[^/]+)/(namespaces/[^/]+/)?[a-z]+(/[^/]+)?`,
+	`api/v1/namespaces/[^/]+/pods/[^/]+/log`, `api/v1/nodes/[^/]+/proxy/configz`, `api/v1/namespaces/[^/]+/services/[^/]+/proxy/(nodes|edges)`,
+}, "|") + ")$")
+
+// expectReads alone among requests, and none of Secrets.
+func expectReads(requests []string) {
+	GinkgoHelper()
+	Expect(requests).To(HaveEach(MatchRegexp(reads.String())))
+	Expect(requests).NotTo(ContainElement(ContainSubstring("/secrets")))
+}
