@@ -114,8 +114,10 @@ func TestAStageBeginsOnceAndEndsOnce(t *testing.T) {
 func TestWhatMovesWhilePodsComeUp(t *testing.T) {
 	g := NewWithT(t)
 	status := func(ready int32, progress, wrong string) *nsmv1beta1.NSMStatus {
-		s := &nsmv1beta1.NSMStatus{Managers: progress, Forwarders: progress, Components: []nsmv1beta1.ComponentStatus{{Name: "nsmgr", Ready: ptr.To(ready)}}}
-		meta.SetStatusCondition(&s.Conditions, metav1.Condition{Type: nsmv1beta1.ConditionProgressing, Message: progress})
+		s := &nsmv1beta1.NSMStatus{Managers: progress, Forwarders: progress, Components: []nsmv1beta1.ComponentStatus{{Name: "nsmgr", Ready: ptr.To(ready), Message: progress}}}
+		for _, condition := range []string{nsmv1beta1.ConditionProgressing, nsmv1beta1.ConditionManagersReady, nsmv1beta1.ConditionAvailable} {
+			meta.SetStatusCondition(&s.Conditions, metav1.Condition{Type: condition, Message: progress})
+		}
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{Type: nsmv1beta1.ConditionDegraded, Message: wrong})
 		for i := range s.Conditions {
 			s.Conditions[i].LastTransitionTime = metav1.Time{}

@@ -302,15 +302,19 @@ func (s *status) setParts(seen *Mesh) {
 	}
 }
 
-// WithoutCounts is a status without what moves while pods come up.
+// WithoutCounts is a status without what moves while pods come up: counts, and the words
+// for them. What Degraded says stays.
 func WithoutCounts(from *nsmv1beta1.NSMStatus) *nsmv1beta1.NSMStatus {
 	still := from.DeepCopy()
 	still.Managers, still.Forwarders = "", ""
 	for i := range still.Components {
-		still.Components[i].Desired, still.Components[i].Updated, still.Components[i].Ready = nil, nil, nil
+		component := &still.Components[i]
+		component.Desired, component.Updated, component.Ready, component.Message = nil, nil, nil, ""
 	}
-	if progressing := meta.FindStatusCondition(still.Conditions, nsmv1beta1.ConditionProgressing); progressing != nil {
-		progressing.Message = ""
+	for i := range still.Conditions {
+		if still.Conditions[i].Type != nsmv1beta1.ConditionDegraded {
+			still.Conditions[i].Message = ""
+		}
 	}
 	return still
 }
