@@ -165,7 +165,7 @@ var masks = []struct {
 	pattern *regexp.Regexp
 	with    string
 }{
-	{regexp.MustCompile(`\b\d+(\.\d+)?(ms|s|m|h|m\d+s)\b`), "TIME"},
+	{regexp.MustCompile(`\b(\d+m)?\d+(\.\d+)?(ms|s|m|h|m\d+s)\b`), "TIME"},
 	{regexp.MustCompile(`(?m)^LAST DEPLOYED: .*$`), "LAST DEPLOYED: TIME"},
 	{regexp.MustCompile(`-\d{8}T?-?\d{6}Z?\b`), "-TIME"},
 	{regexp.MustCompile(`(-[bcdf-hj-np-tv-z2-9]{8,10})?-[bcdf-hj-np-tv-z2-9]{5}\b`), "-RANDOM"},

@@ -21,6 +21,7 @@ func TestWhatDocumentsShow(t *testing.T) {
 	for output, isShown := range map[string]bool{
 		"NAME              AGE\npod/nsmgr-zsq9j   12m node-3\nmore\nthe end\n": true,
 		"NAME AGE\npod/nsmgr-zsq9j 1s node-1\nthe end\n":                       true,
+		"NAME AGE\npod/nsmgr-zsq9j 1m2.5s node-1\nthe end\n":                   true,
 		"NAME AGE\npod/nsmgr-zsq9j 1s node-1\nmore\n":                          false,
 		"NAME AGE\npod/nsmgr-zsq9j 1s elsewhere\nthe end\n":                    false,
 		"NAME AGE\npod/manager-zsq9j 1s node-1\nthe end\n":                     false,
