@@ -132,6 +132,7 @@ var notRun = map[string]string{
 	"docs/disconnected.md: oc mirror --v2 -c imageset.yaml --workspace file://mirror docker://mirror.example.com:5000": "it needs oc-mirror and registries",
 	`docs/disconnected.md: oc patch operatorhub cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'`:  "it needs OpenShift",
 	"docs/k8s_manual_install.md: make docker-build IMG=registry.example.com/nsm-operator:v2.0.0":                       "it needs a container engine",
+	"docs/k8s_olm_install.md: export IMG=registry.example.com/nsm-operator:v2.0.0":                                     "it changes the repository, and needs a container engine",
 	"docs/kubectl.md: kubectl nsm status -n nsm --watch | cat":                                                         "it does not end; cmd/kubectl-nsm tests what it prints",
 	"docs/kubectl.md: $ kubectl nsm check --active -n nsm":                                                             "it needs pods that run; cmd/kubectl-nsm tests what it prints",
 	"docs/kubectl.md: $ kubectl nsm topology -n nsm --live":                                                            "it needs pods that run; cmd/kubectl-nsm tests what it prints",
