@@ -315,3 +315,102 @@ func TestKrewManifest(t *testing.T) {
 		t.Errorf("platforms %v", found)
 	}
 }
+
+// Dependabot looks at each module, at the actions and at the images that others are built from.
+func TestDependenciesAreUpdated(t *testing.T) {
+	t.Parallel()
+	var config struct {
+		Version int `json:"version"`
+		Updates []struct {
+			Ecosystem   string   `json:"package-ecosystem"`
+			Directory   string   `json:"directory"`
+			Directories []string `json:"directories"`
+			Schedule    struct {
+				Interval string `json:"interval"`
+			} `json:"schedule"`
+		} `json:"updates"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, ".github/dependabot.yml")), &config); err != nil || config.Version != 2 {
+		t.Fatal(config, err)
+	}
+	looked := map[string][]string{}
+	for _, update := range config.Updates {
+		if update.Schedule.Interval != "weekly" {
+			t.Errorf("%s: %q", update.Ecosystem, update.Schedule.Interval)
+		}
+		for _, directory := range append(update.Directories, update.Directory) {
+			if directory != "" {
+				looked[update.Ecosystem] = append(looked[update.Ecosystem], directory)
+			}
+		}
+	}
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "*go.mod", "*Dockerfile", ".github/workflows/*")
+	list.Dir = root
+	output, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := strings.Fields(string(output))
+	if len(files) < 15 {
+		t.Errorf("%d files: %v", len(files), files)
+	}
+	for _, file := range files {
+		ecosystem, directory := "gomod", path.Dir("/"+file)
+		switch {
+		case strings.HasSuffix(file, "Dockerfile"):
+			ecosystem = "docker"
+		case strings.HasSuffix(file, ".yaml"):
+			ecosystem, directory = "github-actions", "/"
+		}
+		if !slices.ContainsFunc(looked[ecosystem], func(pattern string) bool { is, _ := path.Match(pattern, directory); return is }) {
+			t.Errorf("%s is not looked at: %s lists %v", file, ecosystem, looked[ecosystem])
+		}
+	}
+}
+
+// Whoever reports something, or changes something, finds out how.
+func TestReportersAreTold(t *testing.T) {
+	t.Parallel()
+	const home = "https://github.com/networkservicemesh/nsm-operator/"
+	linked := regexp.MustCompile(regexp.QuoteMeta(home) + `blob/main/([^\s)#]+)`)
+	for _, form := range []string{"bug", "feature"} {
+		text := read(t, ".github/ISSUE_TEMPLATE/"+form+".yaml")
+		var template struct {
+			Name        string `json:"name"`
+			Description string `json:"description"`
+			Body        []struct {
+				Type       string         `json:"type"`
+				ID         string         `json:"id"`
+				Attributes map[string]any `json:"attributes"`
+			} `json:"body"`
+		}
+		if err := yaml.Unmarshal([]byte(text), &template); err != nil || template.Name == "" || template.Description == "" {
+			t.Errorf("%s: name %q, description %q: %v", form, template.Name, template.Description, err)
+		}
+		asked := map[string]bool{}
+		for _, field := range template.Body {
+			// GitHub refuses a form otherwise.
+			isText := field.Type == "markdown" && field.ID == "" && field.Attributes["value"] != nil
+			isField := slices.Contains([]string{"textarea", "input", "dropdown", "checkboxes"}, field.Type) && field.ID != "" && field.Attributes["label"] != nil
+			if asked[field.ID] || !isText && !isField {
+				t.Errorf("%s: %+v", form, field)
+			}
+			asked[field.ID] = field.ID != ""
+		}
+		if len(asked) < 2 {
+			t.Errorf("%s asks for nothing", form)
+		}
+		for _, link := range linked.FindAllStringSubmatch(text, -1) {
+			_ = read(t, link[1])
+		}
+	}
+	for page, tells := range map[string]string{
+		"SECURITY.md": home + "security/advisories/new", ".github/ISSUE_TEMPLATE/bug.yaml": home + "security/policy", "MAINTAINERS.md": "lazy consensus",
+		".github/pull_request_template.md": "docs/contributing.md", "docs/contributing.md": "code-of-conduct.md", "docs/support-policy.md": "security fixes",
+		".github/ISSUE_TEMPLATE/config.yml": "contact_links:",
+	} {
+		if !strings.Contains(read(t, page), tells) {
+			t.Errorf("%s does not say %q", page, tells)
+		}
+	}
+}
