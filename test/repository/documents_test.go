@@ -7,6 +7,7 @@
 package repository_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -17,7 +18,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/networkservicemesh/nsm-operator/internal/release"
 	"github.com/networkservicemesh/nsm-operator/test/documents"
 )
 
@@ -47,6 +50,63 @@ func TestDocumentsThatOthersLinkTo(t *testing.T) {
 		if read(t, page) == "" {
 			t.Errorf("%s is empty", page)
 		}
+	}
+}
+
+// pinned is the version of a module that a go.mod of this repository has, without its "v".
+func pinned(t *testing.T, file, module string) string {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^\t` + regexp.QuoteMeta(module) + ` v([0-9.]+)`).FindStringSubmatch(read(t, file))
+	if found == nil {
+		t.Fatalf("%s names no version of %s", file, module)
+	}
+	return found[1]
+}
+
+// Each quick start says when it last worked, and with which versions: those that the tests use.
+func TestQuickStartsNameTheirVersions(t *testing.T) {
+	t.Parallel()
+	minor := func(version string) string { return version[:strings.LastIndex(version, ".")] }
+	nsm := "NSM " + release.Newest().String()
+	kubernetes := "Kubernetes " + pinned(t, "hack/localcluster/go.mod", "k8s.io/kubernetes")
+	olm := "OLM " + pinned(t, "hack/tools/olm/go.mod", "github.com/operator-framework/operator-lifecycle-manager")
+	helm := fmt.Sprintf("Helm %s and %s", minor(pinned(t, "hack/tools/helm/go.mod", "helm.sh/helm/v4")), minor(pinned(t, "hack/tools/helm/go.mod", "helm.sh/helm/v3")))
+	laptop := fmt.Sprintf("NSM %s and %s", release.Oldest(), release.Newest())
+	said := regexp.MustCompile(`(?s)\n\n\*([^\n*][^*]*)\*\n`)
+	day := regexp.MustCompile(`[Ll]ast worked on (\d+ [A-Z][a-z]+ \d{4}),`)
+	// For each page what its statements name, in their order.
+	for page, wanted := range map[string][][]string{
+		"README.md":                        {{kubernetes, laptop}, {kubernetes, nsm}, {kubernetes, nsm}},
+		"docs/k8s_manual_install.md":       {{kubernetes, nsm}},
+		"docs/k8s_olm_install.md":          {{kubernetes, nsm, olm}},
+		"docs/openshift_manual_install.md": {{kubernetes, nsm}},
+		"docs/openshift_olm_install.md":    {{kubernetes, nsm, olm}},
+		"docs/helm.md":                     {{kubernetes, helm}},
+	} {
+		var statements []string
+		for _, found := range said.FindAllStringSubmatch(read(t, page), -1) {
+			if statement := strings.Join(strings.Fields(found[1]), " "); day.MatchString(statement) {
+				statements = append(statements, statement)
+			}
+		}
+		if len(statements) != len(wanted) {
+			t.Errorf("%s says %d times when it last worked, not %d: %q", page, len(statements), len(wanted), statements)
+			continue
+		}
+		for i, statement := range statements {
+			if _, err := time.Parse("2 January 2006", day.FindStringSubmatch(statement)[1]); err != nil {
+				t.Errorf("%s: %s: %v", page, statement, err)
+			}
+			for _, version := range wanted[i] {
+				if !regexp.MustCompile(`\b` + regexp.QuoteMeta(version) + `($|[^0-9.]|\.[^0-9]|\.$)`).MatchString(statement) {
+					t.Errorf("%s does not name %s: %s", page, version, statement)
+				}
+			}
+		}
+	}
+	// What has not been run says what it is based on.
+	if is := "the code of operator-controller " + minor(pinned(t, "test/bundle/go.mod", "github.com/operator-framework/operator-controller")); !strings.Contains(read(t, "docs/olm_v1.md"), is) {
+		t.Errorf("docs/olm_v1.md is not based on %s", is)
 	}
 }
 

@@ -118,7 +118,7 @@ func TestWorkflows(t *testing.T) {
 	if err != nil || len(files) < 3 {
 		t.Fatal(files, err)
 	}
-	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	pinnedAction := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -135,7 +135,7 @@ func TestWorkflows(t *testing.T) {
 			t.Errorf("%s: permissions %v of all jobs, %d jobs", file, workflow.Permissions, len(workflow.Jobs))
 		}
 		for _, used := range regexp.MustCompile(`(?m)uses: (.*)$`).FindAllStringSubmatch(string(text), -1) {
-			if !pinned.MatchString(used[1]) {
+			if !pinnedAction.MatchString(used[1]) {
 				t.Errorf("%s: %q is not pinned by commit, with its version beside it", file, used[1])
 			}
 		}
@@ -143,20 +143,11 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-// kubernetes is the release whose control plane the tests build.
-func kubernetes(t *testing.T) string {
-	t.Helper()
-	found := regexp.MustCompile(`(?m)^\tk8s\.io/kubernetes v([0-9.]+)`).FindStringSubmatch(read(t, "hack/localcluster/go.mod"))
-	if found == nil {
-		t.Fatal("hack/localcluster/go.mod names no release of Kubernetes")
-	}
-	return found[1]
-}
-
 // The releases of Kubernetes that docs/requirements.md calls tested are the one that each change is
 // tested with, and those of the nightly job.
 func TestKubernetesReleasesAreTested(t *testing.T) {
 	t.Parallel()
+	kubernetes := pinned(t, "hack/localcluster/go.mod", "k8s.io/kubernetes")
 	page := read(t, "docs/requirements.md")
 	_, section, _ := strings.Cut(page, "\n## Kubernetes releases\n")
 	section, _, _ = strings.Cut(section, "\n## ")
@@ -179,13 +170,13 @@ func TestKubernetesReleasesAreTested(t *testing.T) {
 			parts := strings.Split(release, ".")
 			minors = append(minors, strings.Join(parts[:2], "."))
 			isNot := strings.HasPrefix(row[2], "not yet")
-			if isAll := row[2] == "everything, with each change"; isAll != (release == kubernetes(t)) {
-				t.Errorf("%s: %q, and each change is tested with %s", release, row[2], kubernetes(t))
+			if isAll := row[2] == "everything, with each change"; isAll != (release == kubernetes) {
+				t.Errorf("%s: %q, and each change is tested with %s", release, row[2], kubernetes)
 			}
 			if isNot == (len(parts) == 3) {
 				t.Errorf("%s: %q", release, row[2])
 			}
-			if !isNot && release != kubernetes(t) {
+			if !isNot && release != kubernetes {
 				tested[release] = true
 			}
 		}
@@ -195,7 +186,7 @@ func TestKubernetesReleasesAreTested(t *testing.T) {
 	}
 	// No minor release is left out.
 	var want []string
-	oldest, newest := utilversion.MustParseGeneric(preflight.OldestKubernetes), utilversion.MustParseGeneric(kubernetes(t))
+	oldest, newest := utilversion.MustParseGeneric(preflight.OldestKubernetes), utilversion.MustParseGeneric(kubernetes)
 	for minor := oldest.Minor(); minor <= newest.Minor(); minor++ {
 		want = append(want, fmt.Sprintf("%d.%d", newest.Major(), minor))
 	}
