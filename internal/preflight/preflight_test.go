@@ -71,7 +71,11 @@ func before() *preflight.Facts {
 func withMesh(facts *preflight.Facts, spec nsmv1beta1.NSMSpec) {
 	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh", UID: "1"}, Spec: spec}
 	nsm.Status.Conditions = []metav1.Condition{{Type: nsmv1beta1.ConditionAvailable, Status: metav1.ConditionTrue}}
-	in := mesh.Input{NSM: nsm, Release: release.Newest(), Platform: facts.Platform}
+	runs := release.Newest()
+	if other, err := release.Parse(spec.Version); err == nil {
+		runs = other
+	}
+	in := mesh.Input{NSM: nsm, Release: runs, Platform: facts.Platform}
 	facts.Meshes = []preflight.Mesh{{
 		Input: in, Components: mesh.Components(in), NamespaceLabels: map[string]string{mesh.LabelEnforce: "privileged"},
 	}}
@@ -295,6 +299,43 @@ func TestEachCheckFindsWhatItIsFor(t *testing.T) {
 	}
 	codes, _ := preflight.Codes()
 	NewWithT(t).Expect(codes).To(HaveLen(33+trials), "each has a case, here or in trial_test.go")
+}
+
+// The image of the vpp forwarder is for amd64 alone, from one release of NSM on.
+func TestArchitecturesOfNodes(t *testing.T) {
+	t.Parallel()
+	const told = "mesh nsm/mesh: no node has the labels kubernetes.io/arch=amd64,kubernetes.io/os=linux, which DaemonSet forwarder-vpp selects"
+	for name, test := range map[string]struct {
+		version       string
+		forwarder     nsmv1beta1.ForwarderType
+		architectures []string
+		isTold        bool
+	}{
+		"vpp on arm64":                {"v1.18.0", nsmv1beta1.ForwarderTypeVPP, []string{"arm64"}, true},
+		"the first release of those":  {"v1.14.3", nsmv1beta1.ForwarderTypeVPP, []string{"arm64"}, true},
+		"a release before":            {"v1.14.2", nsmv1beta1.ForwarderTypeVPP, []string{"arm64"}, false},
+		"another forwarder":           {"v1.18.0", nsmv1beta1.ForwarderTypeOVS, []string{"arm64"}, false},
+		"some nodes of each, and vpp": {"v1.18.0", nsmv1beta1.ForwarderTypeVPP, []string{"arm64", "amd64"}, false},
+	} {
+		g := NewWithT(t)
+		facts := good()
+		node := facts.Nodes[0]
+		facts.Nodes = nil
+		for _, architecture := range test.architectures {
+			one := *node.DeepCopy()
+			one.Labels[corev1.LabelArchStable] = architecture
+			facts.Nodes = append(facts.Nodes, one)
+		}
+		withMesh(facts, nsmv1beta1.NSMSpec{Version: test.version, Forwarders: []nsmv1beta1.ForwarderSpec{{Type: test.forwarder}}})
+		result := resultOf(preflight.Run(facts), "NSM020")
+		if test.isTold {
+			g.Expect(result.Outcome).To(Equal(preflight.Failed), name)
+			g.Expect(result.Message).To(Equal(told), name)
+			g.Expect(result.Link).To(HaveSuffix("docs/troubleshooting.md#nsm020"), name)
+		} else {
+			g.Expect(result.Outcome).To(Equal(preflight.OK), name)
+		}
+	}
 }
 
 // forwarder is a pod of the mesh that is ready.
