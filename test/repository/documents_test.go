@@ -40,15 +40,47 @@ func readPages(t *testing.T) map[string]string {
 	return pages
 }
 
-// Files that others link to, since earlier releases had them.
+// Files that others link to: earlier releases had them, or a release has them from now on.
 func TestDocumentsThatOthersLinkTo(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{
 		"docs/development.md", "docs/requirements.md", "docs/openshift_olm_install.md", "docs/openshift_manual_install.md",
 		"docs/k8s_olm_install.md", "docs/k8s_manual_install.md", "code-of-conduct.md", "LICENSE",
+
+		"CHANGELOG.md", "MAINTAINERS.md", "SECURITY.md", "docs/contributing.md", "docs/support-policy.md",
+		"docs/install.md", "docs/helm.md", "docs/gitops.md", "docs/olm_v1.md", "docs/disconnected.md", "docs/openshift.md", "docs/spire.md",
+		"docs/resource.md", "docs/api-reference.md", "docs/upgrading.md", "docs/uninstall.md", "docs/faq.md",
+		"docs/kubectl.md", "docs/metrics.md", "docs/performance.md", "docs/runbooks.md", "docs/security.md", "docs/support.md", "docs/test_cluster.md",
+		"docs/troubleshooting.md",
 	} {
-		if read(t, page) == "" {
+		if len(read(t, page)) < 100 {
 			t.Errorf("%s is empty", page)
+		}
+	}
+}
+
+// Somebody who starts at the README finds every page.
+func TestEveryPageIsLinked(t *testing.T) {
+	t.Parallel()
+	pages := readPages(t)
+	link := regexp.MustCompile(`\]\(([^)\s#]+)`)
+	found, next := map[string]bool{}, []string{"README.md"}
+	for len(next) > 0 {
+		page := next[0]
+		next = next[1:]
+		if found[page] {
+			continue
+		}
+		found[page] = true
+		for _, to := range link.FindAllStringSubmatch(fence.ReplaceAllString(pages[page], ""), -1) {
+			if target := filepath.Join(filepath.Dir(page), to[1]); pages[target] != "" {
+				next = append(next, target)
+			}
+		}
+	}
+	for page := range pages {
+		if !found[page] {
+			t.Errorf("no link leads from the README to %s", page)
 		}
 	}
 }
