@@ -187,29 +187,189 @@ func headings(text string) []string {
 	return all
 }
 
-// Commands can be copied into any shell, and do not depend on what lies on another site:
-// zsh expands an unquoted "?" or "*", and "apply -k" of a URL needs git, and has half a minute.
-func TestCommandsOfDocuments(t *testing.T) {
+var (
+	// elsewhere is a kustomization that lies on another site.
+	elsewhere = regexp.MustCompile(`(?:\s(?:-k|--kustomize)[ =]+|\bkustomize (?:build |create --resources )?)['"]?(?:[a-z]+://|git@|git::|[\w-]+(?:\.[\w-]+)+[/:])`)
+	// expanded is a URL in which a shell finds something to expand.
+	expanded = regexp.MustCompile(`(?:^|[\s=@])[a-z]+://[^\s'"]*[?*\[]`)
+	// callsProgram is a command that a reader may copy.
+	callsProgram = regexp.MustCompile(`^\s*(?:\$ )?(?:[A-Z_]+=\S* )*(?:sudo )?(?:kubectl|oc|helm|make|git|docker|podman|kind|curl|wget|export|kustomize|cosign|gh|go|flux|argocd) `)
+)
+
+// wrongWith a command, which cannot be copied into any shell, or depends on what lies on another
+// site: zsh expands an unquoted "?" or "*", and "apply -k" of a URL needs git, and has half a minute.
+func wrongWith(command string) string {
+	switch {
+	case elsewhere.MatchString(command):
+		return "a kustomization from another site: use one file of a release"
+	case expanded.MatchString(command):
+		return "a URL with ? or * that is not quoted"
+	case appliesDefinitions(command) && !strings.Contains(command, "--server-side"):
+		return "CRDs are applied without --server-side"
+	default:
+		return ""
+	}
+}
+
+// withDefinitions are the files and kustomizations, of this repository and of a release, that have
+// CRDs in them.
+var withDefinitions = regexp.MustCompile(`(?:-f|-k|--filename|--kustomize)[ =]+['"]?(?:\S*/)?(?:install\.yaml|nsm-operator\.yaml|config/(?:default|crd|local|spire)\b|[\w.-]*(?:crd|CustomResourceDefinition)\S*)`)
+
+func appliesDefinitions(command string) bool {
+	return regexp.MustCompile(`\b(?:kubectl|oc)\b.* apply\b`).MatchString(command) && withDefinitions.MatchString(command)
+}
+
+// Each kind of mistake is found, however it is written.
+func TestMistakesInCommandsAreFound(t *testing.T) {
 	t.Parallel()
-	remote := regexp.MustCompile(`-k +['"]?(https?://|github\.com)`)
-	unquoted := regexp.MustCompile(`(^|[ =])https?://[^\s'"]*[?*]`)
-	command := regexp.MustCompile(`(?m)^\s*(kubectl|oc|helm|make|git|docker|export) `)
-	tags := regexp.MustCompile(`^(sh (test|pods|olm|bundle|manual)( exit=[1-9])?|console|yaml)$`)
-	for page, text := range readPages(t) {
-		for _, found := range fence.FindAllStringSubmatch(text, -1) {
-			tag, code := found[1], found[2]
-			if remote.MatchString(code) {
-				t.Errorf("%s: a kustomization from another site: use one file of a release\n%s", page, code)
-			}
-			for line := range strings.Lines(code) {
-				if strings.HasPrefix(tag, "sh") && unquoted.MatchString(line) {
-					t.Errorf("%s: a URL with ? or * that is not quoted: %s", page, line)
-				}
-			}
-			if command.MatchString(code) && !tags.MatchString(tag) {
-				t.Errorf("%s: a block of commands is tagged %q; docs/development.md says how\n%s", page, tag, code)
+	for command, isWrong := range map[string]bool{
+		"kubectl apply -k https://github.com/a/b?ref=v1":                     true,
+		"kubectl apply -k 'https://github.com/a/b?ref=v1'":                   true,
+		"kubectl apply --kustomize https://github.com/a/b":                   true,
+		"kubectl apply -k=github.com/a/b/deploy":                             true,
+		"kubectl delete --kustomize=git@github.com:a/b.git":                  true,
+		"oc apply -k ssh://git@github.com/a/b":                               true,
+		"kustomize build https://github.com/a/b | kubectl apply -f -":        true,
+		"kubectl apply -k config/prometheus":                                 false,
+		"kubectl apply -k ./config.d/prometheus":                             false,
+		"kubectl apply --server-side -k config/default":                      false,
+		"curl -LO https://example.com/a?b=c":                                 true,
+		"curl -LO 'https://example.com/a?b=c'":                               false,
+		"kubectl apply -f https://example.com/*.yaml":                        true,
+		"kubectl apply -f dist/install.yaml":                                 true,
+		"kubectl apply -k config/default":                                    true,
+		"oc apply --filename=config/crd/bases/a.yaml":                        true,
+		"kubectl -n a apply -f https://example.com/v2.0.0/nsm-operator.yaml": true,
+		"kubectl apply --server-side -f dist/install.yaml":                   false,
+		"kubectl create -f config/spire/crd/spire.spiffe.io_a.yaml":          false,
+		"kubectl delete -f dist/install.yaml":                                false,
+		"kubectl apply -f config/samples/nsm_v1beta1_nsm.yaml":               false,
+	} {
+		if says := wrongWith(command); (says != "") != isWrong {
+			t.Errorf("%s: %q", command, says)
+		}
+	}
+}
+
+// commandsIn a text for people: of its blocks, of its sentences, and of comments in YAML. A command
+// over several lines is one.
+func commandsIn(path, text string) []string {
+	var commands []string
+	add := func(code string) {
+		for line := range strings.Lines(strings.ReplaceAll(code, "\\\n", " ")) {
+			commands = append(commands, strings.TrimSpace(line))
+		}
+	}
+	if strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".yml") {
+		var comment strings.Builder
+		for line := range strings.Lines(text) {
+			said, isComment := strings.CutPrefix(strings.TrimSpace(line), "#")
+			if isComment {
+				comment.WriteString(said)
+			} else {
+				comment.WriteString("\n")
 			}
 		}
+		add(comment.String())
+		text = regexp.MustCompile(`(?m)^\s*#.*$`).ReplaceAllString(text, "")
+	}
+	for _, found := range fence.FindAllStringSubmatch(text, -1) {
+		if strings.HasPrefix(found[1], "sh") || found[1] == "console" {
+			add(found[2])
+		}
+	}
+	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		if code := strings.Join(strings.Fields(found[1]), " "); callsProgram.MatchString(code + " ") {
+			add(code)
+		}
+	}
+	return commands
+}
+
+// Commands can be copied: those of the pages, of what GitHub shows, and of the samples' comments.
+func TestCommandsOfDocuments(t *testing.T) {
+	t.Parallel()
+	texts := readPages(t)
+	for _, directory := range []string{".github", "config/samples"} {
+		for name, text := range filesBelow(t, filepath.Join(root, directory)) {
+			if !strings.HasPrefix(name, "workflows/") {
+				texts[filepath.Join(directory, name)] = text
+			}
+		}
+	}
+	count := 0
+	for path, text := range texts {
+		for _, command := range commandsIn(path, text) {
+			count++
+			if wrong := wrongWith(command); wrong != "" {
+				t.Errorf("%s: %s:\n%s", path, wrong, command)
+			}
+		}
+	}
+	if count < 500 {
+		t.Errorf("%d commands", count)
+	}
+}
+
+// Each block says what it is: so no commands are left out of the tests by a tag that is missing or
+// misspelled, and no output is shown that belongs to no command.
+func TestBlocksAreTagged(t *testing.T) {
+	t.Parallel()
+	tags := regexp.MustCompile(`^(sh (test|pods|olm|bundle|manual)( exit=[1-9])?|console|yaml|text|mermaid)$`)
+	for page, text := range readPages(t) {
+		outputs := 0
+		for _, found := range fence.FindAllStringSubmatch(text, -1) {
+			tag, code := found[1], found[2]
+			if !tags.MatchString(tag) {
+				t.Errorf("%s: a block is tagged %q; docs/development.md says how\n%s", page, tag, code)
+			}
+			if tag == "console" {
+				outputs++
+			}
+			for line := range strings.Lines(code) {
+				if !strings.HasPrefix(tag, "sh ") && tag != "console" && callsProgram.MatchString(line) {
+					t.Errorf("%s: a command in a block that is tagged %q:\n%s", page, tag, line)
+				}
+			}
+		}
+		for _, block := range documents.Blocks(text) {
+			if block.Says != "" {
+				outputs--
+			}
+		}
+		if outputs != 0 {
+			t.Errorf("%s has %d blocks of output that follow no commands", page, outputs)
+		}
+	}
+}
+
+// What a command picks out of the tests is there: a focus that matches nothing passes.
+func TestWhatIsFocusedOnExists(t *testing.T) {
+	t.Parallel()
+	focus := regexp.MustCompile(`(?:-ginkgo\.focus[ =]|-bench[ =]|FOCUS=)(?:'([^'\n]+)'|(\w+))`)
+	texts := readPages(t)
+	for name, text := range filesBelow(t, filepath.Join(root, ".github", "workflows")) {
+		texts[name] = text
+	}
+	var tests strings.Builder
+	for _, directory := range []string{"controllers", "internal", "test", "webhooks"} {
+		for name, text := range filesBelow(t, filepath.Join(root, directory)) {
+			if strings.HasSuffix(name, "_test.go") {
+				tests.WriteString(text)
+			}
+		}
+	}
+	count := 0
+	for path, text := range texts {
+		for _, found := range focus.FindAllStringSubmatch(text, -1) {
+			count++
+			if name := found[1] + found[2]; !strings.Contains(tests.String(), name) {
+				t.Errorf("%s: no test is called %q", path, name)
+			}
+		}
+	}
+	if count < 4 {
+		t.Errorf("%d commands", count)
 	}
 }
 
