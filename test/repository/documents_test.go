@@ -85,6 +85,30 @@ func TestEveryPageIsLinked(t *testing.T) {
 	}
 }
 
+// Whoever meets SPIRE on a page finds out what it is for: by a link, or by a word on certificates and
+// identities.
+func TestSPIREIsExplained(t *testing.T) {
+	t.Parallel()
+	explained := regexp.MustCompile(`\]\((?:[^)\s]*/)?(?:spire\.md|openshift\.md#spire|faq\.md#what-is-spire-for)|SPIRE[^.|]*(?:certificate|identit)|(?:certificate|identit)[^.|]*SPIRE`)
+	hidden := regexp.MustCompile(`(?s)<!--.*?-->`)
+	named := 0
+	for page, text := range readPages(t) {
+		if !strings.HasPrefix(page, "docs/") && page != "README.md" && page != "charts/nsm-operator/README.md" {
+			continue
+		}
+		if text = hidden.ReplaceAllString(fence.ReplaceAllString(text, ""), ""); !strings.Contains(text, "SPIRE") {
+			continue
+		}
+		named++
+		if !explained.MatchString(text) {
+			t.Errorf("%s names SPIRE, and does not say what it is for", page)
+		}
+	}
+	if named < 15 {
+		t.Errorf("%d pages", named)
+	}
+}
+
 // pinned is the version of a module that a go.mod of this repository has, without its "v".
 func pinned(t *testing.T, file, module string) string {
 	t.Helper()
