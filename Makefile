@@ -424,18 +424,27 @@ release-image: $(IMAGE) release-programs ## Make the operator's image for all ar
 release-image-push: $(IMAGE) release-programs ## Push that image as IMG, and print its digest.
 	@$(IMAGE) build -version $(VERSION) -push $(IMG) $(foreach arch,$(ARCHES),$(arch)=dist/manager-$(arch))
 
-# The time of the last commit: the same sources give the same files.
 # Of the operator's image, as release-image-push prints it: the installer and the chart then
 # name the image by it. Optional.
 DIGEST ?=
 
+# Lists of what is in a program have the time of the last commit: the same sources give the same
+# files. What an image for must-gather has beside the plugin, its base says itself.
 .PHONY: release-files
 release-files: $(IMAGE) $(HELM) release-programs release-plugin build-installer community ## Make all files of a release, in dist/release.
 	@rm -rf dist/release
 	@mkdir -p dist/release
 	@sed 's|image: $(IMG)$$|&$(if $(DIGEST),@$(DIGEST))|' dist/install.yaml >dist/release/nsm-operator.yaml
-	@for arch in $(ARCHES); do $(IMAGE) sbom -version $(VERSION) -created "$$(TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" \
-	  dist/manager-$$arch >dist/release/nsm-operator-$$arch.spdx.json; done
+	@created=$$(TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd); \
+	base=$$(sed -n 's/^FROM \(.*\) AS must-gather$$/\1/p' Dockerfile); \
+	list() { $(IMAGE) sbom -version $(VERSION) -created "$$created" -name "$$1" -base "$$2" $$3 >dist/release/$$4.spdx.json; }; \
+	for arch in $(ARCHES); do \
+	  list nsm-operator "" dist/manager-$$arch nsm-operator-$$arch; \
+	  list nsm-operator-must-gather "$$base" dist/plugin/linux-$$arch/kubectl-nsm nsm-operator-must-gather-$$arch; \
+	  for system in $(PLUGIN_SYSTEMS); do \
+	    list kubectl-nsm "" "dist/plugin/$$system-$$arch/kubectl-nsm*" kubectl-nsm_$${system}_$$arch; \
+	  done; \
+	done
 	@rm -rf dist/charts && mkdir -p dist/charts && cp -r charts/nsm-operator dist/charts/
 	@sed -i 's|^  digest: ""$$|  digest: "$(DIGEST)"|' dist/charts/nsm-operator/values.yaml
 	@$(HELM) package config/samples/application dist/charts/nsm-operator --destination dist/release >/dev/null

@@ -22,7 +22,7 @@ const usage = `image works with container images, without a container engine.
 
   image build   make the operator's image, as an OCI layout or in a registry
   image bundle  make the image of an OLM bundle, in the same way
-  image sbom    list the modules that the operator is built from
+  image sbom    list the modules that a program is built from
   image check   say whether an image is in its registry
   image serve   be a registry on this machine, which keeps images in memory: for tests
 

@@ -25,20 +25,22 @@ import (
 
 // sbom lists what a program is built from, as Go has written it into the program: each module with its version and its
 // hash (SPDX 2.3).
-type sbom struct{ version, created string }
+type sbom struct{ version, created, name, base string }
 
 func (s *sbom) flags(f *flag.FlagSet) {
 	f.Usage = func() {
-		fmt.Fprintln(f.Output(), "image sbom [flags] MANAGER\n\nPrints an SPDX document of the modules that the program is built from.")
+		fmt.Fprintln(f.Output(), "image sbom [flags] PROGRAM\n\nPrints an SPDX document of the modules that the program is built from.")
 		f.PrintDefaults()
 	}
 	f.StringVar(&s.version, "version", "", "the `version` of the operator")
+	f.StringVar(&s.name, "name", "nsm-operator", "the `name` of what has the program in it")
+	f.StringVar(&s.base, "base", "", "the `image` that the program was added to, if it is more than an empty one")
 	f.StringVar(&s.created, "created", "", "the `time` of the document, such as 2026-01-31T12:00:00Z")
 }
 
 func (s *sbom) write(args []string, to io.Writer) error {
-	if len(args) != 1 || s.version == "" || s.created == "" {
-		return errors.New("sbom: needs one program, -version and -created")
+	if len(args) != 1 || s.version == "" || s.created == "" || s.name == "" {
+		return errors.New("sbom: needs one program, -version, -created and -name")
 	}
 	info, err := buildinfo.ReadFile(args[0])
 	if err != nil {
@@ -65,14 +67,17 @@ func (s *sbom) document(info *debug.BuildInfo, sum [sha256.Size]byte) *spdx.Docu
 		}
 		packages = append(packages, module(dependency))
 	}
+	if s.base != "" {
+		packages = append(packages, baseImage(s.base))
+	}
 	relationships := []*spdx.Relationship{relation(document, "DESCRIBES", main.PackageSPDXIdentifier)}
 	for _, other := range packages[1:] {
 		relationships = append(relationships, relation(main.PackageSPDXIdentifier, "DEPENDS_ON", other.PackageSPDXIdentifier))
 	}
 	return &spdx.Document{
 		SPDXVersion: spdx.Version, DataLicense: spdx.DataLicense, SPDXIdentifier: document,
-		DocumentName:      "nsm-operator-" + s.version,
-		DocumentNamespace: "https://github.com/networkservicemesh/nsm-operator/sbom/" + hex.EncodeToString(sum[:]),
+		DocumentName:      s.name + "-" + s.version,
+		DocumentNamespace: "https://github.com/networkservicemesh/nsm-operator/sbom/" + s.name + "/" + hex.EncodeToString(sum[:]),
 		CreationInfo: &spdx.CreationInfo{
 			Created: s.created, Creators: []common.Creator{{CreatorType: "Organization", Creator: "Network Service Mesh"}},
 		},
@@ -94,6 +99,16 @@ func module(of *debug.Module) *spdx.Package {
 	if of.Sum != "" {
 		one.PackageComment = "go.sum has " + of.Sum
 	}
+	return one
+}
+
+// baseImage is an image that a program was added to. What is in it, it says itself.
+func baseImage(image string) *spdx.Package {
+	name, tag, _ := strings.Cut(image, ":")
+	host, path, _ := strings.Cut(name, "/")
+	one := module(&debug.Module{Path: name, Version: tag})
+	one.PackageComment = "its packages, and those that were added to them, are in the database of RPM in the image"
+	one.PackageExternalReferences[0].Locator = "pkg:docker/" + path + "@" + tag + "?repository_url=" + host
 	return one
 }
 

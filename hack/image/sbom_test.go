@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/spdx/tools-golang/json"
@@ -23,7 +24,7 @@ func TestSBOM(t *testing.T) {
 		t.Fatal(err)
 	}
 	var written bytes.Buffer
-	if err := (&sbom{version: "2.0.0", created: "2026-01-31T12:00:00Z"}).write([]string{program}, &written); err != nil {
+	if err := (&sbom{version: "2.0.0", created: "2026-01-31T12:00:00Z", name: "gather", base: "registry.example.com/ubi9/ubi:9.8"}).write([]string{program}, &written); err != nil {
 		t.Fatal(err)
 	}
 	read, err := json.Read(&written)
@@ -41,13 +42,16 @@ func TestSBOM(t *testing.T) {
 		ids[id] = true
 	}
 	if names["github.com/networkservicemesh/nsm-operator/hack/image"] != "v2.0.0" ||
-		names["github.com/google/go-containerregistry"] == "" || names["stdlib"] == "" {
+		names["github.com/google/go-containerregistry"] == "" || names["stdlib"] == "" || names["registry.example.com/ubi9/ubi"] != "9.8" {
 		t.Errorf("%v", names)
 	}
 	if len(read.Relationships) != len(read.Packages) {
 		t.Errorf("%d relationships of %d packages", len(read.Relationships), len(read.Packages))
 	}
-	if err := (&sbom{version: "2.0.0"}).write([]string{program}, &written); err == nil {
+	if read.DocumentName != "gather-2.0.0" || !strings.Contains(read.DocumentNamespace, "/sbom/gather/") {
+		t.Errorf("the document is called %s, %s", read.DocumentName, read.DocumentNamespace)
+	}
+	if err := (&sbom{version: "2.0.0", name: "gather"}).write([]string{program}, &written); err == nil {
 		t.Error("a document needs a time")
 	}
 }

@@ -126,15 +126,14 @@ func TestReleaseFiles(t *testing.T) {
 	}
 	digest := "sha256:" + strings.Repeat("0", 64)
 	// The bundle is current: check-generated says so.
-	command := exec.CommandContext(t.Context(), "make", "-s", "-o", "bundle", "release-files", "ARCHES="+runtime.GOARCH, "PLUGIN_SYSTEMS="+runtime.GOOS, "DIGEST="+digest)
+	command := exec.CommandContext(t.Context(), "make", "-s", "-o", "bundle", "release-files", "ARCHES="+runtime.GOARCH, "PLUGIN_SYSTEMS=linux", "DIGEST="+digest)
 	command.Dir = root
 	command.Env = append(os.Environ(), "MAKEFLAGS=")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	files := filesBelow(t, filepath.Join(root, "dist", "release"))
-	plugin := fmt.Sprintf("kubectl-nsm_%s_%s.tar.gz", runtime.GOOS, runtime.GOARCH)
-	sbom := fmt.Sprintf("nsm-operator-%s.spdx.json", runtime.GOARCH)
+	plugin := fmt.Sprintf("kubectl-nsm_linux_%s.tar.gz", runtime.GOARCH)
 	chart := "nsm-operator-" + version + ".tgz"
 	expectChecksums(t, files)
 
@@ -145,9 +144,10 @@ func TestReleaseFiles(t *testing.T) {
 	if values := unpack(t, files[chart])["nsm-operator/values.yaml"]; !strings.Contains(values, `digest: "`+digest+`"`) {
 		t.Errorf("the chart does not name %s", digest)
 	}
-	if !json.Valid([]byte(files[sbom])) || !strings.Contains(files[sbom], "SPDX-2.3") {
-		t.Errorf("%s is no SPDX", sbom)
-	}
+	base := regexp.MustCompile(`(?m)^FROM (.*):(.*) AS must-gather$`).FindStringSubmatch(read(t, "Dockerfile"))
+	expectSBOM(t, files, "nsm-operator", "nsm-operator-"+runtime.GOARCH, "sigs.k8s.io/controller-runtime")
+	expectSBOM(t, files, "kubectl-nsm", "kubectl-nsm_linux_"+runtime.GOARCH, "k8s.io/cli-runtime")
+	expectSBOM(t, files, "nsm-operator-must-gather", "nsm-operator-must-gather-"+runtime.GOARCH, "k8s.io/cli-runtime", base[1])
 	if !json.Valid([]byte(files["grafana-dashboard.json"])) {
 		t.Error("the dashboard is no JSON")
 	}
@@ -158,8 +158,36 @@ func TestReleaseFiles(t *testing.T) {
 		t.Errorf("the krew manifest does not have the checksum of %s", plugin)
 	}
 	responder := slices.ContainsFunc(keys(files), func(name string) bool { return regexp.MustCompile(`^icmp-responder-.*\.tgz$`).MatchString(name) })
-	if len(files) != 9 || !responder {
+	if len(files) != 11 || !responder {
 		t.Errorf("the release has %v", keys(files))
+	}
+}
+
+// expectSBOM of a name, with packages in it, and that of the operator's own module in this version.
+func expectSBOM(t *testing.T, files map[string]string, name, file string, packages ...string) {
+	t.Helper()
+	var document struct {
+		SPDXVersion string `json:"spdxVersion"`
+		Name        string `json:"name"`
+		Packages    []struct {
+			Name    string `json:"name"`
+			Version string `json:"versionInfo"`
+		} `json:"packages"`
+	}
+	if err := json.Unmarshal([]byte(files[file+".spdx.json"]), &document); err != nil {
+		t.Errorf("%s: %v", file, err)
+	}
+	found := map[string]string{}
+	for _, one := range document.Packages {
+		found[one.Name] = one.Version
+	}
+	if document.SPDXVersion != "SPDX-2.3" || document.Name != name+"-"+version || found[module] != "v"+version {
+		t.Errorf("%s: %s of %s, with %d packages", file, document.SPDXVersion, document.Name, len(found))
+	}
+	for _, one := range packages {
+		if found[one] == "" {
+			t.Errorf("%s does not list %s", file, one)
+		}
 	}
 }
 
