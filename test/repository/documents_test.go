@@ -11,6 +11,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -372,9 +373,7 @@ func TestWhatIsFocusedOnExists(t *testing.T) {
 	t.Parallel()
 	focus := regexp.MustCompile(`(?:-ginkgo\.focus[ =]|-bench[ =]|FOCUS=)(?:'([^'\n]+)'|(\w+))`)
 	texts := readPages(t)
-	for name, text := range filesBelow(t, filepath.Join(root, ".github", "workflows")) {
-		texts[name] = text
-	}
+	maps.Copy(texts, filesBelow(t, filepath.Join(root, ".github", "workflows")))
 	var tests strings.Builder
 	for _, directory := range []string{"controllers", "internal", "test", "webhooks"} {
 		for name, text := range filesBelow(t, filepath.Join(root, directory)) {

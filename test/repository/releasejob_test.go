@@ -108,7 +108,6 @@ func newReleaseRun(t *testing.T, targets []string, fails string) *releaseRun {
 	}
 	for _, program := range []string{"make", "cosign", "gh", "docker", "sudo"} {
 		text := fmt.Sprintf(standIn, strings.Join(cases, "\n"))
-		//nolint:gosec // it is run
 		if err := os.WriteFile(filepath.Join(r.directory, "programs", program), []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
