@@ -264,18 +264,15 @@ func (c *cluster) factsOfOperators(ctx context.Context, facts *preflight.Facts) 
 func (c *cluster) factsOfCollectors(ctx context.Context, facts *preflight.Facts) error {
 	facts.Collectors = map[string][]discoveryv1.EndpointSlice{}
 	for i := range facts.Meshes {
-		nsm := facts.Meshes[i].Input.NSM
-		service := preflight.CollectorOf(&nsm.Spec, nsm.Namespace)
-		if service == "" {
-			continue
+		for _, service := range facts.Meshes[i].Collectors() {
+			namespace, name, _ := strings.Cut(service, "/")
+			var slices discoveryv1.EndpointSliceList
+			err := c.List(ctx, &slices, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: name})
+			if err := c.part(facts, preflight.PartCollectors, err, "list endpointslices in namespace "+namespace); err != nil {
+				return err
+			}
+			facts.Collectors[service] = slices.Items
 		}
-		namespace, name, _ := strings.Cut(service, "/")
-		var slices discoveryv1.EndpointSliceList
-		err := c.List(ctx, &slices, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: name})
-		if err := c.part(facts, preflight.PartCollectors, err, "list endpointslices in namespace "+namespace); err != nil {
-			return err
-		}
-		facts.Collectors[service] = slices.Items
 	}
 	return nil
 }

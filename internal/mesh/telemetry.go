@@ -37,6 +37,33 @@ func (in Input) openTelemetryEnv(facts release.Facts, prefix string) []corev1.En
 	return env
 }
 
+// CollectorsOf a pod are the addresses, host:port, that its programs send telemetry to, by
+// their variables, over which users have the last word. A value that comes from elsewhere is
+// not known, and none of them.
+func CollectorsOf(pod *corev1.PodSpec) []string {
+	var addresses []string
+	for _, container := range pod.Containers {
+		if on, _ := strconv.ParseBool(envOf(container, telemetryEnv)); !on {
+			continue
+		}
+		isSaid := false
+		for _, env := range container.Env {
+			if !isCollectorEnv(env.Name) {
+				continue
+			}
+			isSaid = true
+			if env.Value != "" {
+				addresses = append(addresses, env.Value)
+			}
+		}
+		if !isSaid {
+			addresses = append(addresses, defaultCollector)
+		}
+	}
+	slices.Sort(addresses)
+	return slices.Compact(addresses)
+}
+
 // clusterInfoTelemetryEnv gives the collector's address under the name that
 // cluster-info has always read, too: when its field became one of split words, as
 // the others did in v1.13.1, is not known (cmd-cluster-info-k8s: main.go of v1.11.0

@@ -12,7 +12,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -387,54 +386,6 @@ func (m *Mesh) ownPorts() []finding {
 	}
 	return []finding{warning("mesh %s: the forwarders %s serve Prometheus on the same port of their nodes: where two of them run, one tells nothing",
 		m.name(), strings.Join(names, ", "))}
-}
-
-// CollectorOf a mesh is the Service that its telemetry goes to, as far as the address is
-// one of a Service; "" for none.
-func CollectorOf(spec *nsmv1beta1.NSMSpec, namespace string) string {
-	telemetry := ptr.Deref(spec.Telemetry, nsmv1beta1.TelemetrySpec{})
-	if telemetry.OpenTelemetry == nil || telemetry.OpenTelemetry.Endpoint == "" {
-		return ""
-	}
-	host, _, err := net.SplitHostPort(telemetry.OpenTelemetry.Endpoint)
-	if err != nil || net.ParseIP(host) != nil {
-		return ""
-	}
-	parts := strings.Split(host, ".")
-	switch {
-	case len(parts) == 1:
-		return namespace + "/" + parts[0]
-	case len(parts) == 2 || parts[2] == "svc":
-		return parts[1] + "/" + parts[0]
-	default:
-		return ""
-	}
-}
-
-func collectors(f *Facts) []finding {
-	var found []finding
-	isAsked := false
-	for i := range f.Meshes {
-		m := &f.Meshes[i]
-		service := CollectorOf(&m.Input.NSM.Spec, m.Input.NSM.Namespace)
-		if service == "" {
-			continue
-		}
-		isAsked = true
-		isReady := false
-		for _, slice := range f.Collectors[service] {
-			for _, endpoint := range slice.Endpoints {
-				isReady = isReady || ptr.Deref(endpoint.Conditions.Ready, true) && len(endpoint.Addresses) > 0
-			}
-		}
-		if !isReady {
-			found = append(found, failed("mesh %s: Service %s, to which telemetry goes, has no endpoint that is ready", m.name(), service))
-		}
-	}
-	if !isAsked {
-		return skipped("no mesh sends telemetry to a Service")
-	}
-	return found
 }
 
 // certificates tells of those that end too soon: of several that one trusts, the last
