@@ -146,6 +146,9 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 			(!strings.Contains(description, "$labels.mesh ") || !strings.Contains(description, "$labels.mesh_namespace ")) {
 			t.Errorf("%s: description %q does not say which mesh", name, description)
 		}
+		if strings.Contains(alert.Expr, "by (namespace)") && !strings.Contains(description, "$labels.namespace ") {
+			t.Errorf("%s: description %q does not say which installation", name, description)
+		}
 		if want := "https://github.com/networkservicemesh/nsm-operator/blob/main/docs/runbooks.md#" + strings.ToLower(name); alert.Annotations["runbook_url"] != want {
 			t.Errorf("%s: runbook_url %q, want %q", name, alert.Annotations["runbook_url"], want)
 		}
@@ -416,6 +419,9 @@ func firing(t *testing.T, minute int, names ...string) []expectation {
 			if strings.Contains(all[name].Expr, "by (mesh, mesh_namespace)") {
 				labels["mesh"], labels["mesh_namespace"] = "mesh", "nsm"
 			}
+			if strings.Contains(all[name].Expr, "by (namespace)") {
+				labels["namespace"] = "nsm-operator-system"
+			}
 			one.ExpAlerts = []expectedOnce{{labels}}
 		}
 		expectations = append(expectations, one)
@@ -485,6 +491,30 @@ func TestEachAlertFiresAndClears(t *testing.T) {
 				test.AlertRuleTest = append(test.AlertRuleTest, expected(t, name, step.minute, step.fires)...)
 			}
 			runScenarios(t, test)
+		})
+	}
+}
+
+// Of two installations of the operator, one that leads does not hide that another one does
+// not, and neither does one that stands by and serves no metrics.
+func TestEachInstallationHasALeader(t *testing.T) {
+	t.Parallel()
+	elsewhere := func(metric string) string {
+		return strings.ReplaceAll(metric, `namespace="nsm-operator-system"`, `namespace="elsewhere"`)
+	}
+	leads := func(instance string) string { return `leader_election_master_status{name="nsm-operator",` + of(instance) + `}` }
+	other := []input{{elsewhere(`up{` + of("x") + `}`), "1x60"}, {elsewhere(leads("x")), "1x60"}}
+	for name, c := range map[string]struct {
+		series []input
+		want   []string
+	}{
+		"one without a leader": {append(other, input{leads("a"), "0x60"}, input{leads("b"), "0x60"}), []string{"NSMOperatorWithoutLeader"}},
+		"one that leads":       {append(other, input{leads("a"), "0x60"}, input{leads("b"), "1x60"}), nil},
+		"one that stands by":   {append(other, input{`up{` + of("a") + `}`, "0x60"}), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			runScenarios(t, scenario{Name: name, Interval: "1m", InputSeries: c.series, AlertRuleTest: firing(t, 30, c.want...)})
 		})
 	}
 }
