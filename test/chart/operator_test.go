@@ -128,6 +128,12 @@ var _ = Describe("The operator's chart", func() {
 		Expect(flags.Spec.Template.Labels).To(And(HaveKeyWithValue("team", "blue"), HaveKeyWithValue("control-plane", "nsm-operator")))
 		Expect(flags.Spec.Template.Spec.Tolerations).To(HaveLen(1))
 
+		proxied := manager("--set", "env[0].name=HTTP_PROXY,env[0].value=http://proxy:3128", "--set", "env[1].name=HTTPS_PROXY,env[1].value=http://proxy:3128",
+			"--set", `env[2].name=NO_PROXY,env[2].value=10.0.0.0/8\,.svc`)
+		for name, value := range map[string]string{"HTTP_PROXY": "http://proxy:3128", "HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "10.0.0.0/8,.svc"} {
+			Expect(container(proxied).Env).To(ContainElement(And(HaveField("Name", name), HaveField("Value", value))))
+		}
+
 		node := manager("--set", "hostNetwork=true,ports.webhooks=9000")
 		Expect(container(node).Args[len(container(node).Args)-1]).To(Equal("--webhook-port=9000"), "the last one counts")
 		Expect(container(node).Ports).To(ContainElement(And(HaveField("ContainerPort", BeEquivalentTo(9000)), HaveField("HostPort", BeEquivalentTo(9000)))))
