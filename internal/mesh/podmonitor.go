@@ -37,16 +37,16 @@ func PodMonitors(in Input, components []Component) []Object {
 		if component.Role != RoleForwarder {
 			continue
 		}
-		if port := prometheusPort(&PodTemplateOf(component.Workload).Spec); port != "" {
+		if port := PrometheusPort(&PodTemplateOf(component.Workload).Spec); port != "" {
 			monitors = append(monitors, in.podMonitor(component.Workload, port))
 		}
 	}
 	return monitors
 }
 
-// prometheusPort is where a forwarder serves metrics, by its variables, over which users
+// PrometheusPort is where a forwarder serves metrics, by its variables, over which users
 // have the last word; "" for nowhere.
-func prometheusPort(pod *corev1.PodSpec) string {
+func PrometheusPort(pod *corev1.PodSpec) string {
 	env := map[string]string{}
 	for i := range pod.Containers {
 		for _, variable := range pod.Containers[i].Env {

@@ -20,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/health"
@@ -207,10 +206,13 @@ func (f *Facts) meshNodes() []string {
 
 // selects tells whether pods of the mesh's DaemonSets can run on a node, by its labels.
 func (m *Mesh) selects(node *corev1.Node) bool {
-	return mesh.RunsMeshes(node) && slices.ContainsFunc(m.Components, func(component mesh.Component) bool {
-		selector := mesh.PodTemplateOf(component.Workload).Spec.NodeSelector
-		return mesh.KindOf(component.Workload) == "DaemonSet" && labels.SelectorFromSet(selector).Matches(labels.Set(node.Labels))
-	})
+	return slices.ContainsFunc(m.Components, func(component mesh.Component) bool { return runsOn(component, node) })
+}
+
+// runsOn tells whether a pod of a DaemonSet can run on a node, by its labels.
+func runsOn(component mesh.Component, node *corev1.Node) bool {
+	selector := mesh.PodTemplateOf(component.Workload).Spec.NodeSelector
+	return mesh.KindOf(component.Workload) == "DaemonSet" && mesh.RunsMeshes(node) && labels.SelectorFromSet(selector).Matches(labels.Set(node.Labels))
 }
 
 func spireRegistration(f *Facts) []finding {
@@ -342,7 +344,7 @@ func hostPorts(f *Facts) []finding {
 	var found []finding
 	for i := range f.Meshes {
 		m := &f.Meshes[i]
-		found = append(found, m.ownPorts()...)
+		found = append(found, f.prometheusPorts(m)...)
 		for _, component := range m.Components {
 			wanted := hostPortsOf(&mesh.PodTemplateOf(component.Workload).Spec)
 			for j := range f.Pods {
@@ -367,25 +369,6 @@ func hostPorts(f *Facts) []finding {
 func (f *Facts) isOnNodesOf(m *Mesh, pod *corev1.Pod) bool {
 	i := slices.IndexFunc(f.Nodes, func(node corev1.Node) bool { return node.Name == pod.Spec.NodeName })
 	return pod.Spec.NodeName != "" && (i < 0 || m.selects(&f.Nodes[i]))
-}
-
-// ownPorts finds two forwarders that want the same port for Prometheus.
-func (m *Mesh) ownPorts() []finding {
-	telemetry := ptr.Deref(m.Input.NSM.Spec.Telemetry, nsmv1beta1.TelemetrySpec{})
-	if telemetry.Prometheus == nil || !ptr.Deref(telemetry.Prometheus.Enabled, false) {
-		return nil
-	}
-	var names []string
-	for _, forwarder := range mesh.Forwarders(&m.Input.NSM.Spec) {
-		if forwarder.Type == nsmv1beta1.ForwarderTypeVPP {
-			names = append(names, cmp.Or(forwarder.Name, "forwarder-"+string(forwarder.Type)))
-		}
-	}
-	if len(names) < 2 {
-		return nil
-	}
-	return []finding{warning("mesh %s: the forwarders %s serve Prometheus on the same port of their nodes: where two of them run, one tells nothing",
-		m.name(), strings.Join(names, ", "))}
 }
 
 // certificates tells of those that end too soon: of several that one trusts, the last

@@ -733,17 +733,6 @@ func TestServiceWithoutALoadBalancerIsTold(t *testing.T) {
 	NewWithT(t).Expect(messagesOf(facts)).To(ContainElement(ContainSubstring("Service nsm/nsmgr-proxy has no address of a load balancer")))
 }
 
-// Two forwarders that serve Prometheus want one port.
-func TestForwardersThatShareAPortAreTold(t *testing.T) {
-	t.Parallel()
-	facts := good()
-	withMesh(facts, nsmv1beta1.NSMSpec{
-		Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "vpp"}, {Type: "vpp", Name: "other"}},
-		Telemetry:  &nsmv1beta1.TelemetrySpec{Prometheus: &nsmv1beta1.PrometheusSpec{Enabled: ptr.To(true)}},
-	})
-	NewWithT(t).Expect(messagesOf(facts)).To(ContainElement(ContainSubstring("forwarder-vpp, other serve Prometheus on the same port")))
-}
-
 // Each code has a heading that tells more.
 func TestCodesAreDocumented(t *testing.T) {
 	t.Parallel()

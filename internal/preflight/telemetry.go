@@ -9,8 +9,10 @@ package preflight
 import (
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/utils/ptr"
 
@@ -74,4 +76,71 @@ func isReady(endpoints []discoveryv1.EndpointSlice) bool {
 			return ptr.Deref(endpoint.Conditions.Ready, true) && len(endpoint.Addresses) > 0
 		})
 	})
+}
+
+// prometheusPorts finds what else has the port of a node on which a forwarder serves
+// Prometheus: another forwarder of the mesh, or a pod of somebody else. The forwarder goes on
+// without its metrics.
+func (f *Facts) prometheusPorts(m *Mesh) []finding {
+	var found []finding
+	var serving []mesh.Component
+	for _, component := range m.Components {
+		pod := &mesh.PodTemplateOf(component.Workload).Spec
+		port := mesh.PrometheusPort(pod)
+		if component.Role != mesh.RoleForwarder || port == "" {
+			continue
+		}
+		for _, other := range serving {
+			if mesh.PrometheusPort(&mesh.PodTemplateOf(other.Workload).Spec) == port && f.meet(other, component) {
+				found = append(found, warning("mesh %s: forwarders %s and %s serve Prometheus on the same port of their nodes, %s: where both run, one tells nothing",
+					m.name(), other.Workload.GetName(), component.Workload.GetName(), port))
+			}
+		}
+		serving = append(serving, component)
+		for i := range f.Pods {
+			pod := &f.Pods[i]
+			if !m.owns(pod) && slices.Contains(portsTaken(pod), port) && f.isWhere(component, pod.Spec.NodeName) {
+				found = append(found, warning("mesh %s: forwarder %s serves Prometheus on port %s of its nodes, and pod %s/%s has it on node %s: one of the two goes without",
+					m.name(), component.Workload.GetName(), port, pod.Namespace, pod.Name, pod.Spec.NodeName))
+			}
+		}
+	}
+	return found
+}
+
+// meet tells whether two DaemonSets have a node in common. Where nodes cannot be seen, what
+// they select says whether they could have one.
+func (f *Facts) meet(one, other mesh.Component) bool {
+	if len(f.Nodes) > 0 {
+		return slices.ContainsFunc(f.Nodes, func(node corev1.Node) bool { return runsOn(one, &node) && runsOn(other, &node) })
+	}
+	selector := mesh.PodTemplateOf(other.Workload).Spec.NodeSelector
+	for label, value := range mesh.PodTemplateOf(one.Workload).Spec.NodeSelector {
+		if wants, isWanted := selector[label]; isWanted && wants != value {
+			return false
+		}
+	}
+	return true
+}
+
+// isWhere tells whether a node is one that a DaemonSet runs on; one that cannot be seen is
+// taken to be.
+func (f *Facts) isWhere(component mesh.Component, name string) bool {
+	i := slices.IndexFunc(f.Nodes, func(node corev1.Node) bool { return node.Name == name })
+	return name != "" && (i < 0 || runsOn(component, &f.Nodes[i]))
+}
+
+// portsTaken are the TCP ports of its node that a pod has, and that on which it serves
+// Prometheus if it is a forwarder, which declares none.
+func portsTaken(pod *corev1.Pod) []string {
+	var ports []string
+	for _, port := range hostPortsOf(&pod.Spec) {
+		if port.protocol == corev1.ProtocolTCP {
+			ports = append(ports, strconv.Itoa(int(port.port)))
+		}
+	}
+	if port := mesh.PrometheusPort(&pod.Spec); port != "" && pod.Labels[mesh.LabelComponent] == string(mesh.RoleForwarder) {
+		ports = append(ports, port)
+	}
+	return ports
 }

@@ -12,8 +12,11 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 )
 
@@ -64,5 +67,88 @@ func TestCollectorsAreThoseThatProgramsCall(t *testing.T) {
 			facts.Collectors[service] = []discoveryv1.EndpointSlice{{Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}}}}
 		}
 		g.Expect(resultOf(preflight.Run(facts), "NSM011").Outcome).To(Equal(preflight.OK), name)
+	}
+}
+
+// A port of a node is had by one alone, whatever a forwarder's address comes from.
+func TestPortsOfPrometheus(t *testing.T) {
+	t.Parallel()
+	on := &nsmv1beta1.TelemetrySpec{Prometheus: &nsmv1beta1.PrometheusSpec{Enabled: ptr.To(true)}}
+	two := func(changes ...func(*nsmv1beta1.ForwarderSpec)) nsmv1beta1.NSMSpec {
+		forwarders := []nsmv1beta1.ForwarderSpec{{Type: "vpp"}, {Type: "vpp", Name: "other"}}
+		for i, change := range changes {
+			change(&forwarders[i])
+		}
+		return nsmv1beta1.NSMSpec{Telemetry: on, Forwarders: forwarders}
+	}
+	with := func(pairs ...string) func(*nsmv1beta1.ForwarderSpec) {
+		return func(f *nsmv1beta1.ForwarderSpec) { f.ComponentSpec = withEnv(pairs...) }
+	}
+	at := func(pool string) func(*nsmv1beta1.ForwarderSpec) {
+		return func(f *nsmv1beta1.ForwarderSpec) { f.NodeSelector = map[string]string{"pool": pool} }
+	}
+	pod := func(node string, change func(*corev1.Pod)) func(*preflight.Facts) {
+		return func(f *preflight.Facts) {
+			pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "proxy"}, Spec: corev1.PodSpec{
+				NodeName: node, HostNetwork: true, Containers: []corev1.Container{{}},
+			}}
+			change(&pod)
+			f.Pods = append(f.Pods, pod)
+		}
+	}
+	declares := func(port int32) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: port}} }
+	}
+	serves := func(p *corev1.Pod) {
+		p.Labels = map[string]string{mesh.LabelComponent: string(mesh.RoleForwarder), mesh.LabelNSM: "another", mesh.LabelNamespace: "web"}
+		p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PROMETHEUS", Value: "true"}}
+	}
+	pools := func(f *preflight.Facts) {
+		f.Nodes[0].Labels["pool"] = "blue"
+		two := f.Nodes[0].DeepCopy()
+		two.Name, two.Labels["pool"] = "two", "green"
+		f.Nodes = append(f.Nodes, *two)
+	}
+	unseen := func(f *preflight.Facts) {
+		f.Nodes, f.Unseen = nil, map[preflight.Part]string{preflight.PartNodes: "forbidden"}
+	}
+	const both = "forwarders forwarder-vpp and other serve Prometheus on the same port of their nodes, "
+	const taken = "forwarder forwarder-vpp serves Prometheus on port 8081 of its nodes, and pod web/proxy has it on node one"
+	one := nsmv1beta1.NSMSpec{Telemetry: on}
+	for name, test := range map[string]struct {
+		spec   nsmv1beta1.NSMSpec
+		change func(*preflight.Facts)
+		says   string
+	}{
+		"two":                                 {two(), nil, both + "8081"},
+		"two with the same port of their own": {two(with("NSM_PROMETHEUS_LISTEN_ON", ":9000"), with("NSM_PROMETHEUS_LISTEN_ON", "0.0.0.0:9000")), nil, both + "9000"},
+		"two with ports of their own":         {two(with("NSM_PROMETHEUS_LISTEN_ON", ":9000")), nil, ""},
+		"two, of which one serves none":       {two(with("PROMETHEUS", "false")), nil, ""},
+		"two on the same nodes":               {two(at("blue"), at("blue")), pools, both + "8081"},
+		"two on other nodes":                  {two(at("blue"), at("green")), pools, ""},
+		"two, where nodes are not seen":       {two(at("blue")), unseen, both + "8081"},
+		"two on other nodes that are unseen":  {two(at("blue"), at("green")), unseen, ""},
+		"two of a release without metrics":    {func() nsmv1beta1.NSMSpec { s := two(); s.Version = "v1.13.0"; return s }(), nil, ""},
+		"somebody's pod":                      {one, pod("one", declares(8081)), taken},
+		"somebody's pod on another port":      {one, pod("one", declares(8082)), ""},
+		"somebody's pod, without metrics":     {nsmv1beta1.NSMSpec{}, pod("one", declares(8081)), ""},
+		"somebody's pod on another node": {
+			nsmv1beta1.NSMSpec{Telemetry: on, Forwarders: two(at("blue")).Forwarders[:1]}, func(f *preflight.Facts) { pools(f); pod("two", declares(8081))(f) }, "",
+		},
+		"a forwarder of another mesh": {one, pod("one", serves), taken},
+	} {
+		g := NewWithT(t)
+		facts := good()
+		withMesh(facts, test.spec)
+		if test.change != nil {
+			test.change(facts)
+		}
+		result := resultOf(preflight.Run(facts), "NSM010")
+		if test.says == "" {
+			g.Expect(result.Outcome).To(Equal(preflight.OK), "%s: %s", name, result.Message)
+			continue
+		}
+		g.Expect(result.Outcome).To(Equal(preflight.Warning), name)
+		g.Expect(result.Message).To(ContainSubstring(test.says), name)
 	}
 }
