@@ -303,7 +303,7 @@ func (p part) webhookEnv(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Fac
 	if facts.WebhookClientEnv {
 		env = append(env,
 			corev1.EnvVar{Name: "NSM_LABELS", Value: labelSpiffeID + ":true"},
-			corev1.EnvVar{Name: "NSM_ENVS", Value: p.injectedEnv(client)})
+			corev1.EnvVar{Name: InjectedEnv, Value: p.injectedEnv(client)})
 	}
 	if facts.WebhookClientResources {
 		env = append(env, injectedResources(client)...)
@@ -316,6 +316,9 @@ func (p part) webhookEnv(spec nsmv1beta1.AdmissionWebhookSpec, facts release.Fac
 	env = append(env, p.pprofEnvOnRequest(facts)...)
 	return append(env, p.openTelemetryEnv(facts, "NSM_")...)
 }
+
+// InjectedEnv is the variable with the environment of what the webhook injects.
+const InjectedEnv = "NSM_ENVS"
 
 // injectedEnv is the environment of what the webhook injects, in the form that
 // it reads: NAME=value, with commas between.

@@ -434,13 +434,3 @@ func endpoints(f *Facts) []finding {
 	}
 	return []finding{warning("these endpoints have expired: %s", named)}
 }
-
-func logLevels(f *Facts) []finding {
-	var found []finding
-	for i := range f.Meshes {
-		if level := f.Meshes[i].Input.NSM.Spec.LogLevel; level == "DEBUG" || level == "TRACE" {
-			found = append(found, warning("mesh %s: spec.logLevel is %s", f.Meshes[i].name(), level))
-		}
-	}
-	return found
-}
