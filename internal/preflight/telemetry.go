@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -62,6 +63,7 @@ func collectors(f *Facts) []finding {
 				found = append(found, failed("mesh %s: Service %s, to which telemetry goes, has no endpoint that is ready", m.name(), service))
 			}
 		}
+		found = append(found, f.cutOff(m)...)
 	}
 	if !isAsked {
 		return skipped("no mesh sends telemetry to a Service")
@@ -76,6 +78,67 @@ func isReady(endpoints []discoveryv1.EndpointSlice) bool {
 			return ptr.Deref(endpoint.Conditions.Ready, true) && len(endpoint.Addresses) > 0
 		})
 	})
+}
+
+// cutOff finds workloads whose NetworkPolicy keeps them from their collector: it lets them to
+// the port of the address anywhere, and behind the address of a Service to the pods of its
+// namespace, but not to another port of a node.
+func (f *Facts) cutOff(m *Mesh) []finding {
+	var found []finding
+	for _, component := range m.Components {
+		if !isLimited(component) {
+			continue
+		}
+		for _, address := range mesh.CollectorsOf(&mesh.PodTemplateOf(component.Workload).Spec) {
+			service := serviceOf(address, component.Workload.GetNamespace())
+			if port := f.portBehind(service, address); port != 0 {
+				found = append(found, warning("mesh %s: spec.networkPolicy keeps %s %s from Service %s, to which its telemetry goes: it leads to port %d of what is no pod of its namespace, or is on the network of its node; give the Service that port, and write it into the address, or set networkPolicy to None",
+					m.name(), mesh.KindOf(component.Workload), component.Workload.GetName(), service, port))
+			}
+		}
+	}
+	return found
+}
+
+// isLimited tells whether a NetworkPolicy limits whom the pods of a component call.
+func isLimited(component mesh.Component) bool {
+	return slices.ContainsFunc(component.Others, func(object mesh.Object) bool {
+		policy, isPolicy := object.(*networkingv1.NetworkPolicy)
+		return isPolicy && !slices.ContainsFunc(policy.Spec.Egress, func(rule networkingv1.NetworkPolicyEgressRule) bool {
+			return len(rule.To) == 0 && len(rule.Ports) == 0
+		})
+	})
+}
+
+// portBehind a Service is one that differs from that of its address, and that is not a pod's
+// own; 0 for none.
+func (f *Facts) portBehind(service, address string) int32 {
+	_, wanted, _ := net.SplitHostPort(address)
+	for _, slice := range f.Collectors[service] {
+		isSame := slices.ContainsFunc(slice.Ports, func(port discoveryv1.EndpointPort) bool {
+			return strconv.Itoa(int(ptr.Deref(port.Port, 0))) == wanted
+		})
+		if len(slice.Ports) > 0 && !isSame && slices.ContainsFunc(slice.Endpoints, f.isBesidePods) {
+			return ptr.Deref(slice.Ports[0].Port, 0)
+		}
+	}
+	return 0
+}
+
+// isBesidePods tells of an endpoint that is on the network of a node, or outside of the
+// cluster: no policy can select it.
+func (f *Facts) isBesidePods(endpoint discoveryv1.Endpoint) bool {
+	isAt := func(address string) bool { return slices.Contains(endpoint.Addresses, address) }
+	if slices.ContainsFunc(f.Nodes, func(node corev1.Node) bool {
+		return slices.ContainsFunc(node.Status.Addresses, func(address corev1.NodeAddress) bool { return isAt(address.Address) })
+	}) {
+		return true
+	}
+	i := slices.IndexFunc(f.Pods, func(pod corev1.Pod) bool { return isAt(pod.Status.PodIP) })
+	if i >= 0 {
+		return f.Pods[i].Spec.HostNetwork
+	}
+	return f.Unseen[PartPods] == "" && endpoint.TargetRef == nil
 }
 
 // prometheusPorts finds what else has the port of a node on which a forwarder serves

@@ -70,6 +70,60 @@ func TestCollectorsAreThoseThatProgramsCall(t *testing.T) {
 	}
 }
 
+// Behind a Service a policy knows the pods of its namespace alone.
+func TestPoliciesThatCutTelemetryOff(t *testing.T) {
+	t.Parallel()
+	isolated := func(spec nsmv1beta1.NSMSpec) nsmv1beta1.NSMSpec {
+		spec.NetworkPolicy = nsmv1beta1.NetworkPolicyManaged
+		spec.Telemetry = &nsmv1beta1.TelemetrySpec{OpenTelemetry: &nsmv1beta1.OpenTelemetrySpec{Endpoint: "collector.observability.svc:4317"}}
+		return spec
+	}
+	memory := nsmv1beta1.NSMSpec{Registry: &nsmv1beta1.RegistrySpec{Type: nsmv1beta1.RegistryTypeMemory}}
+	without := isolated(memory)
+	without.NetworkPolicy = nsmv1beta1.NetworkPolicyNone
+	pod := &corev1.ObjectReference{Kind: "Pod"}
+	const says = "mesh nsm/mesh: spec.networkPolicy keeps Deployment nsm-registry from Service observability/collector, to which its telemetry goes: it leads to port 14317"
+	for name, test := range map[string]struct {
+		spec    nsmv1beta1.NSMSpec
+		port    int32
+		address string
+		target  *corev1.ObjectReference
+		change  func(*preflight.Facts)
+		says    string
+	}{
+		"a pod on its node's network":                  {isolated(memory), 14317, "192.0.2.1", pod, nil, says},
+		"a pod on its node's network, by what it says": {isolated(memory), 14317, "192.0.2.2", pod, func(f *preflight.Facts) { f.Pods[0].Spec.HostNetwork = true }, says},
+		"outside of the cluster":                       {isolated(memory), 14317, "192.0.2.3", nil, nil, says},
+		"outside, where pods cannot be seen": {isolated(memory), 14317, "192.0.2.3", nil, func(f *preflight.Facts) {
+			f.Pods, f.Unseen = nil, map[preflight.Part]string{preflight.PartPods: "forbidden"}
+		}, ""},
+		"on its node's network, with the same port": {isolated(memory), 4317, "192.0.2.1", pod, nil, ""},
+		"a pod of its own":                          {isolated(memory), 14317, "192.0.2.2", pod, nil, ""},
+		"a registry that may call the API server":   {isolated(nsmv1beta1.NSMSpec{}), 14317, "192.0.2.1", pod, nil, ""},
+		"no policy": {without, 14317, "192.0.2.1", pod, nil, ""},
+	} {
+		g := NewWithT(t)
+		facts := good()
+		withMesh(facts, test.spec)
+		facts.Nodes[0].Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}}
+		facts.Pods[0].Status.PodIP = "192.0.2.2"
+		facts.Collectors = map[string][]discoveryv1.EndpointSlice{"observability/collector": {{
+			Ports:     []discoveryv1.EndpointPort{{Port: ptr.To(test.port)}},
+			Endpoints: []discoveryv1.Endpoint{{Addresses: []string{test.address}, TargetRef: test.target}},
+		}}}
+		if test.change != nil {
+			test.change(facts)
+		}
+		result := resultOf(preflight.Run(facts), "NSM011")
+		if test.says == "" {
+			g.Expect(result.Outcome).To(Equal(preflight.OK), "%s: %s", name, result.Message)
+			continue
+		}
+		g.Expect(result.Outcome).To(Equal(preflight.Warning), name)
+		g.Expect(result.Message).To(HavePrefix(test.says), name)
+	}
+}
+
 // A port of a node is had by one alone, whatever a forwarder's address comes from.
 func TestPortsOfPrometheus(t *testing.T) {
 	t.Parallel()
