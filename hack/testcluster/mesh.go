@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,23 +23,68 @@ import (
 	"sigs.k8s.io/yaml"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
 // meshName is the NSM's.
 const meshName = "test-cluster"
 
-// ofMesh is what a mesh makes in the whole cluster.
-func ofMesh(namespace string, isOpenShift bool) []string {
-	made := []string{
-		fmt.Sprintf("ClusterRoles and ClusterRoleBindings nsm:%s:...", namespace),
-		"MutatingWebhookConfiguration nsm-mutating-webhook-" + namespace,
-		fmt.Sprintf("ClusterSPIFFEID nsm-%s-workloads", namespace),
+// outsideOfMesh names what the mesh makes outside of the namespaces of this test: by its NSM and
+// by what the cluster offers, in both releases that it has.
+func (w *walk) outsideOfMesh(ctx context.Context, offers mesh.Platform) ([]string, error) {
+	found, err := w.readMesh()
+	if err != nil {
+		return nil, err
 	}
-	if isOpenShift {
-		made = append(made, fmt.Sprintf("SecurityContextConstraints nsm-%s-...", namespace),
-			fmt.Sprintf("ValidatingAdmissionPolicy nsm-%s-client and its binding", namespace), "CSIDriver csi.networkservicemesh.io")
+	nsm := &nsmv1beta1.NSM{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(found.Object, nsm); err != nil {
+		return nil, fmt.Errorf("%s: %w", w.settings.sampleOf(w.plan.isOpenShift), err)
 	}
-	return made
+	// SPIRE's controller manager is there before the mesh is.
+	offers.ClusterSPIFFEIDs = offers.ClusterSPIFFEIDs || w.settings.BringsSpire()
+	var names []string
+	for _, version := range []string{w.settings.from, w.settings.to} {
+		in := mesh.Input{NSM: nsm, Platform: offers, OperatorNamespace: w.settings.OperatorNamespace(), WebhookServing: true}
+		if in.Release, err = release.Parse(version); err != nil {
+			return nil, err
+		}
+		if in.ClientNamespaces, err = w.clientNamespaces(ctx, in); err != nil {
+			return nil, err
+		}
+		components := mesh.Components(in)
+		for _, object := range slices.Concat(mesh.Identities(in), mesh.Constraints(in, components), mesh.Objects(components), mesh.PodMonitors(in, components)) {
+			switch namespace := object.GetNamespace(); {
+			case namespace == "":
+				names = append(names, mesh.KindOf(object)+" "+object.GetName())
+			case !slices.Contains(w.plan.namespaces, namespace):
+				names = append(names, mesh.KindOf(object)+" "+namespace+"/"+object.GetName())
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// clientNamespaces are those of other people that the mesh grants clients something in.
+func (w *walk) clientNamespaces(ctx context.Context, in mesh.Input) ([]string, error) {
+	wanted := mesh.ClientSelector(in)
+	if wanted == nil {
+		return nil, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(wanted)
+	if err != nil {
+		return nil, fmt.Errorf("spec.openshift.clientNamespaces: %w", err)
+	}
+	var all corev1.NamespaceList
+	if err := w.List(ctx, &all, client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range all.Items {
+		names = append(names, all.Items[i].Name)
+	}
+	return names, nil
 }
 
 // sampleOf the cluster, unless there is one of the caller's.

@@ -18,9 +18,9 @@ type plan struct {
 	context, server, kubernetes string
 	isOpenShift                 bool
 	from, to, image             string
-	// namespaces that are made, and clusterWide what else is: kinds and names.
-	namespaces, clusterWide []string
-	keep                    bool
+	// namespaces that are made, and outside what is made outside of them: kinds and names.
+	namespaces, outside []string
+	keep                bool
 }
 
 // notChecked is what cannot be seen before pods run; the step that finds it out.
@@ -60,8 +60,8 @@ func (p *plan) text(out io.Writer) {
 	say("Pods of the mesh are privileged and run on every node that fits.")
 	say("")
 	say("Namespaces that it makes: %s.", strings.Join(p.namespaces, ", "))
-	say("In the whole cluster it makes:")
-	for _, object := range p.clusterWide {
+	say("Outside of them it makes:")
+	for _, object := range p.outside {
 		say("  %s", object)
 	}
 	say("Nothing else is changed.")

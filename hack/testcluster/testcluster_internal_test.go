@@ -8,21 +8,30 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/hack/internal/deploy"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/preflight"
 )
 
@@ -33,7 +42,7 @@ func TestThePlanSaysWhatIsMade(t *testing.T) {
 	g := NewWithT(t)
 	p := plan{
 		context: "kind-nsm", server: "https://127.0.0.1:6443", kubernetes: "v1.34.0", from: "v1.17.0", to: "v1.18.0", image: "example.com/operator:v2",
-		namespaces: []string{"a", "b"}, clusterWide: append([]string{"ClusterRole one"}, ofMesh("a", false)...),
+		namespaces: []string{"a", "b"}, outside: []string{"ClusterRole one", "RoleBinding apps/two"},
 	}
 	var text bytes.Buffer
 	p.text(&text)
@@ -41,16 +50,109 @@ func TestThePlanSaysWhatIsMade(t *testing.T) {
 		HavePrefix(`This tests the cluster of context "kind-nsm": https://127.0.0.1:6443 (Kubernetes v1.34.0).`),
 		ContainSubstring("(example.com/operator:v2), makes a mesh of NSM v1.17.0, pings through it, upgrades it to v1.18.0"),
 		ContainSubstring("and removes all of that."), ContainSubstring("Namespaces that it makes: a, b."),
-		ContainSubstring("\n  ClusterRole one\n"), ContainSubstring("\n  ClusterSPIFFEID nsm-a-workloads\n"), Not(ContainSubstring("OpenShift")), Not(ContainSubstring("SecurityContext"))))
+		ContainSubstring("\nOutside of them it makes:\n  ClusterRole one\n  RoleBinding apps/two\nNothing else is changed.\n"), Not(ContainSubstring("OpenShift"))))
 	for _, one := range notChecked {
 		g.Expect(text.String()).To(ContainSubstring(one))
 	}
 
-	p.keep, p.isOpenShift, p.clusterWide = true, true, ofMesh("a", true)
+	p.keep, p.isOpenShift = true, true
 	text.Reset()
 	p.text(&text)
 	g.Expect(text.String()).To(And(ContainSubstring("(OpenShift, Kubernetes v1.34.0)"), ContainSubstring("leaves all of that"),
-		ContainSubstring("SecurityContextConstraints nsm-a-"), ContainSubstring(notTriedOnOpenShift)))
+		ContainSubstring(notTriedOnOpenShift)))
+}
+
+// What a mesh makes outside of its namespace follows from its NSM, from both releases and from what
+// the cluster offers.
+func TestThePlanNamesWhatTheMeshMakes(t *testing.T) {
+	t.Parallel()
+	// Of every mesh with a registry of type k8s, a manager and a webhook.
+	usual := []string{
+		"ClusterRole nsm:mesh:admission-webhook-k8s", "ClusterRoleBinding nsm:mesh:admission-webhook-k8s", "MutatingWebhookConfiguration nsm-mutating-webhook-mesh",
+		"ClusterRole nsm:mesh:nsm-registry", "ClusterRole nsm:mesh:nsm-registry:namespace", "ClusterRoleBinding nsm:mesh:nsm-registry",
+		"ClusterRole nsm:mesh:nsmgr", "ClusterRoleBinding nsm:mesh:nsmgr",
+	}
+	with := func(more ...string) []string { return append(slices.Clone(usual), more...) }
+	const workloads = "ClusterSPIFFEID nsm-mesh-workloads"
+	for name, test := range map[string]struct {
+		// sample is one of config/samples, without its extension, and spec what replaces fields of it.
+		sample, spec string
+		spire        string
+		offers       mesh.Platform
+		want         []string
+	}{
+		"the usual one":      {sample: "nsm", want: with(workloads)},
+		"with another SPIRE": {sample: "nsm", spire: "external", offers: mesh.Platform{ClusterSPIFFEIDs: true}, want: with(workloads)},
+		"with another SPIRE, without its controller": {sample: "nsm", spire: "external", want: usual},
+		"registered otherwise":                       {sample: "nsm", spec: `{"spire": {"registration": "None"}}`, want: usual},
+		"with CSI":                                   {sample: "csi", want: with(workloads, "CSIDriver csi.networkservicemesh.io")},
+		"on OpenShift": {
+			sample: "openshift", offers: mesh.Platform{OpenShift: true},
+			want: with(workloads, "CSIDriver csi.networkservicemesh.io",
+				"SecurityContextConstraints nsm-mesh-csi-driver", "SecurityContextConstraints nsm-mesh-forwarder", "SecurityContextConstraints nsm-mesh-nsmgr",
+				"ClusterRole nsm:mesh:scc:csi-driver", "ClusterRole nsm:mesh:scc:forwarder", "ClusterRole nsm:mesh:scc:nsmgr"),
+		},
+		"on OpenShift, with clients that mount directories": {
+			sample: "openshift", spec: `{"spire": {}, "csiDriver": null}`, offers: mesh.Platform{OpenShift: true},
+			want: with(workloads, "RoleBinding apps/nsm:mesh:client", "ValidatingAdmissionPolicy nsm-mesh-client", "ValidatingAdmissionPolicyBinding nsm-mesh-client",
+				"SecurityContextConstraints nsm-mesh-client", "SecurityContextConstraints nsm-mesh-forwarder", "SecurityContextConstraints nsm-mesh-nsmgr",
+				"SecurityContextConstraints nsm-mesh-spire-socket", "ClusterRole nsm:mesh:scc:client", "ClusterRole nsm:mesh:scc:forwarder",
+				"ClusterRole nsm:mesh:scc:nsmgr", "ClusterRole nsm:mesh:scc:spire-socket"),
+		},
+		"between domains": {
+			sample: "interdomain", offers: mesh.Platform{ClusterProperties: true},
+			want: with(workloads, "ClusterProperty id.k8s.io", "ClusterRole nsm:mesh:cluster-info", "ClusterRole nsm:mesh:cluster-info:namespace",
+				"ClusterRoleBinding nsm:mesh:cluster-info", "ClusterRole nsm:mesh:nsmgr-proxy", "ClusterRoleBinding nsm:mesh:nsmgr-proxy"),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			w := &walk{
+				Cluster:  &deploy.Cluster{Client: fake.NewClientBuilder().WithObjects(labelled("apps", "client"), labelled(clients, "client"), labelled("other", "no")).Build()},
+				settings: &settings{from: "v1.17.0", to: "v1.18.0", sample: sampleWith(t, test.sample, test.spec), clients: clients},
+				plan:     plan{isOpenShift: test.offers.OpenShift, namespaces: []string{"mesh", clients}},
+			}
+			w.settings.Namespace, w.settings.Spire = "mesh", cmp.Or(test.spire, "lab")
+			names, err := w.outsideOfMesh(t.Context(), test.offers)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(names).To(ConsistOf(test.want))
+		})
+	}
+}
+
+// clients is the namespace of those.
+const clients = "nsm-test-clients"
+
+func labelled(namespace, value string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{labelClient: value}}}
+}
+
+// sampleWith is a file with the NSM of a sample, with other fields in its spec.
+func sampleWith(t *testing.T, name, spec string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, "config", "samples", "nsm_v1beta1_"+name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := strings.Split(string(text), "\n---\n")
+	var nsm unstructured.Unstructured
+	if err := yaml.Unmarshal([]byte(documents[len(documents)-1]), &nsm.Object); err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]any{}
+	if err := yaml.Unmarshal([]byte(spec), &fields); err != nil {
+		t.Fatal(err)
+	}
+	of, _, _ := unstructured.NestedMap(nsm.Object, "spec")
+	maps.Copy(of, fields)
+	nsm.Object["spec"] = of
+	changed, err := yaml.Marshal(nsm.Object)
+	file := filepath.Join(t.TempDir(), "nsm.yaml")
+	if err = errors.Join(err, os.WriteFile(file, changed, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func TestTheReportSaysWhatWasFound(t *testing.T) {

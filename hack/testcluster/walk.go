@@ -58,7 +58,7 @@ func prepare(ctx context.Context, s *settings) (*walk, error) {
 	if err != nil {
 		return nil, err
 	}
-	clusterWide, err := deploy.ClusterWide(ctx, &s.Settings)
+	outside, err := deploy.Outside(ctx, &s.Settings)
 	if err != nil {
 		return nil, err
 	}
@@ -66,9 +66,13 @@ func prepare(ctx context.Context, s *settings) (*walk, error) {
 	w.plan = plan{
 		context: kubeconfig.CurrentContext, server: c.Config.Host, kubernetes: version.GitVersion, isOpenShift: offers.OpenShift,
 		from: s.from, to: s.to, image: s.Image, keep: s.keep,
-		namespaces:  append(s.Namespaces(), s.clients),
-		clusterWide: append(clusterWide, ofMesh(s.Namespace, offers.OpenShift)...),
+		namespaces: append(s.Namespaces(), s.clients),
 	}
+	ofMesh, err := w.outsideOfMesh(ctx, offers)
+	if err != nil {
+		return nil, err
+	}
+	w.plan.outside = append(outside, ofMesh...)
 	w.report = report{
 		Context: w.plan.context, Server: w.plan.server, Kubernetes: w.plan.kubernetes, OpenShift: w.plan.isOpenShift,
 		Operator: s.Image, From: s.from, To: s.to, NotChecked: w.plan.notChecked(),

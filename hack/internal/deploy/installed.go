@@ -14,15 +14,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// ClusterWide names what Up applies that belongs to no namespace, but for namespaces.
-func ClusterWide(ctx context.Context, s *Settings) ([]string, error) {
+// madeAtRunTime is what the operator makes as soon as it runs, whatever meshes there are.
+func madeAtRunTime() objects {
+	return objects{named(kindMutating, "nsm-operator-defaults"), named(kindValidating, "nsm-operator-validation")}
+}
+
+// Outside names what Up and the operator that it installs make outside of the namespaces that
+// Up makes.
+func Outside(ctx context.Context, s *Settings) ([]string, error) {
 	m, err := render(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, object := range m.all() {
-		if object.GetNamespace() == "" && object.GetKind() != kindNamespace {
+	for _, object := range append(m.all(), madeAtRunTime()...) {
+		if object.GetKind() != kindNamespace && !slices.Contains(s.Namespaces(), object.GetNamespace()) {
 			names = append(names, nameOf(object))
 		}
 	}
@@ -37,7 +43,7 @@ func (c *Cluster) Installed(ctx context.Context, s *Settings) ([]string, error) 
 		return nil, err
 	}
 	var names []string
-	for _, object := range append(m.all(), named(kindMutating, "nsm-operator-defaults"), named(kindValidating, "nsm-operator-validation")) {
+	for _, object := range append(m.all(), madeAtRunTime()...) {
 		there, err := c.find(ctx, object.GroupVersionKind(), object.GetNamespace(), object.GetName())
 		if err != nil {
 			return nil, err

@@ -58,11 +58,17 @@ type Settings struct {
 // Namespaces that Up makes.
 func (s *Settings) Namespaces() []string {
 	names := []string{s.Namespace, operatorNamespace}
-	if s.Spire == spireLab {
+	if s.BringsSpire() {
 		names = append(names, spireNamespace)
 	}
 	return names
 }
+
+// BringsSpire tells whether Up installs a SPIRE.
+func (s *Settings) BringsSpire() bool { return s.Spire == spireLab }
+
+// OperatorNamespace is the operator's.
+func (s *Settings) OperatorNamespace() string { return operatorNamespace }
 
 // Flags adds the flags of all of them.
 func (s *Settings) Flags(f *flag.FlagSet) {
