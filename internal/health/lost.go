@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -103,7 +102,7 @@ func (w *Workload) FindLost(pods []corev1.Pod, nodes map[string]*corev1.Node) *L
 		node := pod.Spec.NodeName
 		switch {
 		case slices.Contains(lost.Nodes, node):
-			if isDaemonSet && toleratesAll(pod, nodes[node]) && !slices.Contains(lost.Counted, node) {
+			if isDaemonSet && toleratesAll(pod.Spec.Tolerations, nodes[node].Spec.Taints) && !slices.Contains(lost.Counted, node) {
 				lost.Counted = append(lost.Counted, node)
 			}
 		case node != "" && pod.DeletionTimestamp == nil:
@@ -135,18 +134,6 @@ func whyDown(node *corev1.Node) string {
 		}
 	}
 	return "it is not ready"
-}
-
-// toleratesAll tells whether a pod tolerates all taints of a node that keep pods away.
-// The DaemonSet controller counts by the same rule, and has given the pod the
-// tolerations that all pods of DaemonSets have.
-func toleratesAll(pod *corev1.Pod, node *corev1.Node) bool {
-	return !slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
-		return taint.Effect != corev1.TaintEffectPreferNoSchedule &&
-			!slices.ContainsFunc(pod.Spec.Tolerations, func(toleration corev1.Toleration) bool {
-				return toleration.ToleratesTaint(logr.Discard(), &taint, false)
-			})
-	})
 }
 
 // counts are those of the live workload's pods, and whether it is rolling out, without

@@ -47,7 +47,7 @@ var checks = []check{
 	{"NSM017", "Helm is new enough", "install a newer Helm, or use the one that make builds: bin/helm", before, []Part{PartHelm}, helm},
 	{"NSM018", "clocks agree", "have all nodes and this machine set their clocks by NTP", always, []Part{PartLeases}, clocks},
 	{"NSM019", "there is a default StorageClass", "make one the default, or set SPIRE_STORAGE: docs/k8s_manual_install.md", before, []Part{PartStorage}, storage},
-	{"NSM020", "each part of a mesh has a node to run on", "check nodeSelector of the part, and the labels of the nodes", always, []Part{PartNodes}, fittingNodes},
+	{"NSM020", "each part of a mesh has a node to run on", "check nodeSelector and tolerations of the part, and labels and taints of the nodes", always, []Part{PartNodes}, fittingNodes},
 	{"NSM021", "the network plugin is none with known trouble", "try a ping through the mesh before you rely on it", always, []Part{PartPods}, networkPlugin},
 	{"NSM022", "the cluster's DNS domain is the usual one", "name it where you install SPIRE by its charts: docs/spire.md", always, []Part{PartDomain}, domain},
 	{"NSM023", "nodes have room for what meshes request", "free some, add nodes, or lower resources in the NSM", always, []Part{PartNodes, PartPods}, room},
@@ -191,7 +191,7 @@ func oldAgents(f *Facts) []finding {
 		strings.Join(slices.Sorted(maps.Keys(old)), ", "), OldestSpire)}
 }
 
-// meshNodes are the nodes that the managers of some mesh select, by name.
+// meshNodes are the nodes on which pods of some mesh run, by name.
 func (f *Facts) meshNodes() []string {
 	var names []string
 	for i := range f.Nodes {
@@ -204,15 +204,14 @@ func (f *Facts) meshNodes() []string {
 	return names
 }
 
-// selects tells whether pods of the mesh's DaemonSets can run on a node, by its labels.
+// selects tells whether pods of the mesh's DaemonSets run on a node.
 func (m *Mesh) selects(node *corev1.Node) bool {
 	return slices.ContainsFunc(m.Components, func(component mesh.Component) bool { return runsOn(component, node) })
 }
 
-// runsOn tells whether a pod of a DaemonSet can run on a node, by its labels.
+// runsOn tells whether a component is a DaemonSet that has a pod on a node.
 func runsOn(component mesh.Component, node *corev1.Node) bool {
-	selector := mesh.PodTemplateOf(component.Workload).Spec.NodeSelector
-	return mesh.KindOf(component.Workload) == "DaemonSet" && mesh.RunsMeshes(node) && labels.SelectorFromSet(selector).Matches(labels.Set(node.Labels))
+	return mesh.KindOf(component.Workload) == "DaemonSet" && health.RunsOn(&mesh.PodTemplateOf(component.Workload).Spec, node)
 }
 
 func spireRegistration(f *Facts) []finding {

@@ -28,13 +28,17 @@ func hugePages(f *Facts) []finding {
 	for i := range f.Meshes {
 		m := &f.Meshes[i]
 		for _, forwarder := range mesh.Forwarders(&m.Input.NSM.Spec) {
-			wanted := m.hugePagesOf(&forwarder)
+			component := m.componentOf(&forwarder)
+			if component == nil {
+				continue
+			}
+			wanted := hugePagesOf(component.Workload)
 			if forwarder.Type != nsmv1beta1.ForwarderTypeVPP && len(wanted) == 0 {
 				continue
 			}
 			isAsked = true
 			for j := range f.Nodes {
-				if node := &f.Nodes[j]; m.selects(node) {
+				if node := &f.Nodes[j]; runsOn(*component, node) {
 					found = append(found, m.hugePagesOn(node, &forwarder, wanted)...)
 				}
 			}
@@ -71,16 +75,21 @@ func (m *Mesh) hugePagesOn(node *corev1.Node, forwarder *nsmv1beta1.ForwarderSpe
 	return found
 }
 
-// hugePagesOf a forwarder are those that its pods request; of huge pages requests and
-// limits are the same.
-func (m *Mesh) hugePagesOf(forwarder *nsmv1beta1.ForwarderSpec) corev1.ResourceList {
-	for _, component := range m.Components {
-		if component.Role == mesh.RoleForwarder && component.Workload.GetName() == nameOf(forwarder) {
-			pod := &corev1.Pod{Spec: mesh.PodTemplateOf(component.Workload).Spec}
-			return hugePagesIn(resourcehelper.PodLimits(pod, resourcehelper.PodResourcesOptions{}))
+// componentOf a forwarder; nil for none.
+func (m *Mesh) componentOf(forwarder *nsmv1beta1.ForwarderSpec) *mesh.Component {
+	for i := range m.Components {
+		if component := &m.Components[i]; component.Role == mesh.RoleForwarder && component.Workload.GetName() == nameOf(forwarder) {
+			return component
 		}
 	}
 	return nil
+}
+
+// hugePagesOf a workload are those that its pods request; of huge pages requests and
+// limits are the same.
+func hugePagesOf(workload mesh.Object) corev1.ResourceList {
+	pod := &corev1.Pod{Spec: mesh.PodTemplateOf(workload).Spec}
+	return hugePagesIn(resourcehelper.PodLimits(pod, resourcehelper.PodResourcesOptions{}))
 }
 
 // hugePagesIn a list: those of which there are any.

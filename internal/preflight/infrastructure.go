@@ -96,19 +96,25 @@ func storage(f *Facts) []finding {
 }
 
 // fittingNodes finds parts that no node has the labels for, such as those of an
-// architecture.
+// architecture, and parts that taints keep off all nodes that have them.
 func fittingNodes(f *Facts) []finding {
 	var found []finding
 	for i := range f.Meshes {
 		m := &f.Meshes[i]
 		for _, component := range m.Components {
-			selector := labels.SelectorFromSet(mesh.PodTemplateOf(component.Workload).Spec.NodeSelector)
-			fits := func(node corev1.Node) bool {
-				return mesh.RunsMeshes(&node) && selector.Matches(labels.Set(node.Labels))
+			pod := &mesh.PodTemplateOf(component.Workload).Spec
+			selector := labels.SelectorFromSet(pod.NodeSelector)
+			var fitting []*corev1.Node
+			for j := range f.Nodes {
+				if node := &f.Nodes[j]; mesh.RunsMeshes(node) && selector.Matches(labels.Set(node.Labels)) {
+					fitting = append(fitting, node)
+				}
 			}
-			if !slices.ContainsFunc(f.Nodes, fits) {
-				found = append(found, failed("mesh %s: no node has the labels %s, which %s %s selects", m.name(), selector,
-					mesh.KindOf(component.Workload), component.Workload.GetName()))
+			switch part := mesh.KindOf(component.Workload) + " " + component.Workload.GetName(); {
+			case len(fitting) == 0:
+				found = append(found, failed("mesh %s: no node has the labels %s, which %s selects", m.name(), selector, part))
+			case !slices.ContainsFunc(fitting, func(node *corev1.Node) bool { return health.ToleratesNode(pod, node) }):
+				found = append(found, failed("mesh %s: every node with the labels %s, which %s selects, has a taint that it does not tolerate", m.name(), selector, part))
 			}
 		}
 	}

@@ -440,6 +440,64 @@ func resultOf(results []preflight.Result, code string) preflight.Result {
 	return results[i]
 }
 
+// node with Linux that any part of a mesh may run on, but for its taints.
+func node(name string, taints ...corev1.Taint) corev1.Node {
+	return corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}},
+		Spec:       corev1.NodeSpec{Taints: taints},
+	}
+}
+
+// Nodes count that the mesh's DaemonSets run on, as their controller decides.
+func TestAgentsAreLookedForWhereTheMeshRuns(t *testing.T) {
+	t.Parallel()
+	ofOthers := corev1.Taint{Key: "example.com/gpu", Value: "yes", Effect: corev1.TaintEffectNoSchedule}
+	tolerating := func(tolerations ...corev1.Toleration) nsmv1beta1.NSMSpec {
+		return nsmv1beta1.NSMSpec{Tolerations: tolerations}
+	}
+	for name, test := range map[string]struct {
+		spec   nsmv1beta1.NSMSpec
+		taints []corev1.Taint
+		isUsed bool
+	}{
+		"no taint":                          {nsmv1beta1.NSMSpec{}, nil, true},
+		"one":                               {nsmv1beta1.NSMSpec{}, []corev1.Taint{ofOthers}, false},
+		"one that pods do not stay with":    {nsmv1beta1.NSMSpec{}, []corev1.Taint{{Key: "a", Effect: corev1.TaintEffectNoExecute}}, false},
+		"one that asks for others first":    {nsmv1beta1.NSMSpec{}, []corev1.Taint{{Key: "a", Effect: corev1.TaintEffectPreferNoSchedule}}, true},
+		"one that the mesh tolerates":       {tolerating(corev1.Toleration{Key: "example.com/gpu", Operator: corev1.TolerationOpExists}), []corev1.Taint{ofOthers}, true},
+		"one of another value":              {tolerating(corev1.Toleration{Key: "example.com/gpu", Value: "no"}), []corev1.Taint{ofOthers}, false},
+		"one that all DaemonSets tolerate":  {nsmv1beta1.NSMSpec{}, []corev1.Taint{{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule}}, true},
+		"one for those on the node network": {nsmv1beta1.NSMSpec{}, []corev1.Taint{{Key: corev1.TaintNodeNetworkUnavailable, Effect: corev1.TaintEffectNoSchedule}}, true},
+		"two, of which it tolerates one": {
+			tolerating(corev1.Toleration{Key: "example.com/gpu", Operator: corev1.TolerationOpExists}), []corev1.Taint{ofOthers, {Key: "a", Effect: corev1.TaintEffectNoSchedule}}, false,
+		},
+	} {
+		facts := good()
+		withMesh(facts, test.spec)
+		facts.Nodes = append(facts.Nodes, node("two", test.taints...))
+		result := resultOf(preflight.Run(facts), "NSM004")
+		if test.isUsed {
+			NewWithT(t).Expect(result.Message).To(Equal("there is no pod of SPIRE's agent that is ready on two"), name)
+		} else {
+			NewWithT(t).Expect(result.Outcome).To(Equal(preflight.OK), "%s: %+v", name, result)
+		}
+	}
+}
+
+// A mesh for which nodes have the labels, and a taint as well.
+func TestTaintsOfAllNodesAreTold(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	facts := good()
+	facts.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule}}
+	g.Expect(messagesOf(facts)).To(ContainElement("mesh nsm/mesh: every node with the labels kubernetes.io/os=linux, which DaemonSet nsmgr selects, has a taint that it does not tolerate"))
+	withMesh(facts, nsmv1beta1.NSMSpec{Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}})
+	g.Expect(preflight.Worst(preflight.Run(facts))).To(Equal(preflight.OK), "%v", messagesOf(facts))
+	withMesh(facts, nsmv1beta1.NSMSpec{})
+	facts.Nodes[0].Spec.Taints = []corev1.Taint{{Key: corev1.TaintNodeNotReady, Effect: corev1.TaintEffectNoSchedule}}
+	g.Expect(resultOf(preflight.Run(facts), "NSM020").Outcome).To(Equal(preflight.OK), "it comes back")
+}
+
 // What is right beside what a check looks for.
 func TestChecksDoNotCryWolf(t *testing.T) {
 	t.Parallel()
@@ -454,6 +512,32 @@ func TestChecksDoNotCryWolf(t *testing.T) {
 		"a virtual node without an agent": func(f *preflight.Facts) {
 			labels := map[string]string{"kubernetes.io/os": "linux", "type": "virtual-kubelet"}
 			f.Nodes = append(f.Nodes, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "two", Labels: labels}})
+		},
+		"a node without an agent whose taint keeps the mesh off": func(f *preflight.Facts) {
+			f.Nodes = append(f.Nodes, node("two", corev1.Taint{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule}))
+			f.Nodes[1].Status.NodeInfo.KubeletVersion = "v1.33.0+k0s"
+			f.Nodes[1].Status.Allocatable = corev1.ResourceList{"cpu": resource.MustParse("1m"), "hugepages-2Mi": resource.MustParse("64Mi")}
+		},
+		"a node that is not ready, and has no agent that is": func(f *preflight.Facts) {
+			f.Nodes = append(f.Nodes, node("two",
+				corev1.Taint{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoSchedule}, corev1.Taint{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoExecute}))
+		},
+		"a node without an agent that the affinity of all DaemonSets leaves out": func(f *preflight.Facts) {
+			f.Nodes = append(f.Nodes, node("two"))
+			only := nsmv1beta1.ComponentSpec{Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: "In", Values: []string{"one"}}}}},
+			}}}}
+			withMesh(f, nsmv1beta1.NSMSpec{
+				Nsmgr: &nsmv1beta1.NsmgrSpec{ComponentSpec: only}, Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "vpp", ComponentSpec: only}},
+			})
+		},
+		"huge pages on a node that the forwarder does not select": func(f *preflight.Facts) {
+			f.Nodes = append(f.Nodes, node("two"))
+			f.Nodes[1].Status.Allocatable = corev1.ResourceList{"hugepages-2Mi": resource.MustParse("64Mi")}
+			f.Pods = append(f.Pods, f.Pods[0])
+			f.Pods[1].Spec.NodeName = "two"
+			f.Nodes[0].Labels["example.com/vpp"] = ""
+			withMesh(f, nsmv1beta1.NSMSpec{Forwarders: []nsmv1beta1.ForwarderSpec{{Type: "vpp", ComponentSpec: nsmv1beta1.ComponentSpec{NodeSelector: map[string]string{"example.com/vpp": ""}}}}})
 		},
 		"a Windows node without an agent": func(f *preflight.Facts) {
 			f.Nodes = append(f.Nodes, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "two", Labels: map[string]string{"kubernetes.io/os": "windows"}}})

@@ -14,7 +14,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/labels"
 	resourcehelper "k8s.io/component-helpers/resource"
 
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -56,9 +55,8 @@ func (f *Facts) leftOn(node *corev1.Node, m *Mesh) corev1.ResourceList {
 		}
 	}
 	for _, component := range m.Components {
-		template := mesh.PodTemplateOf(component.Workload)
-		if mesh.KindOf(component.Workload) == "DaemonSet" && labels.SelectorFromSet(template.Spec.NodeSelector).Matches(labels.Set(node.Labels)) {
-			take(left, &template.Spec)
+		if runsOn(component, node) {
+			take(left, &mesh.PodTemplateOf(component.Workload).Spec)
 		}
 	}
 	return left
