@@ -73,7 +73,12 @@ func (in Input) KubeletsDiffer() bool { return strings.Contains(in.Platform.Kube
 
 // MountedKubeletDirectory is the kubelet's directory that a workload mounts; "" for none.
 func MountedKubeletDirectory(workload Object) string {
-	for _, volume := range PodTemplateOf(workload).Spec.Volumes {
+	return KubeletDirectoryIn(&PodTemplateOf(workload).Spec)
+}
+
+// KubeletDirectoryIn a pod of a mesh is the kubelet's directory that it mounts; "" for none.
+func KubeletDirectoryIn(pod *corev1.PodSpec) string {
+	for _, volume := range pod.Volumes {
 		switch {
 		case volume.HostPath == nil:
 		case volume.Name == kubeletVolume:

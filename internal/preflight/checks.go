@@ -300,17 +300,37 @@ func podSecurity(f *Facts) []finding {
 func kubeletDirectory(f *Facts) []finding {
 	var found []finding
 	for i := range f.Nodes {
-		node := &f.Nodes[i]
-		directory := mesh.KubeletDirectoryOf(node)
 		for j := range f.Meshes {
-			m := &f.Meshes[j]
-			// Of a node that shows nothing the user may know better.
-			isSaid := directory == mesh.UsualKubeletDirectory && m.Input.NSM.Spec.KubeletDirectory != ""
-			if directory != "" && !isSaid && m.Input.KubeletDirectory() != directory && m.selects(node) {
-				found = append(found, failed("mesh %s: the kubelet of node %s keeps its files in %s, and the mesh mounts %s",
-					m.name(), node.Name, directory, m.Input.KubeletDirectory()))
-			}
+			found = append(found, f.kubeletDirectoryOf(&f.Nodes[i], &f.Meshes[j])...)
 		}
+	}
+	return found
+}
+
+// kubeletDirectoryOf a node: what a mesh, or a pod of it that is there, mounts instead.
+func (f *Facts) kubeletDirectoryOf(node *corev1.Node, m *Mesh) []finding {
+	directory := mesh.KubeletDirectoryOf(node)
+	if directory == mesh.UsualKubeletDirectory {
+		// Of a node that shows nothing the user may know better.
+		directory = cmp.Or(m.Input.NSM.Spec.KubeletDirectory, directory)
+	}
+	if directory == "" {
+		return nil
+	}
+	wrong := map[string]string{}
+	if m.selects(node) {
+		wrong[m.Input.KubeletDirectory()] = "the mesh"
+	}
+	for i := range f.Pods {
+		pod := &f.Pods[i]
+		if mounted := mesh.KubeletDirectoryIn(&pod.Spec); mounted != "" && pod.Spec.NodeName == node.Name && pod.DeletionTimestamp == nil && m.owns(pod) {
+			wrong[mounted] = cmp.Or(wrong[mounted], "its pod "+pod.Name)
+		}
+	}
+	delete(wrong, directory)
+	var found []finding
+	for _, mounted := range slices.Sorted(maps.Keys(wrong)) {
+		found = append(found, failed("mesh %s: the kubelet of node %s keeps its files in %s, and %s mounts %s", m.name(), node.Name, directory, wrong[mounted], mounted))
 	}
 	return found
 }

@@ -498,6 +498,74 @@ func TestTaintsOfAllNodesAreTold(t *testing.T) {
 	g.Expect(resultOf(preflight.Run(facts), "NSM020").Outcome).To(Equal(preflight.OK), "it comes back")
 }
 
+// What pods mount that are there counts as well as what the mesh is to mount.
+func TestKubeletsDirectoryOfPodsIsTold(t *testing.T) {
+	t.Parallel()
+	const usual, other = "/var/lib/kubelet", "/var/lib/k0s/kubelet"
+	pod := func(f *preflight.Facts, directory string) *corev1.Pod {
+		one := forwarder()
+		in := f.Meshes[0].Input
+		in.Platform.KubeletDirectories = directory
+		for _, component := range mesh.Components(in) {
+			if component.Role == mesh.RoleForwarder {
+				one.Spec.Volumes = mesh.PodTemplateOf(component.Workload).Spec.Volumes
+			}
+		}
+		f.LiveEndpoints = []string{one.Name}
+		f.Pods = append(f.Pods, one)
+		return &f.Pods[len(f.Pods)-1]
+	}
+	isK0s := func(f *preflight.Facts) {
+		f.Nodes[0].Status.NodeInfo.KubeletVersion = "v1.33.0+k0s"
+		f.Platform.KubeletDirectories = other
+		withMesh(f, nsmv1beta1.NSMSpec{})
+	}
+	for name, test := range map[string]struct {
+		says   string
+		change func(*preflight.Facts)
+	}{
+		"the right one": {"", func(f *preflight.Facts) { pod(f, usual) }},
+		"one of before": {"keeps its files in " + other + ", and its pod forwarder-vpp-x mounts " + usual, func(f *preflight.Facts) {
+			isK0s(f)
+			pod(f, usual)
+		}},
+		"one of before that goes": {"", func(f *preflight.Facts) {
+			isK0s(f)
+			pod(f, usual).DeletionTimestamp = &metav1.Time{Time: now}
+		}},
+		"one of another node": {"", func(f *preflight.Facts) {
+			isK0s(f)
+			pod(f, usual).Spec.NodeName = "two"
+		}},
+		"one of somebody else": {"", func(f *preflight.Facts) {
+			isK0s(f)
+			pod(f, usual).Labels = nil
+		}},
+		"the one that the user has named since": {"keeps its files in /data, and its pod forwarder-vpp-x mounts " + usual, func(f *preflight.Facts) {
+			pod(f, usual)
+			withMesh(f, nsmv1beta1.NSMSpec{KubeletDirectory: "/data"})
+		}},
+		"the one that the mesh is to mount, and is wrong": {"keeps its files in " + other + ", and the mesh mounts " + usual, func(f *preflight.Facts) {
+			f.Nodes[0].Status.NodeInfo.KubeletVersion = "v1.33.0+k0s"
+			pod(f, usual)
+		}},
+	} {
+		facts := good()
+		test.change(facts)
+		var said []string
+		for _, result := range preflight.Run(facts) {
+			if result.Code == "NSM008" && result.Outcome == preflight.Failed {
+				said = append(said, result.Message)
+			}
+		}
+		if test.says == "" {
+			NewWithT(t).Expect(said).To(BeEmpty(), name)
+		} else {
+			NewWithT(t).Expect(said).To(ConsistOf("mesh nsm/mesh: the kubelet of node one "+test.says), name)
+		}
+	}
+}
+
 // What is right beside what a check looks for.
 func TestChecksDoNotCryWolf(t *testing.T) {
 	t.Parallel()
