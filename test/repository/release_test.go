@@ -138,8 +138,9 @@ func TestReleaseFiles(t *testing.T) {
 	expectChecksums(t, files)
 
 	image := "ghcr.io/networkservicemesh/nsm-operator:v" + version + "@" + digest
-	if installer := files["nsm-operator.yaml"]; !strings.Contains(installer, "image: "+image+"\n") || !strings.Contains(installer, "kind: CustomResourceDefinition\n") {
-		t.Errorf("the installer does not name %s, or has no definitions", image)
+	if installer := files["nsm-operator.yaml"]; !strings.Contains(installer, "image: "+image+"\n") || !strings.Contains(installer, "kind: CustomResourceDefinition\n") ||
+		!strings.Contains(installer, "/spire-server:") {
+		t.Errorf("the installer does not name %s, or has no definitions, or not the lab's SPIRE", image)
 	}
 	if values := unpack(t, files[chart])["nsm-operator/values.yaml"]; !strings.Contains(values, `digest: "`+digest+`"`) {
 		t.Errorf("the chart does not name %s", digest)
