@@ -396,6 +396,30 @@ func TestWhatIsFocusedOnExists(t *testing.T) {
 	}
 }
 
+// docs/gitops.md tells with which versions its tests are made.
+func TestVersionsOfGitOps(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/gitops.md")
+	for _, used := range []struct{ file, module, told string }{
+		{"go.mod", "github.com/yuin/gopher-lua", "gopher-lua %s, "},
+		{"go.mod", "github.com/fluxcd/cli-utils", "`github.com/fluxcd/cli-utils` %s "},
+		{"go.mod", "sigs.k8s.io/cli-utils", "`sigs.k8s.io/cli-utils` %s,"},
+		{"hack/tools/helm/go.mod", "helm.sh/helm/v4", "Helm %s."},
+	} {
+		found := regexp.MustCompile(`(?m)^\s` + regexp.QuoteMeta(used.module) + ` v((\d+\.\d+)\.\d+)\b`).FindStringSubmatch(read(t, used.file))
+		if found == nil {
+			t.Fatalf("%s does not name %s", used.file, used.module)
+		}
+		version := found[1]
+		if used.module == "helm.sh/helm/v4" {
+			version = found[2]
+		}
+		if told := fmt.Sprintf(used.told, version); !strings.Contains(page, told) {
+			t.Errorf("docs/gitops.md does not say %q", told)
+		}
+	}
+}
+
 // notRun are the blocks that no test runs, by page and first line, and why none can.
 var notRun = map[string]string{
 	"README.md: git clone https://github.com/networkservicemesh/nsm-operator.git":                                      "it needs the internet",
