@@ -29,6 +29,9 @@ import (
 // directory of the chart.
 const directory = "../../config/samples/application"
 
+// tagged is an image with a registry and a tag.
+const tagged = `^[a-z0-9.-]+\.[a-z]+/\S+:v?[0-9]\S*$`
+
 func TestChart(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "The charts")
@@ -66,6 +69,18 @@ var _ = Describe("The chart", func() {
 			Expect(deployment.Spec.Template.Labels).To(HaveKeyWithValue("spiffe.io/spiffe-id", "true"))
 			Expect(deployment.Spec.Template.Spec.AutomountServiceAccountToken).To(HaveValue(BeFalse()))
 		}
+	})
+
+	// One without changes overnight, and cannot be mirrored.
+	It("names no image without a tag", func() {
+		for name, args := range variants {
+			for _, pod := range render(args...).pods() {
+				for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+					Expect(container.Image).To(MatchRegexp(tagged), name)
+				}
+			}
+		}
+		Expect(container(deployment(renderOperator(operatorNamespace))).Image).To(MatchRegexp(tagged))
 	})
 
 	It("sets the endpoint of the oldest release by the names that it reads", func() {

@@ -367,11 +367,19 @@ func TestFirewallIsNamed(t *testing.T) {
 	g.Expect(err).To(MatchError(Not(ContainSubstring("firewall"))))
 }
 
-// An image without a tag changes overnight, and cannot be mirrored.
+// An image without a tag changes overnight, and cannot be mirrored. test/chart looks at those
+// of the charts.
 func TestEveryImageHasATag(t *testing.T) {
 	g := NewWithT(t)
 	s := chosen(t)
-	count := 0
+	count := func(text, where string) int {
+		found := imageLine.FindAllStringSubmatch(text, -1)
+		for _, match := range found {
+			g.Expect(match[1]).To(MatchRegexp(`^[a-z0-9.-]+\.[a-z]+/\S+:v?[0-9]\S*$`), where)
+		}
+		return len(found)
+	}
+	deployed := 0
 	for _, storage := range storages {
 		s.Storage = storage.name
 		m, err := render(t.Context(), s)
@@ -379,13 +387,17 @@ func TestEveryImageHasATag(t *testing.T) {
 		for _, object := range m.all() {
 			text, err := yaml.Marshal(object.Object)
 			g.Expect(err).NotTo(HaveOccurred())
-			for _, match := range imageLine.FindAllStringSubmatch(string(text), -1) {
-				count++
-				g.Expect(match[1]).To(MatchRegexp(`^[a-z0-9.-]+\.[a-z]+/\S+:v?[0-9]\S*$`), nameOf(object))
-			}
+			deployed += count(string(text), nameOf(object))
 		}
 	}
-	g.Expect(count).To(BeNumerically(">", 15), "there are images")
+	g.Expect(deployed).To(BeNumerically(">", 15), "there are images")
+	// What the bundle has beside the Deployment. "make bundle" writes the image of must-gather.
+	for file, least := range map[string]int{"scorecard/config.yaml": 6, "manifests/bases/nsm-operator.clusterserviceversion.yaml": 19} {
+		content, err := os.ReadFile(filepath.Join(repository, "config", file))
+		g.Expect(err).NotTo(HaveOccurred())
+		text := strings.ReplaceAll(string(content), "image: MUST_GATHER\n", "")
+		g.Expect(count(text, file)).To(BeNumerically(">=", least), file)
+	}
 }
 
 // SPIRE's controller manager ends where a kind is missing that it is to reconcile, and
