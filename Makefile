@@ -206,6 +206,7 @@ docs: $(CRD_REF_DOCS) ## Generate the API reference.
 .PHONY: golden
 golden: ## Write what tests compare anew: rendered objects, the table of metrics, what the plugin writes, the states for Argo CD.
 	@UPDATE_GOLDEN=1 $(GO) test ./internal/mesh/... ./internal/metrics/... ./internal/report/... ./test/argocd/...
+	@UPDATE_GOLDEN=1 $(GO) test ./cmd/kubectl-nsm -run TestWhatRenderWrites
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters.
