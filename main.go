@@ -38,7 +38,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -177,7 +176,7 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 	if err != nil {
 		return err
 	}
-	server := webhook.Options{Port: o.webhookPort, TLSOpts: []func(*tls.Config){now.TLS.Hold}}
+	secured := []func(*tls.Config){now.TLS.Hold}
 	var issuer *certs.Issuer
 	if place.Serves {
 		// The API server must be able to convert before anybody reads an NSM.
@@ -190,13 +189,14 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 		}); err != nil {
 			return err
 		}
-		server.TLSOpts = append(server.TLSOpts, issued)
+		secured = append(secured, issued)
 	}
 	if o.leaderElect {
 		config = rest.CopyConfig(config)
 		config.Wrap((&lead.Fence{Namespace: o.namespace, Name: installation.LeaseName, Validity: renewDeadline}).Wrap)
 	}
-	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, webhooks.NewServer(server), now.TLS.Hold))
+	server := webhooks.NewServer(webhook.Options{Port: o.webhookPort, TLSOpts: secured})
+	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, server, secured))
 	if err != nil {
 		return err
 	}
@@ -310,13 +310,16 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server, hold func(*tls.Config)) ctrl.Options {
+// managerOptions of this process, whose servers are all secured in one way: the metrics have
+// the webhooks' certificate, which those who read them can verify by what the API server is
+// told to trust.
+func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server, secured []func(*tls.Config)) ctrl.Options {
 	return ctrl.Options{
 		Scheme:         scheme,
 		MapperProvider: controllers.Mapper,
 		Metrics: metricsserver.Options{
-			BindAddress: o.metricsAddress, SecureServing: true, TLSOpts: []func(*tls.Config){hold},
-			FilterProvider: filters.WithAuthenticationAndAuthorization,
+			BindAddress: o.metricsAddress, SecureServing: true, TLSOpts: secured,
+			FilterProvider: monitoring.Readers,
 		},
 		HealthProbeBindAddress:        o.probeAddress,
 		WebhookServer:                 server,

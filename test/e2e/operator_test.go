@@ -86,7 +86,7 @@ func answerOf(ctx context.Context, url, token string) (int, string) {
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	// Nobody vouches for the certificate of the metrics.
+	// The certificate of the metrics has the name of the operator's Service or webhooks.
 	asking := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
 	}}
