@@ -39,6 +39,7 @@ type supportOptions struct {
 	nodes     []string
 	allNodes  bool
 	anonymize bool
+	inCluster bool
 }
 
 func newSupport(shared *options) *cobra.Command {
@@ -63,6 +64,7 @@ func newSupport(shared *options) *cobra.Command {
 	flags.StringSliceVar(&o.nodes, "node", nil, "nodes whose pods are gathered (default all, of more than 50 a choice)")
 	flags.BoolVar(&o.allNodes, "all-nodes", false, "gather the pods of all nodes, however many there are")
 	flags.BoolVar(&o.anonymize, "anonymize", false, "write NODE_1 and ADDRESS_1 for names of nodes and for addresses; what they stand for is in a file beside the archive")
+	flags.BoolVar(&o.inCluster, "in-cluster", false, "for a pod of the cluster, such as that of must-gather: ask the operator's pods for their metrics, with a token for these alone")
 	command.MarkFlagsMutuallyExclusive("since", "since-time")
 	command.MarkFlagsMutuallyExclusive("node", "all-nodes")
 	return command
@@ -111,7 +113,7 @@ func (o *supportOptions) what(hasTimeout bool) (support.Options, error) {
 		return support.Options{}, err
 	}
 	what := support.Options{
-		Fallback: here, Nodes: o.nodes, AllNodes: o.allNodes, Version: version, Progress: o.ErrOut, Limits: support.DefaultLimits(),
+		Fallback: here, Nodes: o.nodes, AllNodes: o.allNodes, InCluster: o.inCluster, Version: version, Progress: o.ErrOut, Limits: support.DefaultLimits(),
 	}
 	if isChosen {
 		what.Namespace = here

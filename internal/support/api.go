@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	typedauthenticationv1 "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	typedauthorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -39,7 +40,9 @@ type api struct {
 	objects dynamic.Interface
 	core    typedcorev1.CoreV1Interface
 	rights  typedauthorizationv1.AuthorizationV1Interface
-	groups  *discovery.DiscoveryClient
+	// identity tells who one is.
+	identity typedauthenticationv1.AuthenticationV1Interface
+	groups   *discovery.DiscoveryClient
 	// served are the groups of the API, and mapper finds their resources.
 	served []*restmapper.APIGroupResources
 	mapper meta.RESTMapper
@@ -66,6 +69,9 @@ func newAPI(config *rest.Config, limits Limits, giveUp context.CancelCauseFunc) 
 		return nil, err
 	}
 	if a.rights, err = typedauthorizationv1.NewForConfig(config); err != nil {
+		return nil, err
+	}
+	if a.identity, err = typedauthenticationv1.NewForConfig(config); err != nil {
 		return nil, err
 	}
 	a.core, err = typedcorev1.NewForConfig(config)

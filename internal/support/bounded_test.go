@@ -8,9 +8,11 @@ package support_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -20,10 +22,13 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/networkservicemesh/nsm-operator/internal/certs"
 	"github.com/networkservicemesh/nsm-operator/internal/support"
 )
 
@@ -53,6 +58,31 @@ func TestLogsThatDoNotEnd(t *testing.T) {
 		// Twenty logs, eight at a time. Nothing but logs takes time in this test.
 		g.Expect(time.Since(begin)).To(Equal(3 * 15 * time.Second))
 		expectNoSilence(t, progress, begin)
+	})
+}
+
+// No pod of the operator is waited for longer than for a request, and none after the other.
+func TestMetricsThatDoNotCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		begin, lines := time.Now(), &progress{}
+		var archive bytes.Buffer
+		_, err := support.Gather(t.Context(), &rest.Config{Host: "https://stuck.example.com", Transport: &stuckServer{operators: 4}}, support.Options{
+			Version: "v2.0.0", Progress: lines, Limits: support.DefaultLimits(), InCluster: true,
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				go func() { _, _ = io.Copy(io.Discard, theirs) }() // and no answer
+				return ours, nil
+			},
+		}, &archive)
+		g.Expect(err).NotTo(HaveOccurred())
+		errors := unpack(g, &archive)["errors.txt"]
+		for n := range 4 {
+			g.Expect(errors).To(ContainSubstring("metrics of operators/nsm-operator-%d: not done within 15s\n", n))
+		}
+		g.Expect(time.Since(begin)).To(Equal(15 * time.Second))
+		expectNoSilence(t, lines, begin)
 	})
 }
 
@@ -120,7 +150,8 @@ func expectNoSilence(t *testing.T, p *progress, begin time.Time) {
 // stuckServer knows pods alone, and their logs begin and do not end. It has no network, so
 // that the time of a test goes on only while a request is stuck.
 type stuckServer struct {
-	pods int
+	// pods of a mesh, and operators, which have metrics and no logs.
+	pods, operators int
 	// isDeaf: it answers nothing at all.
 	isDeaf bool
 
@@ -149,6 +180,11 @@ func (s *stuckServer) RoundTrip(request *http.Request) (*http.Response, error) {
 			{Name: "pods", SingularName: "pod", Kind: "Pod", Namespaced: true, Verbs: metav1.Verbs{"get", "list"}},
 		}},
 		"/api/v1/pods": s.list(request.URL.Query().Get("labelSelector")),
+		"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/nsm-operator-validation": published(),
+		"/apis/authentication.k8s.io/v1/selfsubjectreviews": authenticationv1.SelfSubjectReview{Status: authenticationv1.SelfSubjectReviewStatus{
+			UserInfo: authenticationv1.UserInfo{Username: "system:serviceaccount:must-gather:default"},
+		}},
+		"/api/v1/namespaces/must-gather/serviceaccounts/default/token": authenticationv1.TokenRequest{},
 	}
 	found, isKnown := known[request.URL.Path]
 	if !isKnown {
@@ -162,10 +198,30 @@ func answer(request *http.Request, code int, body io.Reader) *http.Response {
 	return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(body), Request: request}
 }
 
-// list of pods, those of the mesh.
+// published is by which certificate to trust the operator.
+func published() admissionregistrationv1.ValidatingWebhookConfiguration {
+	pair, err := certs.Issue([]string{operatorName}, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return admissionregistrationv1.ValidatingWebhookConfiguration{
+		TypeMeta: metav1.TypeMeta{APIVersion: "admissionregistration.k8s.io/v1", Kind: "ValidatingWebhookConfiguration"},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{ClientConfig: admissionregistrationv1.WebhookClientConfig{
+			CABundle: pair.CA, Service: &admissionregistrationv1.ServiceReference{Namespace: "operators", Name: "nsm-operator-service"},
+		}}},
+	}
+}
+
+// list of pods, those of the mesh or of the operator.
 func (s *stuckServer) list(selector string) corev1.PodList {
 	list := corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
 	if !strings.Contains(selector, "managed-by") {
+		for n := range s.operators {
+			pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "operators", Name: fmt.Sprintf("nsm-operator-%d", n)}}
+			pod.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{Name: "metrics", ContainerPort: 8443}}}}
+			pod.Status.PodIP = "198.19.0.2"
+			list.Items = append(list.Items, pod)
+		}
 		return list
 	}
 	for n := range s.pods {

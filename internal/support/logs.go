@@ -14,10 +14,7 @@ import (
 	"path"
 	"slices"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 )
@@ -93,46 +90,4 @@ func (g *gatherer) stream(ctx context.Context, request *rest.Request, out io.Wri
 	defer content.Close()
 	_, err = io.Copy(out, content)
 	return err
-}
-
-// gatherMetrics reads the operator's through the API server. That one does not tell the
-// operator who asks, so that it answers only where its metrics are open to all.
-func (g *gatherer) gatherMetrics(ctx context.Context) {
-	for i := range g.pods {
-		p := &g.pods[i]
-		if !p.ofOperator || p.metrics == 0 {
-			continue
-		}
-		request := g.api.core.RESTClient().Get().Namespace(p.namespace).Resource("pods").
-			Name(fmt.Sprintf("https:%s:%d", p.name, p.metrics)).SubResource("proxy").Suffix("metrics")
-		what := fmt.Sprintf("metrics of %s/%s, through the API server", p.namespace, p.name)
-		g.gather(ctx, path.Join(p.directory(), "metrics", p.name+".txt"), what, g.Limits.Log, func(ctx context.Context, out io.Writer) error {
-			err := g.stream(ctx, request, out)
-			if apierrors.IsUnauthorized(err) {
-				g.report.note(what + ": the operator serves them only to those who say who they are, and the API server passes no token on; " + g.metricsByHand(ctx))
-				return nil
-			}
-			return err
-		})
-	}
-}
-
-// metricsByHand tells who was refused how to get the metrics all the same: whether that
-// takes another right, and where the commands are. No token is sent to a pod from here:
-// whoever gives a pod the operator's labels would have it.
-func (g *gatherer) metricsByHand(ctx context.Context) string {
-	const commands = "https://github.com/networkservicemesh/nsm-operator/blob/main/docs/support.md#metrics has the commands that get them"
-	ctx, cancel := context.WithTimeout(ctx, g.Limits.Request)
-	defer cancel()
-	review, err := g.api.rights.SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{NonResourceAttributes: &authorizationv1.NonResourceAttributes{Verb: "get", Path: "/metrics"}},
-	}, metav1.CreateOptions{})
-	switch {
-	case err != nil:
-		return fmt.Sprintf("whether you may read them is not known (%v); %s", err, commands)
-	case review.Status.Allowed:
-		return "you may read them, and " + commands
-	default:
-		return "you may not read them either: the right to get the path /metrics is missing, which the ClusterRole nsm-operator-metrics-reader has; " + commands
-	}
 }

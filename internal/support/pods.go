@@ -32,8 +32,9 @@ type pod struct {
 	// ofOperator: it is one of the operator's.
 	ofOperator bool
 	containers []container
-	// metrics is the port that serves them; 0 for none.
+	// metrics is the port that serves them, 0 for none, and ip the address.
 	metrics int32
+	ip      string
 }
 
 // container is what has to be known of one.
@@ -59,7 +60,7 @@ func podOf(object *unstructured.Unstructured, ofOperator bool) (pod, error) {
 		return pod{}, err
 	}
 	found := pod{
-		namespace: full.Namespace, name: full.Name, node: full.Spec.NodeName, phase: string(full.Status.Phase), ofOperator: ofOperator,
+		namespace: full.Namespace, name: full.Name, node: full.Spec.NodeName, phase: string(full.Status.Phase), ofOperator: ofOperator, ip: full.Status.PodIP,
 		isReady: full.Status.Phase == corev1.PodSucceeded || slices.ContainsFunc(full.Status.Conditions, func(c corev1.PodCondition) bool {
 			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 		}),

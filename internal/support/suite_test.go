@@ -45,7 +45,7 @@ kind: Policy
 omitStages: [RequestReceived]
 rules:
 - level: Metadata
-  users: [helper, viewer]
+  users: [helper, viewer, "system:serviceaccount:must-gather:default"]
 `
 
 // egress has the API server reach nodes and pods through a proxy.

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"time"
 
@@ -37,6 +38,10 @@ type Options struct {
 	AllNodes bool
 	// Since is how old lines of logs are at most; nil for any age.
 	Since *metav1.Time
+	// InCluster tells that this runs in a pod, and may ask those of the operator.
+	InCluster bool
+	// Dial reaches pods, with InCluster; nil for the network's own way.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Aliases of nodes and addresses, which the archive has instead; nil for none.
 	Aliases *mask.Aliases
 	// Version of the program.
