@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ const (
 	passed      = "passed"
 	failed      = "failed"
 	interrupted = "interrupted"
+	skipped     = "skipped"
 )
 
 // report is what a test has found.
@@ -55,6 +57,8 @@ type stepped struct {
 	Result string  `json:"result"`
 	Took   seconds `json:"took"`
 	Error  string  `json:"error,omitempty"`
+	// Why a step was skipped.
+	Why string `json:"why,omitempty"`
 }
 
 // pinged is what became of the ping of one client during the upgrade.
@@ -102,8 +106,8 @@ func (r *report) text(out io.Writer) {
 	say("%s, Kubernetes %s, operator %s, NSM %s to %s", r.Server, r.Kubernetes, r.Operator, r.From, r.To)
 	for _, step := range r.Steps {
 		say("  %-11s  %7s  %s", step.Result, step.Took, step.Name)
-		if step.Error != "" {
-			say("                        %s", step.Error)
+		if said := cmp.Or(step.Error, step.Why); said != "" {
+			say("                        %s", said)
 		}
 	}
 	for _, ping := range r.Pings {

@@ -9,6 +9,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -160,7 +161,9 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 	g := NewWithT(t)
 	r := report{
 		Result: failed, Server: "https://one", Kubernetes: "v1.34.0", Operator: "example.com/operator:v2", From: "v1.17.0", To: "v1.18.0", Took: seconds(90 * time.Second),
-		Steps: []stepped{{"one", passed, seconds(1500 * time.Millisecond), ""}, {"two", failed, seconds(time.Minute), "it broke"}},
+		Steps: []stepped{
+			{"one", passed, seconds(1500 * time.Millisecond), "", ""}, {"two", failed, seconds(time.Minute), "it broke", ""}, {"three", skipped, 0, "", "there is no need"},
+		},
 		Pings: []pinged{{"nsc", "worker", "10.0.0.1", 20, 6, seconds(6600 * time.Millisecond)}},
 		Left:  []string{"Namespace spire"}, Support: "support.tar.gz",
 	}
@@ -170,6 +173,7 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 	r.text(&text)
 	g.Expect(text.String()).To(And(
 		ContainSubstring("Report: failed after 90.0s."), MatchRegexp(`passed +1\.5s  one\n`), MatchRegexp(`failed +60\.0s  two\n +it broke\n`),
+		MatchRegexp(`skipped +0\.0s  three\n +there is no need\n`),
 		ContainSubstring("pod nsc on node worker had 20 replies of 10.0.0.1; 6 were lost, and the longest time without one was 6.6s"),
 		ContainSubstring("warning NSM021: is Cilium\n  -> try it\n  see there"), Not(ContainSubstring("NSM001")),
 		ContainSubstring("still there: Namespace spire"), ContainSubstring("Support data: support.tar.gz")))
@@ -181,7 +185,22 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 	var again report
 	g.Expect(json.Unmarshal(content, &again)).To(Succeed())
 	g.Expect(again).To(Equal(r))
-	g.Expect(string(content)).To(ContainSubstring(`"longestGap": 6.6`))
+	g.Expect(string(content)).To(And(ContainSubstring(`"longestGap": 6.6`), ContainSubstring(`"result": "skipped"`), ContainSubstring(`"why": "there is no need"`)))
+}
+
+func TestAStepThatDoesNotApplyIsSkippedAndTheNextOneMade(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	w := &walk{plan: plan{isOpenShift: true}, report: report{Result: passed}}
+	looking := []step{{"the webhook", time.Minute, w.replaceWebhookPod}}
+	g.Expect(w.all(t.Context(), looking)).To(BeTrue())
+	g.Expect(w.hasBegun(looking)).To(BeTrue())
+	g.Expect(w.all(t.Context(), []step{{"all is well", time.Minute, func(context.Context) error { return nil }}})).To(BeTrue())
+	g.Expect(w.report.Result).To(Equal(passed))
+	for i := range w.report.Steps {
+		w.report.Steps[i].Took = 0
+	}
+	g.Expect(w.report.Steps).To(Equal([]stepped{{Name: "the webhook", Result: skipped, Why: string(notOnOpenShift)}, {Name: "all is well", Result: passed}}))
 }
 
 func TestRepliesAreCounted(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/discovery"
@@ -28,6 +29,11 @@ type walk struct {
 	plan     plan
 	report   report
 }
+
+// skip is the error of a step that does not apply, and says why. The next one is made.
+type skip string
+
+func (s skip) Error() string { return string(s) }
 
 // step is a part of a walk, which has a limit as a whole.
 type step struct {
@@ -99,10 +105,10 @@ func (w *walk) run(ctx context.Context) {
 }
 
 // hasBegun tells whether anything has been changed: whether the first steps, which only
-// look, have passed.
+// look, have not failed.
 func (w *walk) hasBegun(looking []step) bool {
 	return len(w.report.Steps) > len(looking) ||
-		len(w.report.Steps) == len(looking) && w.report.Steps[len(looking)-1].Result == passed
+		len(w.report.Steps) == len(looking) && slices.Contains([]string{passed, skipped}, w.report.Steps[len(looking)-1].Result)
 }
 
 // all makes steps one after the other, until one fails.
@@ -117,6 +123,10 @@ func (w *walk) all(ctx context.Context, steps []step) bool {
 		}
 		cancel()
 		done := stepped{Name: one.name, Result: passed, Took: seconds(time.Since(began))}
+		if why, isSkipped := errors.AsType[skip](err); isSkipped {
+			done.Result, done.Why, err = skipped, string(why), nil
+			fmt.Printf("%s: %s\n", done.Result, done.Why)
+		}
 		if err != nil {
 			done.Result, done.Error = failed, err.Error()
 			if ctx.Err() != nil {

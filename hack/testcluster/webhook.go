@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +17,9 @@ import (
 
 // labelClient is what the sample for OpenShift selects namespaces of clients by.
 const labelClient = "example.com/nsm"
+
+// notOnOpenShift is why two steps are left out there.
+const notOnOpenShift = skip("nobody knows yet how OpenShift's constraints judge a pod that the webhook has changed")
 
 // makeNamespace makes that of the clients, unless it is there.
 func (w *walk) makeNamespace(ctx context.Context) error {
@@ -35,8 +37,7 @@ func (w *walk) tryWebhook(ctx context.Context) error {
 		return err
 	}
 	if w.plan.isOpenShift {
-		fmt.Println("Not tried on OpenShift.")
-		return nil
+		return notOnOpenShift
 	}
 	return w.Await(ctx, "a pod with a client", w.lacksClient)
 }
@@ -61,13 +62,15 @@ func (w *walk) lacksClient(ctx context.Context) (string, error) {
 // replaceWebhookPod deletes a pod of NSM's webhook, as a node that restarts does, and waits
 // until it is gone and pods are let in. What was refused meanwhile is said.
 func (w *walk) replaceWebhookPod(ctx context.Context) error {
+	if w.plan.isOpenShift {
+		return notOnOpenShift
+	}
 	var pods corev1.PodList
 	if err := w.List(ctx, &pods, client.InNamespace(w.settings.Namespace), client.MatchingLabels{"app": mesh.WebhookName}); err != nil {
 		return err
 	}
-	if len(pods.Items) < 2 || w.plan.isOpenShift {
-		fmt.Println("Not tried: there are no two pods of it, or this is OpenShift.")
-		return nil
+	if len(pods.Items) < 2 {
+		return skip("the webhook does not have two pods")
 	}
 	if err := w.Delete(ctx, &pods.Items[0]); err != nil {
 		return err
