@@ -77,39 +77,87 @@ func (w *walk) checkBefore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	nsm, err := w.readMesh()
-	if err != nil {
-		return err
-	}
-	text, err := nsm.MarshalJSON()
+	text, err := w.meshToCheck()
 	if err != nil {
 		return err
 	}
 	return w.checks(ctx, text, "--pre", "--active", "--helm-version", string(version), "-f", "-")
 }
 
+// meshToCheck is the mesh that is to be made, as JSON.
+func (w *walk) meshToCheck() ([]byte, error) {
+	nsm, err := w.readMesh()
+	if err != nil {
+		return nil, err
+	}
+	return nsm.MarshalJSON()
+}
+
 // checkMesh makes them for the mesh that is there.
 func (w *walk) checkMesh(ctx context.Context) error { return w.checks(ctx, nil) }
 
-func (w *walk) checks(ctx context.Context, nsm []byte, args ...string) error {
-	output, err := w.output(ctx, nsm, w.settings.plugin, append([]string{"check", "-n", w.settings.Namespace, "-o", "json"}, args...)...)
-	var found checks.Checks
-	if decoded := json.Unmarshal(output, &found); decoded != nil || len(found.Checks) == 0 {
-		return errors.Join(err, decoded) // a finding is no error
+// agentsCheck is the code of the check that looks for SPIRE's agents.
+const agentsCheck = "NSM004"
+
+// awaitAgents waits until a SPIRE that somebody else has installed has an agent that is ready
+// on each node that the mesh will use.
+func (w *walk) awaitAgents(ctx context.Context) error {
+	text, err := w.meshToCheck()
+	if err != nil {
+		return err
 	}
-	for _, result := range found.Checks {
+	var unseen error
+	err = w.Await(ctx, "SPIRE's agents", func(ctx context.Context) (string, error) {
+		found, err := w.findings(ctx, text, "-f", "-")
+		if err != nil {
+			return "", err
+		}
+		for _, result := range found {
+			switch {
+			case result.Code == agentsCheck && result.Outcome == preflight.Failed:
+				return sentence(result), nil
+			case result.Code == agentsCheck && result.Outcome == preflight.Skipped:
+				unseen = skip(result.Message)
+			}
+		}
+		return "", nil
+	})
+	return errors.Join(err, unseen)
+}
+
+func (w *walk) checks(ctx context.Context, nsm []byte, args ...string) error {
+	found, err := w.findings(ctx, nsm, args...)
+	if err != nil {
+		return err
+	}
+	for _, result := range found {
 		fmt.Printf("%-7s  %s  %s\n", result.Outcome, result.Code, result.Title)
 	}
-	if !w.report.find(found.Checks) {
+	if !w.report.find(found) {
 		return nil
 	}
 	var wrong []error
-	for _, result := range found.Checks {
+	for _, result := range found {
 		if result.Outcome == preflight.Failed {
-			wrong = append(wrong, fmt.Errorf("%s %s: %s; see %s", result.Code, result.Message, result.Hint, result.Link))
+			wrong = append(wrong, errors.New(sentence(result)))
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// findings are what the checks of kubectl nsm find. A finding is no error.
+func (w *walk) findings(ctx context.Context, nsm []byte, args ...string) ([]preflight.Result, error) {
+	output, err := w.output(ctx, nsm, w.settings.plugin, append([]string{"check", "-n", w.settings.Namespace, "-o", "json"}, args...)...)
+	var found checks.Checks
+	if decoded := json.Unmarshal(output, &found); decoded != nil || len(found.Checks) == 0 {
+		return nil, errors.Join(err, decoded)
+	}
+	return found.Checks, nil
+}
+
+// sentence says what a check has found, and what to do.
+func sentence(result preflight.Result) string {
+	return fmt.Sprintf("%s %s: %s; see %s", result.Code, result.Message, result.Hint, result.Link)
 }
 
 // output runs a program and returns what it prints, also where it fails.

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -201,6 +202,49 @@ func TestAStepThatDoesNotApplyIsSkippedAndTheNextOneMade(t *testing.T) {
 		w.report.Steps[i].Took = 0
 	}
 	g.Expect(w.report.Steps).To(Equal([]stepped{{Name: "the webhook", Result: skipped, Why: string(notOnOpenShift)}, {Name: "all is well", Result: passed}}))
+}
+
+// A SPIRE that somebody else installs may still be starting.
+func TestTheAgentsOfAnotherSPIREAreAwaited(t *testing.T) {
+	t.Parallel()
+	codes, titles := preflight.Codes()
+	NewWithT(t).Expect(titles[slices.Index(codes, agentsCheck)]).To(Equal("SPIRE's agent runs on each node"))
+	const (
+		missing = `{"checks":[{"code":"NSM001","result":"failed"},{"code":"NSM004","result":"failed","message":"no agent is ready on b","hint":"read it","link":"there"}]}`
+		there   = `{"checks":[{"code":"NSM001","result":"failed"},{"code":"NSM004","result":"ok"}]}`
+		hidden  = `{"checks":[{"code":"NSM004","result":"skipped","message":"not seen: pods"}]}`
+	)
+	for what, test := range map[string]struct {
+		first, then string
+		want        types.GomegaMatcher
+	}{
+		"that start":            {missing, there, BeNil()},
+		"that are there":        {there, there, BeNil()},
+		"that never start":      {missing, missing, MatchError("SPIRE's agents: not ready after 5s: NSM004 no agent is ready on b: read it; see there")},
+		"that nobody may see":   {hidden, hidden, MatchError(skip("not seen: pods"))},
+		"where the check fails": {"", "", MatchError(ContainSubstring("it is broken"))},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			directory := t.TempDir()
+			s := &settings{samples: filepath.Join(repository, "config", "samples"), plugin: filepath.Join(directory, "plugin")}
+			s.Namespace, s.Spire = "mesh", "external"
+			for name, content := range map[string]string{"first": test.first, "then": test.then, "nsm": ""} {
+				g.Expect(os.WriteFile(filepath.Join(directory, name), []byte(content), 0o644)).To(Succeed())
+			}
+			g.Expect(os.WriteFile(s.plugin, []byte("#!/bin/sh\ncd "+directory+"\necho it is broken >&2\necho \"$@\" >>asked; cat >>nsm; cat first; cp then first; exit 1\n"), 0o755)).To(Succeed())
+			w := &walk{Cluster: (&deploy.Cluster{}).Within(5 * time.Second), settings: s}
+			looking, _ := w.steps()
+			g.Expect(looking[len(looking)-1].do(t.Context())).To(test.want)
+			g.Expect(os.ReadFile(filepath.Join(directory, "asked"))).To(WithTransform(func(asked []byte) string { return string(asked) }, HavePrefix("check -n mesh -o json -f -\n")), "for what is there")
+			g.Expect(os.ReadFile(filepath.Join(directory, "nsm"))).To(ContainSubstring(`"name":"` + meshName + `"`))
+		})
+	}
+	lab := &settings{}
+	lab.Spire = "lab"
+	looking, _ := (&walk{settings: lab}).steps()
+	NewWithT(t).Expect(looking).To(HaveLen(2), "make deploy waits for its own")
 }
 
 func TestRepliesAreCounted(t *testing.T) {

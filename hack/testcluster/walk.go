@@ -152,6 +152,9 @@ func (w *walk) steps() (looking, changing []step) {
 		{"nothing of a mesh is there", limit, w.expectNothing},
 		{"the cluster has what it takes", limit, w.checkBefore},
 	}
+	if !w.settings.BringsSpire() {
+		looking = append(looking, step{"SPIRE's agents are ready", 2 * limit, w.awaitAgents})
+	}
 	changing = []step{
 		{"SPIRE and the operator", 8 * limit, func(ctx context.Context) error { return deploy.Up(ctx, &w.settings.Settings) }},
 		{"a mesh of NSM " + w.settings.from, 3 * limit, w.makeMesh},
