@@ -11,9 +11,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // The script runs in a shell of this machine. What it asks the node and the network
@@ -84,7 +88,7 @@ addr*) echo '    inet 172.16.1.1/32 scope global nsm-1'; echo '    inet6 2001:db
 *) echo '172.16.1.0 scope link';;
 esac`
 
-	It("pings each end in three sizes: the default, the largest that fits, and one more", func() {
+	It("pings each end in four sizes: the default, the largest that fits, one less and one more", func() {
 		command("ip", routes)
 		command("ping", `echo "asked: $*"; echo '3 packets transmitted, 3 packets received, 0% packet loss'`)
 		command("cat", "echo 1500")
@@ -92,12 +96,21 @@ esac`
 		Expect(err).NotTo(HaveOccurred(), output)
 		Expect(output).To(HaveSuffix("OK\n"))
 		for _, sent := range []string{
-			"172.16.1.0, 56 bytes", "172.16.1.0, 1472 bytes", "172.16.1.0, 1473 bytes",
-			"2001:db8::, 56 bytes", "2001:db8::, 1452 bytes", "2001:db8::, 1453 bytes",
+			"172.16.1.0, 56 bytes", "172.16.1.0, 1471 bytes", "172.16.1.0, 1472 bytes", "172.16.1.0, 1473 bytes",
+			"2001:db8::, 56 bytes", "2001:db8::, 1451 bytes", "2001:db8::, 1452 bytes", "2001:db8::, 1453 bytes",
 		} {
 			Expect(output).To(ContainSubstring(sent + ": 3 packets transmitted, 3 packets received"))
 		}
 		Expect(output).NotTo(Or(ContainSubstring("fe80"), ContainSubstring("2001:db8::1,")), "nothing else is a far end")
+
+		By("in the time that is left when the connection has come up at the last moment")
+		const longest = 4 // seconds that three packets take, with two seconds for the last reply
+		for _, pod := range render().tests() {
+			env := pod.Spec.Containers[0].Env
+			patience, err := strconv.Atoi(env[slices.IndexFunc(env, func(v corev1.EnvVar) bool { return v.Name == "PATIENCE" })].Value)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(patience + longest*strings.Count(output, "packets transmitted")).To(BeNumerically("<=", *pod.Spec.ActiveDeadlineSeconds))
+		}
 	})
 
 	It("names the size that is lost", func() {

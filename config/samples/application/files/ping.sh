@@ -45,7 +45,8 @@ for far in $(far_ends); do
     *) headers=28 ;;
   esac
   # The first large packet of a connection may be lost, so one reply of three is enough.
-  for size in 56 $((mtu - headers)) $((mtu - headers + 1)); do
+  # At most four seconds each: all of them have to fit into the time that the pod has.
+  for size in 56 $((mtu - headers - 1)) $((mtu - headers)) $((mtu - headers + 1)); do
     if ! answer=$(ping -c 3 -W 2 -s "$size" "$far" 2>&1); then
       echo "$answer"
       failed ping "$far does not answer packets of $size bytes; the MTU of $INTERFACE is $mtu"
