@@ -39,7 +39,8 @@ const deregisterTimeout = 30 * time.Second
 type leaving struct {
 	// waits: something of its mesh is left.
 	waits bool
-	// held are objects of the mesh that have been going for a while, with what holds them.
+	// held are objects of the mesh that have been going for a while, with what holds them,
+	// and the pods that the CSI driver waits for.
 	held []string
 	// again is when there may be more of those; zero for never.
 	again time.Time
@@ -58,14 +59,21 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (leav
 		log.FromContext(ctx).Error(err, "NetworkServiceEndpoints of a mesh that is gone may stay")
 	}
 	readable := r.readable(ctx, nsm, mesh.PlatformKinds(r.platform.now()))
-	done := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.Deletes(nsm, readable, mayHaveEntries))
+	mounts, unseen := r.observeDriverOf(ctx, nsm)
+	isDriverInUse := mounts.Count > 0 || unseen != nil
+	done := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.Deletes(nsm, readable, mayHaveEntries, isDriverInUse))
 	if done.isReleased {
 		r.runs.Delete(client.ObjectKeyFromObject(nsm))
 	}
-	if done.isReleased || done.failure != nil {
-		return leaving{waits: !done.isReleased}, done.failure
+	if err := errors.Join(done.failure, unseen); done.isReleased || err != nil {
+		return leaving{waits: !done.isReleased}, err
 	}
-	return r.heldOf(ctx, nsm, slices.Concat(mesh.Kinds(), readable))
+	left, err := r.heldOf(ctx, nsm, slices.Concat(mesh.Kinds(), readable))
+	if isDriverInUse {
+		left.held = append(left.held, mounts.String())
+		left.wake(mounts.until)
+	}
+	return left, err
 }
 
 // heldOf are the objects of a mesh that were deleted a while ago and are still there,
@@ -89,11 +97,17 @@ func (r *NSMReconciler) heldOf(ctx context.Context, nsm *nsmv1beta1.NSM, kinds [
 
 // add an object that is being deleted, and counts as held from a time on.
 func (l *leaving) add(object mesh.Object, late, now time.Time) {
-	switch {
-	case !now.Before(late):
-		l.held = append(l.held, health.Held(object))
-	case l.again.IsZero() || late.Before(l.again):
-		l.again = late
+	if now.Before(late) {
+		l.wake(late)
+		return
+	}
+	l.held = append(l.held, health.Held(object))
+}
+
+// wake lets the loop look again at a time, or earlier.
+func (l *leaving) wake(at time.Time) {
+	if l.again.IsZero() || at.Before(l.again) {
+		l.again = at
 	}
 }
 

@@ -66,6 +66,10 @@ type desired struct {
 	// unseenRegistrations tells why nobody knows what pods of the admission webhook have
 	// registered; "" where that is known.
 	unseenRegistrations string
+	// driverMounts are the pods that a CSI driver waits for that is not wanted any more.
+	driverMounts *health.DriverMounts
+	// failedApart tells what could not be read and does not block the rest.
+	failedApart []string
 	// lookAgain is when there may be something new that no watch tells of; zero for never.
 	lookAgain time.Time
 }
@@ -212,6 +216,7 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 	if err := r.observeRunning(ctx, &in); err != nil {
 		return nil, err
 	}
+	r.observeDriver(ctx, d, &in)
 	var err error
 	if in.GoneRegistrations, err = r.goneRegistrations(ctx, d); err != nil {
 		return nil, err

@@ -101,7 +101,8 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 		o.KubeletDirectories, o.KubeletDirectory = "/var/lib/k0s/kubelet,/var/lib/kubelet", "/var/lib/kubelet"
 	}
 	entriesLeft := func(o *health.Mesh) { o.FailedApart = []string{"deleting NetworkServiceEndpoint nsm/old: forbidden"} }
-	stale := func(o *health.Mesh) { o.StaleClients = &health.StaleClients{Count: 3} }
+	stale := func(o *health.Mesh) { o.StaleClients = &health.StaleClients{Sample: health.Sample{Count: 3}} }
+	mounted := func(o *health.Mesh) { o.DriverMounts = &health.DriverMounts{Sample: health.Sample{Count: 3}} }
 	pulling := func(o *health.Mesh) {
 		o.Pulls = []health.ImagePull{{Workload: "DaemonSet nsm/nsmgr", Images: []string{"nsmgr:new"}, Desired: 3, Done: 1, Pods: 3, Nodes: []string{"b", "c"}}}
 	}
@@ -198,6 +199,7 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 		"up, and kubelets differ":                                 {[]pass{{1, seeing(t, up, kubelets), nil}}, 0, false, current},
 		"up, and old entries are left":                            {[]pass{{1, seeing(t, up, entriesLeft), nil}}, 0, false, current},
 		"up, and clients are stale":                               {[]pass{{1, seeing(t, up, stale), nil}}, 0, false, current},
+		"up, and pods mount volumes of a driver that goes":        {[]pass{come, {2, seeing(t, up, mounted), nil}}, 0, false, current},
 		"changed, and nodes pull":                                 {[]pass{come, {2, seeing(t, up, pulling), nil}}, 0, false, inProgress},
 		"changed, and an image cannot be pulled":                  {[]pass{come, {2, seeing(t, up, cannotPull), nil}}, 0, false, inProgress},
 		"changed, and an image cannot be pulled for too long":     {[]pass{come, {2, seeing(t, up, cannotPull, overdue), nil}}, 0, false, failed},

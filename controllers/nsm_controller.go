@@ -95,6 +95,8 @@ type NSMReconciler struct {
 	lives sync.Map // of types.NamespacedName, the NSM's: types.UID
 	// measured is what the last pass for each mesh saw and its status does not tell.
 	measured sync.Map // of types.NamespacedName, the NSM's: metrics.Observed
+	// mounts are the pods that the CSI drivers of meshes wait for.
+	mounts sync.Map // of types.NamespacedName, the NSM's: driverMounts
 	// identityTroubles are what is wrong with the identities of meshes.
 	identityTroubles identityTroubles
 	// keptIdentities is since when a webhook that is down has kept the ClusterSPIFFEID of an
@@ -221,6 +223,7 @@ func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
 	r.lives.Delete(key)
 	r.rests.Delete(key)
 	r.measured.Delete(key)
+	r.mounts.Delete(key)
 	metrics.Repairs.DeletePartialMatch(metrics.OfMesh(nsm.Name, nsm.Namespace))
 	r.reported.Delete(key)
 	r.identityTroubles.known.Delete(key)

@@ -76,6 +76,7 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 		return nil, err
 	}
 	r.observeKept(ctx, d, seen)
+	seen.DriverMounts, seen.FailedApart = d.driverMounts, d.failedApart
 	seen.InTheWay = inTheWay(d)
 	if again := d.survey.Again(); !again.IsZero() {
 		seen.wake(again)

@@ -24,7 +24,8 @@ import (
 const mostPods = 500
 
 // Pods and events are read when something is down or changes, and then only those of the
-// workload that does.
+// workload that does. Pods of users are read to find clients that are stale, and what keeps a
+// CSI driver.
 //
 // +kubebuilder:rbac:groups="",resources=pods;events,verbs=list
 
@@ -33,6 +34,22 @@ const mostPods = 500
 type podReader struct {
 	// direct reads from the API server.
 	direct client.Reader
+}
+
+// eachPod looks at pods of the whole cluster, page by page: there may be many.
+func eachPod(ctx context.Context, direct client.Reader, look func(*corev1.Pod), which ...client.ListOption) error {
+	for page := ""; ; {
+		var list corev1.PodList
+		if err := direct.List(ctx, &list, append(which, client.Limit(mostPods), client.Continue(page))...); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			look(&list.Items[i])
+		}
+		if page = list.Continue; page == "" {
+			return nil
+		}
+	}
 }
 
 // suspectsOf reads the nodes of pods that are not ready, a few of them, by name. It takes

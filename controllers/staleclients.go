@@ -22,9 +22,6 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// clientsPage is how many pods are held at a time while clients are counted.
-const clientsPage = 500
-
 // staleClients remember, by the key of the admission webhook's Deployment, how many
 // pods have an older client. Pods are in no cache: they are listed when what the
 // webhook injects has changed, and now and then while there are stale ones. After that
@@ -85,7 +82,7 @@ func reportedStaleClients(nsm *nsmv1beta1.NSM) *health.StaleClients {
 	if nsm.Status.StaleClients == nil {
 		return nil
 	}
-	return &health.StaleClients{Count: int(*nsm.Status.StaleClients)}
+	return &health.StaleClients{Sample: health.Sample{Count: int(*nsm.Status.StaleClients)}}
 }
 
 // hadNoStaleClients tells whether an earlier process has counted none of the release
@@ -95,24 +92,15 @@ func hadNoStaleClients(nsm *nsmv1beta1.NSM, seen *observation) bool {
 		meta.IsStatusConditionTrue(nsm.Status.Conditions, nsmv1beta1.ConditionAvailable) && nsm.Status.ObservedGeneration == nsm.Generation
 }
 
-// count looks at all pods with a client, page by page.
+// count looks at all pods with a client.
 func (s *staleClients) count(ctx context.Context, images mesh.ClientImages) (health.StaleClients, error) {
 	stale := health.StaleClients{Images: images}
-	var page corev1.PodList
-	for {
-		if err := s.direct.List(ctx, &page, client.MatchingLabels(mesh.IdentityLabels()),
-			client.Limit(clientsPage), client.Continue(page.Continue)); err != nil {
-			return stale, err
+	err := eachPod(ctx, s.direct, func(pod *corev1.Pod) {
+		if images.AreStaleIn(pod) {
+			stale.Add(pod.Namespace, pod.Name)
 		}
-		for i := range page.Items {
-			if images.AreStaleIn(&page.Items[i]) {
-				stale.Add(page.Items[i].Namespace, page.Items[i].Name)
-			}
-		}
-		if page.Continue == "" {
-			return stale, nil
-		}
-	}
+	}, client.MatchingLabels(mesh.IdentityLabels()))
+	return stale, err
 }
 
 // recordStaleClients records an event when pods have come to have an older client.

@@ -19,6 +19,9 @@ type Times struct {
 	// Recount is the time between two counts of pods with an older client, of which no
 	// watch tells either: users renew them when they like.
 	Recount time.Duration
+	// Unmounted is the time between two looks at whether pods still mount volumes of a CSI
+	// driver that is to go. Each reads all pods of the cluster.
+	Unmounted time.Duration
 	// LookPause is the time for which what was found out of a workload is not asked
 	// again, however often the loop comes by.
 	LookPause time.Duration
@@ -49,6 +52,7 @@ func DefaultTimes() Times {
 		Patience:  5 * time.Second,
 		AskAgain:  15 * time.Second,
 		Recount:   10 * time.Minute,
+		Unmounted: 30 * time.Second,
 		LookPause: 5 * time.Second,
 		PullPause: time.Second, ReportPause: time.Second,
 		Cache:        5 * time.Second,

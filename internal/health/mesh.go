@@ -50,6 +50,9 @@ type Mesh struct {
 	// Kept are objects of the mesh that were deleted a while ago and are still there, with
 	// what keeps them, as Held names them.
 	Kept []string
+	// DriverMounts are the pods that a CSI driver waits for that is not wanted any more; nil
+	// for none.
+	DriverMounts *DriverMounts
 	// InTheWay are objects of somebody else in the place of the mesh's.
 	InTheWay []InTheWay
 	// Callers are configurations of somebody else that call the admission webhook.
@@ -203,13 +206,20 @@ func (m *Mesh) progress() (reason, message string) {
 	return nsmv1beta1.ReasonRollingOut, message
 }
 
-// leftToDo tells that nothing is, and which objects that the operator has deleted somebody
-// keeps.
+// leftToDo tells that nothing is, and what is waited for: objects that the operator has
+// deleted and somebody keeps, and pods that need what is not wanted any more.
 func (m *Mesh) leftToDo() string {
-	if len(m.Kept) == 0 {
+	var waits []string
+	if len(m.Kept) > 0 {
+		waits = append(waits, "what was deleted: "+strings.Join(m.Kept, ", "))
+	}
+	if m.DriverMounts != nil {
+		waits = append(waits, m.DriverMounts.String())
+	}
+	if len(waits) == 0 {
 		return "nothing is left to do"
 	}
-	return "nothing is left to do but to wait for what was deleted: " + strings.Join(m.Kept, ", ")
+	return "nothing is left to do but to wait for " + strings.Join(waits, "; and for ")
 }
 
 // turns tell where workloads that are rolled node by node are; "" for no such workload.

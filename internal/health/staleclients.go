@@ -13,25 +13,12 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// mostClients is how many pods a message names.
-const mostClients = 3
-
 // StaleClients are running pods with a client that the admission webhook injected
 // before it was changed.
 type StaleClients struct {
 	// Images that the webhook injects now.
 	Images mesh.ClientImages
-	// Count of all of them.
-	Count int
-	// examples are the first few, as namespace/name.
-	examples []string
-}
-
-// Add a pod.
-func (s *StaleClients) Add(namespace, name string) {
-	if s.Count++; len(s.examples) < mostClients {
-		s.examples = append(s.examples, namespace+"/"+name)
-	}
+	Sample
 }
 
 // Message tells which they are, and how to renew them.
@@ -40,12 +27,8 @@ func (s *StaleClients) Message() string {
 	if s.Count > 1 {
 		pods = fmt.Sprintf("%d pods have", s.Count)
 	}
-	examples := strings.Join(s.examples, ", ")
-	if more := s.Count - len(s.examples); more > 0 {
-		examples += fmt.Sprintf(" and %d more", more)
-	}
 	message := fmt.Sprintf("%s another client (cmd-nsc) than the admission webhook injects now: %s. They work on, and keep it until they are recreated: "+
 		"restart the workload if the annotation networkservicemesh.io is in its pod template, else delete the workload and apply it again. "+
-		"Now it injects %s", pods, examples, strings.ReplaceAll(string(s.Images), ",", ", "))
+		"Now it injects %s", pods, s.names(), strings.ReplaceAll(string(s.Images), ",", ", "))
 	return Shorten(message, MostMessage)
 }

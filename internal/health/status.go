@@ -54,7 +54,8 @@ func Status(nsm *nsmv1beta1.NSM, seen *Mesh, failure error) nsmv1beta1.NSMStatus
 }
 
 // DeletionStatus tells, of an NSM that is being deleted, what keeps its mesh from
-// being removed, and what it waits for: objects that somebody holds, as Held names them.
+// being removed, and what it waits for: objects that somebody holds, as Held names them,
+// and pods.
 func DeletionStatus(nsm *nsmv1beta1.NSM, held []string, failure error) nsmv1beta1.NSMStatus {
 	s := status{NSMStatus: *nsm.Status.DeepCopy(), generation: nsm.Generation}
 	s.ObservedGeneration = s.generation

@@ -8,19 +8,24 @@ package mesh
 
 import (
 	"cmp"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
+// CSIDriverName is that of NSM's driver, of which a cluster has one.
+const CSIDriverName = "csi.networkservicemesh.io"
+
 const (
-	csiName       = "nsm-csi"
-	csiDriverName = "csi.networkservicemesh.io"
+	csiName = "nsm-csi"
 	// csiRegistrar is Kubernetes' own sidecar, in the version of NSM's manifest.
 	csiRegistrarContainer = "node-driver-registrar"
 	csiRegistrarName      = "csi-node-driver-registrar"
@@ -40,7 +45,7 @@ const (
 func (in Input) kubeletPods() string { return in.KubeletDirectory() + "/pods" }
 
 // kubeletPlugin is the directory of the driver's socket.
-func (in Input) kubeletPlugin() string { return in.KubeletDirectory() + "/plugins/" + csiDriverName }
+func (in Input) kubeletPlugin() string { return in.KubeletDirectory() + "/plugins/" + CSIDriverName }
 
 // csiDriver renders the driver through which clients reach NSM without a host
 // path of their own (deployments-k8s, apps/csi-driver).
@@ -68,6 +73,38 @@ func csiDriver(in Input) []Component {
 	}}
 }
 
+// MountsVolumeOf tells whether a pod has a volume of a CSI driver, which the driver has to
+// unmount before the pod can go. A pod that has ended has none mounted any more, unless
+// it is being deleted: the kubelet reports the end before it unmounts.
+func MountsVolumeOf(driver string, pod *corev1.Pod) bool {
+	hasEnded := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	return (!hasEnded || pod.DeletionTimestamp != nil) && slices.ContainsFunc(pod.Spec.Volumes, func(volume corev1.Volume) bool {
+		return volume.CSI != nil && volume.CSI.Driver == driver
+	})
+}
+
+// IsCSIDriver tells whether a workload of a mesh is the CSI driver.
+func IsCSIDriver(workload Object) bool {
+	return workload.GetLabels()[LabelComponent] == string(RoleCSI)
+}
+
+// CSIDriverNeeds are the objects that the driver of a mesh needs and that do not have its
+// role: OpenShift lets its pods in by them.
+func CSIDriverNeeds(nsm *nsmv1beta1.NSM) []Object {
+	in := Input{NSM: nsm}
+	scc := &unstructured.Unstructured{}
+	scc.SetGroupVersionKind(SecurityContextConstraintsKind)
+	scc.SetName(in.sccName(classCSI))
+	return []Object{scc, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: in.sccRoleName(classCSI)}}}
+}
+
+// TakesCSIDriver tells whether another NSM has a CSI driver, or will have it, that serves
+// the clients of one whose driver goes.
+func TakesCSIDriver(other, going *nsmv1beta1.NSM) bool {
+	return other.UID != going.UID && other.DeletionTimestamp == nil && hasCSIDriver(&other.Spec) &&
+		(going.DeletionTimestamp != nil || Conflict(going, other) == "")
+}
+
 // hasCSIDriver reports whether a mesh is to have the driver, in a release that has one.
 func hasCSIDriver(spec *nsmv1beta1.NSMSpec) bool {
 	return spec.CSIDriver != nil && ManagersEnabled(spec)
@@ -75,7 +112,7 @@ func hasCSIDriver(spec *nsmv1beta1.NSMSpec) bool {
 
 func (p part) csiDriverObject() *storagev1.CSIDriver {
 	meta := p.clusterMeta()
-	meta.Name = csiDriverName
+	meta.Name = CSIDriverName
 	// Without it OpenShift takes every volume of the driver for privileged.
 	meta.Labels["security.openshift.io/csi-ephemeral-volume-profile"] = "restricted"
 	return &storagev1.CSIDriver{

@@ -104,7 +104,7 @@ func Conflict(first, second *nsmv1beta1.NSM) string {
 		reasons = append(reasons, "both would add the same containers to a pod, which is refused then: set admissionWebhook.enabled: false in one of them; the other one's webhook serves the clients of both")
 	}
 	if hasCSIDriver(&first.Spec) && hasCSIDriver(&second.Spec) {
-		reasons = append(reasons, "a cluster has one CSIDriver "+csiDriverName+", and a node one socket of it: leave csiDriver out of one of them; the other one's driver serves the clients of both")
+		reasons = append(reasons, "a cluster has one CSIDriver "+CSIDriverName+", and a node one socket of it: leave csiDriver out of one of them; the other one's driver serves the clients of both")
 	}
 	return strings.Join(reasons, "; and ")
 }

@@ -183,7 +183,7 @@ func (in Input) trialSecurity(role string) *corev1.PodSecurityContext {
 func (in Input) managerVolume() corev1.Volume {
 	if in.clientsUseCSI() {
 		return corev1.Volume{Name: nsmVolume, VolumeSource: corev1.VolumeSource{
-			CSI: &corev1.CSIVolumeSource{Driver: csiDriverName, ReadOnly: ptr.To(true)},
+			CSI: &corev1.CSIVolumeSource{Driver: CSIDriverName, ReadOnly: ptr.To(true)},
 		}}
 	}
 	return hostPath(nsmVolume, nsmDirectory, corev1.HostPathDirectoryOrCreate)

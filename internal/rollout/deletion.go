@@ -17,14 +17,23 @@ import (
 
 // Deletes is what happens to the mesh of an NSM that is being deleted. readable are
 // those of the platform's kinds that the API server lists: objects of the others
-// cannot be deleted either, and the NSM does not wait for them.
-func Deletes(nsm *nsmv1beta1.NSM, readable []mesh.Object, mayHaveEntries bool) Plan {
+// cannot be deleted either, and the NSM does not wait for them. While pods mount volumes of
+// the mesh's CSI driver, that stays with what it needs, and the NSM waits.
+func Deletes(nsm *nsmv1beta1.NSM, readable []mesh.Object, mayHaveEntries, isDriverInUse bool) Plan {
 	all := slices.Concat(mesh.Kinds(), readable)
 	unseen := slices.Concat(mesh.ClusterKinds(), readable)
 	isRole := func(kind mesh.Object) bool { _, is := kind.(*rbacv1.ClusterRole); return is }
 	isNoRole := func(kind mesh.Object) bool { return !isRole(kind) }
 	own := func(kinds []mesh.Object) Deletion { return Deletion{Kinds: kinds, Labels: mesh.OwnerLabels(nsm)} }
 	gone := Gate{Gone: all}
+	if isDriverInUse {
+		some := own(only(all, isNoRole))
+		some.Keep, some.Spare = mesh.CSIDriverNeeds(nsm), []mesh.Role{mesh.RoleCSI}
+		return Plan{
+			{Name: "callers of the admission webhook", Delete: Deletion{Callers: AllCallers}},
+			{Name: "all but roles and the CSI driver, whose volumes pods mount", Delete: some},
+		}
+	}
 
 	plan := Plan{
 		// Left behind for a moment, they would block the creation of pods in the cluster.

@@ -72,6 +72,9 @@ type Seen struct {
 	// Pulled tells, by the name of a workload, that its new images are where they should
 	// be, as Pulls asks.
 	Pulled map[string]bool
+	// DriverInUse: pods mount volumes of a CSI driver of the mesh that is not wanted any
+	// more; without it they could never go.
+	DriverInUse bool
 	// GoneRegistrations are what pods of the admission webhook have registered that have
 	// gone.
 	GoneRegistrations []mesh.Object
@@ -307,15 +310,46 @@ func (in Input) prune() Plan {
 		Kinds: mesh.KindsOn(in.Platform), Labels: mesh.OwnerLabels(in.NSM),
 		Keep: slices.Concat(in.Objects, []mesh.Object{role, in.Record}, in.pullObjects(in.Pulls())),
 	}
+	if in.DriverInUse {
+		all.Keep, all.Spare = append(all.Keep, mesh.CSIDriverNeeds(in.NSM)...), []mesh.Role{mesh.RoleCSI}
+	}
 	if !in.IsStaged() || !slices.ContainsFunc(in.Workloads, in.isOldForwarder) {
 		return append(plan, Wave{Name: "what is not wanted any more", Delete: all, AfterSuccess: true})
 	}
 	some := all
-	some.Spare = []mesh.Role{mesh.RoleForwarder, mesh.RoleSCC}
+	some.Spare = append([]mesh.Role{mesh.RoleForwarder, mesh.RoleSCC}, all.Spare...)
 	forwarders := slices.DeleteFunc(slices.Clone(in.Components), func(c mesh.Component) bool { return c.Role != mesh.RoleForwarder })
 	return append(plan,
 		Wave{Name: "what is not wanted any more, but for forwarders", Delete: some, AfterSuccess: true},
 		Wave{Name: "forwarders that are not wanted any more", Gate: Gate{Ready: forwarders}, Delete: all, AfterSuccess: true})
+}
+
+// GoingDriver is the mesh's CSI driver where that runs and is not wanted any more; nil for
+// none.
+func (in Input) GoingDriver() mesh.Object {
+	driver := DriverIn(in.Workloads)
+	if driver == nil || slices.ContainsFunc(in.Components, func(c mesh.Component) bool { return isSame(c.Workload, driver) }) {
+		return nil
+	}
+	return driver
+}
+
+// DriverIn is the CSI driver among workloads of a mesh; nil for none, or for one that goes
+// already.
+func DriverIn(workloads []mesh.Object) mesh.Object {
+	for _, workload := range workloads {
+		if mesh.IsCSIDriver(workload) && workload.GetDeletionTimestamp() == nil {
+			return workload
+		}
+	}
+	return nil
+}
+
+// KeepDriver leaves a CSI driver that is not wanted any more as it is: it takes no part in
+// what happens to the other workloads.
+func (in *Input) KeepDriver(driver mesh.Object) {
+	in.DriverInUse = true
+	in.Workloads = only(in.Workloads, func(workload mesh.Object) bool { return !isSame(workload, driver) })
 }
 
 // isOldForwarder tells whether a workload is a forwarder that is not wanted any more.

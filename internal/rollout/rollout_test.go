@@ -344,7 +344,7 @@ func TestADeletionTakesCallersFirstAndTheFinalizerLast(t *testing.T) {
 	const all = rest + ", ClusterRole, ClusterRoleBinding, CSIDriver"
 	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh"}}
 	g := NewWithT(t)
-	g.Expect(Deletes(nsm, nil, false).String()).To(Equal(`1. callers of the admission webhook
+	g.Expect(Deletes(nsm, nil, false, false).String()).To(Equal(`1. callers of the admission webhook
    delete what calls the admission webhook
 2. all but roles
    delete ` + others + `
@@ -361,9 +361,14 @@ func TestADeletionTakesCallersFirstAndTheFinalizerLast(t *testing.T) {
 8. the NSM, when nothing is left of ` + all + `
    remove the finalizer
 `))
+	g.Expect(Deletes(nsm, nil, false, true).String()).To(Equal(`1. callers of the admission webhook
+   delete what calls the admission webhook
+2. all but roles and the CSI driver, whose volumes pods mount
+   delete ` + others + ` but for 2 that are wanted, not of [csi-driver]
+`))
 	memory(nsm)
-	g.Expect(waves(Deletes(nsm, nil, false))).NotTo(ContainElement(HavePrefix("entries")))
-	g.Expect(waves(Deletes(nsm, nil, true))).To(ContainElement(HavePrefix("entries")), "those of the registry before")
+	g.Expect(waves(Deletes(nsm, nil, false, false))).NotTo(ContainElement(HavePrefix("entries")))
+	g.Expect(waves(Deletes(nsm, nil, true, false))).To(ContainElement(HavePrefix("entries")), "those of the registry before")
 	g.Expect(CleansUp(nsm, mesh.Platform{}, true).String()).To(Equal(`1. callers of the admission webhook
    delete what calls the admission webhook
 2. what no owner reference removes, but for roles
@@ -376,6 +381,32 @@ func TestADeletionTakesCallersFirstAndTheFinalizerLast(t *testing.T) {
    delete ClusterRole
 `))
 	g.Expect(waves(CleansUp(nsm, mesh.Platform{}, false))).NotTo(ContainElement(HavePrefix("entries")))
+}
+
+func TestACSIDriverThatPodsUseStaysAndTakesNoPartInAChange(t *testing.T) {
+	g := NewWithT(t)
+	with := running(wanted(t, "v1.17.0", mesh.Platform{OpenShift: true}, withoutWebhook, func(nsm *nsmv1beta1.NSM) { nsm.Spec.CSIDriver = &nsmv1beta1.CSIDriverSpec{} }), "v1.17.0")
+	g.Expect(with.GoingDriver()).To(BeNil(), "it is wanted")
+	in := running(wanted(t, release.Newest().String(), mesh.Platform{OpenShift: true}, withoutWebhook), release.Newest().String())
+	in.Workloads = append(in.Workloads, with.Workloads[1])
+	driver := in.GoingDriver()
+	g.Expect(driver).To(HaveField("Name", "nsm-csi"))
+	g.Expect(in.IsStaged()).To(BeTrue(), "it is of another release")
+	g.Expect(Next(in).String()).NotTo(ContainSubstring("not of"))
+
+	in.KeepDriver(driver)
+	g.Expect(in.IsStaged()).To(BeFalse())
+	g.Expect(Next(in).String()).To(ContainSubstring(", not of [csi-driver]\n"))
+	for _, need := range mesh.CSIDriverNeeds(in.NSM) {
+		g.Expect(slices.ContainsFunc(with.Objects, func(o mesh.Object) bool { return isSame(o, need) })).To(BeTrue(), "a mesh with a driver has it: "+need.GetName())
+		plan := Next(in)
+		g.Expect(list(plan[len(plan)-2].Delete.Keep)).To(ContainSubstring(need.GetName()))
+	}
+	g.Expect(Next(withOldForwarder(running(in, "v1.17.0"), "v1.17.0")).String()).To(ContainSubstring(", not of [forwarder scc csi-driver]\n"))
+
+	driver.SetDeletionTimestamp(new(metav1.Now()))
+	in.Workloads = append(in.Workloads, driver)
+	g.Expect(in.GoingDriver()).To(BeNil(), "it goes already")
 }
 
 func TestOldForwardersAreSparedWithTheirSCC(t *testing.T) {
