@@ -22,8 +22,8 @@ import (
 
 var _ = Describe("the connection", func() {
 	var here, elsewhere string
-	// asked are the paths of requests, and tokens are of those that bore one.
-	var asked, tokens func() []string
+	// asked are the paths of requests since it was called last.
+	var asked func() []string
 
 	BeforeEach(func(ctx SpecContext) {
 		here, elsewhere = newNamespace(ctx), newNamespace(ctx)
@@ -31,31 +31,22 @@ var _ = Describe("the connection", func() {
 			reportStatus(ctx, newNSM(ctx, namespace, nil), nil)
 		}
 		var mutex sync.Mutex
-		var paths, bearers []string
-		takeAll := func(from *[]string) func() []string {
-			return func() []string {
-				mutex.Lock()
-				defer mutex.Unlock()
-				defer func() { *from = nil }()
-				return *from
-			}
+		var paths []string
+		asked = func() (last []string) {
+			mutex.Lock()
+			defer mutex.Unlock()
+			last, paths = paths, nil
+			return last
 		}
-		asked, tokens = takeAll(&paths), takeAll(&bearers)
-		config, err := clientcmd.LoadFromFile(between(func(w http.ResponseWriter, r *http.Request) bool {
+		config, err := clientcmd.LoadFromFile(between(func(_ http.ResponseWriter, r *http.Request) bool {
 			mutex.Lock()
 			defer mutex.Unlock()
 			paths = append(paths, r.URL.Path+"/")
-			bearer := r.Header.Get("Authorization")
-			if bearer != "" {
-				bearers = append(bearers, bearer)
-				w.WriteHeader(http.StatusUnauthorized)
-			}
-			return bearer != ""
+			return false
 		}))
 		Expect(err).NotTo(HaveOccurred())
 		config.Contexts["one"].Namespace = here
 		config.Clusters["nowhere"] = &clientcmdapi.Cluster{Server: "https://127.0.0.1:1"}
-		config.AuthInfos["somebody"] = &clientcmdapi.AuthInfo{Token: "of-somebody"}
 		// As people have it: in several files, of which the first one says what is current.
 		first, second := filepath.Join(GinkgoT().TempDir(), "first"), filepath.Join(GinkgoT().TempDir(), "second")
 		Expect(clientcmd.WriteToFile(*config, first)).To(Succeed())
@@ -93,15 +84,6 @@ var _ = Describe("the connection", func() {
 		found = runAs(ctx, ofFiles, "status", "--as", "viewer")
 		Expect(found.code).To(Equal(exitNothing))
 		Expect(found.stderr).To(ContainSubstring(`User "viewer" cannot list resource "nsms"`))
-
-		By("a token")
-		for token, flags := range map[string][]string{"of-mine": {"--token", "of-mine"}, "of-somebody": {"--user", "somebody"}} {
-			tokens()
-			found := runAs(ctx, ofFiles, append([]string{"status"}, flags...)...)
-			Expect(found.code).To(Equal(exitNothing))
-			Expect(found.stderr).To(ContainSubstring("does not know you: log in again"))
-			Expect(tokens()).To(And(Not(BeEmpty()), HaveEach("Bearer "+token)))
-		}
 	})
 
 	It("asks about the namespace of the context in every command", func(ctx SpecContext) {
