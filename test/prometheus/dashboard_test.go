@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -24,7 +25,9 @@ type dashboard struct {
 	} `json:"panels"`
 	Templating struct {
 		List []struct {
-			Name string `json:"name"`
+			Name  string          `json:"name"`
+			Type  string          `json:"type"`
+			Query json.RawMessage `json:"query"`
 		} `json:"list"`
 	} `json:"templating"`
 }
@@ -46,6 +49,9 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	// What Grafana fills in.
 	var variables []string
 	for _, variable := range board.Templating.List {
+		if variable.Type == "query" {
+			expectValues(t, variable.Name, variable.Query)
+		}
 		variables = append(variables, "$"+variable.Name, "x")
 	}
 	fill := strings.NewReplacer(variables...)
@@ -64,4 +70,23 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	directory := t.TempDir()
 	write(t, filepath.Join(directory, "queries.yaml"), queries)
 	promtool(t, directory, "check", "rules", "--lint=none", "queries.yaml")
+}
+
+// expectValues of a label that there is.
+func expectValues(t *testing.T, variable string, query json.RawMessage) {
+	t.Helper()
+	var text struct {
+		Query string `json:"query"`
+	}
+	if err := json.Unmarshal(query, &text); err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	values := regexp.MustCompile(`^label_values\((.+), (\w+)\)$`).FindStringSubmatch(text.Query)
+	if values == nil {
+		t.Fatalf("%s: %q is no query of label_values", variable, text.Query)
+	}
+	expectMetrics(t, variable, values[1])
+	if metric, _, _ := strings.Cut(values[1], "{"); !hasLabel(metric, values[2]) {
+		t.Errorf("%s: %s has no label %s", variable, metric, values[2])
+	}
 }

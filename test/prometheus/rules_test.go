@@ -22,8 +22,6 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
-
-	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 )
 
 const (
@@ -146,9 +144,6 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 			(!strings.Contains(description, "$labels.mesh ") || !strings.Contains(description, "$labels.mesh_namespace ")) {
 			t.Errorf("%s: description %q does not say which mesh", name, description)
 		}
-		if strings.Contains(alert.Expr, "by (namespace)") && !strings.Contains(description, "$labels.namespace ") {
-			t.Errorf("%s: description %q does not say which installation", name, description)
-		}
 		if want := "https://github.com/networkservicemesh/nsm-operator/blob/main/docs/runbooks.md#" + strings.ToLower(name); alert.Annotations["runbook_url"] != want {
 			t.Errorf("%s: runbook_url %q, want %q", name, alert.Annotations["runbook_url"], want)
 		}
@@ -163,56 +158,14 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 	}
 }
 
-var metricName = regexp.MustCompile(`\b(nsm_[a-z_]+|controller_runtime_[a-z_]+|leader_election_[a-z_]+|apiserver_[a-z_]+|workqueue_[a-z_]+|process_[a-z_]+|go_[a-z_]+)\b`)
-
 // What a rule asks for exists: a typo would only mean that it never fires.
 func TestRulesAskForWhatThereIs(t *testing.T) {
 	t.Parallel()
-	for name, alert := range alerts(t) {
-		expectMetrics(t, name, alert.Expr)
-	}
-}
-
-// matchers are a metric of the operator's with what is asked of its labels.
-var matchers = regexp.MustCompile(`\b(nsm_[a-z_]+)\{([^}]*)\}`)
-
-// labelName is one that is asked about; text in quotes has been taken out before.
-var labelName = regexp.MustCompile(`([a-zA-Z_]+)\s*(?:=~|!~|!=|=)`)
-
-var quoted = regexp.MustCompile(`"[^"]*"`)
-
-// targetLabels are those that Prometheus gives to all that it reads from the operator.
-var targetLabels = []string{"job", "instance", "namespace", "pod", "service", "endpoint", "container"}
-
-// expectMetrics checks the operator's own metrics in a query, and the labels by which it
-// chooses among their series.
-func expectMetrics(t *testing.T, where, query string) {
-	t.Helper()
-	for _, name := range metricName.FindAllString(query, -1) {
-		if strings.HasPrefix(name, "nsm_") && metricNamed(name) == nil {
-			t.Errorf("%s: there is no metric %s", where, name)
+	for _, group := range read(t).Groups {
+		for _, rule := range group.Rules {
+			expectMetrics(t, rule.Alert+rule.Record, rule.Expr)
 		}
 	}
-	for _, match := range matchers.FindAllStringSubmatch(query, -1) {
-		metric := metricNamed(match[1])
-		if metric == nil {
-			continue
-		}
-		for _, asked := range labelName.FindAllStringSubmatch(quoted.ReplaceAllString(match[2], ""), -1) {
-			if !slices.Contains(metric.Labels, asked[1]) && !slices.Contains(targetLabels, asked[1]) {
-				t.Errorf("%s: %s has no label %s", where, metric.Name, asked[1])
-			}
-		}
-	}
-}
-
-// metricNamed is a metric of the operator's, nil for none.
-func metricNamed(name string) *metrics.Metric {
-	i := slices.IndexFunc(metrics.All(), func(metric *metrics.Metric) bool { return metric.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return metrics.All()[i]
 }
 
 // series of one metric: what it is worth while all is well, and while it is not; "_" for
@@ -419,9 +372,6 @@ func firing(t *testing.T, minute int, names ...string) []expectation {
 			if strings.Contains(all[name].Expr, "by (mesh, mesh_namespace)") {
 				labels["mesh"], labels["mesh_namespace"] = "mesh", "nsm"
 			}
-			if strings.Contains(all[name].Expr, "by (namespace)") {
-				labels["namespace"] = "nsm-operator-system"
-			}
 			one.ExpAlerts = []expectedOnce{{labels}}
 		}
 		expectations = append(expectations, one)
@@ -491,30 +441,6 @@ func TestEachAlertFiresAndClears(t *testing.T) {
 				test.AlertRuleTest = append(test.AlertRuleTest, expected(t, name, step.minute, step.fires)...)
 			}
 			runScenarios(t, test)
-		})
-	}
-}
-
-// Of two installations of the operator, one that leads does not hide that another one does
-// not, and neither does one that stands by and serves no metrics.
-func TestEachInstallationHasALeader(t *testing.T) {
-	t.Parallel()
-	elsewhere := func(metric string) string {
-		return strings.ReplaceAll(metric, `namespace="nsm-operator-system"`, `namespace="elsewhere"`)
-	}
-	leads := func(instance string) string { return `leader_election_master_status{name="nsm-operator",` + of(instance) + `}` }
-	other := []input{{elsewhere(`up{` + of("x") + `}`), "1x60"}, {elsewhere(leads("x")), "1x60"}}
-	for name, c := range map[string]struct {
-		series []input
-		want   []string
-	}{
-		"one without a leader": {append(other, input{leads("a"), "0x60"}, input{leads("b"), "0x60"}), []string{"NSMOperatorWithoutLeader"}},
-		"one that leads":       {append(other, input{leads("a"), "0x60"}, input{leads("b"), "1x60"}), nil},
-		"one that stands by":   {append(other, input{`up{` + of("a") + `}`, "0x60"}), nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			runScenarios(t, scenario{Name: name, Interval: "1m", InputSeries: c.series, AlertRuleTest: firing(t, 30, c.want...)})
 		})
 	}
 }
