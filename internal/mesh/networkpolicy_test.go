@@ -7,6 +7,7 @@
 package mesh_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -123,6 +124,11 @@ func TestNetworkPoliciesOfAnyMesh(t *testing.T) {
 				m.t.Errorf("not allowed: %s", connection)
 			}
 		}
+		for _, policy := range read.Policies {
+			if problem := unexplained(policy); problem != "" {
+				m.t.Errorf("%s: %s", policy.Name, problem)
+			}
+		}
 		isManaged := m.in.NSM.Spec.NetworkPolicy == nsmv1beta1.NetworkPolicyManaged
 		for _, workload := range workloads(m.t, m.components) {
 			hasPolicy := slices.ContainsFunc(read.Policies, func(p *networkingv1.NetworkPolicy) bool { return p.Name == workload.name })
@@ -131,6 +137,36 @@ func TestNetworkPoliciesOfAnyMesh(t *testing.T) {
 			}
 		}
 	})
+}
+
+// unexplained tells of a rule that has no reason, or of a reason without its rule; "" for none.
+func unexplained(policy *networkingv1.NetworkPolicy) string {
+	description := policy.Annotations["kubernetes.io/description"]
+	var from, to []string
+	for reason := range strings.SplitSeq(strings.TrimSuffix(description, "."), ". ") {
+		switch {
+		case strings.HasPrefix(reason, "From "):
+			from = append(from, reason)
+		case strings.HasPrefix(reason, "To "):
+			to = append(to, reason)
+		case reason != "No traffic: it talks through sockets of its node alone":
+			return "it has another kind of reason: " + reason
+		}
+	}
+	if len(from) != len(policy.Spec.Ingress) || len(to) != len(policy.Spec.Egress) || description == "" {
+		return fmt.Sprintf("%d rules for ingress and %d for egress, and it says %q", len(policy.Spec.Ingress), len(policy.Spec.Egress), description)
+	}
+	for i, rule := range policy.Spec.Ingress {
+		if len(rule.Ports) != 1 || !strings.HasSuffix(from[i], fmt.Sprintf(": port %d", rule.Ports[0].Port.IntVal)) {
+			return fmt.Sprintf("the rule %+v is said to be %q", rule, from[i])
+		}
+	}
+	for i, rule := range policy.Spec.Egress {
+		if isOpen := len(rule.Ports) == 0 && len(rule.To) == 0; isOpen != strings.HasSuffix(to[i], ": all ports") {
+			return fmt.Sprintf("the rule %+v is said to be %q", rule, to[i])
+		}
+	}
+	return ""
 }
 
 // No rule is there for nothing: without it something is cut off.
@@ -143,6 +179,9 @@ func TestEachRuleOfNetworkPoliciesIsNeeded(t *testing.T) {
 			return slices.ContainsFunc(needed, func(c netpol.Connection) bool { return !netpol.Allows(m.Policies, c) })
 		}
 		for _, policy := range m.Policies {
+			if problem := unexplained(policy); problem != "" {
+				t.Errorf("%s: %s", policy.Name, problem)
+			}
 			spec := policy.Spec
 			for i := range spec.Ingress {
 				policy.Spec.Ingress = slices.Delete(slices.Clone(spec.Ingress), i, i+1)

@@ -81,6 +81,38 @@ func TestRenderingLeavesItsInputAlone(t *testing.T) {
 	})
 }
 
+// Whoever tracks the objects of an application by a label or an annotation, as Argo CD does,
+// finds the NSM alone: it would prune what is made for it. So nothing of an NSM's metadata is
+// copied, and only pods have the label itself.
+func TestNothingIsTakenForPartOfAnApplication(t *testing.T) {
+	forEachMesh(t, func(m randomMesh) {
+		m.in.NSM = m.in.NSM.DeepCopy()
+		m.in.NSM.Labels = map[string]string{"app.kubernetes.io/instance": "tracked-application", "example.com/tracked-label": "tracked-value"}
+		m.in.NSM.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "tracked-application:nsm.networkservicemesh.io/NSM:nsm/mesh"}
+		components := mesh.Components(m.in)
+		objects := allObjects(m.in, components)
+		for _, component := range components {
+			objects = append(objects, mesh.ImagePull(component.Workload, mesh.ImagesOf(component.Workload), m.in.Platform))
+		}
+		record, err := mesh.Record(m.in)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		for _, object := range append(objects, record) {
+			text := string(documents(m.t, []mesh.Object{object}))
+			for _, copied := range []string{"tracked-", "argocd.argoproj.io"} {
+				if strings.Contains(text, copied) {
+					m.t.Errorf("%T %s has %s", object, object.GetName(), copied)
+				}
+			}
+			// Some specs ask for this one.
+			if label := object.GetLabels()["app.kubernetes.io/instance"]; label != "" && label != "other" {
+				m.t.Errorf("%T %s is labelled as of %s", object, object.GetName(), label)
+			}
+		}
+	})
+}
+
 // Two selectors that can match one pod would let two controllers fight over it:
 // some label must have different values in both.
 func TestSelectorsNeverMatchOnePod(t *testing.T) {
