@@ -20,7 +20,9 @@ import (
 // No object that an API server sends fails, as far as is known: conversions are made up here.
 func TestConversionsThatFailAreCounted(t *testing.T) {
 	g := NewWithT(t)
-	count := func(result string) float64 { return testutil.ToFloat64(metrics.Conversions.WithLabelValues("v0", result)) }
+	count := func(result string) float64 {
+		return testutil.ToFloat64(metrics.Conversions.WithLabelValues("v0", result))
+	}
 	convert := func(how func() error) error {
 		return counted("v0", func(context.Context, int, int) error { return how() })(t.Context(), 0, 0)
 	}

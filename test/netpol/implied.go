@@ -8,6 +8,7 @@ package netpol
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -135,11 +136,15 @@ func probes(p pod) []Connection {
 	for _, container := range p.spec.Containers {
 		for _, probe := range []*corev1.Probe{container.ReadinessProbe, container.LivenessProbe, container.StartupProbe} {
 			switch {
-			case probe == nil:
+			case probe == nil || probe.Exec != nil:
+			case probe.GRPC != nil:
+				all = append(all, Connection{Node, p.End, probe.GRPC.Port, corev1.ProtocolTCP, "a probe"})
 			case probe.HTTPGet != nil:
 				all = append(all, Connection{Node, p.End, number(container, probe.HTTPGet.Port), corev1.ProtocolTCP, "a probe"})
 			case probe.TCPSocket != nil:
 				all = append(all, Connection{Node, p.End, number(container, probe.TCPSocket.Port), corev1.ProtocolTCP, "a probe"})
+			default:
+				panic(fmt.Sprintf("%s: a probe of a kind that is not known here: %+v", p.Name, probe))
 			}
 		}
 	}
