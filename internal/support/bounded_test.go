@@ -37,21 +37,23 @@ func TestDefaultLimits(t *testing.T) {
 	t.Parallel()
 	NewWithT(t).Expect(support.DefaultLimits()).To(Equal(support.Limits{
 		Time: 5 * time.Minute, Request: 15 * time.Second, Silence: 10 * time.Second,
-		Log: 5 << 20, Archive: 200 << 20, Lines: 50_000,
+		Log: 5 << 20, Archive: 200 << 20, Lines: 50_000, NewestLines: 1_000,
 		Nodes: 50, HealthyNodes: 10, Requests: 8,
 	}))
 }
 
-// No log takes longer than a request may, what had come by then is kept, and there is a line
-// of progress all the time.
+// No log takes longer than a request may, what had come by then is kept, the newest lines
+// are asked for alone, and there is a line of progress all the time.
 func TestLogsThatDoNotEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		server, begin := &stuckServer{pods: 20}, time.Now()
+		server, begin := &stuckServer{pods: 20, endsFor: "1000"}, time.Now()
 		files, progress := gatherFrom(t, server)
-		g.Expect(strings.Count(files["errors.txt"], ": not done within 15s\n")).To(Equal(20), files["errors.txt"])
-		g.Expect(files["namespaces/nsm/logs/nsmgr-7/nsmgr.log"]).To(Equal("seen line\n"))
+		g.Expect(strings.Count(files["errors.txt"], " nsmgr: not done within 15s\n")).To(Equal(20), files["errors.txt"])
+		g.Expect(files["errors.txt"]).NotTo(ContainSubstring("newest lines"))
+		g.Expect(files["namespaces/nsm/logs/nsmgr-7/nsmgr.log"]).To(Equal("seen line of 50000\n"))
+		g.Expect(files["namespaces/nsm/logs/nsmgr-7/nsmgr.newest.log"]).To(Equal("seen line of 1000\n"))
 		g.Expect(manifestOf(g, files)).To(ContainElement(And(
 			HaveField("File", "namespaces/nsm/logs/nsmgr-7/nsmgr.log"), HaveField("Seconds", BeNumerically(">=", 15)), HaveField("Problem", "not done within 15s"))))
 		g.Expect(server.atOnce).To(Equal(8))
@@ -83,6 +85,19 @@ func TestMetricsThatDoNotCome(t *testing.T) {
 		}
 		g.Expect(time.Since(begin)).To(Equal(15 * time.Second))
 		expectNoSilence(t, lines, begin)
+	})
+}
+
+// A log of which not even the newest lines come in time is asked for twice, and no more.
+func TestLogsThatNeverEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, begin := NewWithT(t), time.Now()
+		files, progress := gatherFrom(t, &stuckServer{pods: 1})
+		g.Expect(files["errors.txt"]).To(ContainSubstring("log of nsm/nsmgr-0 nsmgr, the newest lines: not done within 15s\n"))
+		g.Expect(files["namespaces/nsm/logs/nsmgr-0/nsmgr.newest.log"]).To(Equal("seen line of 1000\n"))
+		g.Expect(time.Since(begin)).To(Equal(2 * 15 * time.Second))
+		expectNoSilence(t, progress, begin)
 	})
 }
 
@@ -152,6 +167,8 @@ func expectNoSilence(t *testing.T, p *progress, begin time.Time) {
 type stuckServer struct {
 	// pods of a mesh, and operators, which have metrics and no logs.
 	pods, operators int
+	// endsFor so many lines a log ends all the same.
+	endsFor string
 	// isDeaf: it answers nothing at all.
 	isDeaf bool
 
@@ -169,8 +186,13 @@ func (s *stuckServer) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, request.Context().Err()
 	}
 	if logPath.MatchString(request.URL.Path) {
+		lines := request.URL.Query().Get("tailLines")
+		begins := strings.NewReader("seen line of " + lines + "\n")
+		if lines == s.endsFor {
+			return answer(request, http.StatusOK, begins), nil
+		}
 		s.begun(1)
-		return answer(request, http.StatusOK, io.MultiReader(strings.NewReader("seen line\n"), stuck{server: s, until: request.Context().Done(), why: request.Context().Err})), nil
+		return answer(request, http.StatusOK, io.MultiReader(begins, stuck{server: s, until: request.Context().Done(), why: request.Context().Err})), nil
 	}
 	known := map[string]any{
 		"/version": map[string]string{"gitVersion": "v1.36.0"},

@@ -9,10 +9,12 @@ package support
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
@@ -71,12 +73,20 @@ func (g *gatherer) gatherLog(ctx context.Context, l log) {
 		g.report.missing(request, errFull)
 		return
 	}
-	options := &corev1.PodLogOptions{
-		Container: l.container, Previous: l.previous, TailLines: ptr.To(g.Limits.Lines), SinceTime: g.Since,
+	isLate := false
+	read := func(request, file string, lines int64) {
+		options := &corev1.PodLogOptions{Container: l.container, Previous: l.previous, TailLines: ptr.To(lines), SinceTime: g.Since}
+		g.gather(ctx, path.Join(l.pod.directory(), "logs", l.pod.name, file), request, g.Limits.Log, func(ctx context.Context, out io.Writer) error {
+			err := g.stream(ctx, g.api.core.Pods(l.pod.namespace).GetLogs(l.pod.name, options), out)
+			isLate = errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+			return err
+		})
 	}
-	g.gather(ctx, path.Join(l.pod.directory(), "logs", l.pod.name, file), request, g.Limits.Log, func(ctx context.Context, out io.Writer) error {
-		return g.stream(ctx, g.api.core.Pods(l.pod.namespace).GetLogs(l.pod.name, options), out)
-	})
+	read(request, file, g.Limits.Lines)
+	if isLate {
+		// The oldest of these lines come first, and the newest had not come yet.
+		read(request+", the newest lines", strings.TrimSuffix(file, ".log")+".newest.log", g.Limits.NewestLines)
+	}
 }
 
 // stream what a request yields.

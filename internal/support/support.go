@@ -62,7 +62,8 @@ type Limits struct {
 	// bytes. The newest lines of a log are kept.
 	Log, Archive int64
 	// Lines of a log that are asked for: the API can limit bytes only from the wrong end.
-	Lines int64
+	// Where so many do not come in time, NewestLines are asked for as well.
+	Lines, NewestLines int64
 	// Nodes is for how many nodes the pods are gathered without a choice.
 	Nodes int
 	// HealthyNodes is how many of the others are gathered, where it is chosen.
@@ -76,7 +77,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Time: 5 * time.Minute, Request: 15 * time.Second, Silence: 10 * time.Second,
-		Log: 5 << 20, Archive: 200 << 20, Lines: 50_000,
+		Log: 5 << 20, Archive: 200 << 20, Lines: 50_000, NewestLines: 1_000,
 		Nodes: 50, HealthyNodes: 10, Requests: 8,
 	}
 }
