@@ -10,6 +10,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -27,14 +29,16 @@ import (
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/controllers"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/platform"
+	"github.com/networkservicemesh/nsm-operator/internal/release"
 	"github.com/networkservicemesh/nsm-operator/internal/report"
 	"github.com/networkservicemesh/nsm-operator/test/apiserver"
 )
 
 // startOperator runs the loop, as main does, until the end of the specs that it is
-// started for.
-func startOperator(ctx context.Context) {
+// started for, or until it is stopped. Some images may be redirected.
+func startOperator(ctx context.Context, related map[string]string) (stop func()) {
 	GinkgoHelper()
 	config := server.Operator()
 	asks, err := discovery.NewDiscoveryClientForConfig(config)
@@ -47,15 +51,17 @@ func startOperator(ctx context.Context) {
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	loop := &controllers.NSMReconciler{Platform: offered, Namespace: apiserver.OperatorNamespace}
+	loop := &controllers.NSMReconciler{Platform: offered, Namespace: apiserver.OperatorNamespace, RelatedImages: related}
 	Expect(loop.SetupWithManager(mgr)).To(Succeed())
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
-	DeferCleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		Eventually(ended).Should(Receive(Succeed()))
 	})
+	DeferCleanup(stop)
+	return stop
 }
 
 // sample of the samples' directory, in a namespace.
@@ -90,8 +96,8 @@ func remove(ctx context.Context, nsm *nsmv1beta1.NSM) {
 // objects of a difference, by kind and name.
 func objects(diff report.Diff) map[string]report.ObjectChange {
 	all := map[string]report.ObjectChange{}
-	for _, mesh := range diff.Meshes {
-		for _, object := range mesh.Objects {
+	for _, one := range diff.Meshes {
+		for _, object := range one.Objects {
 			all[object.Kind+" "+object.Name] = object
 		}
 	}
@@ -99,7 +105,7 @@ func objects(diff report.Diff) map[string]report.ObjectChange {
 }
 
 var _ = Describe("diff", Ordered, func() {
-	BeforeAll(func(ctx SpecContext) { startOperator(ctx) })
+	BeforeAll(func(ctx SpecContext) { startOperator(ctx, nil) })
 
 	It("tells of no difference where the operator has done its work, for every sample", func(ctx SpecContext) {
 		files, err := filepath.Glob(filepath.Join("..", "..", "config", "samples", "nsm_v1beta1_*.yaml"))
@@ -176,6 +182,48 @@ var _ = Describe("diff", Ordered, func() {
 			g.Expect(found.stdout).To(ContainSubstring("not seen: get ClusterRole: forbidden"))
 		}).Should(Succeed())
 		Expect(runAs(ctx, viewer, "diff", "-n", viewed, "--release", "v1.17.0").code).To(Equal(exitFinding))
+	})
+})
+
+var _ = Describe("diff with images that the operator redirects", func() {
+	It("takes them from what runs where its Deployment may not be read", func(ctx SpecContext) {
+		related := map[string]string{}
+		for _, name := range mesh.ImageNames() {
+			related[name] = "mirror.example.com/" + name + "@sha256:" + strings.Repeat("0", 64)
+		}
+		stop := startOperator(ctx, related)
+		nsm := sample(ctx, "nsm_v1beta1_minimal.yaml", viewed)
+		nsm.Spec.Version = release.Newest().String()
+		Expect(admin.Create(ctx, nsm)).To(Succeed())
+		isDifferent := func(g Gomega) {
+			found := runAs(ctx, viewer, "diff", "-n", viewed, "-o", "json")
+			g.Expect(found.code).To(Equal(exitFinding), found.stderr)
+			changes := objects(decode[report.Diff](found))
+			g.Expect(changes).To(HaveLen(4), "the workloads")
+			for _, change := range changes {
+				g.Expect(change.Change).To(Equal(report.ChangeUpdate))
+				g.Expect(change.Fields).To(HaveEach(HaveField("From", ContainSubstring("mirror.example.com/"))))
+			}
+		}
+		Eventually(ctx, isDifferent).Should(Succeed(), "while it is not ready nobody can tell why images are other ones")
+
+		By("saying that the mesh is as its NSM says")
+		stop()
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)).To(Succeed())
+		reportStatus(ctx, nsm, nil)
+		found := runAs(ctx, viewer, "diff", "-n", viewed)
+		Expect(found.code).To(Equal(exitFine), found.stdout+found.stderr)
+
+		By("an edit of one image, and of what redirected images do not depend on")
+		edited := nsm.DeepCopy()
+		edited.Spec.Images = &nsmv1beta1.ImagesSpec{Registry: "registry.example.com", Overrides: map[string]string{"cmd-nsmgr": "own/nsmgr:1"}}
+		changes := objects(decode[report.Diff](runAs(ctx, viewer, "diff", "-f", write(edited), "-o", "json")))
+		Expect(changes).To(HaveLen(1))
+		Expect(changes["DaemonSet nsmgr"].Fields).To(ConsistOf(HaveField("To", "own/nsmgr:1")))
+
+		By("the operator does its last work")
+		startOperator(ctx, related)
+		remove(ctx, nsm)
 	})
 })
 

@@ -15,6 +15,8 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -56,7 +58,7 @@ func (c *cluster) inputOf(ctx context.Context, nsm *nsmv1beta1.NSM) (mesh.Input,
 	if in.Release, err = release.Parse(rollout.VersionOf(&in.NSM.Spec)); err != nil {
 		return in, fmt.Errorf("NSM %s/%s: spec.version: %q: %w", nsm.Namespace, nsm.Name, in.NSM.Spec.Version, err)
 	}
-	for _, read := range []func(context.Context, *mesh.Input) error{c.readPlatform, c.readKubeletDirectory, c.readOperator, c.readClientNamespaces, c.readFiles, c.readWebhook} {
+	for _, read := range []func(context.Context, *mesh.Input) error{c.readPlatform, c.readKubeletDirectory, c.readOperator, c.readClientNamespaces, c.readFiles, c.readWebhook, c.readRedirects} {
 		if err := read(ctx, &in); err != nil {
 			return in, err
 		}
@@ -189,5 +191,48 @@ func (c *cluster) readWebhook(ctx context.Context, in *mesh.Input) error {
 	for i := range told.Webhooks {
 		in.WebhookCertificate.CABundle = told.Webhooks[i].ClientConfig.CABundle
 	}
+	return nil
+}
+
+// readRedirects takes the images that the operator redirects from the workloads of the mesh,
+// for whoever may not read the operator's Deployment. While a change rolls, nobody can tell
+// which of them are old.
+func (c *cluster) readRedirects(ctx context.Context, in *mesh.Input) error {
+	operators, err := c.seeOperators(ctx)
+	if err != nil || operators.SeesDeployments {
+		return err
+	}
+	was := *in
+	was.NSM, err = c.nsm(ctx, client.ObjectKeyFromObject(in.NSM))
+	switch {
+	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+		return nil
+	case err != nil:
+		return c.unlessHidden(err, "get nsm "+in.NSM.Name)
+	}
+	ready := meta.FindStatusCondition(was.NSM.Status.Conditions, nsmv1beta1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != was.NSM.Generation {
+		return nil
+	}
+	if was.Release, err = release.Parse(rollout.VersionOf(&was.NSM.Spec)); err != nil {
+		return nil //nolint:nilerr // it is not that of the NSM that is asked about
+	}
+	here := []client.ListOption{client.InNamespace(was.NSM.Namespace), client.MatchingLabels(mesh.OwnerLabels(was.NSM))}
+	var daemonSets appsv1.DaemonSetList
+	var deployments appsv1.DeploymentList
+	if err := c.see(ctx, &daemonSets, "daemonsets", here...); err != nil {
+		return err
+	}
+	if err := c.see(ctx, &deployments, "deployments", here...); err != nil {
+		return err
+	}
+	var running []mesh.Object
+	for i := range daemonSets.Items {
+		running = append(running, &daemonSets.Items[i])
+	}
+	for i := range deployments.Items {
+		running = append(running, &deployments.Items[i])
+	}
+	in.RelatedImages = mesh.RedirectedBy(was, running)
 	return nil
 }

@@ -29,6 +29,60 @@ func RelatedImages(environment []string) map[string]string {
 	return images
 }
 
+// redirectedMark begins an image that could be redirected, in a rendering that is not used.
+const redirectedMark = "redirected.invalid/"
+
+// RedirectedBy finds out which images the operator redirects, for those who may not read its
+// environment: those of workloads that run which the NSM alone does not explain. It can be
+// told only of a mesh that is as the NSM says.
+func RedirectedBy(in Input, running []Object) map[string]string {
+	marked := in
+	in.RelatedImages, marked.RelatedImages = nil, map[string]string{}
+	key := func(name string) string {
+		if name == csiRegistrarName {
+			return name
+		}
+		return name + "-" + strings.ReplaceAll(in.Release.String(), ".", "-")
+	}
+	for _, name := range imageNames {
+		marked.RelatedImages[key(name)] = redirectedMark + name
+	}
+	runs, published := imagesAt(running), imagesAt(workloadsOf(Components(in)))
+	images := map[string]string{}
+	for at, image := range imagesAt(workloadsOf(Components(marked))) {
+		name, isRedirectable := strings.CutPrefix(image, redirectedMark)
+		if isRedirectable && runs[at] != "" && runs[at] != published[at] {
+			images[key(name)] = runs[at]
+		}
+	}
+	return images
+}
+
+func workloadsOf(components []Component) []Object {
+	workloads := make([]Object, 0, len(components))
+	for _, component := range components {
+		workloads = append(workloads, component.Workload)
+	}
+	return workloads
+}
+
+// imagesAt are the images of workloads by their places: those of containers, and the values
+// of variables, of which some are images.
+func imagesAt(workloads []Object) map[string]string {
+	images := map[string]string{}
+	for _, workload := range workloads {
+		pod := PodTemplateOf(workload).Spec
+		for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
+			at := path.Join(KindOf(workload), workload.GetName(), container.Name)
+			images[at] = container.Image
+			for _, variable := range container.Env {
+				images[path.Join(at, variable.Name)] = variable.Value
+			}
+		}
+	}
+	return images
+}
+
 // imageNames are NSM's names of the images of a mesh, and Kubernetes' own one.
 var imageNames = []string{
 	"cmd-admission-webhook-k8s", "cmd-cluster-info-k8s", "cmd-csi-driver", "cmd-dashboard-backend", dashboardUIImage,

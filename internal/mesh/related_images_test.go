@@ -162,3 +162,38 @@ func TestWithTag(t *testing.T) {
 		}
 	}
 }
+
+// What the operator redirects can be told from what it has made.
+func TestImagesThatTheOperatorRedirects(t *testing.T) {
+	specs := map[string]nsmv1beta1.NSMSpec{
+		"defaults": {Version: "v1.18.0"}, "all parts": allComponents("v1.18.0"), "an older release": {Version: "v1.17.0"},
+		"a mirror": {Version: "v1.18.0", Images: &nsmv1beta1.ImagesSpec{Registry: "registry.example.com"}, CSIDriver: &nsmv1beta1.CSIDriverSpec{}},
+		"images of its own": {
+			Version: "v1.18.0", Images: &nsmv1beta1.ImagesSpec{Overrides: map[string]string{"cmd-forwarder-vpp": "own/forwarder"}},
+			Nsmgr: &nsmv1beta1.NsmgrSpec{ComponentSpec: nsmv1beta1.ComponentSpec{ContainerSpec: nsmv1beta1.ContainerSpec{Image: "own/nsmgr"}}},
+		},
+	}
+	all := map[string]string{}
+	for _, name := range mesh.ImageNames() {
+		all[name] = "related/" + name + "@sha256:0"
+	}
+	for name, spec := range specs {
+		for what, related := range map[string]map[string]string{"nothing": nil, "one": {"cmd-nsmgr": "related/nsmgr"}, "all": all} {
+			in := testInput(t, spec, mesh.Platform{})
+			in.RelatedImages = related
+			want := mesh.Components(in)
+			var running []mesh.Object
+			for _, component := range want {
+				running = append(running, component.Workload)
+			}
+			in.RelatedImages = map[string]string{"cmd-nsmgr": "something else"}
+			in.RelatedImages = mesh.RedirectedBy(in, running)
+			if diff := cmp.Diff(want, mesh.Components(in)); diff != "" {
+				t.Errorf("%s, %s redirected: (-want +got)\n%s", name, what, diff)
+			}
+			if what == "nothing" && len(in.RelatedImages) > 0 {
+				t.Errorf("%s: of nothing that is redirected there is %v", name, in.RelatedImages)
+			}
+		}
+	}
+}
