@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -115,7 +114,8 @@ func (r *NSMReconciler) patientlyOf(nsm *nsmv1beta1.NSM, said metav1.Condition, 
 // awaitSPIRE takes a pass that failed for nothing but a webhook that is down, and that
 // keeps the ClusterSPIFFEID from being written, for one that waits: SPIRE's controller
 // manager, whose webhook it usually is, may be starting. Only after a while is that the
-// failure that it returns. What an earlier process has told as a failure stays one.
+// failure that it returns. If the status says since before this process that a pass has
+// failed, its time is over.
 func (r *NSMReconciler) awaitSPIRE(nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
 	key := client.ObjectKeyFromObject(nsm)
 	failures := allParts(failure)
@@ -125,8 +125,7 @@ func (r *NSMReconciler) awaitSPIRE(nsm *nsmv1beta1.NSM, seen *observation, failu
 		return failure
 	}
 	since := r.now()
-	object := keptIdentity(kept[0]).String()
-	if told := health.Degradation(&nsm.Status); told != nil && strings.Contains(told.Message, object) {
+	if health.FailedBefore(&nsm.Status, r.started) {
 		since = time.Time{}
 	}
 	found, _ := r.keptIdentities.LoadOrStore(key, since)
@@ -135,7 +134,7 @@ func (r *NSMReconciler) awaitSPIRE(nsm *nsmv1beta1.NSM, seen *observation, failu
 	if seen == nil || len(kept) < len(failures) || !r.now().Before(end) {
 		return failure
 	}
-	seen.AwaitSpire(object, kept[0].Error(), !seen.isIdentityMissing)
+	seen.AwaitSpire(keptIdentity(kept[0]).String(), kept[0].Error(), !seen.isIdentityMissing)
 	seen.wake(r.now().Add(r.Times.AskAgain))
 	seen.wake(end)
 	return nil

@@ -135,11 +135,15 @@ func TestAWebhookThatIsDownIsWaitedForAtFirst(t *testing.T) {
 	g.Expect(fails(kept)).To(Equal(kept))
 
 	nsm.Status = health.Status(nsm, &seen.Mesh, kept)
-	r = &NSMReconciler{now: r.now, Times: r.Times}
-	g.Expect(fails(kept)).To(Equal(kept), "a new process knows what was told")
-	g.Expect(fails(nil)).To(Succeed())
-	nsm.Status = health.Status(nsm, &seen.Mesh, errors.New("no quota"))
-	g.Expect(fails(kept)).To(Succeed(), "of this nothing was told")
+	restart := func(started time.Time) { r = &NSMReconciler{now: r.now, Times: r.Times, started: started} }
+	restart(now)
+	g.Expect(fails(kept)).To(Equal(kept), "the process before has said that it fails")
+	restart(start.Add(-time.Minute))
+	g.Expect(fails(kept)).To(Succeed(), "it was this process, of something else")
+	restart(now)
+	seen.AwaitSpire("ClusterSPIFFEID nsm-nsm-workloads", down.Error(), false)
+	nsm.Status = health.Status(nsm, &seen.Mesh, nil)
+	g.Expect(fails(kept)).To(Succeed(), "the process before has waited")
 }
 
 // notWritten is an object of a kind that could not be written.

@@ -106,6 +106,8 @@ type NSMReconciler struct {
 	races  races
 	passes *passes
 	now    func() time.Time
+	// started is when this process began.
+	started time.Time
 }
 
 // The operator's own permissions: what it reads and writes, and what it hands on
@@ -140,6 +142,7 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.nsms = nsms{client: r.client, cache: mgr.GetCache()}
 	r.applier, r.now = apply.New(r.client, r.direct, mesh.LabelManagedBy, mesh.LabelNSM, mesh.LabelNamespace), time.Now
 	r.applier.AskAgain = r.Times.AskAgain
+	r.started = r.now().Truncate(time.Second) // as exact as the times of conditions
 	r.adoption = &adoption{direct: r.direct, started: r.now()}
 	r.pods = podReader{direct: r.direct}
 	r.diagnoses = &diagnoses{direct: r.direct, pods: r.pods, times: r.Times, now: r.now}

@@ -9,6 +9,7 @@ package health
 import (
 	"cmp"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -329,6 +330,14 @@ func FailureMessage(failure error) string {
 		lines[i] = untilWebhooksAnswer(lines[i])
 	}
 	return strings.Join(lines, "; ")
+}
+
+// FailedBefore tells whether a status says that a pass has failed, and has said that
+// something is wrong since before a time.
+func FailedBefore(status *nsmv1beta1.NSMStatus, when time.Time) bool {
+	wrong := Degradation(status)
+	progressing := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionProgressing)
+	return wrong != nil && wrong.LastTransitionTime.Time.Before(when) && progressing != nil && progressing.Reason == nsmv1beta1.ReasonRetrying
 }
 
 // ReportsRollback tells whether a status says that the spec of a generation has
