@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/apply"
@@ -255,6 +256,17 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 		r.recordRisks(nsm, d.input.Release)
 	}
 	return rollout.Next(in), nil
+}
+
+// nextAnyway is what happens with a mesh that cannot be rendered: what pods of its
+// admission webhook have registered that have gone does not stay.
+func (r *NSMReconciler) nextAnyway(ctx context.Context, d *desired) rollout.Plan {
+	d.components = mesh.Components(d.input)
+	gone, err := r.goneRegistrations(ctx, d)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Looking at the admission webhook of a mesh that cannot be rendered")
+	}
+	return rollout.Unregisters(gone)
 }
 
 // observeRunning looks at the mesh's own workloads.

@@ -38,6 +38,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 	"github.com/networkservicemesh/nsm-operator/internal/metrics"
+	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 	"github.com/networkservicemesh/nsm-operator/internal/watchfacts"
 )
 
@@ -344,20 +345,22 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 	return ctrl.Result{RequeueAfter: max(seen.wakeAt.Sub(r.now()), r.Times.Soonest)}, nil
 }
 
-// run makes a mesh what it should be, and looks at what came of it.
+// run makes a mesh what it should be, and looks at what came of it. Of one that cannot be
+// rendered it looks at what there is, as far as that is known.
 func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
-	wanted, err := r.desire(ctx, nsm)
-	if errors.Is(err, errNamespaceGoes) {
-		return nil, err
+	wanted, failure := r.desire(ctx, nsm)
+	if wanted.input.NSM == nil || errors.Is(failure, errNamespaceGoes) {
+		return nil, failure
 	}
-	if err != nil {
-		return r.observeAnyway(ctx, wanted), err
+	var plan rollout.Plan
+	if failure == nil {
+		plan, failure = r.next(ctx, &wanted)
 	}
-	plan, err := r.next(ctx, &wanted)
-	if err != nil {
-		return r.observeAnyway(ctx, wanted), err
+	if failure != nil {
+		plan = r.nextAnyway(ctx, &wanted)
 	}
 	done := r.execute(ctx, wanted, plan)
+	done.failure = cmp.Or(failure, done.failure)
 	// What is up and what is down is seen also when not all could be written.
 	seen, err := done.look(ctx)
 	if err != nil {

@@ -132,24 +132,6 @@ func (r *NSMReconciler) checkDeadline(d desired, seen *observation) {
 	}
 }
 
-// observeAnyway looks at what there is of a mesh that could not be rendered, as far
-// as that is known.
-func (r *NSMReconciler) observeAnyway(ctx context.Context, d desired) *observation {
-	if d.input.NSM == nil {
-		return nil
-	}
-	d.components = mesh.Components(d.input)
-	if gone, err := r.goneRegistrations(ctx, &d); err == nil {
-		r.execute(ctx, d, rollout.Unregisters(gone))
-	}
-	seen, err := r.observe(ctx, d, nil, false)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Looking at a mesh that could not be rendered")
-		return nil
-	}
-	return seen
-}
-
 // observeWorkload looks, in the cache, at the workload of a component.
 func (r *NSMReconciler) observeWorkload(ctx context.Context, d desired, component mesh.Component) (health.Workload, error) {
 	w := health.Workload{Component: component}

@@ -235,6 +235,17 @@ var _ = Describe("What pods of an admission webhook before v1.12.0 have register
 		}),
 	)
 
+	It("goes with the pod also where the mesh cannot be rendered", func(ctx SpecContext) {
+		startWebhook(ctx)
+		o.stop()
+		forbid(ctx, "namespaces", "list", "watch")
+		Expect(admin.Delete(ctx, get(ctx, nsm, webhookPod, &corev1.Pod{}), client.GracePeriodSeconds(0))).To(Succeed())
+		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 1, updated: 1})
+		o = impatient(mesh.Platform{})
+		Eventually(isRegistered(ctx, webhookPod)).Should(BeFalse())
+		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("namespaces"))
+	})
+
 	It("is reported while somebody does not let go of it", func(ctx SpecContext) {
 		startWebhook(ctx)
 		selfRegister(ctx, nsm, nextWebhookPod)
