@@ -275,8 +275,14 @@ func (r *NSMReconciler) observeRunning(ctx context.Context, in *rollout.Input) e
 	if err != nil {
 		return err
 	}
-	in.Workloads = slices.DeleteFunc(workloads, func(workload mesh.Object) bool { return mesh.IsImagePull(workload) })
-	in.Current = map[string]bool{}
+	in.Avoided, in.Current = map[string][]string{}, map[string]bool{}
+	for _, workload := range workloads {
+		if mesh.IsImagePull(workload) {
+			in.Avoided[workload.GetName()] = mesh.AvoidedNodes(workload)
+			continue
+		}
+		in.Workloads = append(in.Workloads, workload)
+	}
 	for _, component := range in.Components {
 		live, err := r.applier.Cached(ctx, component.Workload)
 		if err != nil {

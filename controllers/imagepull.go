@@ -112,7 +112,11 @@ func (p *imagePulls) observeOne(
 	if err != nil {
 		return seen, time.Time{}, err
 	}
-	in.Stranded = append(in.Stranded, p.findLost(ctx, &w, waitedFor, seen, &last)...)
+	p.findLost(ctx, &w, waitedFor, seen, &last)
+	if _, isDeployment := w.Live.(*appsv1.Deployment); isDeployment && seen.Lost != nil {
+		// If its pods tolerate all taints, nobody else takes them off a node that is down.
+		in.Avoided[w.Name()] = append(in.Avoided[w.Name()], seen.Lost.Nodes...)
+	}
 	if seen.IsDone() {
 		p.known.Delete(keyOf(&w))
 		return nil, time.Time{}, nil
@@ -139,15 +143,12 @@ func desiredOf(workload mesh.Object) (desired int32, isCounted bool) {
 	}
 }
 
-// findLost finds out, now and then, whether nodes that have not pulled are down, and
-// which pods another node can take over from them. It is best effort: without an answer
-// they are waited for.
-func (p *imagePulls) findLost(
-	ctx context.Context, w *health.Workload, waitedFor []corev1.Pod, seen *health.ImagePull, last *pullSeen,
-) (stranded []mesh.Object) {
+// findLost finds out, now and then, whether nodes that have not pulled are down. It is best
+// effort: without an answer they are waited for.
+func (p *imagePulls) findLost(ctx context.Context, w *health.Workload, waitedFor []corev1.Pod, seen *health.ImagePull, last *pullSeen) {
 	seen.Lost = last.pull.Lost
 	if len(waitedFor) == 0 || p.now().Before(mesh.WrittenAt(w.Live).Add(p.times.Patience)) || p.now().Before(last.nodesAt.Add(p.times.AskAgain)) {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -155,18 +156,9 @@ func (p *imagePulls) findLost(
 	nodes, err := p.pods.suspectsOf(ctx, waitedFor)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Looking for nodes that are down and pull images", "workload", w.String())
-		return nil
+		return
 	}
 	seen.Lost = w.FindLost(waitedFor, nodes)
-	if _, isDeployment := w.Live.(*appsv1.Deployment); !isDeployment {
-		return nil
-	}
-	for i := range waitedFor {
-		if pod := &waitedFor[i]; seen.Lost.Has(pod.Spec.NodeName) {
-			stranded = append(stranded, pod)
-		}
-	}
-	return stranded
 }
 
 // count reads, page by page, the pods that pull images. It returns some of those

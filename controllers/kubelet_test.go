@@ -43,18 +43,9 @@ type kubelets struct {
 	mu sync.Mutex
 	// missing images, by namespace, image and node.
 	missing map[[3]string]string
-	// full are nodes, by namespace, that take no new pods of a Deployment.
-	full map[string]string
 }
 
-var nodes = &kubelets{missing: map[[3]string]string{}, full: map[string]string{}}
-
-// fill has a node take no new pods of a namespace's Deployments. Those that it has stay.
-func (k *kubelets) fill(namespace, node string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.full[namespace] = node
-}
+var nodes = &kubelets{missing: map[[3]string]string{}}
 
 // lack has a node say why it cannot pull an image for a namespace; "" that it can.
 func (k *kubelets) lack(namespace, image, node, why string) {
@@ -110,7 +101,7 @@ func (k *kubelets) run(ctx context.Context, request reconcile.Request, workload 
 	where := map[string]bool{}
 	switch err := admin.Get(ctx, request.NamespacedName, workload); {
 	case err == nil:
-		where = k.nodesOf(workload)
+		where = nodesOf(workload)
 	case !apierrors.IsNotFound(err):
 		return err
 	}
@@ -141,9 +132,7 @@ func (k *kubelets) run(ctx context.Context, request reconcile.Request, workload 
 	return errors.Join(errs...)
 }
 
-func (k *kubelets) nodesOf(workload client.Object) map[string]bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+func nodesOf(workload client.Object) map[string]bool {
 	where := map[string]bool{}
 	switch workload := workload.(type) {
 	case *appsv1.DaemonSet:
@@ -152,8 +141,10 @@ func (k *kubelets) nodesOf(workload client.Object) map[string]bool {
 			where[node] = !isNowhere
 		}
 	case *appsv1.Deployment:
-		free := slices.IndexFunc(pullNodes, func(node string) bool { return node != k.full[workload.Namespace] })
-		where[pullNodes[free]] = *workload.Spec.Replicas > 0
+		// The first one, whether it is ready or not: the pods may tolerate that.
+		avoided := mesh.AvoidedNodes(workload)
+		likes := slices.IndexFunc(pullNodes, func(node string) bool { return !slices.Contains(avoided, node) })
+		where[pullNodes[likes]] = *workload.Spec.Replicas > 0
 	}
 	for node, isWanted := range where {
 		if !isWanted {
@@ -197,7 +188,7 @@ func (k *kubelets) pull(ctx context.Context, pod *corev1.Pod) error {
 func (k *kubelets) count(ctx context.Context, workload client.Object) error {
 	switch workload := workload.(type) {
 	case *appsv1.DaemonSet:
-		n := int32(len(k.nodesOf(workload)))
+		n := int32(len(nodesOf(workload)))
 		workload.Status = appsv1.DaemonSetStatus{ObservedGeneration: workload.Generation, DesiredNumberScheduled: n, CurrentNumberScheduled: n, NumberUnavailable: n}
 	case *appsv1.Deployment:
 		workload.Status.ObservedGeneration = workload.Generation

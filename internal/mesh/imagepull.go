@@ -84,6 +84,63 @@ func ImagePull(workload Object, images []string, platform Platform) Object {
 	}
 }
 
+// AvoidNodes has the ImagePull of a Deployment, for which any node will do, use none of some
+// nodes.
+func AvoidNodes(pull Object, nodes []string) {
+	for _, term := range placesOf(pull) {
+		for _, node := range nodes {
+			if !slices.Contains(avoidedBy(*term), node) {
+				term.MatchFields = append(term.MatchFields, corev1.NodeSelectorRequirement{
+					Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpNotIn, Values: []string{node},
+				})
+			}
+		}
+	}
+}
+
+// AvoidedNodes are those that the ImagePull of a Deployment does not use.
+func AvoidedNodes(pull Object) []string {
+	terms := placesOf(pull)
+	if len(terms) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(avoidedBy(*terms[0]), func(node string) bool {
+		return slices.ContainsFunc(terms, func(term *corev1.NodeSelectorTerm) bool { return !slices.Contains(avoidedBy(*term), node) })
+	})
+}
+
+// placesOf an ImagePull of a Deployment are the terms that a node has to meet one of; all
+// pods of a mesh have such terms. None meets one that says nothing.
+func placesOf(pull Object) []*corev1.NodeSelectorTerm {
+	deployment, isDeployment := pull.(*appsv1.Deployment)
+	if !isDeployment {
+		return nil
+	}
+	affinity := ptr.Deref(deployment.Spec.Template.Spec.Affinity, corev1.Affinity{})
+	required := ptr.Deref(affinity.NodeAffinity, corev1.NodeAffinity{}).RequiredDuringSchedulingIgnoredDuringExecution
+	if required == nil {
+		return nil // somebody has taken them off a live one
+	}
+	var terms []*corev1.NodeSelectorTerm
+	for i := range required.NodeSelectorTerms {
+		if term := &required.NodeSelectorTerms[i]; len(term.MatchExpressions)+len(term.MatchFields) > 0 {
+			terms = append(terms, term)
+		}
+	}
+	return terms
+}
+
+// avoidedBy a term are the nodes that it names as such.
+func avoidedBy(term corev1.NodeSelectorTerm) []string {
+	var nodes []string
+	for _, field := range term.MatchFields {
+		if field.Key == metav1.ObjectNameField && field.Operator == corev1.NodeSelectorOpNotIn {
+			nodes = append(nodes, field.Values...)
+		}
+	}
+	return nodes
+}
+
 // ImagesPulled is what an ImagePull becomes when its images are where they should be: it
 // has no pods any more, and shows that they have been pulled.
 func ImagesPulled(pull Object) Object {

@@ -104,6 +104,36 @@ func TestWhatHasPulledItsImagesHasNoPods(t *testing.T) {
 	})
 }
 
+// TestImagesOfADeploymentArePulledOnOtherNodesThanSome, whatever the user says about nodes.
+func TestImagesOfADeploymentArePulledOnOtherNodesThanSome(t *testing.T) {
+	forEachPull(t, mesh.Platform{}, func(g *WithT, _ mesh.Component, pull mesh.Object, _ corev1.PodSpec) {
+		required := func() *corev1.NodeSelector {
+			return mesh.PodTemplateOf(pull).Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+		}
+		not := func(node string) corev1.NodeSelectorRequirement {
+			return corev1.NodeSelectorRequirement{Key: "metadata.name", Operator: corev1.NodeSelectorOpNotIn, Values: []string{node}}
+		}
+		users := corev1.NodeSelectorTerm{MatchFields: []corev1.NodeSelectorRequirement{not("c")}}
+		required().NodeSelectorTerms = append(required().NodeSelectorTerms, users, corev1.NodeSelectorTerm{})
+		before := required().DeepCopy()
+		g.Expect(mesh.AvoidedNodes(pull)).To(BeEmpty(), "the other term is enough for node c")
+		mesh.AvoidNodes(pull, nil)
+		g.Expect(required()).To(Equal(before))
+		mesh.AvoidNodes(pull, []string{"b", "a", "b"})
+		if mesh.KindOf(pull) == "DaemonSet" {
+			g.Expect(required()).To(Equal(before), "each of its nodes needs the images")
+			return
+		}
+		mesh.AvoidNodes(pull, mesh.AvoidedNodes(pull))
+		g.Expect(mesh.AvoidedNodes(pull)).To(Equal([]string{"b", "a"}), "they can be read from it")
+		g.Expect(required().NodeSelectorTerms[0].MatchFields).To(Equal([]corev1.NodeSelectorRequirement{not("b"), not("a")}))
+		g.Expect(required().NodeSelectorTerms[1].MatchFields).To(Equal([]corev1.NodeSelectorRequirement{not("c"), not("b"), not("a")}))
+		g.Expect(required().NodeSelectorTerms[2]).To(Equal(corev1.NodeSelectorTerm{}), "no node meets it")
+	})
+	deployment := &appsv1.Deployment{}
+	NewWithT(t).Expect(mesh.AvoidedNodes(deployment)).To(BeEmpty(), "somebody has changed it")
+}
+
 func selectorOf(workload mesh.Object) map[string]string {
 	switch workload := workload.(type) {
 	case *appsv1.DaemonSet:

@@ -78,8 +78,9 @@ type Seen struct {
 	// GoneRegistrations are what pods of the admission webhook have registered that have
 	// gone.
 	GoneRegistrations []mesh.Object
-	// Stranded are pods that pull images for a Deployment on nodes that are down.
-	Stranded []mesh.Object
+	// Avoided are nodes that are down, or were, and are not to pull images, by the name of the
+	// Deployment that has a node pull them.
+	Avoided map[string][]string
 	// Turns tell, by the name of a workload that the operator rolls node by node, which
 	// pods come next.
 	Turns map[string]Turn

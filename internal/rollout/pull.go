@@ -51,6 +51,7 @@ func (in Input) Pulls() []Pull {
 			continue
 		}
 		pulling := mesh.ImagePull(component.Workload, images, in.Platform)
+		mesh.AvoidNodes(pulling, in.Avoided[pulling.GetName()])
 		pulls = append(pulls, Pull{Component: component, Images: images, Pulling: pulling, Done: mesh.ImagesPulled(pulling)})
 	}
 	return pulls
@@ -80,13 +81,6 @@ func isPodMaker(object mesh.Object) bool {
 func (in Input) pullsFirst(pulls []Pull) Plan {
 	objects := in.pullObjects(pulls)
 	plan := Plan{{Name: "pull the new images", Parts: []Part{{Objects: slices.Concat(in.accounts(pulls), objects)}}}}
-	if len(in.Stranded) > 0 {
-		// Of a Deployment any node will do. If its pods tolerate all taints, nobody else
-		// takes them off a node that is down.
-		plan = append(plan, Wave{
-			Name: "pull on other nodes than those that are down", Delete: Deletion{Pods: in.Stranded}, OnFailure: GoOn, AfterSuccess: true,
-		})
-	}
 	return append(plan, Plan{
 		{
 			Name: "what no image is to be pulled for any more", AfterSuccess: true,
