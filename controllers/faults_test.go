@@ -21,7 +21,9 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -64,6 +66,10 @@ type scenario struct {
 	isDone func(context.Context, *nsmv1beta1.NSM) bool
 	// isRefused: make test has a policy of somebody else refuse it for a while, too.
 	isRefused bool
+	// isHeld: make test has a finalizer of somebody else on all of the mesh, too.
+	isHeld bool
+	// removes: something of the mesh goes, unless somebody holds it.
+	removes bool
 	// faults are how many requests make test lets go wrong; on OpenShift half as many.
 	faults int
 }
@@ -76,6 +82,8 @@ type trial struct {
 	o       *operator
 	// lag of the caches.
 	lag time.Duration
+	// holds: somebody puts a finalizer on all that there is of the mesh.
+	holds bool
 }
 
 func (t *trial) start(asked *requests) {
@@ -111,6 +119,9 @@ func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcom
 		if one.isRefused {
 			let = refuseOperator(ctx)
 		}
+		if t.holds = one.isHeld; t.holds && nsm != nil {
+			t.hold(ctx, nsm)
+		}
 		asked.reset()
 		asked.arm(one.fault, one.after, one.counts)
 		nsm = s.act(ctx, nsm)
@@ -122,6 +133,14 @@ func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcom
 	isDone := s.isDone
 	if isDone == nil {
 		isDone = isUp
+	}
+	if one.isHeld {
+		isHeldUp := isDone
+		if s.removes {
+			isHeldUp = isToldHeld
+		}
+		t.finish(ctx, nsm, isHeldUp)
+		t.letGo(ctx, nsm)
 	}
 	t.finish(ctx, nsm, isDone)
 	now := func() map[string]string { return stateOf(ctx, t.platform, nsm) }
@@ -138,7 +157,14 @@ func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcom
 	end.struck = asked.hit()
 	asked.arm(nil, 0, nil)
 	if !isGone(ctx, nsm) {
+		if one.isHeld {
+			t.hold(ctx, nsm)
+		}
 		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
+		if one.isHeld {
+			t.finish(ctx, nsm, isToldHeld)
+			t.letGo(ctx, nsm)
+		}
 		t.finish(ctx, nsm, isGone)
 	}
 	Expect(stateOf(ctx, t.platform, nsm)).To(BeEmpty(), "nothing is left over")
@@ -167,6 +193,43 @@ func refuseOperator(ctx context.Context) (let func()) {
 func isToldRefused(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	GinkgoHelper()
 	return strings.Contains(messageOf(ctx, nsm, degraded)(), refusal)
+}
+
+// holder is the finalizer of somebody else.
+const holder = "example.com/hold"
+
+// hold has somebody put a finalizer on all that there is of a mesh.
+func (t *trial) hold(ctx context.Context, nsm *nsmv1beta1.NSM) {
+	GinkgoHelper()
+	t.holds = true
+	t.setFinalizers(ctx, nsm, `["`+holder+`"]`)
+}
+
+// letGo has him take it off again.
+func (t *trial) letGo(ctx context.Context, nsm *nsmv1beta1.NSM) {
+	GinkgoHelper()
+	t.holds = false
+	t.setFinalizers(ctx, nsm, "null")
+}
+
+func (t *trial) setFinalizers(ctx context.Context, nsm *nsmv1beta1.NSM, finalizers string) {
+	GinkgoHelper()
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`))
+	for _, kind := range mesh.KindsOn(t.platform) {
+		for _, object := range listed(ctx, admin, kind, client.MatchingLabels(mesh.OwnerLabels(nsm))) {
+			if isHeld := len(object.GetFinalizers()) > 0; isHeld == t.holds || t.holds && object.GetDeletionTimestamp() != nil {
+				continue
+			}
+			// One that goes at this moment is not held.
+			Expect(client.IgnoreNotFound(admin.Patch(ctx, object, patch, client.FieldOwner(somebody)))).To(Or(Succeed(), Satisfy(apierrors.IsInvalid)))
+		}
+	}
+}
+
+// isToldHeld tells whether the operator says what it waits for, and what holds that.
+func isToldHeld(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
+	GinkgoHelper()
+	return strings.Contains(messageOf(ctx, nsm, progressing)(), "which the finalizer "+holder+" keeps")
 }
 
 // waitFor a state for some time, and return what has come of that: the caller tells the
@@ -201,6 +264,9 @@ func (t *trial) finish(ctx context.Context, nsm *nsmv1beta1.NSM, isDone func(con
 			t.start(&requests{})
 		}
 		drive(ctx, nsm)
+		if t.holds {
+			t.hold(ctx, nsm)
+		}
 		return isDone(ctx, nsm)
 	}).WithTimeout(soon).WithPolling(50*time.Millisecond).Should(BeTrue(), func() string {
 		return "the operator does not get there: " + stateOf(ctx, t.platform, nsm)["NSM"]
@@ -250,7 +316,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 		of   func(*trial) scenario
 	}{
 		{"of an installation", func(t *trial) scenario {
-			return scenario{faults: 4, isRefused: true, act: func(ctx context.Context, _ *nsmv1beta1.NSM) *nsmv1beta1.NSM { return install(t)(ctx) }}
+			return scenario{faults: 4, isRefused: true, isHeld: true, act: func(ctx context.Context, _ *nsmv1beta1.NSM) *nsmv1beta1.NSM { return install(t)(ctx) }}
 		}},
 		{"of a change that creates, updates, moves and removes", func(t *trial) scenario {
 			s := edit(t, func(spec *nsmv1beta1.NSMSpec) {
@@ -260,7 +326,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 				spec.VL3 = &nsmv1beta1.VL3Spec{IPAMs: []nsmv1beta1.VL3IPAMSpec{{}}}
 				spec.OpenShift = nil
 			})
-			s.faults = 3
+			s.faults, s.isHeld, s.removes = 3, true, true
 			return s
 		}},
 		{"of a change that is found after a restart", func(t *trial) scenario {
@@ -270,7 +336,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 		}},
 		{"of an upgrade", func(t *trial) scenario {
 			s := edit(t, func(spec *nsmv1beta1.NSMSpec) { spec.Version = newState })
-			s.isRefused, s.faults = true, 3
+			s.isRefused, s.isHeld, s.faults = true, true, 3
 			return s
 		}},
 		{"of a rollback", func(t *trial) scenario {
@@ -283,7 +349,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 					PrePull: ptr.To(false), // how long that takes is chance
 				}
 			})
-			s.isDone, s.faults = isTakenBack, 2
+			s.isDone, s.isHeld, s.faults = isTakenBack, true, 2
 			return s
 		}},
 		{"of taking over what an earlier operator has made", func(*trial) scenario {
@@ -293,7 +359,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 			}}
 		}},
 		{"of a deletion", func(t *trial) scenario {
-			return scenario{begin: install(t), isDone: isGone, isRefused: true, faults: 2, act: func(ctx context.Context, nsm *nsmv1beta1.NSM) *nsmv1beta1.NSM {
+			return scenario{begin: install(t), isDone: isGone, isRefused: true, removes: true, faults: 2, act: func(ctx context.Context, nsm *nsmv1beta1.NSM) *nsmv1beta1.NSM {
 				Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 				return nsm
 			}}
@@ -328,12 +394,15 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 				if s.isRefused && i == 0 || long > 0 && !s.isAway {
 					trials = append(trials, faultAt{isRefused: true})
 				}
+				if s.isHeld && i == 0 || long > 0 && !s.isAway {
+					trials = append(trials, faultAt{isHeld: true})
+				}
 				Expect(trials).NotTo(BeEmpty(), "there is something to go wrong")
 				struck := 0
 				for _, one := range trials {
 					By(one.String())
 					end := t.run(ctx, s, one, want)
-					if end.struck != nil || one.isRefused {
+					if end.struck != nil || one.isRefused || one.isHeld {
 						struck++
 					}
 					expectSame(end, want, one)
@@ -361,12 +430,16 @@ type faultAt struct {
 	counts func(request) bool
 	// isRefused: a policy refuses requests until that is told.
 	isRefused bool
+	// isHeld: a finalizer of somebody else is on all of the mesh until that is told.
+	isHeld bool
 }
 
 func (f faultAt) String() string {
 	switch {
 	case f.isRefused:
 		return "refused by a policy for a while"
+	case f.isHeld:
+		return "held by somebody else's finalizer for a while"
 	case f.fault == nil:
 		return "without a fault"
 	default:
