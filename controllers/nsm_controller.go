@@ -87,7 +87,9 @@ type NSMReconciler struct {
 	turns sync.Map // of types.NamespacedName, the workload's: turnSeen
 	// reported is when the status of an NSM was written last.
 	reported sync.Map // of types.NamespacedName, the NSM's: time.Time
-	nsms     nsms
+	// turned limits the events about what is wrong with an NSM.
+	turned sync.Map // of types.NamespacedName, the NSM's: *rate.Limiter
+	nsms   nsms
 	// rests are what the cache leaves out of the NSMs that the loop acts on.
 	rests sync.Map // of types.NamespacedName, the NSM's: rest
 	// runs are the NSMs of which this process may have made something.
@@ -230,6 +232,7 @@ func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
 	r.mounts.Delete(key)
 	metrics.Repairs.DeletePartialMatch(metrics.OfMesh(nsm.Name, nsm.Namespace))
 	r.reported.Delete(key)
+	r.turned.Delete(key)
 	r.identityTroubles.known.Delete(key)
 	r.keptIdentities.Delete(key)
 	r.races.known.Delete(key)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -24,6 +25,13 @@ import (
 // reportTimeout is how long the status of a pass that has run out of time may
 // take to be written.
 const reportTimeout = 10 * time.Second
+
+const (
+	// mostEvents is how many events in a row may tell that what is wrong has changed, and
+	// eventPause the time after which there may be one more.
+	mostEvents = 5
+	eventPause = 5 * time.Minute
+)
 
 // report writes what was seen, or the error, into the status, when it differs.
 func (r *NSMReconciler) report(ctx context.Context, nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
@@ -121,9 +129,18 @@ func (r *NSMReconciler) recordDegradation(before, after *nsmv1beta1.NSM) {
 	was := health.Degradation(&before.Status)
 	is := health.Degradation(&after.Status)
 	switch {
-	case is != nil && (was == nil || was.Reason != is.Reason):
-		r.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, "Observe", "%s", is.Message)
-	case is == nil && was != nil:
+	case is == nil && was == nil:
+	case is == nil:
 		r.recorder.Eventf(after, nil, corev1.EventTypeNormal, "Recovered", "Observe", "%s is over", was.Reason)
+	case was == nil || was.Reason != is.Reason || !health.SaysTheSame(was.Message, is.Message) && r.isCalm(after):
+		r.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, "Observe", "%s", is.Message)
 	}
+}
+
+// isCalm tells whether there may be one more event about something else that is wrong for
+// the same reason. Where things take turns, the condition alone says which it is.
+func (r *NSMReconciler) isCalm(nsm *nsmv1beta1.NSM) bool {
+	found, _ := r.turned.LoadOrStore(client.ObjectKeyFromObject(nsm), rate.NewLimiter(rate.Every(eventPause), mostEvents))
+	limiter, _ := found.(*rate.Limiter)
+	return limiter.AllowN(r.now(), 1)
 }
