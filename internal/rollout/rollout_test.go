@@ -187,6 +187,26 @@ func TestWhatHappensNext(t *testing.T) {
 	}
 }
 
+func TestEachPartChangesInItsTurn(t *testing.T) {
+	g := NewWithT(t)
+	in := running(wanted(t, "v1.17.0", mesh.Platform{}, func(nsm *nsmv1beta1.NSM) {
+		nsm.Spec.Interdomain = &nsmv1beta1.InterdomainSpec{}
+		nsm.Spec.VL3, nsm.Spec.Dashboard, nsm.Spec.CSIDriver = &nsmv1beta1.VL3Spec{}, &nsmv1beta1.DashboardSpec{}, &nsmv1beta1.CSIDriverSpec{}
+	}), "v1.17.0")
+	var stages []string
+	for _, wave := range Next(in) {
+		for _, part := range wave.Parts {
+			for _, workload := range only(part.Objects, in.isWorkload) {
+				g.Expect(wave.Gate.Ready).To(HaveLen(len(stages)), "it waits for all before it")
+				stages = append(stages, workload.GetName())
+			}
+		}
+	}
+	g.Expect(stages).To(Equal([]string{
+		"nsm-registry", "nsmgr-proxy", "registry-proxy", "vl3-ipam", "nsm-csi", "nsmgr", "forwarder-vpp", "admission-webhook-k8s", "dashboard",
+	}))
+}
+
 // oldImages has the live workloads of an Input run other images than they should.
 func oldImages(in Input) Input {
 	for _, workload := range in.Workloads {
