@@ -130,6 +130,12 @@ var _ = Describe("Guarantee 7: Available is never true while any part is not", f
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
 		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionManagersReady)).Should(Equal("False"))
 		Expect(condition(ctx, nsm, available)()).To(Equal("False"))
+
+		By("what cannot be written either is an event, too")
+		forbid(ctx, "deployments", "patch")
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{LogLevel: "TRACE", Version: nsm.Spec.Version})
+		Eventually(eventsOf(ctx, nsm)).WithTimeout(soon).Should(ContainElement(And(
+			HavePrefix("ApplyFailed: "), ContainSubstring("applying Deployment "+nsm.Namespace+"/nsm-registry"))))
 	})
 
 	It("nor where no node wants a part", func(ctx SpecContext) {

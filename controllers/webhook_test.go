@@ -243,7 +243,7 @@ var _ = Describe("What pods of an admission webhook before v1.12.0 have register
 		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 1, updated: 1})
 		o = impatient(mesh.Platform{})
 		Eventually(isRegistered(ctx, webhookPod)).Should(BeFalse())
-		Expect(messageOf(ctx, nsm, degraded)()).To(ContainSubstring("namespaces"))
+		Eventually(messageOf(ctx, nsm, degraded)).Should(ContainSubstring("namespaces"))
 	})
 
 	It("is reported while somebody does not let go of it", func(ctx SpecContext) {
