@@ -27,11 +27,12 @@ type Kind string
 
 // The kinds, as the tag of a block names them after "sh".
 const (
-	Test   Kind = "test"   // test/e2e, on the cluster of "make run"
-	Pods   Kind = "pods"   // test/e2e, where the operator's pods run
-	OLM    Kind = "olm"    // test/olm
-	Bundle Kind = "bundle" // test/bundle, where OLM v1's kinds are
-	Manual Kind = "manual" // nobody
+	Test    Kind = "test"    // test/e2e, on the cluster of "make run"
+	Pods    Kind = "pods"    // test/e2e, where the operator's pods run
+	OLM     Kind = "olm"     // test/olm
+	Cluster Kind = "cluster" // test/e2e, where "make test-cluster" is tested
+	Bundle  Kind = "bundle"  // test/bundle, where OLM v1's kinds are
+	Manual  Kind = "manual"  // nobody
 )
 
 // Block of commands in a document.
@@ -78,7 +79,7 @@ var (
 	// indents; commands that readers do not see; a heading.
 	part = regexp.MustCompile("(?ms)^( *)```([^\n]*)\n(.*?)^ *```$|^<!-- (\\w+)\n(.*?)^-->$|^#+ ([^\n]*)$")
 	// tag of a block of commands.
-	tag = regexp.MustCompile(`^sh (test|pods|olm|bundle|manual)(?: exit=(\d+))?$`)
+	tag = regexp.MustCompile(`^sh (test|pods|olm|bundle|cluster|manual)(?: exit=(\d+))?$`)
 )
 
 // Blocks of commands in a document, in its order.

@@ -92,13 +92,19 @@ var manifest = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 // have in place of what a page names, in pairs.
 func follow(ctx context.Context, page string, kind documents.Kind, here ...string) {
 	GinkgoHelper()
+	for _, block := range blocksOfKind(page, kind) {
+		run(ctx, block, here...)
+	}
+}
+
+// blocksOfKind are those of a page; there is one at least.
+func blocksOfKind(page string, kind documents.Kind) []documents.Block {
+	GinkgoHelper()
 	text, err := os.ReadFile(filepath.Join(root, page))
 	Expect(err).NotTo(HaveOccurred())
 	blocks := documents.Of(documents.Blocks(string(text)), func(b documents.Block) bool { return b.Kind == kind })
 	Expect(blocks).NotTo(BeEmpty(), page)
-	for _, block := range blocks {
-		run(ctx, block, here...)
-	}
+	return blocks
 }
 
 // run a block in the root of the repository.
@@ -165,7 +171,7 @@ func TestPagesAreRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := map[documents.Kind][]string{documents.Test: append(pages, helmPage, chartPage), documents.Pods: append(podPages, upgradingPage)}
+	run := map[documents.Kind][]string{documents.Test: append(pages, helmPage, chartPage), documents.Pods: append(podPages, upgradingPage), documents.Cluster: {testClusterPage}}
 	for page, text := range all {
 		for _, block := range documents.Blocks(text) {
 			if in, isOurs := run[block.Kind]; isOurs && !slices.Contains(in, page) {

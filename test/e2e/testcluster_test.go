@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,12 +26,16 @@ import (
 	"github.com/onsi/gomega/gexec"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/test/documents"
 )
 
 const (
-	testNamespace = "nsm-test"
-	testClients   = "nsm-test-clients"
+	testNamespace   = "nsm-test"
+	testClients     = "nsm-test-clients"
+	testClusterPage = "docs/test_cluster.md"
 )
 
 // The whole of "make test-cluster" where nothing runs in pods but the operator: their
@@ -86,9 +91,34 @@ var _ = Describe("make test-cluster", Ordered, func() {
 	}, NodeTimeout(10*time.Minute))
 
 	It("walks to a ping and through an upgrade, leaves nothing, and reports", func(ctx SpecContext) {
-		file := filepath.Join(GinkgoT().TempDir(), "report.json")
-		said, err := tryMake(ctx, "test-cluster", "3m", "SPIRE_STORAGE=emptyDir", "YES=1", "REPORT="+file)
-		Expect(err).NotTo(HaveOccurred(), said)
+		before := others(ctx)
+		file, output := filepath.Join(GinkgoT().TempDir(), "report.json"), filepath.Join(GinkgoT().TempDir(), "output")
+		blocks := blocksOfKind(testClusterPage, documents.Cluster)
+		Expect(blocks).To(HaveLen(1))
+		blocks[0].Commands = "{ " + blocks[0].Commands + "} 2>&1 | tee " + output
+		shell := reader("registry.example.com/nsm-operator:v2.0.0", shippedImage)
+		shell.Environment = append(shell.Environment, "YES=1", "TIMEOUT=3m", "SPIRE_STORAGE=emptyDir", "REPORT="+file)
+		ended := make(chan error, 1)
+		go func() { ended <- shell.Run(ctx, blocks[0]) }()
+		soFar := func() string {
+			text, _ := os.ReadFile(output) // there is none before the first line
+			return string(text)
+		}
+		Eventually(soFar).WithTimeout(15 * time.Minute).Should(Or(ContainSubstring("== clients and an endpoint"), ContainSubstring("Report: ")))
+
+		By("making what it has said, and changing nothing else")
+		_, plan, _ := strings.Cut(soFar(), "\nOutside of them it makes:\n")
+		plan, _, _ = strings.Cut(plan, "\nNothing else is changed.\n")
+		var planned []any
+		for line := range strings.Lines(plan) {
+			planned = append(planned, strings.TrimSpace(line))
+		}
+		made, changed := compared(before, others(ctx))
+		Expect(made).To(ConsistOf(planned...))
+		Expect(changed).To(BeEmpty())
+
+		Eventually(ended).WithTimeout(15 * time.Minute).Should(Receive(Succeed()))
+		said := soFar()
 		report := readReport(file)
 		Expect(report.Result).To(Equal("passed"))
 		Expect(report.Steps).To(HaveLen(14))
@@ -98,9 +128,14 @@ var _ = Describe("make test-cluster", Ordered, func() {
 		Expect(report.NotChecked).NotTo(BeEmpty())
 		Expect(said).To(ContainSubstring("Report: passed after"))
 		Expect(installed(ctx)).To(BeEmpty())
-		_, err = tryKubectl(ctx, "get", "namespace", testClients)
+		_, err := tryKubectl(ctx, "get", "namespace", testClients)
 		Expect(err).To(MatchError(ContainSubstring("not found")))
-	}, NodeTimeout(20*time.Minute))
+		Eventually(func(g Gomega) {
+			made, changed := compared(before, others(ctx))
+			g.Expect(made).To(BeEmpty())
+			g.Expect(changed).To(BeEmpty())
+		}).WithTimeout(time.Minute).Should(Succeed())
+	}, NodeTimeout(40*time.Minute))
 
 	It("says what has failed, gathers support data, and cleans up", func(ctx SpecContext) {
 		Expect(os.Remove(filepath.Join(programs, "ping"))).To(Succeed())
@@ -131,6 +166,55 @@ var _ = Describe("make test-cluster", Ordered, func() {
 		Expect(installed(ctx)).To(BeEmpty())
 	}, NodeTimeout(20*time.Minute))
 })
+
+// others are the objects that are in none of the namespaces of "make test-cluster", by kind and
+// name: what they are, without who wrote them and when, and without what is seen of them. What
+// Kubernetes makes by itself for other objects is left out, and what it always renews.
+func others(ctx context.Context) map[string]string {
+	GinkgoHelper()
+	byItself := []string{
+		"events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints", "endpointslices.discovery.k8s.io", "componentstatuses",
+		"apiservices.apiregistration.k8s.io", "ipaddresses.networking.k8s.io",
+	}
+	resources := slices.DeleteFunc(strings.Fields(kubectl(ctx, "api-resources", "--verbs=list", "--output=name")),
+		func(name string) bool { return slices.Contains(byItself, name) })
+	var found unstructured.UnstructuredList
+	Expect(json.Unmarshal([]byte(kubectl(ctx, "get", strings.Join(resources, ","), "--all-namespaces", "--output=json")), &found)).To(Succeed())
+	ours := []string{testNamespace, testClients, "nsm-operator-system", "spire"}
+	seen := map[string]string{}
+	for _, object := range found.Items {
+		name := object.GetKind() + " " + object.GetName()
+		if namespace := object.GetNamespace(); namespace != "" {
+			name = object.GetKind() + " " + namespace + "/" + object.GetName()
+		}
+		if slices.Contains(ours, object.GetNamespace()) || object.GetKind() == "Namespace" && slices.Contains(ours, object.GetName()) {
+			continue
+		}
+		object.SetManagedFields(nil)
+		object.SetResourceVersion("")
+		delete(object.Object, "status")
+		text, err := object.MarshalJSON()
+		Expect(err).NotTo(HaveOccurred())
+		seen[name] = string(text)
+	}
+	Expect(seen).To(HaveKey("Namespace default"))
+	return seen
+}
+
+// compared names what is new, and what has changed or is gone.
+func compared(before, after map[string]string) (made, changed []string) {
+	for name := range after {
+		if _, was := before[name]; !was {
+			made = append(made, name)
+		}
+	}
+	for name, was := range before {
+		if after[name] != was {
+			changed = append(changed, name)
+		}
+	}
+	return made, changed
+}
 
 // standIn writes a program, or what it prints.
 func standIn(directory, name, content string) {

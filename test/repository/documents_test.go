@@ -340,7 +340,7 @@ func TestCommandsOfDocuments(t *testing.T) {
 // misspelled, and no output is shown that belongs to no command.
 func TestBlocksAreTagged(t *testing.T) {
 	t.Parallel()
-	tags := regexp.MustCompile(`^(sh (test|pods|olm|bundle|manual)( exit=[1-9])?|console|yaml|text|mermaid)$`)
+	tags := regexp.MustCompile(`^(sh (test|pods|olm|bundle|cluster|manual)( exit=[1-9])?|console|yaml|text|mermaid)$`)
 	for page, text := range readPages(t) {
 		outputs := 0
 		for _, found := range fence.FindAllStringSubmatch(text, -1) {
@@ -448,7 +448,6 @@ var notRun = map[string]string{
 	"docs/spire.md: helm repo add spiffe https://spiffe.github.io/helm-charts-hardened":                                "it needs the internet",
 	"docs/support.md: # The pod that leads has the metrics of meshes.":                                                 "it needs pods that run",
 	"docs/support.md: oc adm must-gather --image=ghcr.io/networkservicemesh/nsm-operator-must-gather:v2.0.0":           "it needs OpenShift; the script that it runs has a test in cmd/kubectl-nsm",
-	"docs/test_cluster.md: make test-cluster IMG=registry.example.com/nsm-operator:v2.0.0":                             "it asks; test/e2e runs it with YES=1",
 	"docs/test_cluster.md: kind create cluster --config hack/testcluster/kind.yaml":                                    "it needs a container engine",
 	`hack/localcluster/README.md: go build -C hack/localcluster -o "$PWD/bin/localcluster" .`:                          "it is what test/e2e does before each test, and does not end",
 }
