@@ -64,6 +64,7 @@ func (p *plan) text(out io.Writer) {
 	for _, object := range p.outside {
 		say("  %s", object)
 	}
+	say("Meanwhile Kubernetes lets whoever has the ClusterRole view, edit or admin read NSMs, too.")
 	say("Nothing else is changed.")
 	say("")
 	say("Not checked beforehand:")
