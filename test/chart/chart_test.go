@@ -22,6 +22,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 )
@@ -81,6 +82,21 @@ var _ = Describe("The chart", func() {
 			}
 		}
 		Expect(container(deployment(renderOperator(operatorNamespace))).Image).To(MatchRegexp(tagged))
+	})
+
+	It("makes the network service in the mesh's namespace, where the kind is served, so that it goes with the release", func() {
+		services := func(args ...string) []unstructured.Unstructured {
+			GinkgoHelper()
+			return each[unstructured.Unstructured](render(args...), "NetworkService")
+		}
+		served := []string{"--api-versions", "networkservicemesh.io/v1/NetworkService", "--set", "meshNamespace=nsm-system,networkService=pings"}
+		made := services(served...)
+		Expect(made).To(HaveLen(1))
+		Expect(made[0].GetNamespace()).To(Equal("nsm-system"))
+		Expect(made[0].GetName()).To(Equal("pings"))
+		Expect(made[0].Object["spec"]).To(Equal(map[string]any{"name": "pings", "payload": "ETHERNET"}), "what the endpoint registers")
+		Expect(services(append(served, "--set", "declareNetworkService=false")...)).To(BeEmpty())
+		Expect(services()).To(BeEmpty(), "a kind that is not served")
 	})
 
 	It("sets the endpoint of the oldest release by the names that it reads", func() {
