@@ -29,12 +29,13 @@ const (
 	// registersAnnotation with the value "false" makes a forwarder that is Ready and never registers.
 	registersAnnotation = "localcluster/registers"
 
-	podsPath      = "/api/v1/pods?labelSelector=app.kubernetes.io%2Fcomponent+in+%28forwarder%2Cregistry%2Cadmission-webhook%29"
+	podsPath      = "/api/v1/pods?labelSelector=app.kubernetes.io%2Fcomponent+in+%28forwarder%2Cregistry%2Cadmission-webhook%2Cnse%29"
 	endpointsPath = "/apis/networkservicemesh.io/v1/networkserviceendpoints?"
 )
 
-// registrar stands in for what runs in the pods of a mesh: forwarders and admission webhooks that register themselves, and
-// the registry of type k8s, which keeps every registration as a NetworkServiceEndpoint and deletes it when it has expired.
+// registrar stands in for what runs in the pods of a mesh: forwarders and admission webhooks that register themselves,
+// endpoints that register their services, and the registry of type k8s, which keeps every registration of a forwarder as a
+// NetworkServiceEndpoint, deletes it when it has expired, and keeps a service for ever.
 type registrar struct {
 	api  *api
 	log  io.Writer
@@ -46,10 +47,14 @@ type registrar struct {
 	woken chan struct{}
 	// webhooks are the pods of admission webhooks that have registered themselves.
 	webhooks map[objectName]bool
+	// endpoints are the pods of endpoints that have registered their services.
+	endpoints map[objectName]bool
 }
 
 func newRegistrar(api *api, log io.Writer) *registrar {
-	r := &registrar{api: api, log: log, woken: make(chan struct{}, 1), webhooks: map[objectName]bool{}}
+	r := &registrar{
+		api: api, log: log, woken: make(chan struct{}, 1), webhooks: map[objectName]bool{}, endpoints: map[objectName]bool{},
+	}
 	r.pods = &mirror[pod]{api: api, path: podsPath, nameOf: func(p pod) objectName { return p.Metadata.objectName }, changed: r.wake}
 	r.entries = &mirror[entry]{
 		api: api, path: endpointsPath, nameOf: func(e entry) objectName { return e.Metadata }, wanted: r.hasForwarders, changed: r.wake,
@@ -122,7 +127,7 @@ func (r *registrar) note(err error) {
 func (r *registrar) look(ctx context.Context) error {
 	pods, _, podsErr := r.pods.list()
 	entries, isKnown, entriesErr := r.entries.list()
-	errs := []error{podsErr, entriesErr, r.registerWebhooks(ctx, pods)}
+	errs := []error{podsErr, entriesErr, r.registerWebhooks(ctx, pods), r.registerServices(ctx, pods)}
 	if isKnown {
 		now := time.Now()
 		errs = append(errs, r.write(ctx, plan(pods, entries, now), now.Add(registrationLifetime)))
@@ -269,6 +274,7 @@ type pod struct {
 		Labels, Annotations map[string]string
 	}
 	Spec struct {
+		NodeName   string
 		Containers []container
 	}
 	Status struct {
@@ -278,7 +284,11 @@ type pod struct {
 }
 
 type (
-	container struct{ Image string }
+	container struct {
+		Image string
+		Env   []variable
+	}
+	variable  struct{ Name, Value string }
 	condition struct{ Type, Status string }
 )
 
