@@ -62,7 +62,11 @@ func Connect(s *Settings) (*Cluster, error) {
 	if c.version, err = c.discovery.ServerVersion(); err != nil {
 		return nil, fmt.Errorf("the cluster at %s does not answer: %w", config.Host, err)
 	}
-	c.Client, err = client.New(config, client.Options{Scheme: clientgoscheme.Scheme})
+	// A cluster that takes requests and never answers must not hold anything up. Config has
+	// no such limit: what runs in a pod by it may take long.
+	limited := rest.CopyConfig(config)
+	limited.Timeout = min(time.Minute, s.Timeout)
+	c.Client, err = client.New(limited, client.Options{Scheme: clientgoscheme.Scheme})
 	return c, err
 }
 

@@ -102,6 +102,32 @@ func TestUnreachableClusterIsRefused(t *testing.T) {
 	}
 }
 
+func TestSilentClusterHoldsNothingUp(t *testing.T) {
+	g := NewWithT(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/version" {
+			_, _ = fmt.Fprint(w, `{"gitVersion":"v1.33.0"}`)
+			return
+		}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	useCluster(t, server.URL)
+	s := chosen(t)
+	s.Timeout = 100 * time.Millisecond
+	c, err := Connect(s)
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for name, ask := range map[string]func() error{
+		"up":   func() error { return c.checkRights(ctx, s) },
+		"down": func() error { return c.checkVolumes(ctx) },
+	} {
+		g.Expect(ask()).To(MatchError(context.DeadlineExceeded), name)
+	}
+	g.Expect(ctx.Err()).NotTo(HaveOccurred(), "it was the requests' own limit")
+}
+
 func TestOldKubernetesIsRefused(t *testing.T) {
 	g := NewWithT(t)
 	asked := []string{}
