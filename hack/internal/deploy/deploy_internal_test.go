@@ -28,6 +28,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
+
+	"github.com/networkservicemesh/nsm-operator/internal/installation"
 )
 
 const repository = "../../.."
@@ -121,7 +123,7 @@ func TestSilentClusterHoldsNothingUp(t *testing.T) {
 	defer cancel()
 	for name, ask := range map[string]func() error{
 		"up":   func() error { return c.checkRights(ctx, s) },
-		"down": func() error { return c.checkVolumes(ctx) },
+		"down": func() error { return c.checkVolumes(ctx, installation.Member{}, false) },
 	} {
 		g.Expect(ask()).To(MatchError(context.DeadlineExceeded), name)
 	}

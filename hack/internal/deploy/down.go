@@ -13,12 +13,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/networkservicemesh/nsm-operator/internal/installation"
@@ -26,9 +28,9 @@ import (
 
 const (
 	crdNSMs = "nsms.nsm.networkservicemesh.io"
-	// The labels of the objects of a mesh, which say whose they are.
-	labelMesh          = "nsm.networkservicemesh.io/name"
-	labelMeshNamespace = "nsm.networkservicemesh.io/namespace"
+	// CSI drivers, which pods need to end.
+	driverSpire = "csi.spiffe.io"
+	driverNSM   = "csi.networkservicemesh.io"
 )
 
 var (
@@ -72,11 +74,14 @@ func Down(ctx context.Context, s *Settings) error {
 	if err != nil {
 		return err
 	}
-	if err := c.checkVolumes(ctx); err != nil {
+	here, others, err := c.installations(ctx)
+	if err != nil {
 		return err
 	}
-	others, err := c.removeMeshes(ctx)
-	if err != nil {
+	if err := c.checkVolumes(ctx, here, len(others) > 0); err != nil {
+		return err
+	}
+	if err := c.removeMeshes(ctx, here); err != nil {
 		return err
 	}
 	if err := c.removeOperator(ctx, m, others); err != nil {
@@ -95,48 +100,13 @@ func Down(ctx context.Context, s *Settings) error {
 	return c.removeNamespaces(ctx)
 }
 
-// checkVolumes stops while pods have volumes of a CSI driver that is about to go: they
-// could never end.
-func (c *Cluster) checkVolumes(ctx context.Context) error {
-	going := map[string]bool{}
-	for name, label := range map[string]string{"csi.spiffe.io": madeByDeploy, "csi.networkservicemesh.io": operatorName} {
-		driver, err := c.find(ctx, kindCSIDriver, "", name)
-		if err != nil {
-			return err
-		}
-		going[name] = driver != nil && driver.GetLabels()[labelMadeBy] == label
-	}
-	var pods corev1.PodList
-	if err := c.List(ctx, &pods); err != nil {
-		return err
-	}
-	var mounted []string
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		if pod.Labels[labelMadeBy] == operatorName {
-			continue // of a mesh, which goes first
-		}
-		for _, volume := range pod.Spec.Volumes {
-			if volume.CSI != nil && going[volume.CSI.Driver] {
-				mounted = append(mounted, fmt.Sprintf("%s/%s (%s)", pod.Namespace, pod.Name, volume.CSI.Driver))
-			}
-		}
-	}
-	if len(mounted) == 0 {
-		return nil
-	}
-	return fmt.Errorf("nothing was removed: these pods mount volumes of a CSI driver that would go, and would then hang in Terminating. "+
-		"Delete them, or what makes them, first:\n  %s", strings.Join(mounted, "\n  "))
-}
-
-// removeMeshes deletes the NSMs, but for those of other installations, whose namespaces
-// it returns.
-func (c *Cluster) removeMeshes(ctx context.Context) (others []string, err error) {
+// installations are this one, and the namespaces of the others.
+func (c *Cluster) installations(ctx context.Context) (here installation.Member, others []string, err error) {
+	here.Namespace = operatorNamespace
 	definition, err := c.find(ctx, kindCRD, "", crdNSMs)
 	if definition == nil || err != nil {
-		return nil, err
+		return here, nil, err
 	}
-	here := installation.Member{Namespace: operatorNamespace}
 	var members []installation.Member
 	// Without the list, this is the only one.
 	_ = json.Unmarshal([]byte(definition.GetAnnotations()[installation.Annotation]), &members)
@@ -147,23 +117,109 @@ func (c *Cluster) removeMeshes(ctx context.Context) (others []string, err error)
 			others = append(others, member.Namespace)
 		}
 	}
+	return here, others, nil
+}
+
+// isOf reports whether an installation acts on the NSMs of a namespace.
+func isOf(member *installation.Member, namespace string) bool {
+	return len(member.WatchNamespaces) == 0 || slices.Contains(member.WatchNamespaces, namespace)
+}
+
+// checkVolumes stops while pods have volumes of a CSI driver that is about to go. Those of
+// meshes go before SPIRE does.
+func (c *Cluster) checkVolumes(ctx context.Context, here installation.Member, isShared bool) error {
+	var going []string
+	for name, isGoing := range map[string]func(*unstructured.Unstructured) bool{
+		driverSpire: func(driver *unstructured.Unstructured) bool { return isOurs(driver) && !isShared },
+		driverNSM: func(driver *unstructured.Unstructured) bool {
+			return driver.GetLabels()[labelMadeBy] == operatorName && isOf(&here, driver.GetLabels()[labelMeshNamespace])
+		},
+	} {
+		driver, err := c.find(ctx, kindCSIDriver, "", name)
+		if err != nil {
+			return err
+		}
+		if driver != nil && isGoing(driver) {
+			going = append(going, name)
+		}
+	}
+	return c.awaitVolumes(ctx, "nothing was removed", going, func(pod *corev1.Pod) bool { return !isOfMesh(pod) })
+}
+
+// awaitVolumes waits for the end of pods that have volumes of these CSI drivers, and stops
+// where one does not end: without the driver it never could.
+func (c *Cluster) awaitVolumes(ctx context.Context, outcome string, drivers []string, counts func(*corev1.Pod) bool) error {
+	if len(drivers) == 0 {
+		return nil
+	}
+	const advice = "these pods mount volumes of a CSI driver that would go, and would then hang in Terminating"
+	var ending []string
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, c.timeout, true, func(ctx context.Context) (bool, error) {
+		var pods corev1.PodList
+		if err := c.List(ctx, &pods); err != nil {
+			return false, err
+		}
+		var staying []string
+		ending = nil
+		for i := range pods.Items {
+			pod := &pods.Items[i]
+			driver := driverOf(pod, drivers)
+			if driver == "" || !counts(pod) {
+				continue
+			}
+			name := fmt.Sprintf("%s/%s (%s)", pod.Namespace, pod.Name, driver)
+			if pod.DeletionTimestamp != nil || isOfMesh(pod) {
+				ending = append(ending, name)
+			} else {
+				staying = append(staying, name)
+			}
+		}
+		if len(staying) > 0 {
+			return false, fmt.Errorf("%s: %s. Delete them, or what makes them, first:\n  %s", outcome, advice, strings.Join(staying, "\n  "))
+		}
+		return len(ending) == 0, nil
+	})
+	if wait.Interrupted(err) && ctx.Err() == nil && len(ending) > 0 {
+		return fmt.Errorf("%s: %s. They are ending, and are still there after %s:\n  %s", outcome, advice, c.timeout, strings.Join(ending, "\n  "))
+	}
+	return err
+}
+
+func isOfMesh(pod *corev1.Pod) bool { return pod.Labels[labelMadeBy] == operatorName }
+
+// driverOf a pod is the one of these CSI drivers that it has a volume of; "" for none. One
+// that has ended has none any more.
+func driverOf(pod *corev1.Pod, drivers []string) string {
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return ""
+	}
+	for _, volume := range pod.Spec.Volumes {
+		if volume.CSI != nil && slices.Contains(drivers, volume.CSI.Driver) {
+			return volume.CSI.Driver
+		}
+	}
+	return ""
+}
+
+// removeMeshes deletes the NSMs that this installation acts on.
+func (c *Cluster) removeMeshes(ctx context.Context, here installation.Member) error {
 	nsms, err := c.list(ctx, kindNSM)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var going objects
 	for i := range nsms {
-		if len(here.WatchNamespaces) == 0 || slices.Contains(here.WatchNamespaces, nsms[i].GetNamespace()) {
+		if isOf(&here, nsms[i].GetNamespace()) {
 			going = append(going, &nsms[i])
 		}
 	}
 	err = c.Remove(ctx, "meshes", going)
 	if _, isLeft := errors.AsType[*leftError](err); isLeft {
-		return nil, fmt.Errorf("%w\nNothing else was removed. Their finalizer waits for the operator%s:\n"+
+		return fmt.Errorf("%w\nNothing else was removed. Their finalizer waits for the operator%s:\n"+
 			"  kubectl logs -n %s deployment/%s\n"+
 			"If none runs, install it again (make deploy), and then run this again", err, c.operatorState(ctx), operatorNamespace, operatorName)
 	}
-	return others, err
+	return err
 }
 
 // operatorState says that the operator does not run; "" where it does.
@@ -260,8 +316,19 @@ func definitionNames(definitions objects) []string {
 	return names
 }
 
-// removeSpire removes what is marked as made by up, whatever its settings were.
+// removeSpire removes what is marked as made by up, whatever its settings were. The pods
+// of meshes end after their NSMs, and others may have come meanwhile.
 func (c *Cluster) removeSpire(ctx context.Context) error {
+	driver, err := c.find(ctx, kindCSIDriver, "", driverSpire)
+	if err != nil {
+		return err
+	}
+	if driver != nil && isOurs(driver) {
+		all := func(*corev1.Pod) bool { return true }
+		if err := c.awaitVolumes(ctx, "SPIRE was not removed", []string{driverSpire}, all); err != nil {
+			return err
+		}
+	}
 	var going objects
 	for _, kind := range ofSpire {
 		made, err := c.list(ctx, kind, client.MatchingLabels{labelMadeBy: madeByDeploy})

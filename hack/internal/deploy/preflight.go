@@ -144,7 +144,7 @@ func (c *Cluster) checkForeignSpire(ctx context.Context, s *Settings) error {
 			}
 		}
 	}
-	driver, err := c.find(ctx, kindCSIDriver, "", "csi.spiffe.io")
+	driver, err := c.find(ctx, kindCSIDriver, "", driverSpire)
 	if err == nil && driver != nil && s.CSI && !isOurs(driver) {
 		err = errors.New("there is a CSIDriver csi.spiffe.io already, which this did not install: leave SPIRE_CSI out, or run this again with SPIRE=external")
 	}
