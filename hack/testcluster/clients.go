@@ -7,7 +7,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,9 +56,51 @@ func (w *walk) installClients(ctx context.Context) error {
 	return w.runHelm(ctx, args...)
 }
 
-// testClients has the chart ping: twice, and with packets of three sizes.
+// testLimit is for each of the two pods of "helm test": the chart ends one that runs for
+// longer, and nothing but this ends one that never starts.
+const testLimit = 90 * time.Second
+
+// testClients has the chart ping: twice, and with packets of three sizes. A pod that has
+// not started says nothing by itself.
 func (w *walk) testClients(ctx context.Context) error {
-	return w.runHelm(ctx, "test", helmRelease, "--logs")
+	err := w.runHelmFor(ctx, min(testLimit, w.settings.Timeout), "test", helmRelease, "--logs")
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, w.eventsOfTests(ctx))
+}
+
+// eventsOfTests is what Kubernetes complains about where the pods of "helm test" are: an
+// image, a volume, no node.
+func (w *walk) eventsOfTests(ctx context.Context) error {
+	var pods corev1.PodList
+	err := w.List(ctx, &pods, client.InNamespace(w.settings.clients), client.MatchingLabels{"app.kubernetes.io/component": "test"})
+	if err != nil {
+		return err
+	}
+	var events corev1.EventList
+	if err := w.List(ctx, &events, client.InNamespace(w.settings.clients), client.MatchingFields{"type": corev1.EventTypeWarning}); err != nil {
+		return err
+	}
+	return complaints(pods.Items, events.Items)
+}
+
+// complaints about pods: the last event of each reason.
+func complaints(pods []corev1.Pod, events []corev1.Event) error {
+	slices.SortStableFunc(events, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
+	var all []error
+	for i := range pods {
+		last := map[string]string{}
+		for _, event := range events {
+			if event.InvolvedObject.UID == pods[i].UID {
+				last[event.Reason] = event.Message
+			}
+		}
+		for _, reason := range slices.Sorted(maps.Keys(last)) {
+			all = append(all, fmt.Errorf("pod %s: %s: %s", pods[i].Name, reason, last[reason]))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // removeClients removes the chart, and the namespace with all that is left of it.
@@ -82,7 +127,12 @@ func (w *walk) removeClients(ctx context.Context) error {
 
 // runHelm runs Helm in the namespace of the clients, and prints what it says.
 func (w *walk) runHelm(ctx context.Context, args ...string) error {
-	args = append(args, "--namespace", w.settings.clients, "--timeout", w.settings.Timeout.Round(time.Second).String())
+	return w.runHelmFor(ctx, w.settings.Timeout, args...)
+}
+
+// runHelmFor runs it with a limit of what it waits for.
+func (w *walk) runHelmFor(ctx context.Context, limit time.Duration, args ...string) error {
+	args = append(args, "--namespace", w.settings.clients, "--timeout", limit.Round(time.Second).String())
 	output, err := w.output(ctx, nil, w.settings.helm, args...)
 	fmt.Print(string(output))
 	return err

@@ -26,6 +26,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -408,4 +409,20 @@ func TestKindsConfiguration(t *testing.T) {
 	NewWithT(t).Expect(yaml.Unmarshal(text, &config)).To(Succeed())
 	NewWithT(t).Expect(config.APIVersion).To(Equal("kind.x-k8s.io/v1alpha4"))
 	NewWithT(t).Expect(config.Nodes).To(HaveLen(3))
+}
+
+// A pod that never starts has no log.
+func TestPodsThatNeverStartedAreExplained(t *testing.T) {
+	t.Parallel()
+	event := func(pod, reason, message string, second int64) corev1.Event {
+		return corev1.Event{
+			InvolvedObject: corev1.ObjectReference{UID: types.UID(pod)}, Reason: reason, Message: message, LastTimestamp: metav1.Unix(second, 0),
+		}
+	}
+	pods := []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "ping-1", UID: "1"}}, {ObjectMeta: metav1.ObjectMeta{Name: "ping-2", UID: "2"}}}
+	NewWithT(t).Expect(complaints(pods, []corev1.Event{
+		event("1", "FailedMount", "the driver is not there", 2), event("1", "FailedMount", "not yet", 1),
+		event("2", "Failed", "the image is not there", 1), event("3", "Failed", "somebody else's", 1),
+	})).To(MatchError("pod ping-1: FailedMount: the driver is not there\npod ping-2: Failed: the image is not there"))
+	NewWithT(t).Expect(complaints(pods, nil)).To(Succeed())
 }
