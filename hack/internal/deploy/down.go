@@ -31,6 +31,13 @@ const (
 	// CSI drivers, which pods need to end.
 	driverSpire = "csi.spiffe.io"
 	driverNSM   = "csi.networkservicemesh.io"
+
+	spireServer = "spire-server"
+	// spireDirectory of a node has the data of SPIRE's server with SPIRE_STORAGE=hostPath.
+	spireDirectory = "/var/lib/nsm-spire-server"
+	// The labels of the objects of a mesh, which say whose they are.
+	labelMesh          = "nsm.networkservicemesh.io/name"
+	labelMeshNamespace = "nsm.networkservicemesh.io/namespace"
 )
 
 var (
@@ -329,6 +336,10 @@ func (c *Cluster) removeSpire(ctx context.Context) error {
 			return err
 		}
 	}
+	stays, err := c.staysOnNode(ctx)
+	if err != nil {
+		return err
+	}
 	var going objects
 	for _, kind := range ofSpire {
 		made, err := c.list(ctx, kind, client.MatchingLabels{labelMadeBy: madeByDeploy})
@@ -342,6 +353,7 @@ func (c *Cluster) removeSpire(ctx context.Context) error {
 	if err := c.Remove(ctx, "SPIRE", going); err != nil {
 		return err
 	}
+	fmt.Print(stays)
 	definitions, err := c.list(ctx, kindCRD, client.MatchingLabels{labelMadeBy: madeByDeploy})
 	if err != nil {
 		return err
@@ -351,6 +363,25 @@ func (c *Cluster) removeSpire(ctx context.Context) error {
 		names = append(names, definitions[i].GetName())
 	}
 	return c.removeDefinitions(ctx, "the definitions of SPIRE", names)
+}
+
+// staysOnNode says where the data of SPIRE's server stays, with SPIRE_STORAGE=hostPath; ""
+// without.
+func (c *Cluster) staysOnNode(ctx context.Context) (string, error) {
+	server, err := c.find(ctx, kindStatefulSet, spireNamespace, spireServer)
+	if server == nil || err != nil || !isOurs(server) || server.GetAnnotations()[annotationStorage] != "hostPath" {
+		return "", err
+	}
+	node := "its node"
+	pod := &corev1.Pod{}
+	switch err := c.Get(ctx, client.ObjectKey{Namespace: spireNamespace, Name: spireServer + "-0"}, pod); {
+	case err == nil && pod.Spec.NodeName != "":
+		node = "node " + pod.Spec.NodeName
+	case client.IgnoreNotFound(err) != nil:
+		return "", err
+	}
+	return fmt.Sprintf("The data of SPIRE's server stays in %s on %s, and of earlier ones where they ran. "+
+		"A server that is scheduled there goes on with it, also with the keys of its authority. Delete it before you change the trust domain.\n", spireDirectory, node), nil
 }
 
 // removeNamespaces removes the operator's namespace, and those that up has made, unless

@@ -169,7 +169,7 @@ func runsSpire(workload *unstructured.Unstructured) bool {
 // checkStorage wants a StorageClass for the claim of SPIRE's server, or it would wait
 // for ever, and all of NSM with it. What is there already stays where it is.
 func (c *Cluster) checkStorage(ctx context.Context, s *Settings) error {
-	server, err := c.find(ctx, kindStatefulSet, spireNamespace, "spire-server")
+	server, err := c.find(ctx, kindStatefulSet, spireNamespace, spireServer)
 	if err != nil {
 		return err
 	}

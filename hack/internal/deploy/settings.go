@@ -31,7 +31,7 @@ const (
 // Each has its directory in config/spire.
 var storages = []struct{ name, directory, loses string }{
 	{"pvc", "pvc", "it is kept until the PersistentVolumeClaim spire/spire-data is deleted, which undeploy does"},
-	{"hostPath", "hostpath", "a server that is scheduled on another node starts anew; undeploy leaves /var/lib/nsm-spire-server on the node"},
+	{"hostPath", "hostpath", "a server that is scheduled on another node starts anew; undeploy leaves " + spireDirectory + " on the node, where a later server finds it"},
 	{"emptyDir", "emptydir", "it is lost with the server's pod: identities are renewed again when all agents have started over, about a minute later"},
 }
 

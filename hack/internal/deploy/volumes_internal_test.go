@@ -12,6 +12,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -121,4 +122,19 @@ func TestSpireGoesAfterPodsOfMeshes(t *testing.T) {
 	g.Expect(c.removeSpire(t.Context())).To(Succeed())
 	g.Expect(looks).To(Equal(2))
 	g.Expect(client.IgnoreNotFound(c.Get(t.Context(), client.ObjectKey{Name: driverSpire}, &storagev1.CSIDriver{}))).To(Succeed())
+}
+
+// Data on a node outlives SPIRE.
+func TestDataOnNodesIsNamed(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	server := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{
+		Namespace: spireNamespace, Name: spireServer, Labels: map[string]string{labelMadeBy: madeByDeploy}, Annotations: map[string]string{annotationStorage: "hostPath"},
+	}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: spireNamespace, Name: "spire-server-0"}, Spec: corev1.PodSpec{NodeName: "worker"}}
+	g.Expect(clusterWith(interceptor.Funcs{}, server, pod).staysOnNode(t.Context())).To(ContainSubstring("stays in /var/lib/nsm-spire-server on node worker, "))
+	g.Expect(clusterWith(interceptor.Funcs{}, server).staysOnNode(t.Context())).To(ContainSubstring("on its node, "))
+	server.Annotations[annotationStorage] = "pvc"
+	g.Expect(clusterWith(interceptor.Funcs{}, server, pod).staysOnNode(t.Context())).To(BeEmpty())
+	g.Expect(clusterWith(interceptor.Funcs{}).staysOnNode(t.Context())).To(BeEmpty())
 }
