@@ -12,16 +12,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -395,6 +398,18 @@ func TestFirewallIsNamed(t *testing.T) {
 	g.Expect(err).To(MatchError(Not(ContainSubstring("firewall"))))
 }
 
+// images that are installed. One more has to be mirrored and trusted by everybody: none is
+// here for a database, or to wait for something.
+var images = []string{
+	"docker.io/library/busybox", // gives a directory of the node to a server that is not root
+	"example.com/nsm-operator",
+	"ghcr.io/spiffe/spiffe-csi-driver",
+	"ghcr.io/spiffe/spire-agent",
+	"ghcr.io/spiffe/spire-controller-manager",
+	"ghcr.io/spiffe/spire-server",
+	"registry.k8s.io/sig-storage/csi-node-driver-registrar",
+}
+
 // An image without a tag changes overnight, and cannot be mirrored. test/chart looks at those
 // of the charts.
 func TestEveryImageHasATag(t *testing.T) {
@@ -407,7 +422,7 @@ func TestEveryImageHasATag(t *testing.T) {
 		}
 		return len(found)
 	}
-	deployed := 0
+	deployed, found := 0, map[string]bool{}
 	for _, storage := range storages {
 		s.Storage = storage.name
 		m, err := render(t.Context(), s)
@@ -416,9 +431,13 @@ func TestEveryImageHasATag(t *testing.T) {
 			text, err := yaml.Marshal(object.Object)
 			g.Expect(err).NotTo(HaveOccurred())
 			deployed += count(string(text), nameOf(object))
+			for _, match := range imageLine.FindAllStringSubmatch(string(text), -1) {
+				found[match[1][:strings.LastIndex(match[1], ":")]] = true
+			}
 		}
 	}
 	g.Expect(deployed).To(BeNumerically(">", 15), "there are images")
+	g.Expect(slices.Sorted(maps.Keys(found))).To(Equal(images))
 	// What the bundle has beside the Deployment. "make bundle" writes the image of must-gather.
 	for file, least := range map[string]int{"scorecard/config.yaml": 6, "manifests/bases/nsm-operator.clusterserviceversion.yaml": 19} {
 		content, err := os.ReadFile(filepath.Join(repository, "config", file))
@@ -426,6 +445,50 @@ func TestEveryImageHasATag(t *testing.T) {
 		text := strings.ReplaceAll(string(content), "image: MUST_GATHER\n", "")
 		g.Expect(count(text, file)).To(BeNumerically(">=", least), file)
 	}
+}
+
+// What a storage is said to lose is what its volume loses.
+func TestStorages(t *testing.T) {
+	g := NewWithT(t)
+	s := chosen(t)
+	for storage, want := range map[string]struct {
+		volume string
+		loses  types.GomegaMatcher
+	}{
+		"pvc":      {`{"name":"data","persistentVolumeClaim":{"claimName":"spire-data"}}`, ContainSubstring("kept until the PersistentVolumeClaim spire/spire-data is deleted, which undeploy does")},
+		"hostPath": {`{"name":"data","hostPath":{"path":"/var/lib/nsm-spire-server","type":"DirectoryOrCreate"}}`, And(ContainSubstring("another node starts anew"), ContainSubstring("undeploy leaves /var/lib/nsm-spire-server"))},
+		"emptyDir": {`{"name":"data","emptyDir":{}}`, ContainSubstring("lost with the server's pod")},
+	} {
+		s.Storage = storage
+		g.Expect(s.loses()).To(want.loses)
+		m, err := render(t.Context(), s)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(dataVolume(g, m.spire, "StatefulSet spire/spire-server")).To(MatchJSON(want.volume))
+		hasClaim := slices.ContainsFunc(m.spire, func(object *unstructured.Unstructured) bool {
+			return nameOf(object) == "PersistentVolumeClaim spire/spire-data" && isOurs(object)
+		})
+		g.Expect(hasClaim).To(Equal(storage == "pvc"), "undeploy deletes it")
+		g.Expect(dataVolume(g, m.spireAgents, "DaemonSet spire/spire-agent")).To(MatchJSON(`{"name":"data","emptyDir":{}}`),
+			"what an agent knows must not outlive the server's data")
+	}
+}
+
+// dataVolume of a workload, as JSON.
+func dataVolume(g *WithT, all objects, name string) string {
+	for _, object := range all {
+		if nameOf(object) != name {
+			continue
+		}
+		volumes, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "volumes")
+		for _, volume := range volumes {
+			if volume.(map[string]any)["name"] == "data" {
+				text, err := json.Marshal(volume)
+				g.Expect(err).NotTo(HaveOccurred())
+				return string(text)
+			}
+		}
+	}
+	return ""
 }
 
 // SPIRE's controller manager ends where a kind is missing that it is to reconcile, and
@@ -466,6 +529,28 @@ func TestAgentStartsOverByItself(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(repository, "config", "spire", "base", "agent.conf"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(content)).To(And(ContainSubstring(`rebootstrap_mode = "always"`), Not(ContainSubstring("retry_bootstrap"))))
+}
+
+// A name with the cluster's domain is wrong in a cluster with another one.
+func TestAgentFindsTheServerByItsShortName(t *testing.T) {
+	g := NewWithT(t)
+	content, err := os.ReadFile(filepath.Join(repository, "config", "spire", "base", "agent.conf"))
+	g.Expect(err).NotTo(HaveOccurred())
+	address := regexp.MustCompile(`(?m)^  server_address = "(.*)"$`).FindStringSubmatch(string(content))
+	g.Expect(address).To(HaveLen(2))
+	m, err := render(t.Context(), chosen(t))
+	g.Expect(err).NotTo(HaveOccurred())
+	services := []string{}
+	for _, object := range m.spire {
+		if object.GetKind() == "Service" {
+			services = append(services, object.GetName())
+		}
+	}
+	g.Expect(services).To(ContainElement(address[1]))
+	agent := slices.IndexFunc(m.spireAgents, func(object *unstructured.Unstructured) bool { return object.GetName() == "spire-agent" })
+	g.Expect(agent).NotTo(Equal(-1))
+	policy, _, _ := unstructured.NestedString(m.spireAgents[agent].Object, "spec", "template", "spec", "dnsPolicy")
+	g.Expect(policy).To(Equal("ClusterFirstWithHostNet"), "on the node's network, too")
 }
 
 func TestSpireIsToldByItsImage(t *testing.T) {
