@@ -78,12 +78,14 @@ var _ = Describe("The operator's chart", func() {
 		})), "as the operator writes it")
 	})
 
-	It("has no CA, which the operator alone writes, and no hooks", func() {
-		text, err := helm("template", "operator", operatorChart)
-		Expect(err).NotTo(HaveOccurred(), text)
-		Expect(text).To(ContainSubstring("conversionReviewVersions"))
-		Expect(text).NotTo(Or(ContainSubstring("caBundle"), ContainSubstring("helm.sh/hook")))
-	})
+	for _, name := range slices.Sorted(maps.Keys(operatorVariants)) {
+		It("has no CA, which the operator alone writes, and no hooks: "+name, func() {
+			text, err := helm(append([]string{"template", "operator", operatorChart}, operatorVariants[name]...)...)
+			Expect(err).NotTo(HaveOccurred(), text)
+			Expect(text).To(ContainSubstring("kind: Deployment"))
+			Expect(text).NotTo(Or(ContainSubstring("caBundle"), ContainSubstring("helm.sh/hook")))
+		})
+	}
 
 	It("has a definition that client-side apply can annotate: of less than 200 kB", func() {
 		content, err := json.Marshal(renderOperator(operatorNamespace)[nsmDefinition])
