@@ -30,12 +30,14 @@ func installChart(ctx SpecContext, namespace, level, values string) {
 	runHelm(ctx, helm4, "install", "icmp-responder", "config/samples/application", "-n", namespace, "--set", values, "--wait", "--timeout=3m")
 	Expect(count(responderPods(ctx, namespace))).To(Equal(map[string]int{"nsc-kernel": 2, "nse-kernel": 1}))
 
+	Expect(kubectl(ctx, "get", "networkservices", "--all-namespaces", "-o", "name")).To(ContainSubstring("/icmp-responder"))
 	hooks := write(runHelm(ctx, helm4, "get", "hooks", "icmp-responder", "-n", namespace))
 	Expect(kubectl(ctx, "apply", "--dry-run=server", "-n", namespace, "-f", hooks)).To(And(
 		ContainSubstring("pod/icmp-responder-ping-1 created"), ContainSubstring("pod/icmp-responder-ping-2 created")))
 
 	runHelm(ctx, helm4, "uninstall", "icmp-responder", "-n", namespace, "--wait", "--timeout=3m")
 	Eventually(func() []corev1.Pod { return responderPods(ctx, namespace) }).Should(BeEmpty())
+	Expect(kubectl(ctx, "get", "networkservices", "--all-namespaces", "-o", "name")).To(BeEmpty(), "what the endpoint has registered")
 }
 
 func responderPods(ctx context.Context, namespace string) []corev1.Pod {
