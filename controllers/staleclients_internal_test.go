@@ -47,7 +47,7 @@ func TestClientsAreCountedPageByPage(t *testing.T) {
 	g.Expect(counted.Count).To(Equal(2))
 	g.Expect(cluster.asked).To(HaveLen(2))
 	for _, asked := range cluster.asked {
-		g.Expect(asked.Limit).To(BeEquivalentTo(clientsPage))
+		g.Expect(asked.Limit).To(BeEquivalentTo(mostPods))
 		g.Expect(asked.LabelSelector.String()).To(Equal(labels.SelectorFromSet(mesh.IdentityLabels()).String()))
 	}
 	g.Expect(cluster.asked[1].Continue).To(Equal("more"))

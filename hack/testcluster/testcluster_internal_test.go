@@ -22,7 +22,6 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -217,7 +216,7 @@ func TestTheAgentsOfAnotherSPIREAreAwaited(t *testing.T) {
 	)
 	for what, test := range map[string]struct {
 		first, then string
-		want        types.GomegaMatcher
+		want        OmegaMatcher
 	}{
 		"that start":            {missing, there, BeNil()},
 		"that are there":        {there, there, BeNil()},
