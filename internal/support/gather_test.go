@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
 
 	"github.com/networkservicemesh/nsm-operator/internal/support"
 )
@@ -125,6 +127,20 @@ func expectNoSecret(files map[string]string) {
 	}
 }
 
+// labelled are the objects of a stream with the label of what the operator is made of.
+func labelled(stream string) []string {
+	GinkgoHelper()
+	var objects []string
+	for document := range strings.SplitSeq(strings.TrimPrefix(stream, "---\n"), "\n---\n") {
+		var object metav1.PartialObjectMetadata
+		Expect(yaml.Unmarshal([]byte(document), &object)).To(Succeed())
+		if object.Labels["app.kubernetes.io/name"] == "nsm-operator" {
+			objects = append(objects, object.Kind+" "+object.Namespace+"/"+object.Name)
+		}
+	}
+	return objects
+}
+
 // requests of a user, as the API server has seen them.
 func requests(user string) []string {
 	GinkgoHelper()
@@ -179,6 +195,20 @@ var _ = Describe("Gathering", func() {
 		Expect(files["index.html"]).To(And(ContainSubstring("nsm/mesh v1.18.0"), ContainSubstring("nsmgr: its log says"), ContainSubstring(`href="pods.txt"`)))
 		Expect(files["cluster/crd-nsms.nsm.networkservicemesh.io.yaml"]).NotTo(ContainSubstring("openAPIV3Schema"))
 		Expect(manifestOf(Default, files)).To(HaveEach(And(HaveField("Cut", false), HaveField("Problem", ""))))
+
+		By("leaving out nothing that has the operator's label")
+		var ofOperator strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			if strings.HasPrefix(name, "operator/") && strings.HasSuffix(name, ".yaml") {
+				ofOperator.WriteString(files[name])
+			}
+		}
+		found := labelled(ofOperator.String())
+		for _, directory := range []string{"manager", "prometheus", "local"} {
+			wanted := labelled(server.Kubectl(ctx, "kustomize", filepath.Join(root, "config", directory)))
+			Expect(wanted).NotTo(BeEmpty())
+			Expect(found).To(ContainElements(wanted))
+		}
 
 		By("asking for no Secret, and for nothing but to read")
 		asked := requests("helper")

@@ -29,7 +29,8 @@ import (
 const (
 	// ofMeshes selects what the operator has made.
 	ofMeshes = mesh.LabelManagedBy + "=" + mesh.ManagedBy
-	// ofOperators selects what the operator is made of.
+	// ofOperators selects what the operator is made of, and what it has Prometheus told of
+	// itself.
 	ofOperators = mesh.LabelName + "=" + mesh.ManagedBy
 
 	// listsAtATime are fewer than other requests: each has a page in memory.
@@ -78,6 +79,8 @@ func kindsOfOperators() []schema.GroupVersionKind {
 		kind("apps", "Deployment"), kind("apps", "ReplicaSet"), kind("", "Service"), kind("", "ServiceAccount"),
 		kind("discovery.k8s.io", "EndpointSlice"), kind("policy", "PodDisruptionBudget"), kind("networking.k8s.io", "NetworkPolicy"),
 		kind("rbac.authorization.k8s.io", "ClusterRole"), kind("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+		kind("rbac.authorization.k8s.io", "RoleBinding"), kind("", "Namespace"),
+		kind("scheduling.k8s.io", "PriorityClass"), kind("monitoring.coreos.com", "ServiceMonitor"), kind("monitoring.coreos.com", "PrometheusRule"),
 		kind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"), kind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
 	}
 }
