@@ -57,6 +57,10 @@ type trial struct {
 	missing []mesh.Object
 	// seen last.
 	seen preflight.Trial
+	// isFinal: the API server has refused what waiting does not mend.
+	isFinal bool
+	// hidden is what may not be read, and why: it is not asked for again.
+	hidden map[string]string
 	// tell the user something that is not the result.
 	tell func(format string, args ...any)
 }
@@ -96,6 +100,7 @@ func newTrial(c *cluster, in mesh.Input, flags *checkFlags, patience time.Durati
 		t.missing = append(t.missing, mesh.TrialNamespace(in, t.Trial))
 	}
 	t.missing = append(t.missing, mesh.TrialObjects(in, t.Trial)...)
+	t.hidden = map[string]string{}
 	t.seen = preflight.Trial{Mesh: in.NSM.Namespace + "/" + in.NSM.Name, ConnectOnly: flags.connectOnly}
 	return t
 }
@@ -133,7 +138,7 @@ func (t *trial) await(ctx context.Context) error {
 			return err
 		}
 		waits := t.seen.Waits()
-		if waits == "" {
+		if waits == "" || t.isFinal {
 			return nil
 		}
 		if waits != told {
@@ -148,8 +153,8 @@ func (t *trial) await(ctx context.Context) error {
 	}
 }
 
-// make creates what is missing. What the API server refuses is tried again: an
-// identity, a right or a namespace may come a moment later.
+// make creates what is missing. What the API server cannot do now is tried again. What it
+// refuses, or has no place for, is not: a person has to change something first.
 func (t *trial) make(ctx context.Context) error {
 	for len(t.missing) > 0 {
 		err := t.Create(ctx, t.missing[0])
@@ -158,12 +163,23 @@ func (t *trial) make(ctx context.Context) error {
 			t.missing = t.missing[1:]
 		case isOfServer(err):
 			t.seen.Refused = err.Error()
+			t.isFinal = isRefused(err) && !t.comesLater(err)
 			return nil
 		default:
 			return t.explain(err, "create "+describe(t.missing[0]))
 		}
 	}
 	return nil
+}
+
+// isRefused tells of an error that stays until a person changes something.
+func isRefused(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsNotFound(err) }
+
+// comesLater tells whether a refusal is OpenShift's of a pod whose constraint is still to be
+// granted: the operator does so once it sees the namespace, and OpenShift's own controllers
+// give that its users.
+func (t *trial) comesLater(err error) bool {
+	return t.input.Platform.OpenShift && strings.Contains(err.Error(), "security context constraint")
 }
 
 // look at the pods, at what they say, and at what the registry has.
@@ -178,7 +194,7 @@ func (t *trial) look(ctx context.Context) error {
 	}
 	var parts corev1.PodList
 	labels := client.MatchingLabels(mesh.OwnerLabels(t.input.NSM))
-	if seen.PartsUnseen, err = t.unseen(t.List(ctx, &parts, client.InNamespace(t.input.NSM.Namespace), labels), "list pods in namespace "+t.input.NSM.Namespace); err != nil {
+	if seen.PartsUnseen, err = t.seeList(ctx, &parts, "list pods in namespace "+t.input.NSM.Namespace, client.InNamespace(t.input.NSM.Namespace), labels); err != nil {
 		return err
 	}
 	seen.Parts = parts.Items
@@ -189,18 +205,29 @@ func (t *trial) look(ctx context.Context) error {
 	return err
 }
 
-// unseen tells why something could not be read, and returns other errors.
-func (t *trial) unseen(err error, what string) (string, error) {
+// seeList tells why something could not be read, and returns other errors.
+func (t *trial) seeList(ctx context.Context, list client.ObjectList, what string, options ...client.ListOption) (unseen string, err error) {
+	if why, isHidden := t.hidden[what]; isHidden {
+		return why, nil
+	}
+	err = t.List(ctx, list, options...)
+	isFinal := isRefused(err) || meta.IsNoMatchError(err)
 	before := len(t.notSeen)
 	err = t.unlessHidden(err, what)
-	why := strings.Join(t.notSeen[before:], ", ")
+	unseen = strings.Join(t.notSeen[before:], ", ")
 	t.notSeen = t.notSeen[:before]
-	return why, err
+	if isFinal {
+		t.hidden[what] = unseen
+	}
+	return unseen, err
 }
 
 // lookAt a pod of the trial, and at the log of the container that asks for an identity.
 func (t *trial) lookAt(ctx context.Context, role, container string) (preflight.TrialPod, error) {
 	found := preflight.TrialPod{}
+	if slices.ContainsFunc(t.missing, func(object mesh.Object) bool { return object.GetLabels()[mesh.LabelComponent] == role }) {
+		return found, nil
+	}
 	pod := &corev1.Pod{}
 	err := t.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: t.NameOf(role)}, pod)
 	if apierrors.IsNotFound(err) {
@@ -211,8 +238,8 @@ func (t *trial) lookAt(ctx context.Context, role, container string) (preflight.T
 	}
 	found.Pod = pod
 	var events corev1.EventList
-	err = t.List(ctx, &events, client.InNamespace(t.Namespace), client.MatchingFields{"involvedObject.name": pod.Name, "type": corev1.EventTypeWarning})
-	if _, err := t.unseen(err, "list events"); err != nil {
+	ofPod := client.MatchingFields{"involvedObject.name": pod.Name, "type": corev1.EventTypeWarning}
+	if _, err := t.seeList(ctx, &events, "list events", client.InNamespace(t.Namespace), ofPod); err != nil {
 		return found, err
 	}
 	found.Warnings = events.Items
@@ -222,6 +249,10 @@ func (t *trial) lookAt(ctx context.Context, role, container string) (preflight.T
 
 // logOf a container, with secrets masked: NSM logs the tokens of its requests.
 func (t *trial) logOf(ctx context.Context, pod *corev1.Pod, container string) (log, unseen string) {
+	what := "log of pod " + pod.Name
+	if why, isHidden := t.hidden[what]; isHidden {
+		return "", why
+	}
 	core, err := typedcorev1.NewForConfig(t.config)
 	if err != nil {
 		return "", err.Error()
@@ -234,7 +265,11 @@ func (t *trial) logOf(ctx context.Context, pod *corev1.Pod, container string) (l
 	case apierrors.IsBadRequest(err): // it has none yet
 		return "", ""
 	default:
-		return "", "log of pod " + pod.Name + ": " + err.Error()
+		unseen = what + ": " + err.Error()
+		if isRefused(err) {
+			t.hidden[what] = unseen
+		}
+		return "", unseen
 	}
 }
 
@@ -245,7 +280,7 @@ func (t *trial) isRegistered(ctx context.Context) (is bool, unseen string, err e
 		return false, "a registry of type memory keeps its entries to itself", nil
 	}
 	list := entryList("NetworkServiceEndpoint")
-	unseen, err = t.unseen(t.List(ctx, list, client.InNamespace(t.input.NSM.Namespace)), "list networkserviceendpoints")
+	unseen, err = t.seeList(ctx, list, "list networkserviceendpoints", client.InNamespace(t.input.NSM.Namespace))
 	if err != nil || unseen != "" {
 		return false, unseen, err
 	}

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -76,6 +77,26 @@ var _ = Describe("check --active", func() {
 	active := func(ctx context.Context, args ...string) result {
 		return runAs(ctx, kubeconfig, append([]string{"check", "--active", "-n", namespace, "-o", "json"}, args...)...)
 	}
+	// count the requests that match, and answer them with a status if there is one.
+	count := func(matches func(*http.Request) bool, status *metav1.Status) *atomic.Int32 {
+		asked := &atomic.Int32{}
+		answers := func(w http.ResponseWriter, r *http.Request) bool {
+			if !matches(r) {
+				return false
+			}
+			asked.Add(1)
+			if status == nil {
+				return false
+			}
+			status.TypeMeta, status.Status = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, metav1.StatusFailure
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(int(status.Code))
+			Expect(json.NewEncoder(w).Encode(status)).To(Succeed())
+			return true
+		}
+		sick.Store(&answers)
+		return asked
+	}
 	hops := func(outcome preflight.Outcome, from, to int) []gomegatypes.GomegaMatcher {
 		var all []gomegatypes.GomegaMatcher
 		for code := from; code <= to; code++ {
@@ -134,9 +155,41 @@ var _ = Describe("check --active", func() {
 	It("says what keeps the pods out of a namespace", func(ctx SpecContext) {
 		users := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "strict-", Labels: map[string]string{mesh.LabelEnforce: "restricted"}}}
 		Expect(admin.Create(ctx, users)).To(Succeed())
-		found := active(ctx, "--active-namespace", users.Name, "--timeout", "10s")
+		asked := count(func(r *http.Request) bool {
+			return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/pods")
+		}, nil)
+		found := active(ctx, "--active-namespace", users.Name)
 		Expect(found.code).To(Equal(exitFinding))
 		Expect(messageOf(found, "NSM027")).To(ContainSubstring("violates PodSecurity"), found.stdout+found.stderr)
+		Expect(asked.Load()).To(BeEquivalentTo(1), "it is not tried again")
+		expectNothing(ctx, namespace)
+	})
+
+	DescribeTable("asks once for what is refused, and again for what fails", func(ctx SpecContext, code int, reason metav1.StatusReason, times gomegatypes.GomegaMatcher) {
+		asked := count(func(r *http.Request) bool {
+			return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/services")
+		},
+			&metav1.Status{Code: int32(code), Reason: reason, Message: "no such luck"})
+		found := active(ctx, "--timeout", "10s")
+		Expect(found.code).To(Equal(exitFinding))
+		Expect(messageOf(found, "NSM027")).To(ContainSubstring("no such luck"), found.stdout+found.stderr)
+		Expect(asked.Load()).To(times)
+		expectNothing(ctx, namespace)
+	},
+		Entry("403", http.StatusForbidden, metav1.StatusReasonForbidden, BeEquivalentTo(1)),
+		Entry("404", http.StatusNotFound, metav1.StatusReasonNotFound, BeEquivalentTo(1)),
+		Entry("500", http.StatusInternalServerError, metav1.StatusReasonInternalError, BeNumerically(">", 1)),
+	)
+
+	It("asks once for what may not be read", func(ctx SpecContext) {
+		play(ctx, player{namespace: namespace, registers: true}) // the client never ends
+		asked := count(func(r *http.Request) bool {
+			return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/events")
+		},
+			&metav1.Status{Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: "no such luck"})
+		found := active(ctx, "--timeout", "10s")
+		Expect(found.code).To(Equal(exitFinding), found.stdout+found.stderr)
+		Expect(asked.Load()).To(BeEquivalentTo(1))
 		expectNothing(ctx, namespace)
 	})
 
