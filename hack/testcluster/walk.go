@@ -78,7 +78,7 @@ func prepare(ctx context.Context, s *settings) (*walk, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.plan.outside = append(outside, ofMesh...)
+	w.plan.outside = slices.Concat(outside, ofMesh)
 	w.report = report{
 		Context: w.plan.context, Server: w.plan.server, Kubernetes: w.plan.kubernetes, OpenShift: w.plan.isOpenShift,
 		Operator: s.Image, From: s.from, To: s.to, NotChecked: w.plan.notChecked(),

@@ -49,7 +49,7 @@ var knownMetrics = sync.OnceValue(func() map[string][]string {
 	descriptions := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descriptions)
-		crmetrics.Registry.(prometheus.Collector).Describe(descriptions) //nolint:forcetypeassert,errcheck // a Registry is one
+		crmetrics.Registry.(prometheus.Collector).Describe(descriptions) //nolint:forcetypeassert // a Registry is one
 	}()
 	for one := range descriptions {
 		if found := variableLabels.FindStringSubmatch(one.String()); found != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,12 +21,12 @@ func gatherer(t *testing.T, programs map[string]string, env ...string) (calls st
 	t.Helper()
 	directory := t.TempDir()
 	for name, script := range programs {
-		if err := os.WriteFile(filepath.Join(directory, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // It is run.
+		if err := os.WriteFile(filepath.Join(directory, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	command := exec.CommandContext(t.Context(), filepath.Join(root, "config", "must-gather", "gather"))
-	command.Env = append(env, "PATH="+directory+":"+os.Getenv("PATH"), "CALLS="+filepath.Join(directory, "calls"))
+	command.Env = slices.Concat(env, []string{"PATH=" + directory + ":" + os.Getenv("PATH"), "CALLS=" + filepath.Join(directory, "calls")})
 	output, err := command.CombinedOutput()
 	written, readErr := os.ReadFile(filepath.Join(directory, "calls"))
 	if readErr != nil {
