@@ -310,7 +310,7 @@ test-bundle: control-plane $(OPM) $(OPERATOR_SDK) $(SCORECARD_TEST) ## Have the 
 # Not part of test: all of SPIRE is built first, into bin/spire.
 .PHONY: test-spire
 test-spire: ## Have the SPIRE that config/spire names validate the configuration of the lab's.
-	@GO=$(GO) hack/validate-spire.sh $(LOCALBIN)/spire
+	@GO=$(GO) hack/validate-spire.sh $(LOCALBIN)/spire $(SPIRE_CONTROLLER_MANAGER)
 
 .PHONY: bench
 bench: control-plane $(MANAGER) kubectl-nsm $(OPM) $(OLM) $(OLM_CATALOG) $(DEPLOY) $(IMAGE) $(HELM) $(HELM3) $(KUSTOMIZE) ## Measure, and print.
