@@ -14,6 +14,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
 
 // samples are the files with an NSM, from the directory of this package.
@@ -58,6 +62,41 @@ func TestSamplesSayWhatTheyAreFor(t *testing.T) {
 	old, err := os.ReadFile(filepath.Join("../..", oldSample))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(old)).To(Equal(publishedSample))
+}
+
+// There is a sample for each use of a mesh.
+func TestSamples(t *testing.T) {
+	g := NewWithT(t)
+	var names []string
+	for _, file := range samples() {
+		names = append(names, strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "nsm_"), ".yaml"))
+	}
+	g.Expect(names).To(Equal([]string{
+		"v1alpha1_nested", "v1alpha1_nsm", "v1beta1_csi", "v1beta1_dashboard", "v1beta1_disconnected", "v1beta1_forwarders", "v1beta1_interdomain",
+		"v1beta1_minimal", "v1beta1_nsm", "v1beta1_openshift", "v1beta1_ovs", "v1beta1_production", "v1beta1_registry", "v1beta1_sriov",
+		"v1beta1_telemetry", "v1beta1_vl3",
+	}))
+}
+
+// What people depend on has a second pod, room and a place.
+func TestProductionSample(t *testing.T) {
+	g := NewWithT(t)
+	content, err := os.ReadFile("../../config/samples/nsm_v1beta1_production.yaml")
+	g.Expect(err).NotTo(HaveOccurred())
+	nsm := &nsmv1beta1.NSM{}
+	g.Expect(yaml.UnmarshalStrict(content, nsm)).To(Succeed())
+	spec := nsm.Spec
+	g.Expect(spec.Registry.Type).To(BeEquivalentTo("k8s"))
+	g.Expect(spec.Registry.Replicas).To(HaveValue(BeEquivalentTo(2)))
+	g.Expect(spec.Tolerations).NotTo(BeEmpty())
+	g.Expect(spec.PriorityClassName).NotTo(BeEmpty())
+	for name, resources := range map[string]*corev1.ResourceRequirements{
+		"registry": spec.Registry.Resources, "nsmgr": spec.Nsmgr.Resources, "forwarder": spec.Forwarders[0].Resources,
+	} {
+		g.Expect(resources).NotTo(BeNil(), name)
+		g.Expect(resources.Requests).To(HaveLen(2), name)
+		g.Expect(resources.Limits).To(HaveLen(2), name)
+	}
 }
 
 // publishedSample is the NSM of the first release, to the letter.
