@@ -59,17 +59,20 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 	It("says what it waits for when it gives up", func(ctx SpecContext) {
 		kubectl(ctx, "create", "namespace", "spire")
 		kubectl(ctx, "create", "quota", "none", "--hard=pods=0", "-n", "spire")
-		said, err := tryMake(ctx, "deploy", "15s", "SPIRE_STORAGE=emptyDir")
+		kubectl(ctx, "apply", "-f", write(defaultStorage))
+		said, err := tryMake(ctx, "deploy", "15s")
 		Expect(err).To(HaveOccurred(), said)
 		Expect(said).To(MatchRegexp(`SPIRE's server: not ready after 15s: StatefulSet spire/spire-server`))
 		kubectl(ctx, "delete", "quota", "none", "-n", "spire")
 	}, NodeTimeout(10*time.Minute))
 
 	It("brings up SPIRE and the operator, and meshes in both versions", func(ctx SpecContext) {
-		said := runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")
+		said := runMake(ctx, "deploy", "SPIRE_CSI=true")
 		Expect(said).To(And(
-			ContainSubstring("it is lost with the server's pod"), ContainSubstring("SPIRE's agents: ready"),
-			ContainSubstring("the webhook of SPIRE's controller manager: ready"), ContainSubstring("NSMs in both versions: ready")))
+			ContainSubstring("it is kept until the PersistentVolumeClaim spire/spire-data is deleted"),
+			MatchRegexp(`(?s)SPIRE's server: ready.*the certificates of SPIRE's server: ready.*SPIRE's agents: ready.*`+
+				`the webhook of SPIRE's controller manager: ready.*NSMs in both versions: ready`)), "each after what it needs")
+		Expect(kubectl(ctx, "get", "pvc", "spire-data", "-n", "spire", "-o", "jsonpath={.status.phase}")).To(Equal("Bound"))
 		for _, sample := range []string{oldSample, newSample} {
 			kubectl(ctx, "apply", "-f", sample)
 			waitAvailable(ctx)
@@ -79,18 +82,24 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 	}, NodeTimeout(10*time.Minute))
 
 	It("changes nothing the second time", func(ctx SpecContext) {
-		Expect(runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")).To(MatchRegexp(`Objects: 0 created, 0 changed, \d\d as they were`))
+		Expect(runMake(ctx, "deploy", "SPIRE_CSI=true")).To(MatchRegexp(`Objects: 0 created, 0 changed, \d\d as they were`))
 		By("not beside a mesh either")
 		kubectl(ctx, "apply", "-f", newSample)
 		waitAvailable(ctx)
-		Expect(runMake(ctx, "deploy", "SPIRE_STORAGE=emptyDir", "SPIRE_CSI=true")).To(MatchRegexp(`Objects: 0 created, 0 changed, \d\d as they were`))
+		Expect(runMake(ctx, "deploy", "SPIRE_CSI=true")).To(MatchRegexp(`Objects: 0 created, 0 changed, \d\d as they were`))
 	}, NodeTimeout(10*time.Minute))
 
 	It("refuses settings that would start SPIRE anew", func(ctx SpecContext) {
 		said, err := tryMake(ctx, "deploy", "30s", "SPIRE_STORAGE=hostPath", "TRUST_DOMAIN=example.org")
 		Expect(err).To(HaveOccurred())
-		Expect(said).To(And(ContainSubstring("say SPIRE_STORAGE=emptyDir"), ContainSubstring("say TRUST_DOMAIN=k8s.nsm")))
+		Expect(said).To(And(ContainSubstring("say SPIRE_STORAGE=pvc"), ContainSubstring("say TRUST_DOMAIN=k8s.nsm")))
 	})
+
+	It("has manifests for the other storages that the API server takes", func(ctx SpecContext) {
+		for _, storage := range []string{"hostpath", "emptydir"} {
+			kubectl(ctx, "apply", "--server-side", "--dry-run=server", "--force-conflicts", "-k", "config/spire/"+storage)
+		}
+	}, NodeTimeout(time.Minute))
 
 	It("has the pods judged by Pod Security", func(ctx SpecContext) {
 		By("the operator's namespace lets in nothing but restricted pods, and they run")
@@ -234,3 +243,22 @@ func tryMake(ctx context.Context, target, timeout string, variables ...string) (
 	GinkgoWriter.Printf("make %s %s\n%s\n", target, strings.Join(variables, " "), output)
 	return string(output), err
 }
+
+// defaultStorage is a default StorageClass and a volume of it, which nobody has to provide.
+const defaultStorage = `
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata:
+  name: standard
+  annotations: {storageclass.kubernetes.io/is-default-class: "true"}
+provisioner: kubernetes.io/no-provisioner
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: spire-data}
+spec:
+  storageClassName: standard
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  hostPath: {path: /var/lib/spire-data}
+`
