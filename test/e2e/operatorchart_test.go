@@ -84,18 +84,18 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 		uninstall(ctx, helm4, "another")
 	}, NodeTimeout(10*time.Minute))
 
-	It("takes over what make deploy has installed, and no pod starts anew", func(ctx SpecContext) {
+	It("takes over what make deploy has installed by Helm 3, and no pod starts anew", func(ctx SpecContext) {
 		said, err := tryMake(ctx, "deploy", "5m", "SPIRE=external")
 		Expect(err).NotTo(HaveOccurred(), said)
 		before := operatorPods(ctx)
 		Expect(before).To(HaveLen(2))
-		release(ctx, helm4, "install", "nsm-operator", "--take-ownership", "--server-side=false")
+		release(ctx, helm3, "install", "nsm-operator", "--take-ownership")
 		Expect(operatorPods(ctx)).To(Equal(before))
-		upgradeTwice(ctx, helm4, "nsm-operator")
-		uninstall(ctx, helm4, "nsm-operator")
+		upgradeTwice(ctx, helm3, "nsm-operator")
+		uninstall(ctx, helm3, "nsm-operator")
 	}, NodeTimeout(10*time.Minute))
 
-	It("takes it over by server-side apply too", func(ctx SpecContext) {
+	It("takes it over by Helm 4's server-side apply too", func(ctx SpecContext) {
 		said, err := tryMake(ctx, "deploy", "5m", "SPIRE=external")
 		Expect(err).NotTo(HaveOccurred(), said)
 		before := operatorPods(ctx)
