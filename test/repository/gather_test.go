@@ -49,12 +49,12 @@ exit "$CODE"
 		calls string
 		fails bool
 	}{
-		"nothing":                    {nil, "0", "support --archive=-", false},
-		"something missing":          {nil, "1", "support --archive=-", false},
-		"no answer":                  {nil, "2", "support --archive=-", true},
-		"MUST_GATHER_SINCE":          {[]string{"MUST_GATHER_SINCE=2h"}, "0", "support --archive=- --since=2h", false},
-		"MUST_GATHER_SINCE_TIME":     {[]string{"MUST_GATHER_SINCE_TIME=2026-01-02T03:04:05Z"}, "0", "support --archive=- --since-time=2026-01-02T03:04:05Z", false},
-		"both, one of them is empty": {[]string{"MUST_GATHER_SINCE=", "MUST_GATHER_SINCE_TIME=2026-01-02T03:04:05Z"}, "0", "support --archive=- --since-time=2026-01-02T03:04:05Z", false},
+		"nothing":                    {nil, "0", "support --in-cluster --archive=-", false},
+		"something missing":          {nil, "1", "support --in-cluster --archive=-", false},
+		"no answer":                  {nil, "2", "support --in-cluster --archive=-", true},
+		"MUST_GATHER_SINCE":          {[]string{"MUST_GATHER_SINCE=2h"}, "0", "support --in-cluster --archive=- --since=2h", false},
+		"MUST_GATHER_SINCE_TIME":     {[]string{"MUST_GATHER_SINCE_TIME=2026-01-02T03:04:05Z"}, "0", "support --in-cluster --archive=- --since-time=2026-01-02T03:04:05Z", false},
+		"both, one of them is empty": {[]string{"MUST_GATHER_SINCE=", "MUST_GATHER_SINCE_TIME=2026-01-02T03:04:05Z"}, "0", "support --in-cluster --archive=- --since-time=2026-01-02T03:04:05Z", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
