@@ -78,7 +78,7 @@ func meshesIn(text string) []string {
 		switch {
 		case strings.HasPrefix(code, "spec:\n"):
 			meshes = append(meshes, "apiVersion: nsm.networkservicemesh.io/v1beta1\nkind: NSM\nmetadata: {name: shown, namespace: nsm-system}\n"+code)
-		case strings.Contains(code, "kind: NSM\n"):
+		case strings.Contains("\n"+code, "\nkind: NSM\n"):
 			meshes = append(meshes, code)
 		}
 	}
