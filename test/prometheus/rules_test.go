@@ -372,6 +372,9 @@ func firing(t *testing.T, minute int, names ...string) []expectation {
 			if strings.Contains(all[name].Expr, "by (mesh, mesh_namespace)") {
 				labels["mesh"], labels["mesh_namespace"] = "mesh", "nsm"
 			}
+			if strings.Contains(all[name].Expr, "by (namespace)") {
+				labels["namespace"] = "nsm-operator-system"
+			}
 			one.ExpAlerts = []expectedOnce{{labels}}
 		}
 		expectations = append(expectations, one)
