@@ -36,11 +36,11 @@ import (
 type adoption struct {
 	direct  client.Reader
 	started time.Time
-	done    sync.Map // of quest
+	done    sync.Map // of orphanSearch
 }
 
-// quest is what is looked for.
-type quest struct {
+// orphanSearch is what is looked for.
+type orphanSearch struct {
 	nsm types.UID
 	// manifests: for NSM's own manifests, too.
 	manifests bool
@@ -48,9 +48,9 @@ type quest struct {
 
 // orphans lists them.
 func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]mesh.Object, error) {
-	quest := quest{nsm: nsm.UID, manifests: mesh.MayTakeOver(nsm)}
-	_, done := a.done.Load(quest)
-	if done || !quest.manifests && (nsm.Status.Version != "" || nsm.CreationTimestamp.After(a.started)) {
+	search := orphanSearch{nsm: nsm.UID, manifests: mesh.MayTakeOver(nsm)}
+	_, done := a.done.Load(search)
+	if done || !search.manifests && (nsm.Status.Version != "" || nsm.CreationTimestamp.After(a.started)) {
 		return nil, nil
 	}
 	lists := []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}}
@@ -70,7 +70,7 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]mesh.Obj
 	for _, list := range lists {
 		err := meta.EachListItem(list, func(item runtime.Object) error {
 			object, ok := item.(mesh.Object)
-			if ok && isOrphan(object, quest) {
+			if ok && isOrphan(object, search) {
 				orphans = append(orphans, object)
 			}
 			return nil
@@ -80,15 +80,15 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]mesh.Obj
 		}
 	}
 	if len(orphans) == 0 {
-		a.done.Store(quest, true)
+		a.done.Store(search, true)
 	}
 	return orphans, nil
 }
 
-func isOrphan(object mesh.Object, quest quest) bool {
+func isOrphan(object mesh.Object, search orphanSearch) bool {
 	if object.GetLabels()[mesh.LabelManagedBy] == mesh.ManagedBy {
 		return false
 	}
-	isOwned := slices.ContainsFunc(object.GetOwnerReferences(), func(reference metav1.OwnerReference) bool { return reference.UID == quest.nsm })
-	return isOwned || quest.manifests && mesh.IsFromManifests(object)
+	isOwned := slices.ContainsFunc(object.GetOwnerReferences(), func(reference metav1.OwnerReference) bool { return reference.UID == search.nsm })
+	return isOwned || search.manifests && mesh.IsFromManifests(object)
 }

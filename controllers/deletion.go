@@ -61,7 +61,7 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (leav
 	readable := r.readable(ctx, nsm, mesh.PlatformKinds(r.platform.now()))
 	mounts, unseen := r.observeDriverOf(ctx, nsm)
 	isDriverInUse := mounts.Count > 0 || unseen != nil
-	done := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.Deletes(nsm, readable, mayHaveEntries, isDriverInUse))
+	done := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.DeletionPlan(nsm, readable, mayHaveEntries, isDriverInUse))
 	if done.isReleased {
 		r.runs.Delete(client.ObjectKeyFromObject(nsm))
 	}
@@ -131,7 +131,7 @@ func (r *NSMReconciler) cleanUp(ctx context.Context, nsm *nsmv1beta1.NSM) error 
 		return err
 	}
 	r.watcher.Watch(key, podSecurityQueries(nsm.Namespace)...)
-	plan := rollout.CleansUp(nsm, r.platform.now(), mayHaveEntries)
+	plan := rollout.CleanupPlan(nsm, r.platform.now(), mayHaveEntries)
 	if err := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, plan).failure; err != nil {
 		return err
 	}

@@ -105,8 +105,8 @@ func (r *NSMReconciler) desire(ctx context.Context, nsm *nsmv1beta1.NSM) (desire
 		return r.watcher.Facts(ctx, client.ObjectKeyFromObject(nsm), endpointQuery(nsm.Namespace))
 	})
 	failure := r.render(ctx, &d)
-	// By now the answer is there, as a rule. Whatever else failed, what goes with its
-	// namespace is not planned.
+	// By now the watch has answered, as a rule. Whatever else failed, nothing is planned in a
+	// namespace that is being deleted.
 	if err := r.checkNamespace(ctx, nsm); err != nil {
 		return d, err
 	}
@@ -222,7 +222,7 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 	if in.GoneRegistrations, err = r.goneRegistrations(ctx, d); err != nil {
 		return nil, err
 	}
-	told, err := r.toldWebhook(ctx, nsm)
+	told, err := r.webhookConfiguration(ctx, nsm)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +266,7 @@ func (r *NSMReconciler) nextAnyway(ctx context.Context, d *desired) rollout.Plan
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Looking at the admission webhook of a mesh that cannot be rendered")
 	}
-	return rollout.Unregisters(gone)
+	return rollout.StaleRegistrationsPlan(gone)
 }
 
 // observeRunning looks at the mesh's own workloads.

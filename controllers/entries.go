@@ -63,7 +63,7 @@ func (r *NSMReconciler) deleteEntries(ctx context.Context, nsm *nsmv1beta1.NSM) 
 		return err
 	}
 	log.FromContext(ctx).Info("Deleting what the registry has kept", "networkServiceEndpoints", len(entries))
-	if err := r.deleteExactly(ctx, entries...); err != nil {
+	if err := r.applier.DeleteExactly(ctx, entries...); err != nil {
 		return fmt.Errorf("deleting what the registry has kept: %w", err)
 	}
 	return nil

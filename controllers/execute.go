@@ -10,7 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +18,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -30,9 +29,6 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 )
-
-// parallelDeletions is how many objects are deleted at a time.
-const parallelDeletions = 16
 
 // execution is a plan while it is carried out.
 type execution struct {
@@ -211,7 +207,7 @@ func (x *execution) delete(ctx context.Context, wave rollout.Wave) error {
 		return err
 	}
 	// Nothing of these is in the cache: nobody must wait to see it go.
-	if err := x.r.deleteExactly(ctx, deletion.Others...); err != nil {
+	if err := x.r.applier.DeleteExactly(ctx, deletion.Others...); err != nil {
 		return err
 	}
 	for _, kind := range deletion.Unseen {
@@ -219,7 +215,7 @@ func (x *execution) delete(ctx context.Context, wave rollout.Wave) error {
 		if err != nil {
 			return err
 		}
-		if err := x.r.deleteExactly(ctx, left...); err != nil {
+		if err := x.r.applier.DeleteExactly(ctx, left...); err != nil {
 			return err
 		}
 	}
@@ -229,26 +225,6 @@ func (x *execution) delete(ctx context.Context, wave rollout.Wave) error {
 	pruned, err := x.r.applier.Prune(ctx, nsm, deletion.Kinds, deletion.Selector(), deletion.Keep)
 	x.r.recordChanges(ctx, nsm, pruned)
 	return err
-}
-
-// deleteExactly deletes objects that may not be in the cache, those that were seen and
-// no others of their names, as many as it can, and returns the first error.
-func (r *NSMReconciler) deleteExactly(ctx context.Context, objects ...mesh.Object) error {
-	var group errgroup.Group
-	group.SetLimit(parallelDeletions)
-	for _, object := range objects {
-		group.Go(func() error {
-			err := r.client.Delete(ctx, object, client.DisableReadYourWritesConsistency,
-				client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: ptr.To(object.GetUID())})
-			name := mesh.KindOf(object) + " " + strings.TrimPrefix(client.ObjectKeyFromObject(object).String(), "/")
-			if client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("deleting %s: %w", name, err)
-			}
-			log.FromContext(ctx).Info("Deleted", "object", name)
-			return nil
-		})
-	}
-	return group.Wait()
 }
 
 func (x *execution) release(ctx context.Context, wave rollout.Wave) error {
@@ -317,12 +293,12 @@ func (x *execution) look(ctx context.Context) (*observation, error) {
 	return seen, err
 }
 
-// reportApart adds what is reported beside the rest, and looks again: what made somebody refuse may go
-// without a sign. A namespace that goes itself is no failure; the cache has not heard
-// of it yet.
+// reportApart adds what is reported beside the rest, in the same order each time, and looks
+// again: what made somebody refuse may go without a sign. A namespace that goes itself is no
+// failure; the cache has not heard of it yet.
 func (x *execution) reportApart(seen *observation) {
-	for wave, failure := range x.apart {
-		for _, err := range parts(failure) {
+	for _, wave := range slices.Sorted(maps.Keys(x.apart)) {
+		for _, err := range flatten(x.apart[wave]) {
 			switch {
 			case wave == rollout.OldEntries:
 				seen.EntriesLeft = health.FailureMessage(err)
@@ -335,15 +311,6 @@ func (x *execution) reportApart(seen *observation) {
 			}
 		}
 	}
-}
-
-// parts of a joined error.
-func parts(err error) []error {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		return joined.Unwrap()
-	}
-	return []error{err}
 }
 
 // recordChanges logs changes and, unless all of the mesh goes, records events about

@@ -79,17 +79,17 @@ func (r *NSMReconciler) registrationWithSPIRE(ctx context.Context, d desired, se
 	case apierrors.IsNotFound(err):
 		seen.isIdentityMissing = true
 		live.SetName(name)
-		return r.patientlyOf(d.input.NSM, health.SpireFailed(nsmv1beta1.ReasonNotRegistered,
+		return r.withGracePeriod(d.input.NSM, health.SpireFailed(nsmv1beta1.ReasonNotRegistered,
 			"ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created"), live, seen)
 	case err != nil:
 		return health.SpireUnknown(nsmv1beta1.ReasonNotRead, "ClusterSPIFFEID "+name+" cannot be read ("+inShort(err)+")")
 	}
-	return r.patientlyOf(d.input.NSM, health.SpireOf(live, spire.ClassName, seen.HasPods()), live, seen)
+	return r.withGracePeriod(d.input.NSM, health.SpireOf(live, spire.ClassName, seen.HasPods()), live, seen)
 }
 
-// patientlyOf gives the controller manager a fair time before anything is wrong. What
+// withGracePeriod gives the controller manager a fair time before anything is wrong. What
 // was told as wrong before, by the process before this one, stays so.
-func (r *NSMReconciler) patientlyOf(nsm *nsmv1beta1.NSM, said metav1.Condition, live client.Object, seen *observation) metav1.Condition {
+func (r *NSMReconciler) withGracePeriod(nsm *nsmv1beta1.NSM, said metav1.Condition, live client.Object, seen *observation) metav1.Condition {
 	key := client.ObjectKeyFromObject(nsm)
 	if said.Status != metav1.ConditionFalse {
 		r.identityTroubles.known.Delete(key)
@@ -111,14 +111,14 @@ func (r *NSMReconciler) patientlyOf(nsm *nsmv1beta1.NSM, said metav1.Condition, 
 	return health.SpireUnknown(nsmv1beta1.ReasonWaiting, "SPIRE's controller manager has not registered the pods that ClusterSPIFFEID "+live.GetName()+" selects yet")
 }
 
-// awaitSPIRE takes a pass that failed for nothing but a webhook that is down, and that
+// tolerateSPIREDown takes a pass that failed for nothing but a webhook that is down, and that
 // keeps the ClusterSPIFFEID from being written, for one that waits: SPIRE's controller
 // manager, whose webhook it usually is, may be starting. Only after a while is that the
 // failure that it returns. If the status says since before this process that a pass has
 // failed, its time is over.
-func (r *NSMReconciler) awaitSPIRE(nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
+func (r *NSMReconciler) tolerateSPIREDown(nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
 	key := client.ObjectKeyFromObject(nsm)
-	failures := allParts(failure)
+	failures := flatten(failure)
 	kept := slices.DeleteFunc(slices.Clone(failures), func(err error) bool { return keptIdentity(err) == nil })
 	if len(kept) == 0 {
 		r.keptIdentities.Delete(key)
@@ -159,12 +159,12 @@ func identityMatters() predicate.Predicate {
 		if !isUnstructured || after == nil || after.GroupVersionKind() != mesh.ClusterSPIFFEIDKind {
 			return true
 		}
-		return !equality.Semantic.DeepEqual(whatMatters(before), whatMatters(after))
+		return !equality.Semantic.DeepEqual(comparableFields(before), comparableFields(after))
 	}}
 }
 
-// whatMatters of a ClusterSPIFFEID.
-func whatMatters(identity *unstructured.Unstructured) map[string]any {
+// comparableFields of a ClusterSPIFFEID.
+func comparableFields(identity *unstructured.Unstructured) map[string]any {
 	matters := map[string]any{"said": []metav1.Condition{health.SpireOf(identity, "", true), health.SpireOf(identity, "", false)}}
 	for key, value := range identity.Object {
 		if key != "status" && key != "metadata" {

@@ -46,7 +46,7 @@ func TestTheControllerManagerIsGivenAMinute(t *testing.T) {
 	pass := func(stats map[string]any) metav1.Condition {
 		t.Helper()
 		seen := &observation{}
-		said := r.patientlyOf(nsm, health.SpireOf(handled(stats), "", true), handled(stats), seen)
+		said := r.withGracePeriod(nsm, health.SpireOf(handled(stats), "", true), handled(stats), seen)
 		if said.Reason == nsmv1beta1.ReasonWaiting && said.Status == metav1.ConditionUnknown {
 			g.Expect(seen.wakeAt).To(BeTemporally("==", start.Add(time.Minute)), "the loop looks again then")
 		}
@@ -101,7 +101,7 @@ func TestAWebhookThatIsDownIsWaitedForAtFirst(t *testing.T) {
 	pass := func(failure error) (*observation, error) {
 		seen := &observation{isIdentityMissing: true}
 		seen.SetSpire(health.SpireFailed(nsmv1beta1.ReasonNotRegistered, "it does not exist"))
-		return seen, r.awaitSPIRE(nsm, seen, failure)
+		return seen, r.tolerateSPIREDown(nsm, seen, failure)
 	}
 	fails := func(failure error) error {
 		_, err := pass(failure)

@@ -160,7 +160,7 @@ func (r *NSMReconciler) readyManagers(ctx context.Context, managers *health.Work
 // replacePods deletes pods whose workloads make new ones. If one cannot be deleted, it is
 // looked for again.
 func (x *execution) replacePods(ctx context.Context, pods []mesh.Object) error {
-	err := x.r.applier.DeletePods(ctx, pods)
+	err := x.r.applier.DeleteExactly(ctx, pods...)
 	if err != nil {
 		x.r.turns.Clear()
 	}

@@ -319,7 +319,7 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 	// The client's copy is the cache's: it is never changed in place.
 	nsm = nsm.DeepCopy()
 	if isAbridged(nsm) {
-		// Most of many large ones are in the way of others, which takes no request to see.
+		// Most large NSMs conflict with an older one. The cached outline is enough to see that.
 		if result, err := r.rivalOf(ctx, nsm); result != nil || err != nil {
 			return ctrl.Result{}, r.leaveAlone(ctx, nsm, result, err)
 		}
@@ -337,7 +337,7 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 		// The NSM goes with its namespace; its own deletion wakes the loop.
 		return ctrl.Result{}, r.leaveNamespace(ctx, nsm)
 	}
-	err = r.awaitSPIRE(nsm, seen, err)
+	err = r.tolerateSPIREDown(nsm, seen, err)
 	r.measure(nsm, seen)
 	if err := r.report(ctx, nsm, seen, err); err != nil {
 		return ctrl.Result{}, err
@@ -352,7 +352,7 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 // rendered it looks at what there is, as far as that is known.
 func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	wanted, failure := r.desire(ctx, nsm)
-	if wanted.input.NSM == nil || errors.Is(failure, errNamespaceGoes) {
+	if wanted.input.NSM == nil || errors.Is(failure, errNamespaceTerminating) {
 		return nil, failure
 	}
 	var plan rollout.Plan
@@ -385,7 +385,7 @@ func (r *NSMReconciler) leaveAlone(ctx context.Context, nsm *nsmv1beta1.NSM, res
 	}
 	r.watcher.Watch(client.ObjectKeyFromObject(nsm), namespaceQuery(nsm.Namespace))
 	err := r.checkNamespace(ctx, nsm)
-	if errors.Is(err, errNamespaceGoes) {
+	if errors.Is(err, errNamespaceTerminating) {
 		return r.leaveNamespace(ctx, nsm)
 	}
 	if err != nil {
@@ -400,12 +400,7 @@ func (r *NSMReconciler) leaveAlone(ctx context.Context, nsm *nsmv1beta1.NSM, res
 // same time. Of the errors of a pass those are the NSM's own: what is in other
 // namespaces is written apart.
 func isNamespaceTerminating(err error) bool {
-	if err == nil {
-		return false
-	}
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		return slices.ContainsFunc(joined.Unwrap(), isNamespaceTerminating)
-	}
-	return errors.Is(err, errNamespaceGoes) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+	return slices.ContainsFunc(flatten(err), func(part error) bool {
+		return errors.Is(part, errNamespaceTerminating) || apierrors.HasStatusCause(part, corev1.NamespaceTerminatingCause)
+	})
 }

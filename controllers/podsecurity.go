@@ -65,7 +65,7 @@ func (r *NSMReconciler) podSecurity(ctx context.Context, nsm *nsmv1beta1.NSM, pl
 	if err != nil {
 		return p, err
 	}
-	if text, isThere := namespaces[nsm.Namespace]; isThere && text != goes {
+	if text, isThere := namespaces[nsm.Namespace]; isThere && text != namespaceTerminating {
 		p.found, err = labels.ConvertSelectorToLabelsMap(text)
 	}
 	return p, err
@@ -154,29 +154,29 @@ func podSecurityBindingQuery(namespace string) watchfacts.Query {
 	})
 }
 
-// goes is kept of a namespace that is being deleted; it is not the text of any labels.
-const goes = "being deleted"
+// namespaceTerminating is kept of a namespace that is being deleted; it is not the text of any labels.
+const namespaceTerminating = "being deleted"
 
-// errNamespaceGoes ends a pass: nothing can be made in the namespace any more.
-var errNamespaceGoes = errors.New("the namespace is being deleted")
+// errNamespaceTerminating ends a pass: nothing can be made in the namespace any more.
+var errNamespaceTerminating = errors.New("the namespace is being deleted")
 
-// checkNamespace tells, by errNamespaceGoes, that the namespace of a mesh is being
+// checkNamespace tells, by errNamespaceTerminating, that the namespace of a mesh is being
 // deleted.
 func (r *NSMReconciler) checkNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
 	namespaces, err := r.watcher.Facts(ctx, client.ObjectKeyFromObject(nsm), namespaceQuery(nsm.Namespace))
-	if err == nil && namespaces[nsm.Namespace] == goes {
-		return errNamespaceGoes
+	if err == nil && namespaces[nsm.Namespace] == namespaceTerminating {
+		return errNamespaceTerminating
 	}
 	return err
 }
 
 // leaveNamespace has the API server call the mesh's webhook no more, where it may.
 func (r *NSMReconciler) leaveNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	told, err := r.toldWebhook(ctx, nsm)
+	told, err := r.webhookConfiguration(ctx, nsm)
 	if err != nil || told == nil && !registerThemselves(rollout.VersionOf(&nsm.Spec), nsm.Status.Version) {
 		return err
 	}
-	return r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.LeavesNamespace()).failure
+	return r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.TerminatingNamespacePlan()).failure
 }
 
 // namespaceQuery watches a namespace and keeps the labels by which it lets pods
@@ -185,7 +185,7 @@ func namespaceQuery(name string) watchfacts.Query {
 	key := types.NamespacedName{Name: name}
 	return metadataQuery(corev1.SchemeGroupVersion.WithKind("Namespace"), key, func(object client.Object) (watchfacts.Fact, bool) {
 		if object.GetDeletionTimestamp() != nil {
-			return watchfacts.Fact{Value: goes}, true
+			return watchfacts.Fact{Value: namespaceTerminating}, true
 		}
 		return watchfacts.Fact{Value: labels.Set(mesh.OfAdmission(object.GetLabels())).String()}, true
 	})

@@ -40,18 +40,18 @@ func (r *races) isRace(nsm types.NamespacedName, failure error) bool {
 // isOnlyConflict tells whether every part of an error is the API server's answer
 // that the object has changed meanwhile, or that somebody else owns a field.
 func isOnlyConflict(err error) bool {
-	return !slices.ContainsFunc(allParts(err), func(part error) bool { return !apierrors.IsConflict(part) })
+	return !slices.ContainsFunc(flatten(err), func(part error) bool { return !apierrors.IsConflict(part) })
 }
 
-// allParts of an error are those that it joins, and that those join.
-func allParts(err error) []error {
+// flatten returns the errors that an error joins, and those that these join.
+func flatten(err error) []error {
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {
 		return []error{err}
 	}
 	var all []error
 	for _, part := range joined.Unwrap() {
-		all = append(all, allParts(part)...)
+		all = append(all, flatten(part)...)
 	}
 	return all
 }

@@ -54,7 +54,7 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 		return nil
 	}
 	nsm := d.input.NSM
-	told, err := r.toldWebhook(ctx, nsm)
+	told, err := r.webhookConfiguration(ctx, nsm)
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (r *NSMReconciler) deleteCallers(ctx context.Context, nsm *nsmv1beta1.NSM, 
 			some = append(some, one)
 		}
 	}
-	return r.deleteExactly(ctx, some...)
+	return r.applier.DeleteExactly(ctx, some...)
 }
 
 // isWebhookOthers tells whether the Service of the admission webhook is somebody

@@ -107,7 +107,7 @@ func (r *NSMReconciler) webhookPair(ctx context.Context, nsm *nsmv1beta1.NSM, ke
 func (r *NSMReconciler) webhookState(ctx context.Context, nsm *nsmv1beta1.NSM) (
 	told *admissionregistrationv1.MutatingWebhookConfiguration, deployment *appsv1.Deployment, err error,
 ) {
-	if told, err = r.toldWebhook(ctx, nsm); err != nil {
+	if told, err = r.webhookConfiguration(ctx, nsm); err != nil {
 		return nil, nil, err
 	}
 	deployment = &appsv1.Deployment{}
@@ -122,9 +122,9 @@ func webhookKey(nsm *nsmv1beta1.NSM) client.ObjectKey {
 	return client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookName}
 }
 
-// toldWebhook is what the operator has told the API server to ask the admission
+// webhookConfiguration is what the operator has told the API server to ask the admission
 // webhook by; nil where it has not.
-func (r *NSMReconciler) toldWebhook(ctx context.Context, nsm *nsmv1beta1.NSM) (*admissionregistrationv1.MutatingWebhookConfiguration, error) {
+func (r *NSMReconciler) webhookConfiguration(ctx context.Context, nsm *nsmv1beta1.NSM) (*admissionregistrationv1.MutatingWebhookConfiguration, error) {
 	told := &admissionregistrationv1.MutatingWebhookConfiguration{}
 	if err := r.client.Get(ctx, client.ObjectKey{Name: mesh.WebhookConfigurationName(nsm.Namespace)}, told); err != nil {
 		return nil, client.IgnoreNotFound(err)

@@ -301,7 +301,7 @@ func (a *Applier) applyOne(ctx context.Context, survey *Survey, object mesh.Obje
 	if err != nil {
 		return nil, &WriteError{Change: change, Err: err}
 	}
-	if err := a.isLost(want, answer); err != nil {
+	if err := a.checkFinders(want, answer); err != nil {
 		return nil, err
 	}
 	a.backoff.Wrote(want.identity(), want.hash)
@@ -338,10 +338,10 @@ func (a *Applier) writeOver(ctx context.Context, nsm *nsmv1beta1.NSM, want *inte
 	return a.takeFields(ctx, want, answer)
 }
 
-// isLost tells, of the answer to a write, that somebody has changed the labels by
+// checkFinders tells, of the answer to a write, that somebody has changed the labels by
 // which the object is found: an admission policy or webhook. Nobody would see it
 // come into the cache, and each pass writes it again.
-func (a *Applier) isLost(want *intent, answer client.Object) error {
+func (a *Applier) checkFinders(want *intent, answer client.Object) error {
 	for _, finder := range a.finders {
 		wanted, got := want.object.GetLabels()[finder], answer.GetLabels()[finder]
 		if wanted != got {
@@ -464,7 +464,7 @@ func (a *Applier) create(ctx context.Context, want *intent) (client.Object, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := isGoing(answer); err != nil {
+	if err := checkNotDeleting(answer); err != nil {
 		return nil, err
 	}
 	// A status is no sign that somebody else has made the object.

@@ -107,7 +107,7 @@ func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object
 	if client.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
-	if err := isGoing(left); err != nil {
+	if err := checkNotDeleting(left); err != nil {
 		return nil, err
 	}
 	return a.create(ctx, want)
@@ -127,9 +127,9 @@ func (a *Applier) dryRun(ctx context.Context, want *intent) error {
 	return a.client.Create(ctx, candidate, client.DryRunAll, FieldOwner, client.DisableReadYourWritesConsistency)
 }
 
-// isGoing tells, by an error, that an object is being deleted, and what holds it:
+// checkNotDeleting tells, by an error, that an object is being deleted, and what holds it:
 // until it has gone another cannot be made.
-func isGoing(object client.Object) error {
+func checkNotDeleting(object client.Object) error {
 	if object.GetDeletionTimestamp() == nil {
 		return nil
 	}

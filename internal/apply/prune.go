@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"golang.org/x/sync/errgroup"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -98,7 +100,7 @@ func (a *Applier) pruneOne(ctx context.Context, object mesh.Object, writes *writ
 	if err != nil {
 		return nil, err
 	}
-	id := identity{kind: gvk.Kind, namespace: object.GetNamespace(), name: object.GetName()}
+	id := identityOf(gvk, object)
 	change := Change{
 		Action: Pruned, APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: id.namespace, Name: id.name,
 	}
@@ -111,21 +113,27 @@ func (a *Applier) pruneOne(ctx context.Context, object mesh.Object, writes *writ
 	return &change, nil
 }
 
-// DeletePods deletes pods, those that were seen and no others of their names. No cache
-// has them, so nobody waits to see them go. One that is gone already is no failure.
-func (a *Applier) DeletePods(ctx context.Context, pods []mesh.Object) error {
-	_, err := a.each(pods, func(pod mesh.Object) (*Change, error) {
-		err := a.delete(ctx, pod)
-		if apierrors.IsConflict(err) {
-			return nil, nil // another one has its name now
-		}
-		if err != nil {
-			return nil, fmt.Errorf("deleting Pod %s: %w", client.ObjectKeyFromObject(pod), err)
-		}
-		log.FromContext(ctx).Info("Deleted, so that its workload makes a new one", "pod", client.ObjectKeyFromObject(pod))
-		return nil, nil
-	})
-	return err
+// DeleteExactly deletes objects that no cache may have, so that nobody waits to see them go:
+// those that were seen, and no others of their names. What has gone already is no failure.
+// It deletes as many as it can, and returns the first error.
+func (a *Applier) DeleteExactly(ctx context.Context, objects ...mesh.Object) error {
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for _, object := range objects {
+		group.Go(func() error {
+			name := mesh.KindOf(object) + " " + strings.TrimPrefix(client.ObjectKeyFromObject(object).String(), "/")
+			err := a.delete(ctx, object)
+			if apierrors.IsConflict(err) {
+				return nil // another object has its name now
+			}
+			if err != nil {
+				return fmt.Errorf("deleting %s: %w", name, err)
+			}
+			log.FromContext(ctx).Info("Deleted", "object", name)
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // Own are the objects of the given kinds that are the NSM's own, those that are being
@@ -195,5 +203,9 @@ func (a *Applier) emptyList(gvk schema.GroupVersionKind, isTyped bool) (client.O
 
 func (a *Applier) identify(object mesh.Object) (identity, error) {
 	gvk, err := apiutil.GVKForObject(object, a.client.Scheme())
-	return identity{kind: gvk.Kind, namespace: object.GetNamespace(), name: object.GetName()}, err
+	return identityOf(gvk, object), err
+}
+
+func identityOf(gvk schema.GroupVersionKind, object client.Object) identity {
+	return identity{kind: gvk.Kind, namespace: object.GetNamespace(), name: object.GetName()}
 }

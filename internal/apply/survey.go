@@ -144,7 +144,7 @@ func (s *Survey) Leaves(object mesh.Object) bool {
 // identify an object of a kind that Survey has accepted.
 func (s *Survey) identify(object mesh.Object) identity {
 	gvk, _ := apiutil.GVKForObject(object, s.scheme)
-	return identity{kind: gvk.Kind, namespace: object.GetNamespace(), name: object.GetName()}
+	return identityOf(gvk, object)
 }
 
 // ask notes what the API server has in the place of an object that the cache does
@@ -206,7 +206,7 @@ func (a *Applier) placeOf(ctx context.Context, s *Survey, want *intent, live cli
 		return place{}, nil
 	default:
 		// What has all labels, and is not in the cache, is on its way there.
-		return place{there: there, isLeft: mesh.IsOf(there, s.nsm) && a.isLost(want, there) == nil}, nil
+		return place{there: there, isLeft: mesh.IsOf(there, s.nsm) && a.checkFinders(want, there) == nil}, nil
 	}
 }
 

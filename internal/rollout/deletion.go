@@ -15,19 +15,16 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// Deletes is what happens to the mesh of an NSM that is being deleted. readable are
+// DeletionPlan is what happens to the mesh of an NSM that is being deleted. readable are
 // those of the platform's kinds that the API server lists: objects of the others
 // cannot be deleted either, and the NSM does not wait for them. While pods mount volumes of
 // the mesh's CSI driver, that stays with what it needs, and the NSM waits.
-func Deletes(nsm *nsmv1beta1.NSM, readable []mesh.Object, mayHaveEntries, isDriverInUse bool) Plan {
+func DeletionPlan(nsm *nsmv1beta1.NSM, readable []mesh.Object, mayHaveEntries, isDriverInUse bool) Plan {
 	all := slices.Concat(mesh.Kinds(), readable)
 	unseen := slices.Concat(mesh.ClusterKinds(), readable)
-	isRole := func(kind mesh.Object) bool { _, is := kind.(*rbacv1.ClusterRole); return is }
-	isNoRole := func(kind mesh.Object) bool { return !isRole(kind) }
-	own := func(kinds []mesh.Object) Deletion { return Deletion{Kinds: kinds, Labels: mesh.OwnerLabels(nsm)} }
 	gone := Gate{Gone: all}
 	if isDriverInUse {
-		some := own(only(all, isNoRole))
+		some := ownKinds(nsm, only(all, isNoClusterRole))
 		some.Keep, some.Spare = mesh.CSIDriverNeeds(nsm), []mesh.Role{mesh.RoleCSI}
 		return Plan{
 			{Name: "callers of the admission webhook", Delete: Deletion{Callers: AllCallers}},
@@ -38,33 +35,30 @@ func Deletes(nsm *nsmv1beta1.NSM, readable []mesh.Object, mayHaveEntries, isDriv
 	plan := Plan{
 		// Left behind for a moment, they would block the creation of pods in the cluster.
 		{Name: "callers of the admission webhook", Delete: Deletion{Callers: AllCallers}},
-		{Name: "all but roles", Delete: own(only(all, isNoRole))},
-		{Name: "what the cache does not show", Gate: Gate{Gone: only(all, isNoRole)}, Delete: Deletion{Unseen: only(unseen, isNoRole)}},
+		{Name: "all but roles", Delete: ownKinds(nsm, only(all, isNoClusterRole))},
+		{Name: "what the cache does not show", Gate: Gate{Gone: only(all, isNoClusterRole)}, Delete: Deletion{Unseen: only(unseen, isNoClusterRole)}},
 	}
 	if mesh.KeepsEntries(&nsm.Spec) || mayHaveEntries {
 		// They do no harm: the NSM does not wait for them.
 		plan = append(plan, Wave{
-			Name: "entries of the registry", Gate: Gate{Gone: only(all, isNoRole)}, Delete: Deletion{Entries: true}, OnFailure: LogOnly,
+			Name: "entries of the registry", Gate: Gate{Gone: only(all, isNoClusterRole)}, Delete: Deletion{Entries: true}, OnFailure: LogOnly,
 		})
 	}
 	return append(plan,
 		// One of them shows that a registry has kept entries.
-		Wave{Name: "roles", Gate: Gate{Gone: only(all, isNoRole)}, Delete: own(only(all, isRole))},
-		Wave{Name: "roles that the cache does not show", Gate: gone, Delete: Deletion{Unseen: only(unseen, isRole)}},
+		Wave{Name: "roles", Gate: Gate{Gone: only(all, isNoClusterRole)}, Delete: ownKinds(nsm, only(all, isClusterRole))},
+		Wave{Name: "roles that the cache does not show", Gate: gone, Delete: Deletion{Unseen: only(unseen, isClusterRole)}},
 		Wave{Name: "Pod Security", Gate: gone, Namespace: RemoveLabels},
 		Wave{Name: "the NSM", Gate: gone, Releases: true})
 }
 
-// CleansUp is what happens after an NSM that has gone without its finalizer: what no
+// CleanupPlan is what happens after an NSM that has gone without its finalizer: what no
 // owner reference removes goes, as it would with it.
-func CleansUp(nsm *nsmv1beta1.NSM, platform mesh.Platform, mayHaveEntries bool) Plan {
+func CleanupPlan(nsm *nsmv1beta1.NSM, platform mesh.Platform, mayHaveEntries bool) Plan {
 	all := slices.Concat(mesh.ClusterKinds(), mesh.PlatformKinds(platform))
-	isRole := func(kind mesh.Object) bool { _, is := kind.(*rbacv1.ClusterRole); return is }
-	isNoRole := func(kind mesh.Object) bool { return !isRole(kind) }
-	own := func(kinds []mesh.Object) Deletion { return Deletion{Kinds: kinds, Labels: mesh.OwnerLabels(nsm)} }
 	plan := Plan{
 		{Name: "callers of the admission webhook", Delete: Deletion{Callers: AllCallers}},
-		{Name: "what no owner reference removes, but for roles", Delete: own(only(all, isNoRole))},
+		{Name: "what no owner reference removes, but for roles", Delete: ownKinds(nsm, only(all, isNoClusterRole))},
 	}
 	if mayHaveEntries {
 		plan = append(plan, Wave{Name: "entries of the registry", Delete: Deletion{Entries: true}, OnFailure: LogOnly})
@@ -72,12 +66,24 @@ func CleansUp(nsm *nsmv1beta1.NSM, platform mesh.Platform, mayHaveEntries bool) 
 	return append(plan,
 		Wave{Name: "Pod Security", Namespace: RemoveLabels, OnFailure: LogOnly},
 		// While there is one, the next pass knows that there is something to do.
-		Wave{Name: "roles", Delete: own(only(all, isRole))})
+		Wave{Name: "roles", Delete: ownKinds(nsm, only(all, isClusterRole))})
 }
 
-// LeavesNamespace is what happens when the mesh's namespace is being deleted: its
+// TerminatingNamespacePlan is what happens when the mesh's namespace is being deleted: its
 // webhook's pods go with it, sooner or later than the NSM does, and until both are
 // gone pods would be refused in the whole cluster.
-func LeavesNamespace() Plan {
+func TerminatingNamespacePlan() Plan {
 	return Plan{{Name: "callers of the admission webhook", Delete: Deletion{Callers: AllCallers}}}
 }
+
+// ownKinds deletes the NSM's own objects of the kinds.
+func ownKinds(nsm *nsmv1beta1.NSM, kinds []mesh.Object) Deletion {
+	return Deletion{Kinds: kinds, Labels: mesh.OwnerLabels(nsm)}
+}
+
+func isClusterRole(object mesh.Object) bool {
+	_, is := object.(*rbacv1.ClusterRole)
+	return is
+}
+
+func isNoClusterRole(object mesh.Object) bool { return !isClusterRole(object) }

@@ -88,7 +88,7 @@ type Seen struct {
 
 // Next is what happens next with a mesh.
 func Next(in Input) Plan {
-	return slices.Concat(Unregisters(in.GoneRegistrations), in.note(), in.changes())
+	return slices.Concat(StaleRegistrationsPlan(in.GoneRegistrations), in.note(), in.changes())
 }
 
 // note notes that the spec was tried and taken back.
@@ -99,9 +99,10 @@ func (in Input) note() Plan {
 	return Plan{{Name: "note that the spec was tried and taken back", Parts: []Part{{Objects: []mesh.Object{in.TakenBack}}}, OnFailure: GoOn}}
 }
 
-// Unregisters deletes what pods of the admission webhook have registered that have gone,
-// whatever else happens: it would block the creation of pods in the whole cluster.
-func Unregisters(gone []mesh.Object) Plan {
+// StaleRegistrationsPlan deletes the webhook configurations of admission webhook pods that
+// no longer exist, whatever else happens: they would block the creation of pods in the whole
+// cluster.
+func StaleRegistrationsPlan(gone []mesh.Object) Plan {
 	if len(gone) == 0 {
 		return nil
 	}

@@ -363,7 +363,7 @@ func TestADeletionTakesCallersFirstAndTheFinalizerLast(t *testing.T) {
 	const all = rest + ", ClusterRole, ClusterRoleBinding, CSIDriver"
 	nsm := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: "mesh"}}
 	g := NewWithT(t)
-	g.Expect(Deletes(nsm, nil, false, false).String()).To(Equal(`1. callers of the admission webhook
+	g.Expect(DeletionPlan(nsm, nil, false, false).String()).To(Equal(`1. callers of the admission webhook
    delete what calls the admission webhook
 2. all but roles
    delete ` + others + `
@@ -380,15 +380,15 @@ func TestADeletionTakesCallersFirstAndTheFinalizerLast(t *testing.T) {
 8. the NSM, when nothing is left of ` + all + `
    remove the finalizer
 `))
-	g.Expect(Deletes(nsm, nil, false, true).String()).To(Equal(`1. callers of the admission webhook
+	g.Expect(DeletionPlan(nsm, nil, false, true).String()).To(Equal(`1. callers of the admission webhook
    delete what calls the admission webhook
 2. all but roles and the CSI driver, whose volumes pods mount
    delete ` + others + ` but for 2 that are wanted, not of [csi-driver]
 `))
 	memory(nsm)
-	g.Expect(waves(Deletes(nsm, nil, false, false))).NotTo(ContainElement(HavePrefix("entries")))
-	g.Expect(waves(Deletes(nsm, nil, true, false))).To(ContainElement(HavePrefix("entries")), "those of the registry before")
-	g.Expect(CleansUp(nsm, mesh.Platform{}, true).String()).To(Equal(`1. callers of the admission webhook
+	g.Expect(waves(DeletionPlan(nsm, nil, false, false))).NotTo(ContainElement(HavePrefix("entries")))
+	g.Expect(waves(DeletionPlan(nsm, nil, true, false))).To(ContainElement(HavePrefix("entries")), "those of the registry before")
+	g.Expect(CleanupPlan(nsm, mesh.Platform{}, true).String()).To(Equal(`1. callers of the admission webhook
    delete what calls the admission webhook
 2. what no owner reference removes, but for roles
    delete MutatingWebhookConfiguration, ClusterRoleBinding, RoleBinding, CSIDriver
@@ -399,7 +399,7 @@ func TestADeletionTakesCallersFirstAndTheFinalizerLast(t *testing.T) {
 5. roles
    delete ClusterRole
 `))
-	g.Expect(waves(CleansUp(nsm, mesh.Platform{}, false))).NotTo(ContainElement(HavePrefix("entries")))
+	g.Expect(waves(CleanupPlan(nsm, mesh.Platform{}, false))).NotTo(ContainElement(HavePrefix("entries")))
 }
 
 func TestACSIDriverThatPodsUseStaysAndTakesNoPartInAChange(t *testing.T) {
