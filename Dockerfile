@@ -22,7 +22,7 @@ COPY webhooks/ webhooks/
 ARG TARGETOS
 ARG TARGETARCH
 ARG VERSION
-RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags "-s -w -X main.version=${VERSION:+v$VERSION}" -o /manager .
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=${VERSION:+v$VERSION}" -o /manager .
 
 FROM build AS build-plugin
 COPY cmd/ cmd/
