@@ -59,39 +59,51 @@ func (r *NSMReconciler) observeRegistration(ctx context.Context, d desired, w *h
 		w.Registration = &health.Registration{Unserved: true}
 		return
 	}
-	ready := w.Pods().Ready
 	if err == nil {
 		w.Registration = health.NewRegistration(live, w.Name())
-		err = r.countRegistered(ctx, w, ready)
+		err = r.countRegistered(ctx, d.input.NSM, w)
 	}
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Looking for whether the pods of a workload are registered", "workload", w.String())
 		w.Unseen = append(w.Unseen, "whether its pods are registered ("+inShort(err)+")")
-		w.Registration = &health.Registration{Registered: registeredBefore(d.input.NSM.Status, w.Name())}
+		w.Registration = &health.Registration{Registered: registeredBefore(d.input.NSM, w)}
 	}
 }
 
 // registeredBefore is how many pods of a workload were reported ready last.
-func registeredBefore(before nsmv1beta1.NSMStatus, name string) int32 {
-	for _, component := range before.Components {
-		if component.Name == name && component.Kind == "DaemonSet" {
-			return ptr.Deref(component.Ready, 0)
+func registeredBefore(nsm *nsmv1beta1.NSM, w *health.Workload) int32 {
+	return ptr.Deref(reportedLast(nsm, w).Ready, 0)
+}
+
+// wasReady reports whether the status says of a workload that all of its pods are ready as
+// the spec is now.
+func wasReady(nsm *nsmv1beta1.NSM, w *health.Workload) bool {
+	last := reportedLast(nsm, w)
+	return nsm.Status.ObservedGeneration == nsm.Generation && last.Version == w.Version() && last.Message == "" &&
+		ptr.Deref(last.Ready, 0) == w.Pods().Desired
+}
+
+// reportedLast is what the status says of a workload.
+func reportedLast(nsm *nsmv1beta1.NSM, w *health.Workload) nsmv1beta1.ComponentStatus {
+	for _, component := range nsm.Status.Components {
+		if component.Name == w.Name() && component.Kind == w.Kind() {
+			return component
 		}
 	}
-	return 0
+	return nsmv1beta1.ComponentStatus{}
 }
 
 // countRegistered counts the ready pods that are registered, if there are enough
-// endpoints for all of them: endpoints may belong to pods that are gone. If a workload
-// is completely up when this process first sees it, with one endpoint for each pod, that
-// is believed: either no pod has gone recently enough to leave an endpoint behind, or
-// the next change shows it.
-func (r *NSMReconciler) countRegistered(ctx context.Context, w *health.Workload, ready int32) error {
+// endpoints for all of them: endpoints may belong to pods that are gone. Of a workload that
+// this process sees for the first time, the status is believed that the one before it has
+// written, if there is one endpoint for each pod.
+func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) error {
+	ready := w.Pods().Ready
 	w.Registration.Registered = min(w.Registration.Registered, ready)
 	seen := registration{workload: w.Live.GetResourceVersion(), endpoints: strings.Join(w.Registration.Endpoints, " ")}
 	found, isKnown := r.registrations.known.Load(keyOf(w))
 	known, _ := found.(registration)
-	isAsBefore := !isKnown && len(w.Registration.Endpoints) == int(w.Pods().Desired)
+	isAsBefore := !isKnown && len(w.Registration.Endpoints) == int(w.Pods().Desired) && wasReady(nsm, w)
 	if w.IsReady() && w.Registration.Registered == ready && !isAsBefore {
 		if known.workload == seen.workload && known.endpoints == seen.endpoints {
 			w.Registration.Registered = known.registered

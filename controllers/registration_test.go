@@ -108,6 +108,34 @@ var _ = Describe("A forwarder is ready when the registry has a live endpoint for
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 	})
 
+	It("which those of the pods before are not, for an operator that has just started either", func(ctx SpecContext) {
+		for node := range int32(3) {
+			register(ctx, nsm, forwarderPod(workload, node), time.Hour)
+		}
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		o.stop()
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{LogLevel: "DEBUG"})
+		o = impatient(mesh.Platform{})
+		Eventually(condition(ctx, nsm, available)).Should(Equal("False"))
+		settle(o)
+		o.stop()
+
+		By("starting again when all pods are new, and nobody has registered them")
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		setDaemonSet(ctx, nsm, "nsmgr", threeUp)
+		for node := range int32(3) {
+			Expect(admin.Delete(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: nsm.Namespace, Name: forwarderPod(workload, node)}},
+				client.GracePeriodSeconds(0))).To(Succeed())
+			newForwarder(ctx, nsm, workload, 3+node)
+		}
+		setDaemonSetStatus(ctx, nsm, workload, threeUp)
+		passes := reconciles()
+		o = impatient(mesh.Platform{})
+		Eventually(reconciles).Should(BeNumerically(">", passes))
+		Consistently(condition(ctx, nsm, available)).Should(Equal("False"))
+		Eventually(forwarders(ctx)).Should(Equal("0/3"))
+	})
+
 	It("which one of another service is not", func(ctx SpecContext) {
 		for node := range int32(2) {
 			register(ctx, nsm, forwarderPod(workload, node), time.Hour)
