@@ -7,6 +7,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -117,10 +118,11 @@ func (r *NSMReconciler) desire(ctx context.Context, nsm *nsmv1beta1.NSM) (desire
 	return d, err
 }
 
-// availableBefore is the record of the spec that was Available last; nil for none.
+// availableBefore is the record of the spec that was Available last; nil for none. One that
+// is being deleted is of a spec before that: somebody's finalizer holds it.
 func (r *NSMReconciler) availableBefore(ctx context.Context, nsm *nsmv1beta1.NSM) (mesh.Object, error) {
 	record, err := r.applier.Cached(ctx, &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: nsm.Namespace, Name: mesh.RecordName}})
-	if err != nil || record == nil || !mesh.IsOf(record, nsm) {
+	if err != nil || record == nil || !mesh.IsOf(record, nsm) || record.GetDeletionTimestamp() != nil {
 		return nil, err
 	}
 	return record, nil
@@ -242,6 +244,7 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 		if in.NotReady, err = r.notReady(ctx, *d); err != nil {
 			return nil, err
 		}
+		in.NotReady = cmp.Or(in.NotReady, r.spireNotReady(ctx, d))
 	}
 	d.isStaged, d.notBegun = in.IsStaged(), in.Preflight()
 	if d.notBegun == "" {

@@ -59,13 +59,13 @@ func (r *NSMReconciler) execute(ctx context.Context, d desired, plan rollout.Pla
 		if err == nil {
 			continue
 		}
-		switch wave.OnFailure {
+		switch onFailure(wave, err) {
 		case rollout.LogOnly:
 			log.FromContext(ctx).Error(err, "A step has failed, and does no harm", "step", wave.Name)
 		case rollout.ReportApart:
 			log.FromContext(ctx).Error(err, "A step has failed, and does not block the rest", "step", wave.Name)
 			x.apart[wave.Name] = err
-		case rollout.GoOn:
+		case rollout.GoOn, rollout.ReportHeld:
 			x.failure = errors.Join(x.failure, err)
 		case rollout.Stop:
 			x.failure = errors.Join(err, x.failure)
@@ -73,6 +73,18 @@ func (r *NSMReconciler) execute(ctx context.Context, d desired, plan rollout.Pla
 		}
 	}
 	return x
+}
+
+// onFailure is what the failure of a wave means.
+func onFailure(wave rollout.Wave, err error) rollout.Failure {
+	if wave.OnFailure != rollout.ReportHeld {
+		return wave.OnFailure
+	}
+	var held *apply.HeldError
+	if errors.As(err, &held) {
+		return rollout.ReportApart
+	}
+	return rollout.GoOn
 }
 
 // run carries a wave out, where its gate is open.

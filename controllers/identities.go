@@ -61,13 +61,38 @@ func (r *NSMReconciler) observeIdentities(ctx context.Context, d desired, seen *
 // registrationWithSPIRE tells who registers the workloads, and whether that is
 // done where it is the operator's.
 func (r *NSMReconciler) registrationWithSPIRE(ctx context.Context, d desired, seen *observation) metav1.Condition {
+	said, identity := r.saidOfIdentity(ctx, d, seen.HasPods())
+	if identity == nil {
+		return said
+	}
+	seen.isIdentityMissing = said.Reason == nsmv1beta1.ReasonNotRegistered
+	return r.withGracePeriod(d.input.NSM, said, identity, seen)
+}
+
+// spireNotReady tells why SPIRE's controller manager cannot register new pods, as it says
+// now: the status may be older than what went wrong. "" where it can, has said nothing yet,
+// or is somebody else's to look after.
+func (r *NSMReconciler) spireNotReady(ctx context.Context, d *desired) string {
+	said, _ := r.saidOfIdentity(ctx, *d, false)
+	switch said.Reason {
+	case nsmv1beta1.ReasonNotRead, nsmv1beta1.ReasonEntryFailures, nsmv1beta1.ReasonRenderFailures:
+		d.wake(r.now().Add(r.Times.AskAgain))
+		return said.Message
+	default:
+		return ""
+	}
+}
+
+// saidOfIdentity is what the ClusterSPIFFEID of the mesh says now, and that itself; nil where
+// there is none to look at. hasPods: the mesh has pods that it should select.
+func (r *NSMReconciler) saidOfIdentity(ctx context.Context, d desired, hasPods bool) (metav1.Condition, *unstructured.Unstructured) {
 	spire := mesh.SpireOf(d.input)
 	identities := mesh.Identities(d.input)
 	switch {
 	case spire.Registration == nsmv1beta1.SpireRegistrationNone:
-		return health.SpireUnknown(nsmv1beta1.ReasonNotManaged, "spec.spire.registration is None: somebody else registers the workloads")
+		return health.SpireUnknown(nsmv1beta1.ReasonNotManaged, "spec.spire.registration is None: somebody else registers the workloads"), nil
 	case len(identities) == 0:
-		return health.SpireUnknown(nsmv1beta1.ReasonNotServed, "no SPIRE controller manager serves ClusterSPIFFEIDs here: whoever runs SPIRE registers the workloads")
+		return health.SpireUnknown(nsmv1beta1.ReasonNotServed, "no SPIRE controller manager serves ClusterSPIFFEIDs here: whoever runs SPIRE registers the workloads"), nil
 	}
 	name := identities[0].GetName()
 	live := &unstructured.Unstructured{}
@@ -77,14 +102,13 @@ func (r *NSMReconciler) registrationWithSPIRE(ctx context.Context, d desired, se
 	err := r.client.Get(short, client.ObjectKey{Name: name}, live)
 	switch {
 	case apierrors.IsNotFound(err):
-		seen.isIdentityMissing = true
 		live.SetName(name)
-		return r.withGracePeriod(d.input.NSM, health.SpireFailed(nsmv1beta1.ReasonNotRegistered,
-			"ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created"), live, seen)
+		return health.SpireFailed(nsmv1beta1.ReasonNotRegistered,
+			"ClusterSPIFFEID "+name+" does not exist, so new pods get no identity; the condition Degraded says why it could not be created"), live
 	case err != nil:
-		return health.SpireUnknown(nsmv1beta1.ReasonNotRead, "ClusterSPIFFEID "+name+" cannot be read ("+inShort(err)+")")
+		return health.SpireUnknown(nsmv1beta1.ReasonNotRead, "ClusterSPIFFEID "+name+" cannot be read ("+inShort(err)+")"), nil
 	}
-	return r.withGracePeriod(d.input.NSM, health.SpireOf(live, spire.ClassName, seen.HasPods()), live, seen)
+	return health.SpireOf(live, spire.ClassName, hasPods), live
 }
 
 // withGracePeriod gives the controller manager a fair time before anything is wrong. What

@@ -79,6 +79,26 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 		Expect(apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(identityOf(nsm)), identityOf(nsm)))).To(BeTrue())
 	})
 
+	It("and what it says now holds a change of release up, whatever was told before", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.17.0"})
+		Eventually(spireReady(ctx, nsm)).Should(Equal("Unknown"))
+		say(ctx, nsm, map[string]any{"podsSelected": 3})
+		setAllReady(ctx, nsm)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		Eventually(spireReady(ctx, nsm)).Should(Equal("True"))
+		settle(o)
+		o.stop()
+		say(ctx, nsm, map[string]any{"podsSelected": 3, "entryFailures": 3})
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: "v1.18.0"})
+		o = patient(mesh.Platform{ClusterSPIFFEIDs: true})
+		Eventually(messageOf(ctx, nsm, available)).Should(And(
+			HavePrefix("the change from v1.17.0 to v1.18.0 has not begun"), ContainSubstring("the SPIRE server does not take entries")))
+		Expect(releases(ctx, nsm)()).To(HaveEach("v1.17.0"))
+
+		say(ctx, nsm, map[string]any{"podsSelected": 3, "entryFailures": 0})
+		Eventually(messageOf(ctx, nsm, available)).ShouldNot(ContainSubstring("has not begun"))
+	})
+
 	It("waits while SPIRE's webhook is down, and goes on when it serves", func(ctx SpecContext) {
 		o.stop()
 		impatient(mesh.Platform{ClusterSPIFFEIDs: true}, func(times *controllers.Times) { times.SpireWebhook = time.Hour })

@@ -93,6 +93,9 @@ func (a *Applier) replaceSpec(ctx context.Context, want *intent, live client.Obj
 
 // recreate deletes the live object, whose pods go with it, and makes it anew.
 func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
+	if err := checkNotDeleting(live); err != nil {
+		return nil, err
+	}
 	if err := a.dryRun(ctx, want); err != nil {
 		return nil, fmt.Errorf("the old one stays, since the new one would be refused: %w", err)
 	}
@@ -127,13 +130,20 @@ func (a *Applier) dryRun(ctx context.Context, want *intent) error {
 	return a.client.Create(ctx, candidate, client.DryRunAll, FieldOwner, client.DisableReadYourWritesConsistency)
 }
 
-// checkNotDeleting tells, by an error, that an object is being deleted, and what holds it:
-// until it has gone another cannot be made.
+// HeldError is that an object is being deleted and finalizers hold it: until it has gone
+// another cannot be made.
+type HeldError struct{ Finalizers []string }
+
+func (e *HeldError) Error() string {
+	return "the old one is still being deleted: its finalizers hold it: " + strings.Join(e.Finalizers, ", ")
+}
+
+// checkNotDeleting returns a HeldError for an object that is being deleted.
 func checkNotDeleting(object client.Object) error {
 	if object.GetDeletionTimestamp() == nil {
 		return nil
 	}
-	return fmt.Errorf("the old one is still being deleted: its finalizers hold it: %s", strings.Join(object.GetFinalizers(), ", "))
+	return &HeldError{Finalizers: object.GetFinalizers()}
 }
 
 // delete deletes exactly the object that was seen.

@@ -283,7 +283,7 @@ func (in Input) cleanup() Plan {
 		})
 	}
 	if !in.IsRolledBack {
-		plan = append(plan, Wave{Name: "the spec to go back to", Gate: Gate{Up: true}, Parts: []Part{{Objects: []mesh.Object{in.Record}}}, OnFailure: GoOn, AfterSuccess: true})
+		plan = append(plan, Wave{Name: "the spec to go back to", Gate: Gate{Up: true}, Parts: []Part{{Objects: []mesh.Object{in.Record}}}, OnFailure: ReportHeld, AfterSuccess: true})
 	}
 	if left := in.leftByOthers(); len(left.Others) > 0 || left.Callers != "" {
 		plan = append(plan, Wave{Name: "what somebody else has made and has no place in the mesh", Gate: Gate{Up: true}, Delete: left, AfterSuccess: true})

@@ -148,6 +148,8 @@ const (
 	GoOn
 	// ReportApart: it is reported beside what became of the mesh.
 	ReportApart
+	// ReportHeld: as ReportApart where a finalizer holds the object before, else as GoOn.
+	ReportHeld
 	// LogOnly: it is tried again elsewhere.
 	LogOnly
 )
