@@ -370,6 +370,7 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 		return nil, errors.Join(done.failure, err)
 	}
 	done.reportApart(seen)
+	r.checkDeadline(wanted, seen, done.failure)
 	return seen, done.failure
 }
 

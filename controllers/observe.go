@@ -81,7 +81,6 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 	if again := d.survey.Again(); !again.IsZero() {
 		seen.wake(again)
 	}
-	r.checkDeadline(d, seen)
 	seen.UnknownFields = conversion.Unknown(nsm)
 	if nsm.Spec.KubeletDirectory == "" && d.input.KubeletsDiffer() && mesh.MountsKubelets(d.components) {
 		seen.KubeletDirectories, seen.KubeletDirectory = d.input.Platform.KubeletDirectories, d.input.KubeletDirectory()
@@ -110,10 +109,17 @@ func (r *NSMReconciler) observeKept(ctx context.Context, d desired, seen *observ
 }
 
 // checkDeadline notes what a change has been waiting for longer than it may, or when
-// that will be.
-func (r *NSMReconciler) checkDeadline(d desired, seen *observation) {
+// that will be. failure is why not all could be written: that holds a change of release up
+// as a pod does that does not come up, if the pass before has failed, too.
+func (r *NSMReconciler) checkDeadline(d desired, seen *observation, failure error) {
 	end, limit := rollout.Deadline(d.input.NSM, seen.Workloads, d.pulling)
 	message := seen.FirstProblem()
+	if failure != nil {
+		message = ""
+		if d.isStaged && d.notBegun == "" && health.IsRetrying(&d.input.NSM.Status) {
+			message = health.FailureMessage(failure)
+		}
+	}
 	switch {
 	case end.IsZero() || message == "":
 	case r.now().Before(end):

@@ -18,6 +18,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/controllers"
@@ -133,6 +134,54 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 
 		setDeployment(ctx, nsm, "nsm-registry", oneUp)
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsmgr", newState), "it goes on when the obstacle is gone")
+	})
+
+	It("and halts at one that is refused for as long, saying by whom", func(ctx SpecContext) {
+		forbid(ctx, "daemonsets", "patch")
+		upgrade(ctx, nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}, PrePull: new(bool)})
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
+			HavePrefix("the mesh has not come up within spec.upgrade.progressDeadline, 1s: applying DaemonSet "+nsm.Namespace+"/nsmgr: "),
+			ContainSubstring("forbidden"), ContainSubstring("; to go back, set spec.version to "+oldState)))
+		Expect(reasonOf(ctx, nsm)()).To(Equal("ProgressDeadlineExceeded"))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionStalled)()).To(Equal("True"))
+	})
+
+	It("which is taken back, if it shall be", func(ctx SpecContext) {
+		forbid(ctx, "daemonsets", "patch")
+		upgrade(ctx, nsmv1beta1.UpgradeSpec{
+			ProgressDeadline: &metav1.Duration{Duration: time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback, PrePull: new(bool),
+		})
+		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		Eventually(messageOf(ctx, nsm, degraded)).Should(And(ContainSubstring("forbidden"), HaveSuffix(oldState+" runs again until the spec changes")))
+		Eventually(releases(ctx, nsm)).Should(HaveEach(oldState))
+		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+	})
+
+	It("a record of the spec that somebody's finalizer holds does not keep the next one from being Available", func(ctx SpecContext) {
+		Eventually(func() error {
+			return admin.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.RecordName}, &appsv1.ControllerRevision{})
+		}).Should(Succeed())
+		hold := func(ctx context.Context, finalizers ...string) {
+			GinkgoHelper()
+			change(ctx, get(ctx, nsm, mesh.RecordName, &appsv1.ControllerRevision{}), func(record *appsv1.ControllerRevision) { record.Finalizers = finalizers })
+		}
+		hold(ctx, "example.com/held")
+		DeferCleanup(func(ctx SpecContext) { hold(ctx) })
+		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: oldState, AdmissionWebhook: nsm.Spec.AdmissionWebhook, LogLevel: "DEBUG"})
+		Eventually(condition(ctx, nsm, available)).Should(Equal("False"))
+		setAllReady(ctx, nsm)
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		Eventually(messageOf(ctx, nsm, degraded)).Should(ContainSubstring("its finalizers hold it: example.com/held"))
+		Consistently(condition(ctx, nsm, available)).WithTimeout(2 * time.Second).Should(Equal("True"))
+		Expect(condition(ctx, nsm, nsmv1beta1.ConditionStalled)()).To(Equal("False"))
+
+		hold(ctx)
+		Eventually(condition(ctx, nsm, degraded)).Should(Equal("False"))
+		Expect(string(get(ctx, nsm, mesh.RecordName, &appsv1.ControllerRevision{}).Data.Raw)).To(ContainSubstring("DEBUG"))
 	})
 
 	// takeBack lets the upgrade fail, and the release before come up again.

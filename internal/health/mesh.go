@@ -337,6 +337,11 @@ func (m *Mesh) rollbackMessage() string {
 	return message + "NSM " + m.RollBackTo + " runs again until the spec changes"
 }
 
+// overdueMessage tells what takes longer than it may, and how to undo it.
+func (m *Mesh) overdueMessage() string {
+	return strings.TrimSuffix("the mesh has not come up "+m.Overdue+"; "+m.WayBack, "; ")
+}
+
 // kubeletsMessage tells that the nodes keep their kubelets' files in different places.
 func (m *Mesh) kubeletsMessage() string {
 	return "the kubelets of the nodes keep their files in different directories: " + strings.ReplaceAll(m.KubeletDirectories, ",", ", ") +

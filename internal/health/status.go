@@ -153,8 +153,15 @@ func (s *status) setFailed(message string, seen *Mesh) {
 		s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonApplyFailed, message)
 	}
 	s.set(nsmv1beta1.ConditionProgressing, true, nsmv1beta1.ReasonRetrying, retrying)
-	// That a release was taken back, and why, is more than that a write has failed.
-	if !ReportsRollback(&s.NSMStatus, s.generation) {
+	switch {
+	case ReportsRollback(&s.NSMStatus, s.generation):
+		// That a release was taken back, and why, is more than that a write has failed.
+	case seen != nil && seen.RollBackTo != "":
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonRolledBack, seen.rollbackMessage())
+	case seen != nil && seen.Overdue != "":
+		s.overdue = true
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonProgressDeadlineExceeded, seen.overdueMessage())
+	default:
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonApplyFailed, message)
 	}
 }
@@ -217,7 +224,7 @@ func (s *status) setDegraded(seen *Mesh) {
 	case len(seen.Callers) > 0:
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonForeignWebhook, seen.callersMessage())
 	case seen.Overdue != "":
-		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonProgressDeadlineExceeded, strings.TrimSuffix("the mesh has not come up "+seen.Overdue+"; "+seen.WayBack, "; "))
+		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonProgressDeadlineExceeded, seen.overdueMessage())
 	case seen.RefusedPods != "":
 		s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonPodSecurity, seen.RefusedPods)
 	case len(seen.FailedApart) > 0:
@@ -237,7 +244,8 @@ func (s *status) setDegraded(seen *Mesh) {
 }
 
 // setStalled reports that no waiting helps: nothing is done, or all that could be
-// was, and in vain. What the operator tries again by itself never counts.
+// was, and in vain. What the operator tries again by itself does not count, unless it holds
+// a change of release up for longer than that may take.
 func (s *status) setStalled() {
 	wrong := Degradation(&s.NSMStatus)
 	if wrong != nil && (s.refused || s.overdue || wrong.Reason == nsmv1beta1.ReasonRolledBack) {
@@ -336,8 +344,13 @@ func FailureMessage(failure error) string {
 // something is wrong since before a time.
 func FailedBefore(status *nsmv1beta1.NSMStatus, when time.Time) bool {
 	wrong := Degradation(status)
+	return wrong != nil && wrong.LastTransitionTime.Time.Before(when) && IsRetrying(status)
+}
+
+// IsRetrying reports whether a status says that the last pass has failed.
+func IsRetrying(status *nsmv1beta1.NSMStatus) bool {
 	progressing := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionProgressing)
-	return wrong != nil && wrong.LastTransitionTime.Time.Before(when) && progressing != nil && progressing.Reason == nsmv1beta1.ReasonRetrying
+	return progressing != nil && progressing.Reason == nsmv1beta1.ReasonRetrying
 }
 
 // ReportsRollback tells whether a status says that the spec of a generation has
