@@ -141,7 +141,7 @@ type rest struct {
 	annotation string
 }
 
-// complete fills in what the cache leaves out of an NSM. It tells whether there still
+// complete fills in what the cache leaves out of an NSM. It reports whether there still
 // is such an NSM to act on: otherwise the loop will be woken.
 func (r *NSMReconciler) complete(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
 	if !isAbridged(nsm) {

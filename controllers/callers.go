@@ -116,7 +116,7 @@ func (c *callers) of(ctx context.Context, nsm *nsmv1beta1.NSM) ([]health.Caller,
 	return found, nil
 }
 
-// isWebhookService tells whether a configuration names the Service of the admission
+// isWebhookService reports whether a configuration names the Service of the admission
 // webhook of a mesh in a namespace.
 func isWebhookService(service *admissionregistrationv1.ServiceReference, namespace string) bool {
 	return service != nil && service.Name == mesh.WebhookService && service.Namespace == namespace

@@ -149,7 +149,7 @@ func isAvailableNow(nsm *nsmv1beta1.NSM) bool {
 	return nsm.Status.ObservedGeneration == nsm.Generation && meta.IsStatusConditionTrue(nsm.Status.Conditions, available)
 }
 
-// isOfChronicle tells whether an object is a workload of a mesh that serves.
+// isOfChronicle reports whether an object is a workload of a mesh that serves.
 func isOfChronicle(object client.Object) bool {
 	_, isNSM := object.(*nsmv1beta1.NSM)
 	return !isNSM && object.GetLabels()[mesh.LabelManagedBy] == mesh.ManagedBy && !mesh.IsImagePull(object) && object.GetDeletionTimestamp() == nil

@@ -220,7 +220,7 @@ func bindingsCreated() admissionregistrationv1.RuleWithOperations {
 	}
 }
 
-// tryBinding tells whether a RoleBinding could be made in a namespace.
+// tryBinding reports whether a RoleBinding could be made in a namespace.
 func tryBinding(ctx context.Context, namespace string) error {
 	return admin.Create(ctx, &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "try"},

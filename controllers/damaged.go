@@ -19,7 +19,7 @@ import (
 	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 )
 
-// isDamaged tells whether the API server takes no write of an NSM for what is stored.
+// isDamaged reports whether the API server takes no write of an NSM for what is stored.
 // It does not check again what a write leaves as it is, except for rules about a value
 // of a wrong type: spec.registry as a text, say, which is v1alpha1 that was stored as
 // v1beta1 while the CRD had no conversion. Then neither a status nor the removal of a

@@ -31,7 +31,7 @@ import (
 // earlier operator has no such role: where one in memory takes its place, the role is
 // made before it goes.
 
-// hasEntriesRole tells whether the cache shows the role of a k8s registry. One that
+// hasEntriesRole reports whether the cache shows the role of a k8s registry. One that
 // is being deleted has served its purpose.
 func (r *NSMReconciler) hasEntriesRole(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
 	role := &rbacv1.ClusterRole{}

@@ -250,7 +250,7 @@ func (x *execution) release(ctx context.Context, wave rollout.Wave) error {
 	return err
 }
 
-// isOpen tells whether what a gate asks for is seen in the cluster.
+// isOpen reports whether what a gate asks for is seen in the cluster.
 func (x *execution) isOpen(ctx context.Context, gate rollout.Gate) (bool, error) {
 	if gate.Preflight != "" {
 		return false, nil
@@ -282,7 +282,7 @@ func (x *execution) isOpen(ctx context.Context, gate rollout.Gate) (bool, error)
 	return (!gate.Up || seen.Summary() == "") && (gate.RolledOut == "" || seen.HasRolledOut(gate.RolledOut)), nil
 }
 
-// isWritten tells whether an object is there, and was written last from what is
+// isWritten reports whether an object is there, and was written last from what is
 // wanted.
 func (x *execution) isWritten(ctx context.Context, object mesh.Object) (bool, error) {
 	live, err := x.r.applier.Cached(ctx, object)

@@ -62,7 +62,7 @@ type scenario struct {
 	act func(context.Context, *nsmv1beta1.NSM) *nsmv1beta1.NSM
 	// isAway: there is no operator while that is done, and it finds it when it starts.
 	isAway bool
-	// isDone tells whether the operator has done it; nil: the mesh is up.
+	// isDone reports whether the operator has done it; nil: the mesh is up.
 	isDone func(context.Context, *nsmv1beta1.NSM) bool
 	// isRefused: make test has a policy of somebody else refuse it for a while, too.
 	isRefused bool
@@ -189,7 +189,7 @@ func refuseOperator(ctx context.Context) (let func()) {
 	}, try, admissionregistrationv1.Create, admissionregistrationv1.Update, admissionregistrationv1.Delete)
 }
 
-// isToldRefused tells whether the operator says what a policy has said.
+// isToldRefused reports whether the operator says what a policy has said.
 func isToldRefused(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	GinkgoHelper()
 	return strings.Contains(messageOf(ctx, nsm, degraded)(), refusal)
@@ -226,7 +226,7 @@ func (t *trial) setFinalizers(ctx context.Context, nsm *nsmv1beta1.NSM, finalize
 	}
 }
 
-// isToldHeld tells whether the operator says what it waits for, and what holds that: what
+// isToldHeld reports whether the operator says what it waits for, and what holds that: what
 // goes, by Progressing; what is in the place of what it would make anew, by Degraded.
 func isToldHeld(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	GinkgoHelper()
@@ -275,14 +275,14 @@ func (t *trial) finish(ctx context.Context, nsm *nsmv1beta1.NSM, isDone func(con
 	})
 }
 
-// isUp tells whether a mesh is up as its NSM says now.
+// isUp reports whether a mesh is up as its NSM says now.
 func isUp(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	GinkgoHelper()
 	now := reread(ctx, nsm)
 	return now.Status.ObservedGeneration == now.Generation && condition(ctx, nsm, available)() == "True" && condition(ctx, nsm, progressing)() == "False"
 }
 
-// isTakenBack tells whether the mesh is up as it was before.
+// isTakenBack reports whether the mesh is up as it was before.
 func isTakenBack(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	GinkgoHelper()
 	return isUp(ctx, nsm) && reasonOf(ctx, nsm)() == "RolledBack"

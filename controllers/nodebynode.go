@@ -61,7 +61,7 @@ func (r *NSMReconciler) observeTurns(ctx context.Context, d *desired, in *rollou
 	return nil
 }
 
-// isRolledByHand tells whether a DaemonSet has pods of an older definition that
+// isRolledByHand reports whether a DaemonSet has pods of an older definition that
 // Kubernetes does not replace.
 func isRolledByHand(workload mesh.Object) bool {
 	daemonSet, is := workload.(*appsv1.DaemonSet)

@@ -269,7 +269,7 @@ func ownerOf(_ context.Context, object client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: owner}}
 }
 
-// isWatched tells whether the loop acts on the NSM of an object's namespace.
+// isWatched reports whether the loop acts on the NSM of an object's namespace.
 func (r *NSMReconciler) isWatched(object client.Object) bool { return r.watches(object.GetNamespace()) }
 
 func (r *NSMReconciler) watches(namespace string) bool {
@@ -396,7 +396,7 @@ func (r *NSMReconciler) leaveAlone(ctx context.Context, nsm *nsmv1beta1.NSM, res
 	return r.report(ctx, nsm, result, failure)
 }
 
-// isNamespaceTerminating tells whether the NSM's namespace goes: that was seen, or
+// isNamespaceTerminating reports whether the NSM's namespace goes: that was seen, or
 // the API server refused an object since it does, whatever else went wrong at the
 // same time. Of the errors of a pass those are the NSM's own: what is in other
 // namespaces is written apart.

@@ -65,7 +65,7 @@ func (r *NSMReconciler) clientNamespaces(ctx context.Context, in mesh.Input) ([]
 	return names, nil
 }
 
-// isNamespaceGone tells whether a write came too late for its namespace.
+// isNamespaceGone reports whether a write came too late for its namespace.
 func isNamespaceGone(err error) bool {
 	var status apierrors.APIStatus
 	return isNamespaceTerminating(err) || apierrors.IsNotFound(err) && errors.As(err, &status) &&

@@ -346,7 +346,7 @@ type sccField struct {
 // String is the path of the field.
 func (f sccField) String() string { return strings.Join(f.path, ".") }
 
-// isLeftOut tells whether a field is not said on purpose; the reasons are beside
+// isLeftOut reports whether a field is not said on purpose; the reasons are beside
 // mesh's emptySCC. The uid has a meaning with one strategy only.
 func (f sccField) isLeftOut(scc *unstructured.Unstructured) bool {
 	switch f.String() {

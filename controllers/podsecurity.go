@@ -79,7 +79,7 @@ func (p podSecurity) object() *metav1.PartialObjectMetadata {
 	}
 }
 
-// isRight tells whether the namespace has the labels that it should have.
+// isRight reports whether the namespace has the labels that it should have.
 func (p podSecurity) isRight() bool {
 	return labels.SelectorFromSet(mesh.AdmissionLabels(p.platform)).Matches(labels.Set(p.found))
 }

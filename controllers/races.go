@@ -24,7 +24,7 @@ type races struct {
 	known sync.Map // of types.NamespacedName: int
 }
 
-// isRace notes how a pass of an NSM has ended, and tells whether that is a race that
+// isRace notes how a pass of an NSM has ended, and reports whether that is a race that
 // the next pass can be trusted to win.
 func (r *races) isRace(nsm types.NamespacedName, failure error) bool {
 	if !isOnlyConflict(failure) {
@@ -37,7 +37,7 @@ func (r *races) isRace(nsm types.NamespacedName, failure error) bool {
 	return lost < quietRaces
 }
 
-// isOnlyConflict tells whether every part of an error is the API server's answer
+// isOnlyConflict reports whether every part of an error is the API server's answer
 // that the object has changed meanwhile, or that somebody else owns a field.
 func isOnlyConflict(err error) bool {
 	return !slices.ContainsFunc(flatten(err), func(part error) bool { return !apierrors.IsConflict(part) })

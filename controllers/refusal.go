@@ -26,7 +26,7 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 )
 
-// refused tells whether, and why, an NSM is not acted on. The webhook refuses
+// refused reports whether, and why, an NSM is not acted on. The webhook refuses
 // such objects; this is for those that came past it.
 func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	if problem := conversion.Unreadable(nsm); problem != "" {
@@ -43,7 +43,7 @@ func (r *NSMReconciler) refused(ctx context.Context, nsm *nsmv1beta1.NSM) (*obse
 	return r.rivalOf(ctx, nsm)
 }
 
-// rivalOf tells whether an NSM is not acted on for the sake of another that was here
+// rivalOf reports whether an NSM is not acted on for the sake of another that was here
 // first.
 func (r *NSMReconciler) rivalOf(ctx context.Context, nsm *nsmv1beta1.NSM) (*observation, error) {
 	all, err := r.nsms.written(ctx)

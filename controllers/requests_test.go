@@ -253,7 +253,7 @@ func (r *requests) isDead() bool {
 	return r.dead
 }
 
-// isDiscovery tells whether a path is of the API itself and not of an object.
+// isDiscovery reports whether a path is of the API itself and not of an object.
 func isDiscovery(path string) bool {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	return parts[0] != "api" && parts[0] != "apis" ||

@@ -73,7 +73,7 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 	return nil
 }
 
-// has tells whether a pod of the webhook has registered itself, as far as that is known,
+// has reports whether a pod of the webhook has registered itself, as far as that is known,
 // and whether that is sure of the Deployment as it is now: where it has changed since, what
 // was reported last counts.
 func (s *selfRegistrations) has(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) (has, isSure bool) {
@@ -95,7 +95,7 @@ func (s *selfRegistrations) of(w *health.Workload) (known selfRegistration, isKn
 	return known, isKnown
 }
 
-// mayRegisterItself tells whether there may be a pod of the webhook that has registered
+// mayRegisterItself reports whether there may be a pod of the webhook that has registered
 // itself, or what such a pod has left behind.
 func mayRegisterItself(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload, known selfRegistration, isKnown bool) bool {
 	return w.Live != nil && (registerThemselves(target.String(), w.Version(), nsm.Status.Version) || isKnown && !known.over)
@@ -151,7 +151,7 @@ func (s *selfRegistrations) find(ctx context.Context, nsm *nsmv1beta1.NSM, targe
 	return gone, nil
 }
 
-// registerThemselves tells whether the webhook's pods register themselves in one
+// registerThemselves reports whether the webhook's pods register themselves in one
 // of the releases. One that nobody knows may be such a release.
 func registerThemselves(versions ...string) bool {
 	for _, version := range versions {
@@ -163,14 +163,14 @@ func registerThemselves(versions ...string) bool {
 	return false
 }
 
-// hasReportedWebhook tells whether the webhook has been seen up since the spec
+// hasReportedWebhook reports whether the webhook has been seen up since the spec
 // changed last.
 func hasReportedWebhook(nsm *nsmv1beta1.NSM) bool {
 	ready := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionAdmissionWebhookReady)
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == nsm.Generation
 }
 
-// list finds the configurations of pods that have gone, and tells whether there are others.
+// list finds the configurations of pods that have gone, and reports whether there are others.
 // The pods are listed after the configurations: a pod is there before its configuration.
 func (s *selfRegistrations) list(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) (hasOthers bool, gone []mesh.Object, err error) {
 	configurations, err := configurationsOf(ctx, s.direct, nsm)
@@ -235,7 +235,7 @@ func (r *NSMReconciler) deleteCallers(ctx context.Context, nsm *nsmv1beta1.NSM, 
 	return r.applier.DeleteExactly(ctx, some...)
 }
 
-// isWebhookOthers tells whether the Service of the admission webhook is somebody
+// isWebhookOthers reports whether the Service of the admission webhook is somebody
 // else's: then so is what calls it, but for the operator's own.
 func (r *NSMReconciler) isWebhookOthers(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
 	service := &metav1.PartialObjectMetadata{}
@@ -248,7 +248,7 @@ func (r *NSMReconciler) isWebhookOthers(ctx context.Context, nsm *nsmv1beta1.NSM
 	return !may, nil
 }
 
-// callsWebhookOf tells whether all that a configuration calls is the admission
+// callsWebhookOf reports whether all that a configuration calls is the admission
 // webhook of a namespace.
 func callsWebhookOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration, namespace string) bool {
 	for _, webhook := range configuration.Webhooks {

@@ -85,7 +85,7 @@ func reportedStaleClients(nsm *nsmv1beta1.NSM) *health.StaleClients {
 	return &health.StaleClients{Sample: health.Sample{Count: int(*nsm.Status.StaleClients)}}
 }
 
-// hadNoStaleClients tells whether an earlier process has counted none of the release
+// hadNoStaleClients reports whether an earlier process has counted none of the release
 // that runs.
 func hadNoStaleClients(nsm *nsmv1beta1.NSM, seen *observation) bool {
 	return ptr.Deref(nsm.Status.StaleClients, 1) == 0 && nsm.Status.Version == seen.Release.String() &&

@@ -80,7 +80,7 @@ type renewed map[string]time.Time
 
 var renewals = renewed{}
 
-// isDue tells whether the entries of a forwarder's pods are to be renewed, and takes
+// isDue reports whether the entries of a forwarder's pods are to be renewed, and takes
 // that for done. NSM renews them every 40 seconds.
 func (r renewed) isDue(daemonSet *appsv1.DaemonSet) bool {
 	key := fmt.Sprintf("%s/%d", daemonSet.UID, daemonSet.Generation)
@@ -95,7 +95,7 @@ func isMissing(template corev1.PodTemplateSpec) bool {
 	return strings.Contains(template.Spec.Containers[0].Image, "missing")
 }
 
-// registersIn tells whether forwarders' entries can be seen.
+// registersIn reports whether forwarders' entries can be seen.
 func registersIn(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	GinkgoHelper()
 	now := &nsmv1beta1.NSM{}
@@ -141,7 +141,7 @@ func stateOf(ctx context.Context, platform mesh.Platform, nsm *nsmv1beta1.NSM) m
 	return state
 }
 
-// isOfMesh tells whether an object is in the mesh's namespace, and not there in every
+// isOfMesh reports whether an object is in the mesh's namespace, and not there in every
 // one, or has the mesh's labels.
 func isOfMesh(object *unstructured.Unstructured, nsm *nsmv1beta1.NSM) bool {
 	labels := object.GetLabels()

@@ -77,7 +77,7 @@ func (r *NSMReconciler) reportDeletion(ctx context.Context, nsm *nsmv1beta1.NSM,
 	return err
 }
 
-// writeStatus writes a status when it differs from what the NSM has, and tells whether it
+// writeStatus writes a status when it differs from what the NSM has, and reports whether it
 // has. The error is the pass's failure, and what the write itself has met. That somebody
 // else wrote at the same moment is not worth a word: the next pass comes at once.
 // Only when that does not end is it reported.
@@ -137,7 +137,7 @@ func (r *NSMReconciler) recordDegradation(before, after *nsmv1beta1.NSM) {
 	}
 }
 
-// isCalm tells whether there may be one more event about something else that is wrong for
+// isCalm reports whether there may be one more event about something else that is wrong for
 // the same reason. Where things take turns, the condition alone says which it is.
 func (r *NSMReconciler) isCalm(nsm *nsmv1beta1.NSM) bool {
 	found, _ := r.turned.LoadOrStore(client.ObjectKeyFromObject(nsm), rate.NewLimiter(rate.Every(eventPause), mostEvents))

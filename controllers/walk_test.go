@@ -344,7 +344,7 @@ func (w *walk) disturb(ctx context.Context) string {
 	}
 }
 
-// mayHit tells whether an object was left alone for long enough to be put right at
+// mayHit reports whether an object was left alone for long enough to be put right at
 // once. The short walk does not ask how long: it takes one way on every machine.
 func (w *walk) mayHit(name string) bool {
 	if long > 0 {

@@ -380,7 +380,7 @@ func newConfiguration(ctx context.Context, namespace, name string) {
 	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(admin.Delete(ctx, configuration))).To(Succeed()) })
 }
 
-// isRegistered returns a function that tells whether there is a configuration.
+// isRegistered returns a function that reports whether there is a configuration.
 func isRegistered(ctx context.Context, name string) func() bool {
 	return func() bool {
 		GinkgoHelper()

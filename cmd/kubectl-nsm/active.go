@@ -175,7 +175,7 @@ func (t *trial) make(ctx context.Context) error {
 // isRefused tells of an error that stays until a person changes something.
 func isRefused(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsNotFound(err) }
 
-// comesLater tells whether a refusal is OpenShift's of a pod whose constraint is still to be
+// comesLater reports whether a refusal is OpenShift's of a pod whose constraint is still to be
 // granted: the operator does so once it sees the namespace, and OpenShift's own controllers
 // give that its users.
 func (t *trial) comesLater(err error) bool {
@@ -273,7 +273,7 @@ func (t *trial) logOf(ctx context.Context, pod *corev1.Pod, container string) (l
 	}
 }
 
-// isRegistered tells whether the registry has a live entry of the endpoint, or why that
+// isRegistered reports whether the registry has a live entry of the endpoint, or why that
 // cannot be seen.
 func (t *trial) isRegistered(ctx context.Context) (is bool, unseen string, err error) {
 	if t.input.NSM.Spec.Registry != nil && t.input.NSM.Spec.Registry.Type == nsmv1beta1.RegistryTypeMemory {
@@ -372,7 +372,7 @@ func (t *trial) removeEntries(ctx context.Context) (left []string) {
 	return left
 }
 
-// isOurs tells whether an entry of the registry is of the trial.
+// isOurs reports whether an entry of the registry is of the trial.
 func (t *trial) isOurs(entry *unstructured.Unstructured) bool {
 	services, _, _ := unstructured.NestedStringSlice(entry.Object, "spec", "network_service_names")
 	return entry.GetName() == t.Name || slices.Contains(services, t.Name)

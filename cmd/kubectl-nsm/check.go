@@ -182,7 +182,7 @@ func (o *options) nsmsToCheck(ctx context.Context, c *cluster, file string, isSe
 	return []nsmv1beta1.NSM{{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "nsm"}}}, nil
 }
 
-// serves tells whether the API server knows kinds in a version. It is asked anew: what
+// serves reports whether the API server knows kinds in a version. It is asked anew: what
 // kubectl keeps of a cluster may be hours old.
 func serves(asks discovery.DiscoveryInterface, version schema.GroupVersion, kinds ...string) (bool, error) {
 	known, err := asks.ServerResourcesForGroupVersion(version.String())

@@ -170,7 +170,7 @@ func (c *cluster) explain(err error, what string) error {
 	}
 }
 
-// isOfServer tells whether an error is the API server's own.
+// isOfServer reports whether an error is the API server's own.
 func isOfServer(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status)

@@ -191,7 +191,7 @@ func (c *cluster) changeOf(ctx context.Context, applier *apply.Applier, nsm *nsm
 	return change, nil
 }
 
-// claim tells whether an object is the mesh's, or may become so, and else whose it is.
+// claim reports whether an object is the mesh's, or may become so, and else whose it is.
 func claim(live mesh.Object, nsm *nsmv1beta1.NSM) (may bool, whose string) {
 	if mesh.IsOf(live, nsm) {
 		return true, ""

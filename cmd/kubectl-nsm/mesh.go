@@ -66,7 +66,7 @@ func (c *cluster) inputOf(ctx context.Context, nsm *nsmv1beta1.NSM) (mesh.Input,
 	return in, nil
 }
 
-// seeOne reads an object, and tells whether it is there to be seen.
+// seeOne reads an object, and reports whether it is there to be seen.
 func (c *cluster) seeOne(ctx context.Context, object client.Object, namespace, name string) (bool, error) {
 	err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
 	if client.IgnoreNotFound(err) == nil {

@@ -63,7 +63,7 @@ func (f *failing) Write(data []byte) (int, error) {
 	return written, err
 }
 
-// isInteractive tells whether somebody looks at the output, on what understands colours
+// isInteractive reports whether somebody looks at the output, on what understands colours
 // and moves the cursor, and wants that.
 func (o *options) isInteractive() bool {
 	file, isFile := o.Out.(*os.File)

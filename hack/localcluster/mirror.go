@@ -21,7 +21,7 @@ type mirror[T any] struct {
 	// path has a query.
 	path   string
 	nameOf func(T) objectName
-	// wanted tells whether the API server is to be asked at all; nil for always.
+	// wanted reports whether the API server is to be asked at all; nil for always.
 	wanted func() bool
 	// changed is called after each change.
 	changed func()

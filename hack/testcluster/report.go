@@ -89,7 +89,7 @@ func (s *seconds) UnmarshalJSON(text []byte) error {
 
 func (s seconds) String() string { return fmt.Sprintf("%.1fs", time.Duration(s).Seconds()) }
 
-// find adds the results of checks that somebody has to read, and tells whether one failed.
+// find adds the results of checks that somebody has to read, and reports whether one failed.
 func (r *report) find(results []preflight.Result) bool {
 	for _, result := range results {
 		if result.Outcome == preflight.Failed || result.Outcome == preflight.Warning {

@@ -104,7 +104,7 @@ func (w *walk) run(ctx context.Context) {
 	}
 }
 
-// hasBegun tells whether anything has been changed: whether the first steps, which only
+// hasBegun reports whether anything has been changed: whether the first steps, which only
 // look, have not failed.
 func (w *walk) hasBegun(looking []step) bool {
 	return len(w.report.Steps) > len(looking) ||

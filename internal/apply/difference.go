@@ -67,7 +67,7 @@ func (a *Applier) Difference(object, live mesh.Object) (Action, []Field, error) 
 	}
 }
 
-// isImmutable tells whether a field of a workload cannot change.
+// isImmutable reports whether a field of a workload cannot change.
 func (i *intent) isImmutable(field Field) bool {
 	kind := i.object.GetKind()
 	return (kind == "Deployment" || kind == "DaemonSet") && strings.HasPrefix(field.Path, ".spec.selector")
@@ -139,7 +139,7 @@ func valueAt(content any, path fieldpath.Path) any {
 	return content
 }
 
-// isAt tells whether an item of a list is the one that an element of a path names. What
+// isAt reports whether an item of a list is the one that an element of a path names. What
 // the item does not say of the key has the default.
 func isAt(element fieldpath.PathElement, item any) bool {
 	if element.Value != nil {

@@ -52,7 +52,7 @@ func copiers(object client.Object) sets.Set[string] {
 	return managers
 }
 
-// ownsLabel tells whether a label is among fields.
+// ownsLabel reports whether a label is among fields.
 func ownsLabel(fields []byte, label string) bool {
 	var owned struct {
 		Metadata struct {

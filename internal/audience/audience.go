@@ -17,7 +17,7 @@ import (
 // Metrics is the audience.
 const Metrics = "nsm-operator-metrics"
 
-// IsMetrics tells whether a token says that it is for that audience alone. Whether it is
+// IsMetrics reports whether a token says that it is for that audience alone. Whether it is
 // genuine, and really for it, is for the API server to say.
 func IsMetrics(token string) bool {
 	parts := strings.Split(token, ".")

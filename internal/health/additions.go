@@ -20,7 +20,7 @@ import (
 // Fields that the operator does not set belong to whoever sets them, and stay. Some of
 // them can keep a workload from being ready, so they are named while it is not.
 
-// isPaused tells whether somebody has paused a Deployment: Kubernetes then replaces none
+// isPaused reports whether somebody has paused a Deployment: Kubernetes then replaces none
 // of its pods.
 func (w *Workload) isPaused() bool {
 	deployment, isDeployment := w.Live.(*appsv1.Deployment)

@@ -50,7 +50,7 @@ func (c Cause) String() string {
 // or SPIRE itself: its agent's directory, or its CSI driver.
 var ofIdentity = regexp.MustCompile(`(?i)x509 ?source|svid|workload ?api|no identity|csi\.spiffe\.io|/spire/`)
 
-// IsOfIdentity tells whether the pod waits for an identity from SPIRE.
+// IsOfIdentity reports whether the pod waits for an identity from SPIRE.
 func (c Cause) IsOfIdentity() bool { return ofIdentity.MatchString(c.Detail) }
 
 // numbers are what moves in messages that mean the same: addresses, ports,
@@ -94,12 +94,12 @@ func SameWords(known, found []Cause) []Cause {
 	return found
 }
 
-// says tells whether two causes are told in the same words.
+// says reports whether two causes are told in the same words.
 func (c Cause) says(other Cause) bool {
 	return c.What == other.What && c.Detail == other.Detail
 }
 
-// means tells whether a cause may be another one that was told before.
+// means reports whether a cause may be another one that was told before.
 func (c Cause) means(before Cause) bool {
 	return c.What == before.What && (c.Detail == "" ||
 		numbers.ReplaceAllLiteralString(c.Detail, "#") == numbers.ReplaceAllLiteralString(before.Detail, "#"))
@@ -152,7 +152,7 @@ func pullMessage(image, message string) string {
 	return strings.TrimPrefix(message, "ErrImagePull: ")
 }
 
-// hasCrashed tells whether a container has ended lately though it should not have:
+// hasCrashed reports whether a container has ended lately though it should not have:
 // an init container ends well.
 func hasCrashed(container corev1.ContainerStatus, now time.Time) bool {
 	if terminated := container.State.Terminated; terminated != nil {

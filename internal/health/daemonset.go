@@ -31,7 +31,7 @@ var ofHostNetwork = corev1.Toleration{
 	Key: corev1.TaintNodeNetworkUnavailable, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule,
 }
 
-// RunsOn tells whether a DaemonSet with pods like that gets one on a node, as its controller
+// RunsOn reports whether a DaemonSet with pods like that gets one on a node, as its controller
 // decides: by labels, affinity and taints.
 func RunsOn(pod *corev1.PodSpec, node *corev1.Node) bool {
 	tolerations := slices.Concat(pod.Tolerations, ofDaemonSets)
@@ -42,7 +42,7 @@ func RunsOn(pod *corev1.PodSpec, node *corev1.Node) bool {
 	return err == nil && isWanted && toleratesAll(tolerations, node.Spec.Taints)
 }
 
-// ToleratesNode tells whether a pod tolerates what somebody has tainted a node with. The
+// ToleratesNode reports whether a pod tolerates what somebody has tainted a node with. The
 // taints that Kubernetes gives a node by its state, such as one that is not ready, come and
 // go, and do not count.
 func ToleratesNode(pod *corev1.PodSpec, node *corev1.Node) bool {
@@ -52,7 +52,7 @@ func ToleratesNode(pod *corev1.PodSpec, node *corev1.Node) bool {
 	return toleratesAll(pod.Tolerations, lasting)
 }
 
-// toleratesAll tells whether all taints that keep pods away are tolerated. The DaemonSet
+// toleratesAll reports whether all taints that keep pods away are tolerated. The DaemonSet
 // controller counts by the same rule.
 func toleratesAll(tolerations []corev1.Toleration, taints []corev1.Taint) bool {
 	return !slices.ContainsFunc(taints, func(taint corev1.Taint) bool {

@@ -12,7 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// LacksAddress tells whether a Service waits for a load balancer to give it an address.
+// LacksAddress reports whether a Service waits for a load balancer to give it an address.
 func LacksAddress(service *corev1.Service) bool {
 	return service.Spec.Type == corev1.ServiceTypeLoadBalancer && len(service.Status.LoadBalancer.Ingress) == 0 && len(service.Spec.ExternalIPs) == 0
 }

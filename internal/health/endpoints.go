@@ -29,12 +29,12 @@ func NewRegistration(live map[string]string, workload string) *Registration {
 	return r
 }
 
-// Has tells whether a live endpoint is that of a pod.
+// Has reports whether a live endpoint is that of a pod.
 func (r *Registration) Has(pod string) bool {
 	return slices.ContainsFunc(r.Endpoints, func(endpoint string) bool { return mesh.IsEndpointOf(endpoint, pod) })
 }
 
-// ForwarderEndpoint tells whether a NetworkServiceEndpoint is a forwarder's, and
+// ForwarderEndpoint reports whether a NetworkServiceEndpoint is a forwarder's, and
 // when it ends unless it is renewed. One that does not tell is nobody's: every
 // registry writes that (sdk, registry/common/expire).
 func ForwarderEndpoint(endpoint *unstructured.Unstructured) (ends time.Time, is bool) {
@@ -44,7 +44,7 @@ func ForwarderEndpoint(endpoint *unstructured.Unstructured) (ends time.Time, is 
 	return expiration(endpoint)
 }
 
-// offers tells whether an endpoint offers a network service. The spec is NSM's
+// offers reports whether an endpoint offers a network service. The spec is NSM's
 // protobuf message as encoding/json writes it (sdk-k8s,
 // apis/networkservicemesh.io/v1; api, registry.proto); as protojson would is
 // understood too, lest a release that turns to it has no forwarders.

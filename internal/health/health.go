@@ -165,29 +165,29 @@ func podsOf(workload mesh.Object) (pods Pods, isChanging bool) {
 	}
 }
 
-// IsChanging tells whether the workload is rolling out.
+// IsChanging reports whether the workload is rolling out.
 func (w *Workload) IsChanging() bool {
 	_, isChanging := w.counts()
 	return isChanging
 }
 
-// IsRolledOut tells whether every pod that should run is there, and of the current
+// IsRolledOut reports whether every pod that should run is there, and of the current
 // definition.
 func (w *Workload) IsRolledOut() bool {
 	pods, isChanging := w.counts()
 	return w.Live != nil && !isChanging && pods.Updated >= pods.Desired
 }
 
-// IsWritten tells whether the live workload is what the operator wants it to be: an
+// IsWritten reports whether the live workload is what the operator wants it to be: an
 // old one that is ready is not the new one.
 func (w *Workload) IsWritten() bool {
 	return w.Live != nil && !w.HeldBack && (w.Intent == "" || mesh.IsWrittenFrom(w.Live, w.Intent))
 }
 
-// IsGoing tells whether somebody has deleted the live workload, and it has not gone yet.
+// IsGoing reports whether somebody has deleted the live workload, and it has not gone yet.
 func (w *Workload) IsGoing() bool { return w.Live != nil && w.Live.GetDeletionTimestamp() != nil }
 
-// IsReady tells whether the workload serves. One whose turn has not come may do so
+// IsReady reports whether the workload serves. One whose turn has not come may do so
 // as it was before. Of one that goes, no pod that ends is replaced any more.
 func (w *Workload) IsReady() bool {
 	pods := w.Pods()
@@ -289,7 +289,7 @@ func (w *Workload) causes() string {
 	return strings.Join(causes, "; ")
 }
 
-// isUnlisted tells whether pods are ready, and the registry has no live endpoint
+// isUnlisted reports whether pods are ready, and the registry has no live endpoint
 // for them.
 func (w *Workload) isUnlisted() bool {
 	pods, _ := w.counts()

@@ -49,7 +49,7 @@ type PullFailure struct {
 	Nodes []string
 }
 
-// Add takes account of a pod that pulls images, and tells whether its node has not
+// Add takes account of a pod that pulls images, and reports whether its node has not
 // pulled them yet. One of other images, of the spec before this one, does not count; nor
 // does one that goes.
 func (p *ImagePull) Add(pod *corev1.Pod) (isWaitedFor bool) {
@@ -94,7 +94,7 @@ func (p *ImagePull) KeepWords(before ImagePull) {
 	slices.SortFunc(p.Failures, func(a, b PullFailure) int { return strings.Compare(a.String(), b.String()) })
 }
 
-// IsDone tells whether all nodes have the images, as many as there should be. A node that
+// IsDone reports whether all nodes have the images, as many as there should be. A node that
 // is lost meanwhile is not one of them any more.
 func (p *ImagePull) IsDone() bool { return p.Done >= p.expected() }
 
@@ -177,7 +177,7 @@ func imagesOf(pod *corev1.Pod) []string {
 	return images
 }
 
-// pullOf tells whether a pod's node has all of its images, and if not, which one cannot
+// pullOf reports whether a pod's node has all of its images, and if not, which one cannot
 // be pulled.
 func pullOf(pod *corev1.Pod) (failure Cause, isDone bool) {
 	isDone = len(pod.Status.ContainerStatuses) == len(pod.Spec.Containers)
@@ -200,7 +200,7 @@ func pullOf(pod *corev1.Pod) (failure Cause, isDone bool) {
 	return Cause{}, isDone
 }
 
-// hasNoRoom tells whether a pod waits for room on its node.
+// hasNoRoom reports whether a pod waits for room on its node.
 func hasNoRoom(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(condition corev1.PodCondition) bool {
 		return condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Reason == corev1.PodReasonUnschedulable

@@ -37,7 +37,7 @@ type Lost struct {
 	of string
 }
 
-// Has tells whether a node is one of those that are down.
+// Has reports whether a node is one of those that are down.
 func (l *Lost) Has(node string) bool { return l != nil && slices.Contains(l.Nodes, node) }
 
 // String names the nodes, and tells what is wrong with them.
@@ -62,7 +62,7 @@ func (w *Workload) Recall(lost *Lost) {
 	}
 }
 
-// IsWhole tells whether the workload is ready without a node being left out.
+// IsWhole reports whether the workload is ready without a node being left out.
 func (w *Workload) IsWhole() bool {
 	whole := *w
 	whole.Lost = nil
@@ -118,7 +118,7 @@ func (w *Workload) FindLost(pods []corev1.Pod, nodes map[string]*corev1.Node) *L
 	return lost
 }
 
-// isCurrent tells whether a pod is of the live workload's definition.
+// isCurrent reports whether a pod is of the live workload's definition.
 func (w *Workload) isCurrent(pod *corev1.Pod) bool {
 	return len(w.Current([]corev1.Pod{*pod})) == 1
 }

@@ -245,13 +245,13 @@ func (w *Workload) turn() string {
 	return text
 }
 
-// isChanging tells whether a workload is still to be made, or rolling out, or an image
+// isChanging reports whether a workload is still to be made, or rolling out, or an image
 // to be pulled, or a change waits for a healthy mesh.
 func (m *Mesh) isChanging() bool {
 	return m.NotBegun != "" || len(m.Pulls) > 0 || slices.ContainsFunc(m.Workloads, func(w Workload) bool { return w.Live == nil || w.IsChanging() })
 }
 
-// HasPods tells whether there is a pod of the mesh for sure.
+// HasPods reports whether there is a pod of the mesh for sure.
 func (m *Mesh) HasPods() bool {
 	return slices.ContainsFunc(m.Workloads, func(w Workload) bool {
 		pods := w.Pods()
@@ -273,7 +273,7 @@ func (m *Mesh) of(role mesh.Role) []Workload {
 	return slices.DeleteFunc(slices.Clone(m.Workloads), func(w Workload) bool { return w.Role != role })
 }
 
-// HasRolledOut tells whether a role has workloads, and no pods of an older
+// HasRolledOut reports whether a role has workloads, and no pods of an older
 // definition. A Deployment of strategy Recreate has none once it has made new ones.
 func (m *Mesh) HasRolledOut(role mesh.Role) bool {
 	workloads := m.of(role)

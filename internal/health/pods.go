@@ -80,7 +80,7 @@ func (w *Workload) Current(pods []corev1.Pod) []corev1.Pod {
 	return current
 }
 
-// IsOfRevision tells whether a DaemonSet's pod is of the workload's current definition,
+// IsOfRevision reports whether a DaemonSet's pod is of the workload's current definition,
 // or of a newer one that has not been heard of yet. A definition that has come back
 // has a new number and the old hash, and Kubernetes keeps its pods.
 func (w *Workload) IsOfRevision(pod *corev1.Pod) bool {
@@ -93,12 +93,12 @@ func (w *Workload) hasRevision(pod *corev1.Pod) bool {
 	return w.Revision != "" && pod.Labels[appsv1.ControllerRevisionHashLabelKey] == w.Revision
 }
 
-// Serves tells whether a pod is ready, and registered where it should be.
+// Serves reports whether a pod is ready, and registered where it should be.
 func (w *Workload) Serves(pod *corev1.Pod) bool {
 	return IsReady(pod) && (w.Registration == nil || w.Registration.Has(pod.Name))
 }
 
-// KnowsRegistration tells whether it is known which pods are registered, or does not
+// KnowsRegistration reports whether it is known which pods are registered, or does not
 // matter.
 func (w *Workload) KnowsRegistration() bool { return w.Registration == nil || w.Registration.IsRead }
 
@@ -149,7 +149,7 @@ func CauseOfPod(pod *corev1.Pod, warnings []corev1.Event, now time.Time) Cause {
 	return asks.Answer(slices.DeleteFunc(slices.Clone(warnings), func(event corev1.Event) bool { return event.Reason != asks.Reason }))
 }
 
-// HasStarted tells whether a container of a pod runs or has run.
+// HasStarted reports whether a container of a pod runs or has run.
 func HasStarted(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses), func(container corev1.ContainerStatus) bool {
 		return container.State.Running != nil || container.State.Terminated != nil || container.LastTerminationState.Terminated != nil
@@ -168,7 +168,7 @@ func NotUpOn(pods []corev1.Pod) []string {
 }
 
 // AddCause adds what is wrong with a pod on a node, where no other pod has the same;
-// it tells whether there is room for more.
+// it reports whether there is room for more.
 func AddCause(causes []Cause, found Cause, node string) (all []Cause, isRoom bool) {
 	isKnown := func(known Cause) bool {
 		return known.What == found.What && (known.Detail == found.Detail || found.Detail == "")
@@ -193,7 +193,7 @@ func (w *Workload) CreationFailure(events []corev1.Event, labelCommand string) C
 	return Cause{}
 }
 
-// isCreator tells whether what an event is about creates the workload's pods: a
+// isCreator reports whether what an event is about creates the workload's pods: a
 // Deployment has a ReplicaSet do so, whose name is its own and a hash.
 func (w *Workload) isCreator(event *corev1.Event) bool {
 	creator := event.InvolvedObject
@@ -242,21 +242,21 @@ func timeOf(event *corev1.Event) time.Time {
 	return event.LastTimestamp.Time
 }
 
-// IsReady tells whether Kubernetes takes a pod for ready.
+// IsReady reports whether Kubernetes takes a pod for ready.
 func IsReady(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(condition corev1.PodCondition) bool {
 		return condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue
 	})
 }
 
-// isStarting tells whether a pod has a node and no container has been made yet.
+// isStarting reports whether a pod has a node and no container has been made yet.
 func isStarting(pod *corev1.Pod) bool {
 	return pod.Spec.NodeName != "" && slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
 		return container.State.Waiting != nil && container.State.Waiting.Reason == "ContainerCreating"
 	})
 }
 
-// isUnready tells whether a pod runs, and a container of it has not become ready
+// isUnready reports whether a pod runs, and a container of it has not become ready
 // in a fair time.
 func isUnready(pod *corev1.Pod, now time.Time) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {

@@ -99,7 +99,7 @@ func (m *Mesh) AwaitSpire(object, failure string, exists bool) {
 // (k8s.io/apiserver/pkg/util/webhook, ErrCallingWebhook).
 var namedWebhook = regexp.MustCompile(`failed calling webhook "([^"]+)"`)
 
-// IsWebhookDown tells whether the API server says that it could not call an admission
+// IsWebhookDown reports whether the API server says that it could not call an admission
 // webhook.
 func IsWebhookDown(failure string) bool { return namedWebhook.MatchString(failure) }
 

@@ -98,7 +98,7 @@ func keepers(object mesh.Object) string {
 	}
 }
 
-// ReportsDeletion tells whether a status says what a deletion waits for, or that it has
+// ReportsDeletion reports whether a status says what a deletion waits for, or that it has
 // failed.
 func ReportsDeletion(status *nsmv1beta1.NSMStatus) bool {
 	available := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionAvailable)
@@ -340,7 +340,7 @@ func FailureMessage(failure error) string {
 	return strings.Join(lines, "; ")
 }
 
-// FailedBefore tells whether a status says that a pass has failed, and has said that
+// FailedBefore reports whether a status says that a pass has failed, and has said that
 // something is wrong since before a time.
 func FailedBefore(status *nsmv1beta1.NSMStatus, when time.Time) bool {
 	wrong := Degradation(status)
@@ -353,7 +353,7 @@ func IsRetrying(status *nsmv1beta1.NSMStatus) bool {
 	return progressing != nil && progressing.Reason == nsmv1beta1.ReasonRetrying
 }
 
-// ReportsRollback tells whether a status says that the spec of a generation has
+// ReportsRollback reports whether a status says that the spec of a generation has
 // been tried and taken back.
 func ReportsRollback(status *nsmv1beta1.NSMStatus, generation int64) bool {
 	degraded := Degradation(status)

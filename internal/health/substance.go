@@ -17,7 +17,7 @@ import (
 // change while what the message is about stays.
 var moving = regexp.MustCompile(`^[+-]?\d[\d.,:/TZ+-]*%?$|^([\d.]+(ns|us|µs|ms|s|m|h))+$`)
 
-// SaysTheSame tells whether two messages say the same, but for numbers and times.
+// SaysTheSame reports whether two messages say the same, but for numbers and times.
 func SaysTheSame(one, other string) bool { return slices.Equal(substance(one), substance(other)) }
 
 // substance of a message are its words, without what moves.

@@ -73,7 +73,7 @@ func csiDriver(in Input) []Component {
 	}}
 }
 
-// MountsVolumeOf tells whether a pod has a volume of a CSI driver, which the driver has to
+// MountsVolumeOf reports whether a pod has a volume of a CSI driver, which the driver has to
 // unmount before the pod can go. A pod that has ended has none mounted any more, unless
 // it is being deleted: the kubelet reports the end before it unmounts.
 func MountsVolumeOf(driver string, pod *corev1.Pod) bool {
@@ -83,7 +83,7 @@ func MountsVolumeOf(driver string, pod *corev1.Pod) bool {
 	})
 }
 
-// IsCSIDriver tells whether a workload of a mesh is the CSI driver.
+// IsCSIDriver reports whether a workload of a mesh is the CSI driver.
 func IsCSIDriver(workload Object) bool {
 	return workload.GetLabels()[LabelComponent] == string(RoleCSI)
 }
@@ -98,7 +98,7 @@ func CSIDriverNeeds(nsm *nsmv1beta1.NSM) []Object {
 	return []Object{scc, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: in.sccRoleName(classCSI)}}}
 }
 
-// TakesCSIDriver tells whether another NSM has a CSI driver, or will have it, that serves
+// TakesCSIDriver reports whether another NSM has a CSI driver, or will have it, that serves
 // the clients of one whose driver goes.
 func TakesCSIDriver(other, going *nsmv1beta1.NSM) bool {
 	return other.UID != going.UID && other.DeletionTimestamp == nil && hasCSIDriver(&other.Spec) &&

@@ -161,12 +161,12 @@ func ImagePullSelector(workload Object) map[string]string {
 	return map[string]string{LabelName: workload.GetLabels()[LabelName], LabelComponent: string(RoleImagePull)}
 }
 
-// IsImagePull tells whether an object of a mesh has nodes pull images.
+// IsImagePull reports whether an object of a mesh has nodes pull images.
 func IsImagePull(object metav1.Object) bool {
 	return object.GetLabels()[LabelComponent] == string(RoleImagePull)
 }
 
-// IsImagePullName tells whether a workload has the name of one that pulls images.
+// IsImagePullName reports whether a workload has the name of one that pulls images.
 func IsImagePullName(name string) bool { return strings.HasSuffix(name, imagePullSuffix) }
 
 func imagePullTemplate(workload Object, images []string, platform Platform) corev1.PodTemplateSpec {

@@ -41,7 +41,7 @@ func KubeletDirectoryOf(node *corev1.Node) string {
 	return UsualKubeletDirectory
 }
 
-// RunsMeshes tells whether a node is one that pods of a mesh may run on, by the kind of node
+// RunsMeshes reports whether a node is one that pods of a mesh may run on, by the kind of node
 // that it is: a machine with Linux.
 func RunsMeshes(node *corev1.Node) bool {
 	isVirtual := slices.ContainsFunc(virtualNodes, func(is corev1.NodeSelectorRequirement) bool {
@@ -90,7 +90,7 @@ func KubeletDirectoryIn(pod *corev1.PodSpec) string {
 	return ""
 }
 
-// MountsKubelets tells whether one of the components mounts the kubelet's directory.
+// MountsKubelets reports whether one of the components mounts the kubelet's directory.
 func MountsKubelets(components []Component) bool {
 	return slices.ContainsFunc(components, func(component Component) bool { return MountedKubeletDirectory(component.Workload) != "" })
 }

@@ -64,7 +64,7 @@ func RecordTakenBack(in Input, record Object) (Object, error) {
 	return noted, nil
 }
 
-// IsTakenBack tells whether a record notes that the spec of an NSM was tried and taken back.
+// IsTakenBack reports whether a record notes that the spec of an NSM was tried and taken back.
 func IsTakenBack(record Object, nsm *nsmv1beta1.NSM) bool {
 	return record != nil && record.GetAnnotations()[takenBackAnnotation] == generationOf(nsm)
 }

@@ -100,13 +100,13 @@ func TrialObjects(in Input, trial Trial) []Object {
 	return []Object{account, service, in.trialPod(trial, TrialEndpoint), in.trialPod(trial, TrialClient)}
 }
 
-// clientsUseCSI tells whether clients reach their sockets by CSI drivers, as far as the
+// clientsUseCSI reports whether clients reach their sockets by CSI drivers, as far as the
 // spec tells: by that of the mesh itself, and by that of SPIRE.
 func (in Input) clientsUseCSI() bool {
 	return hasCSIDriver(&in.NSM.Spec) && in.Release.Facts().CSIDriver && in.spire().Mount == nsmv1beta1.SpireMountCSI
 }
 
-// isTrialConfined tells whether the pods have to run without root and capabilities.
+// isTrialConfined reports whether the pods have to run without root and capabilities.
 func (in Input) isTrialConfined() bool { return in.Platform.OpenShift || in.clientsUseCSI() }
 
 // trialPod is the endpoint's or the client's.

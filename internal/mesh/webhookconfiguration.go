@@ -97,7 +97,7 @@ func annotationOf(env []corev1.EnvVar) string {
 	return ClientAnnotation
 }
 
-// AsksForClients tells whether the admission webhook of a mesh adds clients to all pods of
+// AsksForClients reports whether the admission webhook of a mesh adds clients to all pods of
 // a namespace, by its annotations.
 func AsksForClients(spec *nsmv1beta1.NSMSpec, namespace *corev1.Namespace) bool {
 	webhook := ptr.Deref(spec.AdmissionWebhook, nsmv1beta1.AdmissionWebhookSpec{})

@@ -124,7 +124,7 @@ func (m Mesh) tolerated(component *nsmv1beta1.ComponentStatus) int32 {
 	return int32(min(most, int(desired))) //nolint:gosec // no more than desired, which is one
 }
 
-// isRollingOut tells whether pods are being replaced. They are not while a write is tried
+// isRollingOut reports whether pods are being replaced. They are not while a write is tried
 // again, an object is deleted or images are pulled, nor once a change is overdue.
 func isRollingOut(status *nsmv1beta1.NSMStatus) bool {
 	progressing := meta.FindStatusCondition(status.Conditions, nsmv1beta1.ConditionProgressing)
@@ -133,7 +133,7 @@ func isRollingOut(status *nsmv1beta1.NSMStatus) bool {
 	return progressing != nil && progressing.Status == metav1.ConditionTrue && progressing.Reason == nsmv1beta1.ReasonRollingOut && !isOverdue
 }
 
-// isReplacingPods tells whether a component has pods left of an older definition. Only
+// isReplacingPods reports whether a component has pods left of an older definition. Only
 // DaemonSets count: a Deployment of a mesh has few pods, which are replaced in less time
 // than any alert waits.
 func isReplacingPods(component *nsmv1beta1.ComponentStatus) bool {

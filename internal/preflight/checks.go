@@ -204,12 +204,12 @@ func (f *Facts) meshNodes() []string {
 	return names
 }
 
-// selects tells whether pods of the mesh's DaemonSets run on a node.
+// selects reports whether pods of the mesh's DaemonSets run on a node.
 func (m *Mesh) selects(node *corev1.Node) bool {
 	return slices.ContainsFunc(m.Components, func(component mesh.Component) bool { return runsOn(component, node) })
 }
 
-// runsOn tells whether a component is a DaemonSet that has a pod on a node.
+// runsOn reports whether a component is a DaemonSet that has a pod on a node.
 func runsOn(component mesh.Component, node *corev1.Node) bool {
 	return mesh.KindOf(component.Workload) == "DaemonSet" && health.RunsOn(&mesh.PodTemplateOf(component.Workload).Spec, node)
 }
@@ -383,7 +383,7 @@ func hostPorts(f *Facts) []finding {
 	return found
 }
 
-// isOnNodesOf tells whether a pod is on a node of the mesh; of nodes that cannot be seen
+// isOnNodesOf reports whether a pod is on a node of the mesh; of nodes that cannot be seen
 // it is taken to be.
 func (f *Facts) isOnNodesOf(m *Mesh, pod *corev1.Pod) bool {
 	i := slices.IndexFunc(f.Nodes, func(node corev1.Node) bool { return node.Name == pod.Spec.NodeName })

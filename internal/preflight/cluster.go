@@ -51,7 +51,7 @@ func ProgramOf(image string) string {
 // told to: before, that was an option, from 1.9.6 on (SPIRE's issues 4004 and 4088).
 const OldestSpire = "1.12.0"
 
-// isOldSpire tells whether an image's tag is a version of SPIRE before that. What has no
+// isOldSpire reports whether an image's tag is a version of SPIRE before that. What has no
 // such tag is not judged.
 func isOldSpire(image string) bool {
 	name, err := reference.ParseNormalizedNamed(image)
@@ -66,7 +66,7 @@ func isOldSpire(image string) bool {
 	return err == nil && is.LessThan(version.MustParseGeneric(OldestSpire))
 }
 
-// HasDefault tells whether one of some StorageClasses is the default.
+// HasDefault reports whether one of some StorageClasses is the default.
 func HasDefault(classes []storagev1.StorageClass) bool {
 	return slices.ContainsFunc(classes, func(class storagev1.StorageClass) bool {
 		return class.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" ||

@@ -81,7 +81,7 @@ func clocks(f *Facts) []finding {
 	return found
 }
 
-// IsReady tells whether a node is.
+// IsReady reports whether a node is.
 func IsReady(node *corev1.Node) bool {
 	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
@@ -155,7 +155,7 @@ func networkPlugin(f *Facts) []finding {
 	return []finding{{OK, "no pod has the image of a network plugin that is known here"}}
 }
 
-// runs tells whether a pod has an image with this part in its name.
+// runs reports whether a pod has an image with this part in its name.
 func (f *Facts) runs(part string) bool {
 	return slices.ContainsFunc(f.Pods, func(pod corev1.Pod) bool {
 		return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return strings.Contains(c.Image, part) })

@@ -180,7 +180,7 @@ const (
 	tried
 )
 
-// isFor tells whether a check makes sense for a cluster.
+// isFor reports whether a check makes sense for a cluster.
 func (w when) isFor(f *Facts) bool {
 	if w == tried {
 		return len(f.Trials) > 0

@@ -62,7 +62,7 @@ func (f *Facts) leftOn(node *corev1.Node, m *Mesh) corev1.ResourceList {
 	return left
 }
 
-// owns tells whether a pod is of the mesh.
+// owns reports whether a pod is of the mesh.
 func (m *Mesh) owns(pod *corev1.Pod) bool {
 	return pod.Labels[mesh.LabelNamespace] == m.Input.NSM.Namespace && pod.Labels[mesh.LabelNSM] == m.Input.NSM.Name
 }

@@ -25,7 +25,7 @@ const SpireDriver = "csi.spiffe.io"
 // labelProfile of a CSIDriver says to OpenShift which pods may use its volumes.
 const labelProfile = "security.openshift.io/csi-ephemeral-volume-profile"
 
-// usesSpireDriver tells whether pods of the mesh have volumes of SPIRE's CSI driver.
+// usesSpireDriver reports whether pods of the mesh have volumes of SPIRE's CSI driver.
 func (m *Mesh) usesSpireDriver() bool {
 	return mesh.SpireOf(m.Input).Mount == nsmv1beta1.SpireMountCSI
 }

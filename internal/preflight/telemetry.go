@@ -71,7 +71,7 @@ func collectors(f *Facts) []finding {
 	return found
 }
 
-// isReady tells whether a Service has an endpoint that is.
+// isReady reports whether a Service has an endpoint that is.
 func isReady(endpoints []discoveryv1.EndpointSlice) bool {
 	return slices.ContainsFunc(endpoints, func(slice discoveryv1.EndpointSlice) bool {
 		return slices.ContainsFunc(slice.Endpoints, func(endpoint discoveryv1.Endpoint) bool {
@@ -100,7 +100,7 @@ func (f *Facts) cutOff(m *Mesh) []finding {
 	return found
 }
 
-// isLimited tells whether a NetworkPolicy limits whom the pods of a component call.
+// isLimited reports whether a NetworkPolicy limits whom the pods of a component call.
 func isLimited(component mesh.Component) bool {
 	return slices.ContainsFunc(component.Others, func(object mesh.Object) bool {
 		policy, isPolicy := object.(*networkingv1.NetworkPolicy)
@@ -171,7 +171,7 @@ func (f *Facts) prometheusPorts(m *Mesh) []finding {
 	return found
 }
 
-// meet tells whether two DaemonSets have a node in common. Where nodes cannot be seen, what
+// meet reports whether two DaemonSets have a node in common. Where nodes cannot be seen, what
 // they select says whether they could have one.
 func (f *Facts) meet(one, other mesh.Component) bool {
 	if len(f.Nodes) > 0 {
@@ -186,7 +186,7 @@ func (f *Facts) meet(one, other mesh.Component) bool {
 	return true
 }
 
-// isWhere tells whether a node is one that a DaemonSet runs on; one that cannot be seen is
+// isWhere reports whether a node is one that a DaemonSet runs on; one that cannot be seen is
 // taken to be.
 func (f *Facts) isWhere(component mesh.Component, name string) bool {
 	i := slices.IndexFunc(f.Nodes, func(node corev1.Node) bool { return node.Name == name })

@@ -139,7 +139,7 @@ func TestATrialNamesTheHopThatFails(t *testing.T) {
 	}
 }
 
-// isOfTrial tells whether a check is about a trial.
+// isOfTrial reports whether a check is about a trial.
 func isOfTrial(result preflight.Result) bool {
 	return result.Code >= "NSM027" && result.Code <= "NSM035"
 }

@@ -111,7 +111,7 @@ func NewDiff(meshes []MeshDiff, notSeen []string) *Diff {
 
 func isWorkload(kind string) bool { return kind == "Deployment" || kind == "DaemonSet" }
 
-// IsEmpty tells whether nothing would change.
+// IsEmpty reports whether nothing would change.
 func (d *Diff) IsEmpty() bool {
 	return !slices.ContainsFunc(d.Meshes, func(m MeshDiff) bool { return len(m.Objects) > 0 })
 }

@@ -46,7 +46,7 @@ type Installation struct {
 	Version string
 }
 
-// actsOn tells whether an installation acts on the NSMs of a namespace.
+// actsOn reports whether an installation acts on the NSMs of a namespace.
 func (i Installation) actsOn(namespace string) bool {
 	return len(i.WatchNamespaces) == 0 || slices.Contains(i.WatchNamespaces, namespace)
 }
@@ -178,7 +178,7 @@ func (o *Operators) Judge(plugin string, now time.Time) Verdict {
 	return verdict
 }
 
-// differ tells whether two versions do. One that is none is not compared.
+// differ reports whether two versions do. One that is none is not compared.
 func differ(a, b string) bool {
 	first, errFirst := version.ParseSemantic(a)
 	second, errSecond := version.ParseSemantic(b)

@@ -222,7 +222,7 @@ func PathsOf(fields []UnknownField) string {
 	return text
 }
 
-// IsFine tells whether each mesh is up as its spec describes it.
+// IsFine reports whether each mesh is up as its spec describes it.
 func (s *Status) IsFine() bool {
 	return !slices.ContainsFunc(s.Meshes, func(m Mesh) bool { return m.State != StateAvailable })
 }

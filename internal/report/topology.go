@@ -170,7 +170,7 @@ func TopologyOf(seen *Registered) *Topology {
 	return t
 }
 
-// IsFine tells whether each endpoint is live, each service has one, and no connection is
+// IsFine reports whether each endpoint is live, each service has one, and no connection is
 // down.
 func (t *Topology) IsFine() bool {
 	if slices.ContainsFunc(t.Connections, func(c Connection) bool { return !c.Healthy }) {

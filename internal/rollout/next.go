@@ -133,7 +133,7 @@ func (in Input) changes() Plan {
 	return slices.Concat(plan, in.nodeByNode(), in.cleanup())
 }
 
-// IsStaged tells whether the workloads change one after the other: something of
+// IsStaged reports whether the workloads change one after the other: something of
 // another release runs, or has been made by somebody else. What runs is read from the
 // workloads, since a status can be lost. A fresh mesh, which serves nobody yet, comes
 // up in one wave.
@@ -214,7 +214,7 @@ func (in Input) certificate() Gate {
 	return Gate{Written: in.only(isSecret)}
 }
 
-// needsCertificate tells whether an object of the admission webhook stays as it is
+// needsCertificate reports whether an object of the admission webhook stays as it is
 // until its certificate is in place.
 func (in Input) needsCertificate(object mesh.Object) bool {
 	return in.HasCertificate && (isSecret(object) || isWebhookConfiguration(object) || in.isWorkload(object) && in.roleOf(object) == mesh.RoleWebhook)
@@ -354,7 +354,7 @@ func (in *Input) KeepDriver(driver mesh.Object) {
 	in.Workloads = only(in.Workloads, func(workload mesh.Object) bool { return !isSame(workload, driver) })
 }
 
-// isOldForwarder tells whether a workload is a forwarder that is not wanted any more.
+// isOldForwarder reports whether a workload is a forwarder that is not wanted any more.
 func (in Input) isOldForwarder(workload mesh.Object) bool {
 	return workload.GetLabels()[mesh.LabelComponent] == string(mesh.RoleForwarder) &&
 		!slices.ContainsFunc(in.Components, func(c mesh.Component) bool { return isSame(c.Workload, workload) })
@@ -398,7 +398,7 @@ func (in Input) roleOf(workload mesh.Object) mesh.Role {
 	return mesh.Role(workload.GetLabels()[mesh.LabelComponent])
 }
 
-// isOfClients tells whether an object is in a namespace of others, who may refuse
+// isOfClients reports whether an object is in a namespace of others, who may refuse
 // it for reasons that are not the mesh's.
 func (in Input) isOfClients(object mesh.Object) bool {
 	return object.GetNamespace() != "" && object.GetNamespace() != in.NSM.Namespace
@@ -418,7 +418,7 @@ func only(objects []mesh.Object, is func(mesh.Object) bool) []mesh.Object {
 	return slices.DeleteFunc(slices.Clone(objects), func(object mesh.Object) bool { return !is(object) })
 }
 
-// isOwned tells whether an owner reference removes an object. A binding is left out,
+// isOwned reports whether an owner reference removes an object. A binding is left out,
 // since the role that it binds must be there before.
 func isOwned(object mesh.Object) bool {
 	_, isBinding := object.(*rbacv1.RoleBinding)

@@ -29,7 +29,7 @@ type NodeByNode struct {
 	Pods []corev1.Pod
 	// MaxUnavailable is how many nodes may be without a pod that serves.
 	MaxUnavailable intstr.IntOrString
-	// HasManager tells whether a node's manager is ready in its current definition.
+	// HasManager reports whether a node's manager is ready in its current definition.
 	HasManager func(node string) bool
 }
 

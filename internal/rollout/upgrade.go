@@ -144,7 +144,7 @@ func Deadline(nsm *nsmv1beta1.NSM, workloads []health.Workload, pulling []mesh.O
 	return begun.Add(limit), limit
 }
 
-// Begins tells whether a change of release is about to begin: all that runs is of the
+// Begins reports whether a change of release is about to begin: all that runs is of the
 // release that was up.
 func (in Input) Begins() bool {
 	wasUp := in.NSM.Status.Version

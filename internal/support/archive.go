@@ -115,7 +115,7 @@ func (a *archive) isFull() bool {
 	return a.full
 }
 
-// close completes the archive, and tells whether all of it could be written.
+// close completes the archive, and reports whether all of it could be written.
 func (a *archive) close() error {
 	return errors.Join(a.err, a.tar.Close(), a.gzip.Close())
 }
@@ -152,7 +152,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// isCut tells whether the beginning is gone.
+// isCut reports whether the beginning is gone.
 func (s *spool) isCut() bool { return s.total > s.limit }
 
 // content of the file, and its size: from the first whole line on.

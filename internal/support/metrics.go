@@ -175,7 +175,7 @@ func (g *gatherer) metricsToken(ctx context.Context) (string, error) {
 	return issued.Status.Token, nil
 }
 
-// metricsFromPod asks a pod, and tells whether it has answered.
+// metricsFromPod asks a pod, and reports whether it has answered.
 func (g *gatherer) metricsFromPod(ctx context.Context, reads *metricsReader, p *pod) (had bool) {
 	what := fmt.Sprintf("metrics of %s/%s", p.namespace, p.name)
 	g.gather(ctx, metricsFile(p), what, g.Limits.Log, func(ctx context.Context, out io.Writer) error {

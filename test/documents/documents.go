@@ -183,7 +183,7 @@ func masked(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// shows tells whether an output is what a document shows. A line "..." there stands for
+// shows reports whether an output is what a document shows. A line "..." there stands for
 // any number of lines.
 func shows(document, output string) bool {
 	var pattern strings.Builder

@@ -95,7 +95,7 @@ func (m *Manifests) Pod(workload string) End {
 	return m.pods[i].End
 }
 
-// Has tells whether a workload is among the manifests.
+// Has reports whether a workload is among the manifests.
 func (m *Manifests) Has(workload string) bool {
 	return slices.ContainsFunc(m.pods, func(p pod) bool { return p.Name == workload })
 }

@@ -42,7 +42,7 @@ func (c Connection) String() string {
 	return fmt.Sprintf("%s -> %s, %s port %d: %s", c.From.Name, c.To.Name, c.Protocol, c.Port, c.Why)
 }
 
-// Allows tells whether policies let a connection through, as Kubernetes defines it: what
+// Allows reports whether policies let a connection through, as Kubernetes defines it: what
 // some policy selects gets only what one of them allows, and both ends must agree.
 func Allows(policies []*networkingv1.NetworkPolicy, c Connection) bool {
 	return leaves(policies, c) && enters(policies, c)

@@ -71,7 +71,7 @@ func deployment(t *testing.T) appsv1.Deployment {
 	return found
 }
 
-// selects tells whether the monitor reads a Service.
+// selects reports whether the monitor reads a Service.
 func (m serviceMonitor) selects(service *corev1.Service) bool {
 	for key, value := range m.Spec.Selector.MatchLabels {
 		if service.Labels[key] != value {

@@ -112,7 +112,7 @@ func labelsOf(name string) (labels []string, isKnown bool) {
 	return nil, false
 }
 
-// hasLabel tells whether the series of a metric have a label.
+// hasLabel reports whether the series of a metric have a label.
 func hasLabel(metric, label string) bool {
 	labels, _ := labelsOf(metric)
 	return slices.Contains(labels, label) || slices.Contains(targetLabels, label)

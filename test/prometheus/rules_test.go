@@ -351,7 +351,7 @@ func runScenarios(t *testing.T, scenarios ...scenario) {
 	promtool(t, directory, "test", "rules", "test.yaml")
 }
 
-// expected tells whether an alert, and no other, fires at a minute: once.
+// expected reports whether an alert, and no other, fires at a minute: once.
 func expected(t *testing.T, alert string, minute int, fires bool) []expectation {
 	t.Helper()
 	if !fires {

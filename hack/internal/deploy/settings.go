@@ -64,7 +64,7 @@ func (s *Settings) Namespaces() []string {
 	return names
 }
 
-// BringsSpire tells whether Up installs a SPIRE.
+// BringsSpire reports whether Up installs a SPIRE.
 func (s *Settings) BringsSpire() bool { return s.Spire == spireLab }
 
 // OperatorNamespace is the operator's.
