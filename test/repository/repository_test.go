@@ -73,6 +73,32 @@ func TestImageIsBuiltFromAllPackages(t *testing.T) {
 	}
 }
 
+// docs/design.md shows which packages of internal import which.
+func TestImportsAreAsDesigned(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./internal/...")
+	list.Dir = root
+	output, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var edges []string
+	for line := range strings.Lines(string(output)) {
+		var of []string
+		for imported := range strings.FieldsSeq(line) {
+			if name, isOurs := strings.CutPrefix(imported, module+"/internal/"); isOurs {
+				of = append(of, name)
+			}
+		}
+		if len(of) > 1 {
+			edges = append(edges, fmt.Sprintf("%-12s  %s\n", of[0], strings.Join(of[1:], ", ")))
+		}
+	}
+	if page := "```text\n" + strings.Join(edges, "") + "```\n"; !strings.Contains(read(t, "docs/design.md"), page) {
+		t.Errorf("docs/design.md lacks this block:\n%s", page)
+	}
+}
+
 // The image for must-gather has what oc calls in it, and the operator's stays the one that is built where no other is
 // asked for.
 func TestImages(t *testing.T) {
