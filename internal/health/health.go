@@ -321,7 +321,7 @@ func (w *Workload) whyMissing() string {
 	case w.Predecessor.Found:
 		return " runs as it did before, and has not been taken over yet"
 	case w.Predecessor.Unknown:
-		return " has not been looked for yet"
+		return " may exist already: the operator could not check yet"
 	default:
 		return " has not been created yet"
 	}

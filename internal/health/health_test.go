@@ -46,7 +46,7 @@ func TestWhatRunsIsNotMissing(t *testing.T) {
 		desired, ready int32
 	}{
 		"nothing is there":            {message: "has not been created yet"},
-		"nobody has looked":           {predecessor: Predecessor{Unknown: true}, message: "has not been looked for yet"},
+		"nobody has looked":           {predecessor: Predecessor{Unknown: true}, message: "may exist already: the operator could not check yet"},
 		"something lost its labels":   {predecessor: Predecessor{Found: true}, message: "runs as it did before, and has not been taken over yet"},
 		"an earlier operator's runs":  {Predecessor{Found: true, Object: live("", 1)}, false, "runs as it did before, and has not been taken over yet", 2, 1},
 		"an earlier operator's waits": {Predecessor{Found: true, Object: live("", 1)}, true, "runs as it did before, until the workloads before it are ready", 2, 1},

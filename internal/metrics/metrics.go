@@ -63,7 +63,7 @@ var (
 	podsUpdated = newMetric("nsm_mesh_component_pods_updated", Gauge, ofMesh(labelKind, labelComponent),
 		"Pods of a component that are of its current definition.")
 	podsReady = newMetric("nsm_mesh_component_pods_ready", Gauge, ofMesh(labelKind, labelComponent),
-		"Pods of a component that are ready. One of a forwarder is when the registry, if it keeps its entries in Kubernetes, has a live entry for it.")
+		"Pods of a component that are ready. With a registry of type k8s, a pod of a forwarder counts only once the registry has a live entry for it.")
 	podsTolerated = newMetric("nsm_mesh_component_pods_tolerated", Gauge, ofMesh(labelKind, labelComponent),
 		"Pods of a component that may be missing right now: all until the mesh has been available once; of a DaemonSet, spec.upgrade.maxUnavailable while a change replaces its pods one after the other, until none is left to replace or the change is overdue; else 0.")
 	podsUnregistered = newMetric("nsm_mesh_component_pods_unregistered", Gauge, ofMesh(labelComponent),
