@@ -33,7 +33,7 @@ func (r *requested) add(template *corev1.PodTemplateSpec, replicas int64) {
 	r.memory += replicas * sum.Memory().Value() >> 20
 }
 
-// docs/requirements.md states the least cluster: what the pods of SPIRE, of the operator and of
+// docs/requirements.md states the smallest cluster: what the pods of SPIRE, of the operator and of
 // a mesh without further settings request.
 func TestLeastCluster(t *testing.T) {
 	g := NewWithT(t)
