@@ -42,7 +42,7 @@ var _ = Describe("topology --live", func() {
 		found := runAs(ctx, kubeconfig, "topology", "--live", "-n", namespace)
 		Expect(found.code).To(Equal(exitFinding), "one is down; "+found.stdout+found.stderr)
 		Expect(found.stdout).To(And(
-			ContainSubstring("live connections, as the dashboard of mesh "+namespace+"/mesh tells"),
+			ContainSubstring("live connections, as the dashboard of mesh "+namespace+"/mesh reports"),
 			ContainSubstring("alpine-0a9d9aa7 -> forwarder-vpp-t2jgb -> forwarder-vpp-9dxwt -> nse-kernel-zz6m5  up  NetworkService icmp-responder"),
 			ContainSubstring("alpine-broken -> forwarder-vpp-t2jgb -> nse-kernel-zz6m5  down"), Not(ContainSubstring("not seen"))))
 		Expect(asked()).To(ContainElements(

@@ -188,7 +188,7 @@ func (t *Topology) connectionTrees(style Style) []node {
 	var trees []node
 	for i := range t.Connections {
 		c := &t.Connections[i]
-		if head := "live connections, as the dashboard of mesh " + c.Mesh + " tells"; len(trees) == 0 || trees[len(trees)-1].text != head {
+		if head := "live connections, as the dashboard of mesh " + c.Mesh + " reports"; len(trees) == 0 || trees[len(trees)-1].text != head {
 			trees = append(trees, node{text: head})
 		}
 		last := &trees[len(trees)-1]

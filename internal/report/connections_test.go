@@ -85,7 +85,7 @@ func TestLiveConnectionsJoinWhatIsRegistered(t *testing.T) {
 	topology.Text(&text, report.Style{})
 	g.Expect(text.String()).To(And(
 		ContainSubstring("apps/app-1  node a  asks for database  connected to database"),
-		ContainSubstring("live connections, as the dashboard of mesh nsm/mesh tells\n"+
+		ContainSubstring("live connections, as the dashboard of mesh nsm/mesh reports\n"+
 			"├─ alpine-0a9d9aa7 -> forwarder-vpp-t2jgb -> forwarder-vpp-9dxwt -> nse-kernel-zz6m5  up  NetworkService icmp-responder\n"+
 			"├─ alpine-broken -> forwarder-vpp-t2jgb -> nse-kernel-zz6m5  down  NetworkService icmp-responder\n"+
 			"└─ app-1 -> forwarder-vpp-t2jgb -> postgres-0  up  NetworkService database\n")))
