@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -44,6 +45,8 @@ const (
 	// Objects of meshes have another value.
 	labelManagedBy = "app.kubernetes.io/managed-by"
 	managedBy      = "nsm-operator-monitoring"
+	// manifestNamespace is the operator's namespace in config/prometheus.
+	manifestNamespace = "nsm-operator-system"
 	// defaultInterval between two looks: definitions come and go with what an admin
 	// installs.
 	defaultInterval = 30 * time.Second
@@ -110,10 +113,10 @@ func (k *Keeper) objects() ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
 	for _, manifest := range [][]byte{prometheus.ServiceMonitor, prometheus.Rules} {
 		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal(manifest, object); err != nil {
+		here := strings.ReplaceAll(string(manifest), manifestNamespace, k.Namespace)
+		if err := yaml.Unmarshal([]byte(here), object); err != nil {
 			return nil, err
 		}
-		object.SetNamespace(k.Namespace)
 		labels := object.GetLabels()
 		labels[labelManagedBy] = managedBy
 		object.SetLabels(labels)

@@ -124,6 +124,19 @@ var _ = Describe("What Prometheus is told of the operator", Ordered, func() {
 	})
 })
 
+var _ = Describe("What Prometheus is told of an operator in another namespace", func() {
+	It("names that", func() {
+		objects, err := (&Keeper{Namespace: "elsewhere"}).objects()
+		Expect(err).NotTo(HaveOccurred())
+		for _, object := range objects {
+			Expect(object.GetNamespace()).To(Equal("elsewhere"))
+		}
+		endpoints, _, err := unstructured.NestedSlice(objects[0].Object, "spec", "endpoints")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(endpoints).To(ConsistOf(HaveKeyWithValue("tlsConfig", HaveKeyWithValue("serverName", "nsm-operator-service.elsewhere.svc"))))
+	})
+})
+
 var _ = Describe("What Prometheus was told of the operator", Ordered, func() {
 	It("goes once monitoring is turned off, but for what others have made", func(ctx SpecContext) {
 		serve(ctx)
