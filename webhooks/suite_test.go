@@ -44,6 +44,8 @@ const (
 
 	namespace      = "nsm"
 	otherNamespace = "other"
+	// ignoredNamespace is one that SPIRE's controller manager ignores by default.
+	ignoredNamespace = "my-openshift-nsm"
 )
 
 var (
@@ -83,7 +85,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	askForVersion(ctx, discoverer)
 	admin, err = client.NewWithWatch(config, client.Options{Scheme: newScheme()})
 	Expect(err).NotTo(HaveOccurred())
-	for _, name := range []string{namespace, otherNamespace, "nsm-system", apiserver.OperatorNamespace} {
+	for _, name := range []string{namespace, otherNamespace, ignoredNamespace, "nsm-system", apiserver.OperatorNamespace} {
 		Expect(admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
 	}
 	server.Kubectl(ctx, "apply", "--server-side", "-k", "../config/rbac")

@@ -363,6 +363,20 @@ var _ = Describe("Validation", func() {
 			"spec.forwarders[1].mechanismPriority: has no effect for a forwarder of type sriov: only vpp knows it"),
 	)
 
+	DescribeTable("warns of a mesh that may get no identities", func(ctx SpecContext, namespace, spec string, messages ...string) {
+		object := nsm(v1beta1, spec)
+		object.SetNamespace(namespace)
+		Expect(admin.Create(ctx, object, client.DryRunAll)).To(Succeed())
+		Expect(warned.take()).To(HaveExactElements(messages))
+	},
+		Entry("nothing", namespace, `{spire: {className: spire-spire}}`),
+		Entry("a namespace that SPIRE ignores by its name", "kube-system", `{}`,
+			`metadata.namespace: "kube-system" matches "kube-system", by which SPIRE's controller manager ignores namespaces unless its ignoreNamespaces says otherwise: the mesh gets no identities there`),
+		Entry("one that it ignores by a part of its name", ignoredNamespace, `{spire: {}}`,
+			`metadata.namespace: "my-openshift-nsm" matches "openshift-.*", by which SPIRE's controller manager ignores namespaces unless its ignoreNamespaces says otherwise: the mesh gets no identities there`),
+		Entry("one where somebody else registers the workloads", ignoredNamespace, `{spire: {registration: None}}`),
+	)
+
 	Context("of a change", func() {
 		DescribeTable("warns of releases that are known to break something", func(ctx SpecContext, from, to string, messages ...string) {
 			Expect(admin.Create(ctx, nsm(v1beta1, `{version: `+from+`}`))).To(Succeed())
