@@ -99,6 +99,50 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 		Eventually(messageOf(ctx, nsm, available)).ShouldNot(ContainSubstring("has not begun"))
 	})
 
+	It("not by what the controller manager of another class has said", func(ctx SpecContext) {
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Spire: &nsmv1beta1.SpireSpec{ClassName: "old"}})
+		Eventually(why(ctx, nsm)).Should(ContainSubstring("has not registered the pods"))
+		say(ctx, nsm, map[string]any{"podsSelected": 3, "entriesToSet": 3})
+		Eventually(spireReady(ctx, nsm)).Should(Equal("True"))
+		before := identityOf(nsm)
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(before), before)).To(Succeed())
+
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.Spire.ClassName = "new" })
+		Eventually(spireReady(ctx, nsm)).Should(Equal("Unknown"))
+		settle(o)
+		Expect(spireReady(ctx, nsm)()).To(Equal("Unknown"))
+		after := identityOf(nsm)
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(after), after)).To(Succeed())
+		Expect(after.GetUID()).NotTo(Equal(before.GetUID()))
+
+		say(ctx, nsm, map[string]any{"podsSelected": 3, "entriesToSet": 3})
+		Eventually(spireReady(ctx, nsm)).Should(Equal("True"))
+	})
+
+	It("by the old one for as long as a new ClusterSPIFFEID cannot be made", func(ctx SpecContext) {
+		o.stop()
+		impatient(mesh.Platform{ClusterSPIFFEIDs: true}, func(times *controllers.Times) { times.SpireWebhook = time.Hour })
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
+		Eventually(why(ctx, nsm)).Should(ContainSubstring("has not registered the pods"))
+		say(ctx, nsm, map[string]any{"podsSelected": 3, "entriesToSet": 3})
+		Eventually(spireReady(ctx, nsm)).Should(Equal("True"))
+		before := identityOf(nsm)
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(before), before)).To(Succeed())
+
+		serve := refuseIdentities(ctx)
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.Spire = &nsmv1beta1.SpireSpec{ClassName: "new"} })
+		Eventually(messageOf(ctx, nsm, progressing)).Should(ContainSubstring("cannot be written yet"))
+		after := identityOf(nsm)
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(after), after)).To(Succeed())
+		Expect(after.GetUID()).To(Equal(before.GetUID()), "what serves stays")
+
+		serve()
+		Eventually(func(g Gomega) {
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(after), after)).To(Succeed())
+			g.Expect(after.GetUID()).NotTo(Equal(before.GetUID()))
+		}).WithTimeout(soon).Should(Succeed())
+	})
+
 	It("waits while SPIRE's webhook is down, and goes on when it serves", func(ctx SpecContext) {
 		o.stop()
 		impatient(mesh.Platform{ClusterSPIFFEIDs: true}, func(times *controllers.Times) { times.SpireWebhook = time.Hour })

@@ -73,7 +73,7 @@ const (
 	Updated Action = "Updated"
 	// Repaired: somebody had changed or deleted it.
 	Repaired Action = "Repaired"
-	// Recreated: it should be different in a field that cannot change.
+	// Recreated: it should be different in a field that cannot, or should not, change.
 	Recreated Action = "Recreated"
 	// Adopted: somebody else had made it for the mesh, an earlier operator, say.
 	Adopted Action = "Adopted"
@@ -319,6 +319,9 @@ func (a *Applier) writeOver(ctx context.Context, nsm *nsmv1beta1.NSM, want *inte
 			return nil, fmt.Errorf("creating %s: %w", change, err)
 		}
 		return answer, nil
+	}
+	if mesh.IsMadeAnew(there, want.object) {
+		return a.recreate(ctx, want, there, change)
 	}
 	if mesh.HasDeadOwner(there, nsm) {
 		if err := a.dropOwners(ctx, there); err != nil {

@@ -60,7 +60,7 @@ func (a *Applier) Difference(object, live mesh.Object) (Action, []Field, error) 
 	switch {
 	case len(fields) == 0:
 		return "", nil, nil
-	case slices.ContainsFunc(fields, want.isImmutable):
+	case slices.ContainsFunc(fields, want.isImmutable), mesh.IsMadeAnew(copied, want.object):
 		return Recreated, fields, nil
 	default:
 		return action, fields, nil

@@ -23,18 +23,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 // overcome deals with a write that the API server refused: where the live object
 // stands in the way, its spec is replaced, or the whole of it.
 func (a *Applier) overcome(ctx context.Context, want *intent, live client.Object, change *Change, refused error) (client.Object, error) {
 	if isImmutable(refused) {
-		change.Action = Recreated
-		answer, err := a.recreate(ctx, want, live)
-		if err != nil {
-			return nil, fmt.Errorf("recreating %s: %w", change, err)
-		}
-		return answer, nil
+		return a.recreate(ctx, want, live, change)
 	}
 	if _, hasSpec := want.object.Object["spec"]; hasSpec && apierrors.IsInvalid(refused) {
 		for _, write := range []func(context.Context, *intent, client.Object) (client.Object, error){a.mergeSpec, a.replaceSpec} {
@@ -91,8 +88,18 @@ func (a *Applier) replaceSpec(ctx context.Context, want *intent, live client.Obj
 	return a.write(ctx, want, live.GetUID())
 }
 
-// recreate deletes the live object, whose pods go with it, and makes it anew.
-func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
+// recreate has the live object replaced, and tells so.
+func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object, change *Change) (client.Object, error) {
+	change.Action = Recreated
+	answer, err := a.replace(ctx, want, live)
+	if err != nil {
+		return nil, fmt.Errorf("recreating %s: %w", change, err)
+	}
+	return answer, nil
+}
+
+// replace deletes the live object, whose pods go with it, and makes it anew.
+func (a *Applier) replace(ctx context.Context, want *intent, live client.Object) (client.Object, error) {
 	if err := checkNotDeleting(live); err != nil {
 		return nil, err
 	}
@@ -116,12 +123,12 @@ func (a *Applier) recreate(ctx context.Context, want *intent, live client.Object
 	return a.create(ctx, want)
 }
 
-// dryRun asks the API server whether it would take a workload as a new one, under
-// another name and without storing it. What runs is not deleted for something that
-// cannot be made. Of other kinds nothing runs, and some the operator may make under
+// dryRun asks the API server whether it would take a workload, or its identity, as a new
+// one, under another name and without storing it. What serves is not deleted for something
+// that cannot be made. Of other kinds nothing runs, and some the operator may make under
 // their own names only.
 func (a *Applier) dryRun(ctx context.Context, want *intent) error {
-	if want.object.GroupVersionKind().Group != appsv1.GroupName {
+	if kind := want.object.GroupVersionKind(); kind.Group != appsv1.GroupName && kind != mesh.ClusterSPIFFEIDKind {
 		return nil
 	}
 	candidate := want.marked("")

@@ -123,6 +123,26 @@ func classLabels(class string) map[string]string {
 	return map[string]string{labelSpireClass: class}
 }
 
+// IsMadeAnew tells whether an object has to be deleted and made again to become what is
+// wanted, although the API server would let it change: a ClusterSPIFFEID of another class.
+// What the controller manager of that class has said of it would stay in its status for
+// ever.
+func IsMadeAnew(live, wanted Object) bool {
+	before, isRead := live.(*unstructured.Unstructured)
+	after, isWhole := wanted.(*unstructured.Unstructured)
+	if !isRead || !isWhole || after.GroupVersionKind() != ClusterSPIFFEIDKind {
+		return false
+	}
+	_, isHandled, _ := unstructured.NestedMap(before.Object, "status", "stats")
+	return isHandled && classOf(before) != classOf(after)
+}
+
+// classOf a ClusterSPIFFEID; "" for none.
+func classOf(identity *unstructured.Unstructured) string {
+	class, _, _ := unstructured.NestedString(identity.Object, "spec", "className")
+	return class
+}
+
 // ignoredBySPIRE are the namespaces that the official SPIRE charts and OpenShift's
 // operator for SPIRE leave out (ignoreNamespaces). Each is a regular expression
 // without anchors, which a name need only contain.

@@ -45,6 +45,39 @@ func TestTheClassOfAClusterSPIFFEID(t *testing.T) {
 	}
 }
 
+// The statistics of another class's controller manager go with the object; what nobody
+// has said anything of can change in place.
+func TestIdentitiesThatAreMadeAnew(t *testing.T) {
+	identity := func(class string) *unstructured.Unstructured {
+		in := testInput(t, nsmv1beta1.NSMSpec{Version: "v1.18.0", Spire: &nsmv1beta1.SpireSpec{ClassName: class}}, mesh.Platform{ClusterSPIFFEIDs: true})
+		return mesh.Identities(in)[0].(*unstructured.Unstructured)
+	}
+	for _, tc := range []struct {
+		before, after string
+		isHandled     bool
+		want          bool
+	}{
+		{"old", "new", true, true},
+		{"old", "", true, true},
+		{"", "new", true, true},
+		{"old", "old", true, false},
+		{"", "", true, false},
+		{"old", "new", false, false},
+	} {
+		live := identity(tc.before)
+		live.SetLabels(nil)
+		if tc.isHandled {
+			live.Object["status"] = map[string]any{"stats": map[string]any{"podsSelected": int64(3)}}
+		}
+		if got := mesh.IsMadeAnew(live, identity(tc.after)); got != tc.want {
+			t.Errorf("from class %q to %q, handled %v: made anew is %v", tc.before, tc.after, tc.isHandled, got)
+		}
+	}
+	if mesh.IsMadeAnew(&metav1.PartialObjectMetadata{}, identity("new")) {
+		t.Error("what has not been read is made anew")
+	}
+}
+
 // SPIRE's patterns have no anchors.
 func TestNamespacesThatSPIREIgnores(t *testing.T) {
 	for namespace, want := range map[string]string{
