@@ -14,7 +14,8 @@ import (
 
 // relatedImagePrefix begins the names of environment variables that redirect
 // images, as OLM knows them: RELATED_IMAGE_CMD_NSMGR for cmd-nsmgr of the newest
-// release, RELATED_IMAGE_CMD_NSMGR_V1_17_0 for that of v1.17.0.
+// release, or of all where the image has {version} in it, RELATED_IMAGE_CMD_NSMGR_V1_17_0
+// for that of v1.17.0.
 const relatedImagePrefix = "RELATED_IMAGE_"
 
 // RelatedImages reads the redirected images from an environment, NAME=value.

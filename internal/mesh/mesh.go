@@ -54,7 +54,8 @@ type Input struct {
 	// Platform that the mesh runs on.
 	Platform Platform
 	// RelatedImages redirect images, by NSM's name of the image ("cmd-nsmgr"), for
-	// the newest release that the operator knows.
+	// the newest release that the operator knows, or for all where they have {version}
+	// in them; and by that with a release ("cmd-nsmgr-v1-17-0").
 	RelatedImages map[string]string
 	// OperatorNamespace is the operator's own.
 	OperatorNamespace string

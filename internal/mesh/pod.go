@@ -42,18 +42,27 @@ func (in Input) image(spec nsmv1beta1.ContainerSpec, name string) string {
 	images := ptr.Deref(in.NSM.Spec.Images, nsmv1beta1.ImagesSpec{})
 	published := cmp.Or(images.Registry, "ghcr.io") + "/" +
 		cmp.Or(images.Repository, "networkservicemesh") + "/" + name + ":" + in.Release.String()
-	related := in.RelatedImages[name+"-"+strings.ReplaceAll(in.Release.String(), ".", "-")]
-	if related == "" && in.Release.String() == release.Newest().String() {
-		related = in.RelatedImages[name]
-	}
-	return in.redirected(name, in.Release.String(), related, published)
+	return in.redirected(name, in.Release.String(), in.relatedImage(name), published)
 }
+
+// relatedImage of the release: its own one, or one that says where the release stands in
+// it. Any other is that of the newest release.
+func (in Input) relatedImage(name string) string {
+	image := in.RelatedImages[name]
+	if in.Release.String() != release.Newest().String() && !strings.Contains(image, versionMark) {
+		image = ""
+	}
+	return cmp.Or(in.RelatedImages[name+"-"+strings.ReplaceAll(in.Release.String(), ".", "-")], image)
+}
+
+// versionMark stands for the release in an image that holds for all of them.
+const versionMark = "{version}"
 
 // redirected is where an image comes from that no component says.
 func (in Input) redirected(name, tag, related, published string) string {
 	images := ptr.Deref(in.NSM.Spec.Images, nsmv1beta1.ImagesSpec{})
-	mirrored := strings.NewReplacer("{name}", name, "{version}", tag).Replace(images.Template)
-	return cmp.Or(images.Overrides[name], related, mirrored, published)
+	filled := strings.NewReplacer("{name}", name, versionMark, tag)
+	return cmp.Or(images.Overrides[name], filled.Replace(related), filled.Replace(images.Template), published)
 }
 
 func (in Input) pullPolicy() corev1.PullPolicy {

@@ -85,37 +85,54 @@ func TestRelatedImages(t *testing.T) {
 func TestRedirectedImages(t *testing.T) {
 	const registrar, template = "node-driver-registrar", "mirror.example.com/nsm-{name}:{version}"
 	related := map[string]string{"cmd-nsmgr": "related/nsmgr", "cmd-nsmgr-v1-17-0": "related/nsmgr-of-old"}
+	ofAll := map[string]string{
+		"cmd-nsmgr": "related/{name}:{version}", "cmd-nsmgr-v1-17-0": "related/nsmgr-of-old", "cmd-csi-driver": "related/csi:{version}-ubi",
+		"csi-node-driver-registrar": "related/registrar:{version}",
+	}
 	for _, tc := range []struct {
 		name, version string
+		related       map[string]string
 		images        nsmv1beta1.ImagesSpec
 		nsmgr, csi    string
 		registrar     string
 	}{
 		{
-			"a related image of the release", "v1.17.0", nsmv1beta1.ImagesSpec{},
+			"a related image of the release", "v1.17.0", related, nsmv1beta1.ImagesSpec{},
 			"related/nsmgr-of-old", "ghcr.io/networkservicemesh/cmd-csi-driver:v1.17.0", "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0",
 		},
 		{
-			"one of another release", "v1.16.0", nsmv1beta1.ImagesSpec{},
+			"one of another release", "v1.16.0", related, nsmv1beta1.ImagesSpec{},
 			"ghcr.io/networkservicemesh/cmd-nsmgr:v1.16.0", "ghcr.io/networkservicemesh/cmd-csi-driver:v1.16.0", "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.8.0",
 		},
 		{
-			"a flat mirror", "v1.16.0", nsmv1beta1.ImagesSpec{Template: template},
+			"a flat mirror", "v1.16.0", related, nsmv1beta1.ImagesSpec{Template: template},
 			"mirror.example.com/nsm-cmd-nsmgr:v1.16.0", "mirror.example.com/nsm-cmd-csi-driver:v1.16.0", "mirror.example.com/nsm-csi-node-driver-registrar:v2.8.0",
 		},
 		{
-			"a flat mirror, and related images", "v1.18.0", nsmv1beta1.ImagesSpec{Template: template},
+			"a flat mirror, and related images", "v1.18.0", related, nsmv1beta1.ImagesSpec{Template: template},
 			"related/nsmgr", "mirror.example.com/nsm-cmd-csi-driver:v1.18.0", "mirror.example.com/nsm-csi-node-driver-registrar:v2.8.0",
 		},
 		{
-			"overrides", "v1.18.0", nsmv1beta1.ImagesSpec{Template: template, Overrides: map[string]string{
+			"overrides", "v1.18.0", related, nsmv1beta1.ImagesSpec{Template: template, Overrides: map[string]string{
 				"cmd-nsmgr": "own/nsmgr@sha256:0", "csi-node-driver-registrar": "own/registrar@sha256:0",
 			}},
 			"own/nsmgr@sha256:0", "mirror.example.com/nsm-cmd-csi-driver:v1.18.0", "own/registrar@sha256:0",
 		},
+		{
+			"related images of all releases", "v1.16.0", ofAll, nsmv1beta1.ImagesSpec{Template: template},
+			"related/cmd-nsmgr:v1.16.0", "related/csi:v1.16.0-ubi", "related/registrar:v2.8.0",
+		},
+		{
+			"related images of all releases, in the newest", "v1.18.0", ofAll, nsmv1beta1.ImagesSpec{},
+			"related/cmd-nsmgr:v1.18.0", "related/csi:v1.18.0-ubi", "related/registrar:v2.8.0",
+		},
+		{
+			"related images of all releases, but for one", "v1.17.0", ofAll, nsmv1beta1.ImagesSpec{},
+			"related/nsmgr-of-old", "related/csi:v1.17.0-ubi", "related/registrar:v2.8.0",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			images := containerImages(t, nsmv1beta1.NSMSpec{Version: tc.version, Images: &tc.images, CSIDriver: &nsmv1beta1.CSIDriverSpec{}}, related)
+			images := containerImages(t, nsmv1beta1.NSMSpec{Version: tc.version, Images: &tc.images, CSIDriver: &nsmv1beta1.CSIDriverSpec{}}, tc.related)
 			for container, want := range map[string]string{"nsmgr": tc.nsmgr, "nsm-csi-driver": tc.csi, registrar: tc.registrar} {
 				if images[container] != want {
 					t.Errorf("%s has the image %s, want %s", container, images[container], want)
