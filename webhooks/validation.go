@@ -7,12 +7,14 @@
 package webhooks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -382,6 +384,7 @@ func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
 		return nil
 	}
 	warned := append(ineffective(&nsm.Spec, wanted), misplaced(nsm.Spec.Forwarders)...)
+	warned = append(warned, withoutImage(&nsm.Spec, wanted)...)
 	warned = append(warned, overridden(&nsm.Spec)...)
 	warned = append(warned, suspicious(&nsm.Spec)...)
 	warned = append(warned, identityWarnings(nsm)...)
@@ -483,6 +486,30 @@ func misplaced(forwarders []nsmv1beta1.ForwarderSpec) admission.Warnings {
 			warned = append(warned, fmt.Sprintf(
 				"spec.forwarders[%d].mechanismPriority: has no effect for a forwarder of type %s: only vpp knows it", i, forwarder.Type))
 		}
+	}
+	return warned
+}
+
+// withoutImage warns of forwarders on nodes for which NSM publishes no image of them.
+// Where the image is another one, it may be for these.
+func withoutImage(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.Warnings {
+	images := ptr.Deref(spec.Images, nsmv1beta1.ImagesSpec{})
+	if !wanted.Facts().VPPOnAMD64Only || images.Template != "" || images.Overrides["cmd-forwarder-vpp"] != "" {
+		return nil
+	}
+	var warned admission.Warnings
+	for i, forwarder := range mesh.Forwarders(spec) {
+		arch := mesh.NodeSelector(spec, forwarder.NodeSelector)[corev1.LabelArchStable]
+		if forwarder.Type != nsmv1beta1.ForwarderTypeVPP || forwarder.Image != "" || arch == "" || arch == "amd64" {
+			continue
+		}
+		path := "spec.nodeSelector"
+		if forwarder.NodeSelector != nil {
+			path = fmt.Sprintf("spec.forwarders[%d].nodeSelector", i)
+		}
+		warned = append(warned, fmt.Sprintf(
+			"%s[%s]: is %q, for which NSM %s publishes no vpp forwarder: must be amd64 for %s, unless that has an image of its own",
+			path, corev1.LabelArchStable, arch, wanted, cmp.Or(forwarder.Name, nsmv1beta1.DefaultForwarderName(forwarder.Type))))
 	}
 	return warned
 }

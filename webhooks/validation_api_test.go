@@ -313,6 +313,8 @@ var _ = Describe("Validation", func() {
 		})
 	})
 
+	const outages = "spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)"
+
 	DescribeTable("warns of what has no effect", func(ctx SpecContext, spec string, messages ...string) {
 		object := nsm(v1beta1, spec)
 		object.SetNamespace("nsm-system")
@@ -353,14 +355,22 @@ var _ = Describe("Validation", func() {
 			"spec.vl3: is null, which is the same as leaving it out: write vl3: {} to turn it on",
 			"spec.dashboard: is null, which is the same as leaving it out: write dashboard: {} to turn it on",
 			"spec.telemetry.openTelemetry: is null, which is the same as leaving it out: write openTelemetry: {} to turn it on"),
-		Entry("a release that is known to be broken", `{version: v1.14.3}`,
-			"spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)"),
+		Entry("a release that is known to be broken", `{version: v1.14.3}`, outages),
 		Entry("nothing of forwarders", `{forwarders: [{type: vpp, tunnelIP: Auto, mechanismPriority: [VXLAN]}, {type: ovs, tunnelIP: Node}, {type: sriov}]}`),
 		Entry("tunnels of sriov", `{forwarders: [{type: vpp}, {type: sriov, tunnelIP: Auto}]}`,
 			"spec.forwarders[1].tunnelIP: has no effect for a forwarder of type sriov, which has no tunnels"),
 		Entry("an order of mechanisms for others than vpp", `{forwarders: [{type: ovs, mechanismPriority: [VXLAN]}, {type: sriov, mechanismPriority: [VXLAN]}]}`,
 			"spec.forwarders[0].mechanismPriority: has no effect for a forwarder of type ovs: only vpp knows it",
 			"spec.forwarders[1].mechanismPriority: has no effect for a forwarder of type sriov: only vpp knows it"),
+		Entry("forwarders on nodes that there are images for", `{nodeSelector: {kubernetes.io/arch: arm64}, forwarders: [{type: vpp, nodeSelector: {kubernetes.io/arch: amd64}}, {name: any, type: vpp, nodeSelector: {}}, {type: ovs}, {name: own, type: vpp, image: "a/b:1"}]}`),
+		Entry("nodes that a release has an image for", `{version: v1.14.2, nodeSelector: {kubernetes.io/arch: arm64}}`, outages),
+		Entry("an image of another one", `{nodeSelector: {kubernetes.io/arch: arm64}, images: {overrides: {cmd-forwarder-vpp: "a/b:1"}}}`),
+		Entry("images of another one", `{nodeSelector: {kubernetes.io/arch: arm64}, images: {template: "a/{name}:{version}"}}`),
+		Entry("a mesh of only such nodes without a forwarder", `{nodeSelector: {kubernetes.io/arch: arm64}}`,
+			`spec.nodeSelector[kubernetes.io/arch]: is "arm64", for which NSM v1.18.0 publishes no vpp forwarder: must be amd64 for forwarder-vpp, unless that has an image of its own`),
+		Entry("forwarders on such nodes", `{nodeSelector: {kubernetes.io/arch: arm64}, forwarders: [{type: ovs}, {name: one, type: vpp}, {name: other, type: vpp, nodeSelector: {kubernetes.io/arch: s390x}}]}`,
+			`spec.nodeSelector[kubernetes.io/arch]: is "arm64", for which NSM v1.18.0 publishes no vpp forwarder: must be amd64 for one, unless that has an image of its own`,
+			`spec.forwarders[2].nodeSelector[kubernetes.io/arch]: is "s390x", for which NSM v1.18.0 publishes no vpp forwarder: must be amd64 for other, unless that has an image of its own`),
 	)
 
 	DescribeTable("warns of a mesh that may get no identities", func(ctx SpecContext, namespace, spec string, messages ...string) {
@@ -387,10 +397,8 @@ var _ = Describe("Validation", func() {
 			Entry("nothing", "v1.17.0", "v1.18.0"),
 			Entry("policies", "v1.6.2", "v1.7.0",
 				"spec.version: v1.7.0: registries check requests against policies that older managers and clients do not meet: give nsmgr and registry the variables NSM_REGISTRY_SERVER_POLICIES and NSM_REGISTRY_CLIENT_POLICIES with an empty value until all clients are upgraded (https://github.com/networkservicemesh/deployments-k8s/issues/8187)"),
-			Entry("registry outages", "v1.14.1", "v1.14.2",
-				"spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)"),
-			Entry("a forwarder for fewer nodes", "v1.14.2", "v1.14.3",
-				"spec.version: v1.14.2: connections are lost for about a minute whenever a registry restarts: v1.15.0 mends it (https://github.com/networkservicemesh/deployments-k8s/issues/13118)",
+			Entry("registry outages", "v1.14.1", "v1.14.2", outages),
+			Entry("a forwarder for fewer nodes", "v1.14.2", "v1.14.3", outages,
 				"spec.version: v1.14.3: the vpp forwarder is for amd64 alone from this release on: nodes of other architectures have none (https://github.com/networkservicemesh/govpp/pull/45)"),
 			Entry("back", "v1.18.0", "v1.17.0",
 				"spec.version: v1.17.0 is older than v1.18.0: NSM does not test the way back"),
