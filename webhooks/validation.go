@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -397,15 +398,24 @@ func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
 }
 
 // identityWarnings tells of a namespace whose pods SPIRE's controller manager ignores
-// by default: nothing would ever become ready there.
+// by default, and of a class that it may not find: nothing would ever become ready there.
 func identityWarnings(nsm *nsmv1beta1.NSM) admission.Warnings {
-	pattern := mesh.IgnoredBySPIRE(nsm.Namespace)
-	if pattern == "" || ptr.Deref(nsm.Spec.Spire, nsmv1beta1.SpireSpec{}).Registration == nsmv1beta1.SpireRegistrationNone {
+	spire := ptr.Deref(nsm.Spec.Spire, nsmv1beta1.SpireSpec{})
+	if spire.Registration == nsmv1beta1.SpireRegistrationNone {
 		return nil
 	}
-	return admission.Warnings{fmt.Sprintf(
-		"metadata.namespace: %q matches %q, by which SPIRE's controller manager ignores namespaces unless its ignoreNamespaces says otherwise: the mesh gets no identities there",
-		nsm.Namespace, pattern)}
+	var warned admission.Warnings
+	if pattern := mesh.IgnoredBySPIRE(nsm.Namespace); pattern != "" {
+		warned = append(warned, fmt.Sprintf(
+			"metadata.namespace: %q matches %q, by which SPIRE's controller manager ignores namespaces unless its ignoreNamespaces says otherwise: the mesh gets no identities there",
+			nsm.Namespace, pattern))
+	}
+	if length := len(spire.ClassName); length > validation.LabelValueMaxLength {
+		warned = append(warned, fmt.Sprintf(
+			"spec.spire.className: has %d characters, and a label at most %d: a SPIRE controller manager with filterByClassName, which looks for the class in a label, does not find the ClusterSPIFFEID",
+			length, validation.LabelValueMaxLength))
+	}
+	return warned
 }
 
 // bugWarnings tells what is known to be broken in the release of a new mesh.

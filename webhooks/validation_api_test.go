@@ -380,6 +380,9 @@ var _ = Describe("Validation", func() {
 		Expect(warned.take()).To(HaveExactElements(messages))
 	},
 		Entry("nothing", namespace, `{spire: {className: spire-spire}}`),
+		Entry("the longest class that fits into a label", namespace, `{spire: {className: `+strings.Repeat("a", 63)+`}}`),
+		Entry("a class that does not fit into a label", namespace, `{spire: {className: `+strings.Repeat("a", 64)+`}}`,
+			"spec.spire.className: has 64 characters, and a label at most 63: a SPIRE controller manager with filterByClassName, which looks for the class in a label, does not find the ClusterSPIFFEID"),
 		Entry("a namespace that SPIRE ignores by its name", "kube-system", `{}`,
 			`metadata.namespace: "kube-system" matches "kube-system", by which SPIRE's controller manager ignores namespaces unless its ignoreNamespaces says otherwise: the mesh gets no identities there`),
 		Entry("one that it ignores by a part of its name", ignoredNamespace, `{spire: {}}`,
