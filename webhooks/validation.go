@@ -386,6 +386,7 @@ func warnings(nsm *nsmv1beta1.NSM) admission.Warnings {
 	}
 	warned := append(ineffective(&nsm.Spec, wanted), misplaced(nsm.Spec.Forwarders)...)
 	warned = append(warned, withoutImage(&nsm.Spec, wanted)...)
+	warned = append(warned, unmounted(nsm, wanted)...)
 	warned = append(warned, overridden(&nsm.Spec)...)
 	warned = append(warned, suspicious(&nsm.Spec)...)
 	warned = append(warned, identityWarnings(nsm)...)
@@ -522,4 +523,14 @@ func withoutImage(spec *nsmv1beta1.NSMSpec, wanted release.Release) admission.Wa
 			path, corev1.LabelArchStable, arch, wanted, cmp.Or(forwarder.Name, nsmv1beta1.DefaultForwarderName(forwarder.Type))))
 	}
 	return warned
+}
+
+// unmounted warns of a directory of the kubelet that no pod of the mesh mounts.
+func unmounted(nsm *nsmv1beta1.NSM, wanted release.Release) admission.Warnings {
+	in := mesh.Input{NSM: nsm, Release: wanted}
+	if nsm.Spec.KubeletDirectory == "" || mesh.Invalid(in) != "" || mesh.MountsKubelets(mesh.Components(in)) {
+		return nil
+	}
+	return admission.Warnings{fmt.Sprintf(
+		"spec.kubeletDirectory: has no effect: no part of this mesh mounts it with NSM %s", wanted)}
 }
