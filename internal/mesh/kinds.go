@@ -98,7 +98,7 @@ func Conflict(first, second *nsmv1beta1.NSM) string {
 	}
 	var reasons []string
 	if canMeetAnywhere(&first.Spec, &second.Spec) {
-		reasons = append(reasons, "their pods could meet on a node, where they share sockets: give nsmgr and every forwarder of both a nodeSelector, with different values for one key")
+		reasons = append(reasons, "their pods could meet on a node, where they share sockets: give both a spec.nodeSelector, or nsmgr and every forwarder one of their own, with different values for one key")
 	}
 	if WebhookEnabled(&first.Spec) && WebhookEnabled(&second.Spec) {
 		reasons = append(reasons, "both would add the same containers to a pod, which is refused then: set admissionWebhook.enabled: false in one of them; the other one's webhook serves the clients of both")

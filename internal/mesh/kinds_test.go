@@ -23,7 +23,7 @@ import (
 
 const (
 	sameNames    = "a namespace holds one NSM: their objects have the same names"
-	sameNodes    = "their pods could meet on a node, where they share sockets: give nsmgr and every forwarder of both a nodeSelector, with different values for one key"
+	sameNodes    = "their pods could meet on a node, where they share sockets: give both a spec.nodeSelector, or nsmgr and every forwarder one of their own, with different values for one key"
 	sameClients  = "both would add the same containers to a pod, which is refused then: set admissionWebhook.enabled: false in one of them; the other one's webhook serves the clients of both"
 	sameVolumes  = "a cluster has one CSIDriver csi.networkservicemesh.io, and a node one socket of it: leave csiDriver out of one of them; the other one's driver serves the clients of both"
 	furtherCause = "; and "
