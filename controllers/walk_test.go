@@ -237,6 +237,16 @@ var edits = []struct {
 	{"nsmgr", func(w *walk, s *nsmv1beta1.NSMSpec) {
 		s.Nsmgr = &nsmv1beta1.NsmgrSpec{ComponentSpec: w.component(), ExcludedPrefixes: pick(w, nil, []string{"10.0.0.0/8"})}
 	}},
+	{"registry alone", func(_ *walk, s *nsmv1beta1.NSMSpec) {
+		s.Nsmgr = &nsmv1beta1.NsmgrSpec{Enabled: ptr.To(!mesh.ManagersEnabled(s))}
+		s.Forwarders, s.AdmissionWebhook, s.CSIDriver = nil, nil, nil
+	}},
+	{"all components", func(w *walk, s *nsmv1beta1.NSMSpec) {
+		s.NodeSelector = pick(w, nil, map[string]string{"disk": "ssd"})
+		s.Tolerations = pick(w, nil, []corev1.Toleration{{Operator: corev1.TolerationOpExists}})
+		s.PriorityClassName = pick(w, "", "None")
+	}},
+	{"the kubelet's directory", func(w *walk, s *nsmv1beta1.NSMSpec) { s.KubeletDirectory = pick(w, "", "/data/kubelet") }},
 	{"forwarders", func(w *walk, s *nsmv1beta1.NSMSpec) {
 		s.Forwarders = nil
 		for _, one := range []nsmv1beta1.ForwarderType{nsmv1beta1.ForwarderTypeVPP, nsmv1beta1.ForwarderTypeOVS, nsmv1beta1.ForwarderTypeSRIOV} {
@@ -250,6 +260,7 @@ var edits = []struct {
 	{"admission webhook", func(w *walk, s *nsmv1beta1.NSMSpec) {
 		s.AdmissionWebhook = pick(w, &nsmv1beta1.AdmissionWebhookSpec{Enabled: ptr.To(false)}, &nsmv1beta1.AdmissionWebhookSpec{Enabled: ptr.To(true)},
 			&nsmv1beta1.AdmissionWebhookSpec{Replicas: ptr.To[int32](1), FailurePolicy: "Ignore"},
+			&nsmv1beta1.AdmissionWebhookSpec{HostNetwork: ptr.To(true)},
 			&nsmv1beta1.AdmissionWebhookSpec{Client: &nsmv1beta1.InjectedClientSpec{Env: []nsmv1beta1.InjectedEnvVar{{Name: "A", Value: "b"}}}})
 	}},
 	{"CSI driver", func(w *walk, s *nsmv1beta1.NSMSpec) {
@@ -320,6 +331,10 @@ func onNodesOf(spec *nsmv1beta1.NSMSpec, zone string) {
 	spec.Nsmgr.NodeSelector = with(spec.Nsmgr.NodeSelector)
 	for i := range spec.Forwarders {
 		spec.Forwarders[i].NodeSelector = with(spec.Forwarders[i].NodeSelector)
+	}
+	if len(spec.Forwarders) == 0 {
+		// The forwarder that a mesh has without.
+		spec.NodeSelector = with(spec.NodeSelector)
 	}
 }
 
@@ -509,10 +524,9 @@ func (w *walk) expectRest(ctx context.Context, what string) {
 		})
 	}
 	passes := reconciles()
-	change(ctx, get(ctx, w.nsm, "nsmgr", &appsv1.DaemonSet{}), func(d *appsv1.DaemonSet) {
-		d.Annotations["example.com/wake"] = strconv.Itoa(w.random.Int())
-	})
-	change(ctx, get(ctx, w.nsm, "nsmgr", &appsv1.DaemonSet{}), func(d *appsv1.DaemonSet) { delete(d.Annotations, "example.com/wake") })
+	account := get(ctx, w.nsm, mesh.RegistryName, &corev1.ServiceAccount{}) // which every mesh has
+	change(ctx, account, func(a *corev1.ServiceAccount) { a.Annotations["example.com/wake"] = strconv.Itoa(w.random.Int()) })
+	change(ctx, account, func(a *corev1.ServiceAccount) { delete(a.Annotations, "example.com/wake") })
 	Eventually(reconciles).WithTimeout(soon).Should(BeNumerically(">", passes))
 	Consistently(written).Should(BeEmpty(), what+": it is at rest")
 }

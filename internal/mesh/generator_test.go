@@ -83,18 +83,21 @@ func (g generator) input() mesh.Input {
 }
 
 func (g generator) spec(version string) nsmv1beta1.NSMSpec {
-	return nsmv1beta1.NSMSpec{
+	spec := nsmv1beta1.NSMSpec{
 		Version:          version,
 		Images:           sometimes(g, g.images),
 		LogLevel:         oneOf[nsmv1beta1.LogLevel](g, "", "TRACE", "WARN"),
 		Labels:           sometimes(g, func() map[string]string { return map[string]string{"cost-centre": "1", "app.kubernetes.io/name": "x"} }),
 		PodLabels:        sometimes(g, func() map[string]string { return map[string]string{"cost-centre": "1", "app": "x"} }),
+		NodeSelector:     sometimes(g, g.nodeSelector),
+		Tolerations:      sometimes(g, g.tolerations),
+		KubeletDirectory: oneOf(g, "", "/data/kubelet"),
 		Spire:            sometimes(g, g.spire),
 		Registry:         sometimes(g, g.registry),
 		Nsmgr:            sometimes(g, g.nsmgr),
 		Forwarders:       sometimes(g, g.forwarders),
 		AdmissionWebhook: sometimes(g, g.admissionWebhook),
-		CSIDriver:        sometimes(g, func() *nsmv1beta1.CSIDriverSpec { return &nsmv1beta1.CSIDriverSpec{ComponentSpec: g.component()} }),
+		CSIDriver:        sometimes(g, g.csiDriver),
 		Interdomain:      sometimes(g, g.interdomain),
 		VL3:              sometimes(g, g.vl3),
 		Dashboard:        sometimes(g, g.dashboard),
@@ -102,19 +105,35 @@ func (g generator) spec(version string) nsmv1beta1.NSMSpec {
 		Upgrade: sometimes(g, func() *nsmv1beta1.UpgradeSpec {
 			return &nsmv1beta1.UpgradeSpec{MaxUnavailable: ptr.To(oneOf(g, intstr.FromInt32(2), intstr.FromString("10%")))}
 		}),
-		NetworkPolicy: oneOf(g, "", nsmv1beta1.NetworkPolicyNone, nsmv1beta1.NetworkPolicyManaged, nsmv1beta1.NetworkPolicyManaged),
+		NetworkPolicy:     oneOf(g, "", nsmv1beta1.NetworkPolicyNone, nsmv1beta1.NetworkPolicyManaged, nsmv1beta1.NetworkPolicyManaged),
+		PriorityClassName: oneOf(g, "", "system-cluster-critical", mesh.NoPriorityClass),
 	}
+	if !mesh.ManagersEnabled(&spec) {
+		spec.Forwarders, spec.AdmissionWebhook, spec.CSIDriver = nil, nil, nil
+	}
+	return spec
+}
+
+func (g generator) nodeSelector() map[string]string {
+	return map[string]string{"pool": g.name(10), "a": "b"}
+}
+
+func (g generator) tolerations() []corev1.Toleration {
+	return []corev1.Toleration{{Key: "pool", Operator: corev1.TolerationOpExists}}
 }
 
 func (g generator) images() *nsmv1beta1.ImagesSpec {
-	return &nsmv1beta1.ImagesSpec{
-		Template:    oneOf(g, "", "example.com/nsm-{name}:{version}"),
+	images := &nsmv1beta1.ImagesSpec{
 		Overrides:   oneOf(g, nil, map[string]string{"cmd-nsmgr": "example.com/nsmgr:mine"}),
 		Registry:    oneOf(g, "", "registry.example.com:5000"),
 		Repository:  oneOf(g, "", "a/b"),
 		PullPolicy:  oneOf(g, "", corev1.PullAlways, corev1.PullNever),
 		PullSecrets: sometimes(g, func() []nsmv1beta1.PullSecret { return []nsmv1beta1.PullSecret{{Name: "one"}, {Name: "two"}} }),
 	}
+	if images.Registry == "" && images.Repository == "" {
+		images.Template = oneOf(g, "", "example.com/nsm-{name}:{version}")
+	}
+	return images
 }
 
 func (g generator) spire() *nsmv1beta1.SpireSpec {
@@ -140,6 +159,7 @@ func (g generator) registry() *nsmv1beta1.RegistrySpec {
 func (g generator) nsmgr() *nsmv1beta1.NsmgrSpec {
 	return &nsmv1beta1.NsmgrSpec{
 		ComponentSpec:    g.component(),
+		Enabled:          oneOf(g, nil, nil, ptr.To(true), ptr.To(false)),
 		ExcludedPrefixes: sometimes(g, func() []string { return []string{"10.0.0.0/8", "fd00::/8"} }),
 		ExcludePrefixes:  sometimes(g, func() *nsmv1beta1.ContainerSpec { return ptr.To(g.container()) }),
 	}
@@ -197,6 +217,13 @@ func (g generator) admissionWebhook() *nsmv1beta1.AdmissionWebhookSpec {
 	}
 }
 
+func (g generator) csiDriver() *nsmv1beta1.CSIDriverSpec {
+	return &nsmv1beta1.CSIDriverSpec{
+		ComponentSpec: g.component(),
+		Registrar:     sometimes(g, func() *nsmv1beta1.ContainerSpec { return ptr.To(g.container()) }),
+	}
+}
+
 func (g generator) interdomain() *nsmv1beta1.InterdomainSpec {
 	component := func() *nsmv1beta1.ComponentSpec { return ptr.To(g.component()) }
 	return &nsmv1beta1.InterdomainSpec{
@@ -222,7 +249,9 @@ func (g generator) vl3() *nsmv1beta1.VL3Spec {
 func (g generator) dashboard() *nsmv1beta1.DashboardSpec {
 	return &nsmv1beta1.DashboardSpec{
 		ComponentSpec: g.component(), ServiceType: oneOf(g, "", corev1.ServiceTypeNodePort),
-		UI: sometimes(g, func() *nsmv1beta1.ContainerSpec { return ptr.To(g.container()) }),
+		UI:                     sometimes(g, func() *nsmv1beta1.ContainerSpec { return ptr.To(g.container()) }),
+		PollingIntervalSeconds: oneOf(g, nil, ptr.To(int32(60))),
+		ServiceAnnotations:     sometimes(g, func() map[string]string { return map[string]string{"example.com/load-balancer": "internal"} }),
 	}
 }
 
@@ -245,11 +274,9 @@ func (g generator) telemetry() *nsmv1beta1.TelemetrySpec {
 
 func (g generator) component() nsmv1beta1.ComponentSpec {
 	return nsmv1beta1.ComponentSpec{
-		ContainerSpec: g.container(),
-		NodeSelector:  sometimes(g, func() map[string]string { return map[string]string{"pool": g.name(10), "a": "b"} }),
-		Tolerations: sometimes(g, func() []corev1.Toleration {
-			return []corev1.Toleration{{Key: "pool", Operator: corev1.TolerationOpExists}}
-		}),
+		ContainerSpec:     g.container(),
+		NodeSelector:      sometimes(g, g.nodeSelector),
+		Tolerations:       sometimes(g, g.tolerations),
 		Affinity:          sometimes(g, func() *corev1.Affinity { return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{}} }),
 		PriorityClassName: oneOf(g, "", "system-node-critical", mesh.NoPriorityClass),
 		// Some of these are ours, and the names of others.
