@@ -162,3 +162,26 @@ func TestOperatorIsRestricted(t *testing.T) {
 		t.Errorf("admitted under %q, want %q: %v", scc, restricted, err)
 	}
 }
+
+// On the network of their nodes they need the right that docs/requirements.md gives them.
+func TestOperatorOnHostNetwork(t *testing.T) {
+	const scc = "hostnetwork-v2"
+	operator := readFile(t, "../../charts/nsm-operator/manifests/deployment-host-network.yaml")
+	if len(operator.pods) != 1 {
+		t.Fatalf("the chart has %d workloads", len(operator.pods))
+	}
+	account, pod := operator.pods[0].Spec.ServiceAccountName, in(meshNamespace, operator.pods[0])
+	if _, other, err := stockCluster(t).admit(t, pod); err == nil {
+		t.Errorf("admitted under %s, which nobody lets it use", other)
+	}
+	if _, got, err := stockCluster(t).allowing(scc).admit(t, pod); err != nil || got != scc {
+		t.Errorf("admitted under %q, want %q: %v", got, scc, err)
+	}
+	page, err := os.ReadFile("../../docs/requirements.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if grant := "`oc adm policy add-scc-to-user " + scc + " -z " + account + " -n nsm-operator-system`"; !strings.Contains(string(page), grant) {
+		t.Errorf("docs/requirements.md does not say %s", grant)
+	}
+}
