@@ -231,11 +231,45 @@ func complete(t *testing.T, owned v1alpha1.CRDDescription, path, displayName, de
 	}
 }
 
+// sameFields wants each field described, and each nested one that is described to be there.
 func sameFields(t *testing.T, where string, properties map[string]apiextensionsv1.JSONSchemaProps, described []string) {
 	t.Helper()
-	slices.Sort(described)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(properties)), described); diff != "" {
+	var own []string
+	for _, path := range described {
+		field, rest, isNested := strings.Cut(path, ".")
+		if !isNested {
+			own = append(own, path)
+		} else if !hasField(properties[field].Properties, rest) {
+			t.Errorf("%s has no %s, which is described", where, path)
+		}
+	}
+	slices.Sort(own)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(properties)), own); diff != "" {
 		t.Errorf("%s: fields and descriptors differ\n%s", where, diff)
+	}
+}
+
+func hasField(properties map[string]apiextensionsv1.JSONSchemaProps, path string) bool {
+	field, rest, isNested := strings.Cut(path, ".")
+	property, isThere := properties[field]
+	return isThere && (!isNested || hasField(property.Properties, rest))
+}
+
+// These turn something on or off, or say how it is reached: the console shows them by name.
+func TestNestedFieldsWithADescriptor(t *testing.T) {
+	described := map[string]bool{}
+	for _, owned := range load(t).CSV.Spec.CustomResourceDefinitions.Owned {
+		for _, d := range owned.SpecDescriptors {
+			described[owned.Kind+"."+d.Path] = true
+		}
+	}
+	for _, path := range []string{
+		"images.template", "images.overrides", "nsmgr.enabled", "admissionWebhook.enabled", "admissionWebhook.hostNetwork", "vl3.ipams",
+		"dashboard.ui", "dashboard.pollingIntervalSeconds", "dashboard.serviceType",
+	} {
+		if !described["NSM."+path] {
+			t.Errorf("NSM.%s has no descriptor", path)
+		}
 	}
 }
 
