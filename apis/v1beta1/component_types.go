@@ -46,7 +46,7 @@ type ComponentSpec struct {
 	// nodeSelector limits the nodes on which the component's pods run, in the place of
 	// spec.nodeSelector. They run on Linux only, whatever it says, and a vpp
 	// forwarder from NSM v1.14.3 on runs on amd64 only, unless it selects another
-	// kubernetes.io/arch. Default: spec.nodeSelector.
+	// kubernetes.io/arch, for which NSM publishes no image. Default: spec.nodeSelector.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="!('kubernetes.io/os' in self) || self['kubernetes.io/os'] == 'linux'",messageExpression="'selects kubernetes.io/os: ' + self['kubernetes.io/os'] + ', which must be linux: NSM runs on no other system'",message="selects kubernetes.io/os, which must be linux: NSM runs on no other system"
