@@ -33,13 +33,22 @@ import (
 )
 
 // long tells to run the whole of what make test runs a part of, by LONG=1, or, by a
-// larger number, each such one of it. 0: the part for make test.
+// larger number, one of so many shares of it. 0: the part for make test.
 var long = func() int {
-	share, err := strconv.Atoi(os.Getenv("LONG"))
+	shares, err := strconv.Atoi(os.Getenv("LONG"))
 	if err != nil {
 		return 0
 	}
-	return share
+	return shares
+}()
+
+// night tells which one of the shares: each day another one, or that of NIGHT.
+var night = func() int {
+	chosen, err := strconv.Atoi(os.Getenv("NIGHT"))
+	if err != nil {
+		return int(time.Now().Unix() / (24 * 60 * 60))
+	}
+	return chosen
 }()
 
 // soon is enough for anything that does not wait for the time to pass, on a busy
@@ -379,6 +388,9 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 	for i, platform := range platforms {
 		for j, one := range scenarios {
 			It(one.what+", "+platform.where, func(ctx SpecContext) {
+				if long > 1 {
+					AddReportEntry("share", fmt.Sprintf("LONG=%d NIGHT=%d", long, night%long))
+				}
 				t := newTrial(ctx, platform.Platform)
 				s := one.of(t)
 				want := t.run(ctx, s, faultAt{})
@@ -453,18 +465,27 @@ func (f faultAt) String() string {
 // ways are those in which a request goes wrong.
 var ways = []*fault{lastBefore, conflicting, timedOut, failing, lastAfter, throttled, refused}
 
-// casesOf has each of the requests that count go wrong in every way; or, in the short
-// form, some of them in one way each.
+// casesOf has each of the requests that count go wrong in every way, or a share of that;
+// or, in the short form, some of them in one way each.
 func casesOf(counted, some, first int, counts func(request) bool) []faultAt {
-	var all []faultAt
-	if long == 0 {
-		for i := range some {
-			all = append(all, faultAt{fault: ways[(first+i)%len(ways)], after: i * counted / some, counts: counts})
-		}
-		return all
+	if long > 0 {
+		return shareOf(counted, long, night%long, counts)
 	}
-	for i := 0; i < counted*len(ways); i += long {
-		all = append(all, faultAt{fault: ways[i%len(ways)], after: i / len(ways), counts: counts})
+	var all []faultAt
+	for i := range some {
+		all = append(all, faultAt{fault: ways[(first+i)%len(ways)], after: i * counted / some, counts: counts})
+	}
+	return all
+}
+
+// shareOf is one of so many shares of all ways in which each of the requests that count can
+// go wrong. All of them together have each once. One of as many as there are ways has each
+// request, and the ways in turn.
+func shareOf(counted, shares, which int, counts func(request) bool) []faultAt {
+	var all []faultAt
+	for i := which; i < counted*len(ways); i += shares {
+		after := i / len(ways)
+		all = append(all, faultAt{fault: ways[(i+after)%len(ways)], after: after, counts: counts})
 	}
 	return all
 }
