@@ -256,12 +256,14 @@ test-race: control-plane ## Run what runs at the same time with the race detecto
 
 RACE_FOCUS ?= whichever request|walk at random|Guarantee|registered|watch
 
-# Not part of test, which runs a part of it: this takes hours.
+# Not part of test, which runs a part of it: this takes hours. LONG is how many shares there
+# are of it; this run has one of them, each day another one, or that of NIGHT.
 .PHONY: test-long
-test-long: control-plane ## Run the tests of the loop at length (LONG=1: in full; LONG=7: every seventh fault; FOCUS='walk at random': those).
-	@LONG=$(or $(LONG),1) $(GO_TEST) test ./controllers -count=1 -timeout 5h -ginkgo.focus '$(FOCUS)'
+test-long: control-plane $(MANAGER) ## Run at length what make test runs a part of (LONG=1: in full; LONG=7: a seventh, each day another one; FOCUS='walk at random': that).
+	@LONG=$(or $(LONG),1) $(GO_TEST) test -p 1 -count=1 -timeout 5h \
+	  ./controllers ./test/e2e -run '^(TestControllers|TestEndToEnd)$$' -ginkgo.focus '$(FOCUS)'
 
-FOCUS ?= whichever request|walk at random
+FOCUS ?= whichever (of its )?request|walk at random
 
 # Not part of test: that Kubernetes is built first, into bin/compat. The packages are those of the operator that have an API server, and the end-to-end tests.
 .PHONY: test-compat

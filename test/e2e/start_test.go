@@ -121,8 +121,9 @@ var _ = Describe("The start of the operator", Ordered, func() {
 				failed = append(failed, one)
 			}
 		}
+		AddReportEntry("requests", fmt.Sprintf("%d, of which %d have failed once", total, len(failed)))
 		Expect(failed).NotTo(BeEmpty(), "requests do fail")
-	}, NodeTimeout(time.Hour))
+	}, NodeTimeout(4*time.Hour))
 })
 
 // operatorToken is how the operator logs in.
