@@ -251,7 +251,7 @@ test: check-generated vet lint control-plane $(END_TO_END) $(OPM) $(OLM) $(OLM_C
 # Not part of test: everything is built once more, with cgo, and runs several times as long.
 .PHONY: test-race
 test-race: control-plane ## Run what runs at the same time with the race detector.
-	@CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 60m ./internal/...
+	@CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 60m ./internal/... ./webhooks/...
 	@CGO_ENABLED=1 $(GO) test -race -timeout 60m ./controllers -ginkgo.focus '$(RACE_FOCUS)'
 
 RACE_FOCUS ?= whichever request|walk at random|Guarantee|registered|watch
@@ -259,8 +259,8 @@ RACE_FOCUS ?= whichever request|walk at random|Guarantee|registered|watch
 # Not part of test, which runs a part of it: this takes hours. LONG is how many shares there
 # are of it; this run has one of them, each day another one, or that of NIGHT.
 .PHONY: test-long
-test-long: control-plane $(MANAGER) ## Run at length what make test runs a part of (LONG=1: in full; LONG=7: a seventh, each day another one; FOCUS='walk at random': that).
-	@LONG=$(or $(LONG),1) $(GO_TEST) test -p 1 -count=1 -timeout 5h \
+test-long: control-plane $(MANAGER) ## Run at length what make test runs a part of (LONG=1: in full; LONG=7: a seventh, each day another one; RACE=1: with the race detector; FOCUS='walk at random': that).
+	@CGO_ENABLED=$(if $(RACE),1,0) LONG=$(or $(LONG),1) $(GO_TEST) test $(if $(RACE),-race) -p 1 -count=1 -timeout 5h \
 	  ./controllers ./test/e2e -run '^(TestControllers|TestEndToEnd)$$' -ginkgo.focus '$(FOCUS)'
 
 FOCUS ?= whichever (of its )?request|walk at random
