@@ -41,6 +41,8 @@ type execution struct {
 	apart map[string]error
 	// held are the workloads, by name, that a closed gate has left as they are.
 	held map[string]bool
+	// left: a gate has seen something that has to be gone before it opens.
+	left bool
 	// seen is what was observed since all of the mesh was written; nil for nothing yet.
 	seen      *observation
 	finalizer sync.Mutex
@@ -267,8 +269,13 @@ func (x *execution) isOpen(ctx context.Context, gate rollout.Gate) (bool, error)
 		}
 	}
 	if len(gate.Gone) > 0 {
+		// If it goes only now, the waves that have waited for it come before the rest: in the
+		// next pass.
+		if x.left {
+			return false, nil
+		}
 		left, err := x.r.applier.Own(ctx, x.d.input.NSM, gate.Gone...)
-		if len(left) > 0 || err != nil {
+		if x.left = len(left) > 0; x.left || err != nil {
 			return false, err
 		}
 	}

@@ -71,7 +71,8 @@ type Gate struct {
 	RolledOut mesh.Role
 	// Up: all of the mesh is ready.
 	Up bool
-	// Gone: no object of these kinds is left of the mesh.
+	// Gone: no object of these kinds is left of the mesh, and none was for an earlier wave of
+	// the same pass.
 	Gone []mesh.Object
 }
 
