@@ -8,6 +8,7 @@ package controllers_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -79,6 +80,8 @@ type scenario struct {
 	isHeld bool
 	// removes: something of the mesh goes, unless somebody holds it.
 	removes bool
+	// restores: in the end there is what there was before.
+	restores bool
 	// faults are how many requests make test lets go wrong; on OpenShift half as many.
 	faults int
 }
@@ -112,9 +115,14 @@ func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcom
 	told := chronicled(ctx)
 	defer told.stop()
 	var nsm *nsmv1beta1.NSM
+	var before map[string]string
+	now := func() map[string]string { return stateOf(ctx, t.platform, nsm) }
 	if s.begin != nil {
 		nsm = s.begin(ctx)
 		t.finish(ctx, nsm, isUp)
+		if s.restores && len(want) == 0 {
+			before = settled(now)
+		}
 	}
 	asked := t.o.requests
 	if s.isAway {
@@ -152,15 +160,14 @@ func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcom
 		t.letGo(ctx, nsm)
 	}
 	t.finish(ctx, nsm, isDone)
-	now := func() map[string]string { return stateOf(ctx, t.platform, nsm) }
 	var end outcome
 	if len(want) == 0 {
-		Eventually(func(g Gomega) {
-			end.state = now()
-			g.Consistently(now).WithTimeout(500 * time.Millisecond).WithPolling(100 * time.Millisecond).Should(Equal(end.state))
-		}).WithTimeout(soon).Should(Succeed())
+		end.state = settled(now)
 	} else {
 		end.state = waitFor(now, want[0].state)
+	}
+	if before != nil {
+		expectRestored(end.state, before)
 	}
 	end.counted, end.reads = asked.counted()
 	end.struck = asked.hit()
@@ -241,6 +248,16 @@ func isToldHeld(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	GinkgoHelper()
 	return strings.Contains(messageOf(ctx, nsm, progressing)(), "which the finalizer "+holder+" keeps") ||
 		strings.Contains(messageOf(ctx, nsm, degraded)(), "its finalizers hold it: "+holder)
+}
+
+// settled is the state once it does not change any more.
+func settled(now func() map[string]string) (state map[string]string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		state = now()
+		g.Consistently(now).WithTimeout(500 * time.Millisecond).WithPolling(100 * time.Millisecond).Should(Equal(state))
+	}).WithTimeout(soon).Should(Succeed())
+	return state
 }
 
 // waitFor a state for some time, and return what has come of that: the caller tells the
@@ -361,7 +378,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 					PrePull: ptr.To(false), // how long that takes is chance
 				}
 			})
-			s.isDone, s.isHeld, s.faults = isTakenBack, true, 2
+			s.isDone, s.isHeld, s.restores, s.faults = isTakenBack, true, true, 2
 			return s
 		}},
 		{"of taking over what an earlier operator has made", func(*trial) scenario {
@@ -500,6 +517,24 @@ func newTrial(ctx context.Context, platform mesh.Platform) *trial {
 	}
 	t.start(&requests{})
 	return t
+}
+
+// expectRestored compares what there is with what there was before: all but the NSM, and what
+// its record says of the spec that was taken back.
+func expectRestored(end, before map[string]string) {
+	GinkgoHelper()
+	const record = "ControllerRevision " + mesh.RecordName
+	of := func(state map[string]string) outcome {
+		state = maps.Clone(state)
+		delete(state, "NSM")
+		var content map[string]any
+		Expect(json.Unmarshal([]byte(state[record]), &content)).To(Succeed())
+		delete(content, "annotations")
+		delete(content, "owners")
+		state[record] = asJSON(content)
+		return outcome{state: state}
+	}
+	expectSame(of(end), of(before), faultAt{})
 }
 
 // expectSame compares what there is in the end with what there would be without a fault.
