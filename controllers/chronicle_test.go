@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/ptr"
@@ -77,22 +78,45 @@ func (c *chronicle) add(event watch.Event) {
 	c.events = append(c.events, happening{version: version, isGone: event.Type == watch.Deleted, object: object})
 }
 
-// of the namespace of an NSM: what has happened there, in order, once all of it has gone.
-func (c *chronicle) of(nsm *nsmv1beta1.NSM) []happening {
+// of the namespace of an NSM: what has happened there up to now, in order. All that there
+// is now has been told of as it is now; nothing may be on its way any more.
+func (c *chronicle) of(ctx context.Context, nsm *nsmv1beta1.NSM) []happening {
 	GinkgoHelper()
 	var events []happening
-	Eventually(func() []string {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		events = slices.DeleteFunc(slices.Clone(c.events), func(one happening) bool { return one.object.GetNamespace() != nsm.Namespace })
-		slices.SortStableFunc(events, func(a, b happening) int { return cmp.Compare(a.version, b.version) })
-		var left []string
-		for name := range stateAfter(events) {
-			left = append(left, name)
-		}
-		return left
-	}).Should(BeEmpty(), "the watches have told all")
+	Eventually(func(g Gomega) {
+		events = c.in(nsm.Namespace)
+		g.Expect(versionsOf(stateAfter(events))).To(Equal(versionsOf(liveIn(ctx, nsm.Namespace))), "the watches have told all")
+	}).Should(Succeed())
 	return events
+}
+
+// in a namespace: what the watches have told so far.
+func (c *chronicle) in(namespace string) []happening {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	events := slices.DeleteFunc(slices.Clone(c.events), func(one happening) bool { return one.object.GetNamespace() != namespace })
+	slices.SortStableFunc(events, func(a, b happening) int { return cmp.Compare(a.version, b.version) })
+	return events
+}
+
+// liveIn a namespace is what a chronicle is of.
+func liveIn(ctx context.Context, namespace string) map[string]client.Object {
+	GinkgoHelper()
+	state := map[string]client.Object{}
+	for _, kind := range []client.Object{&nsmv1beta1.NSM{}, &appsv1.DaemonSet{}, &appsv1.Deployment{}} {
+		for _, object := range listed(ctx, admin, kind, client.InNamespace(namespace)) {
+			happening{object: object}.in(state)
+		}
+	}
+	return state
+}
+
+func versionsOf(state map[string]client.Object) map[string]string {
+	versions := map[string]string{}
+	for name, object := range state {
+		versions[name] = object.GetResourceVersion()
+	}
+	return versions
 }
 
 func stateAfter(events []happening) map[string]client.Object {
@@ -113,13 +137,14 @@ func (h happening) in(state map[string]client.Object) {
 	state[name] = h.object
 }
 
-// expectOrder expects of all that has happened to a mesh that it was Available only while
-// its workloads were ready, and that no workload changed to another release before
-// those whose turn comes before were ready with it.
-func (c *chronicle) expectOrder(nsm *nsmv1beta1.NSM, why string) {
+// expectOrder expects of all that has happened to a mesh that no status said of a part of
+// it that it is ready, or that the mesh is Available, while a workload of that was not, and
+// that no workload changed to another release before those whose turn comes before were
+// ready with it.
+func expectOrder(events []happening, why string) {
 	GinkgoHelper()
 	state := map[string]client.Object{}
-	for _, one := range c.of(nsm) {
+	for _, one := range events {
 		before := state[mesh.KindOf(one.object)+" "+one.object.GetName()]
 		one.in(state)
 		if one.isGone || before == nil {
@@ -127,8 +152,9 @@ func (c *chronicle) expectOrder(nsm *nsmv1beta1.NSM, why string) {
 		}
 		if now, isNSM := one.object.(*nsmv1beta1.NSM); isNSM {
 			was, _ := before.(*nsmv1beta1.NSM)
-			if isAvailableNow(now) && !isAvailableNow(was) {
-				Expect(notReadyIn(state, nil)).To(BeEmpty(), why+": it is Available only if all is ready")
+			// Of a mesh that is being deleted the status tells only what that waits for.
+			if now.DeletionTimestamp == nil && !equality.Semantic.DeepEqual(was.Status, now.Status) {
+				expectTruth(state, now, why)
 			}
 			continue
 		}
@@ -142,6 +168,66 @@ func (c *chronicle) expectOrder(nsm *nsmv1beta1.NSM, why string) {
 				}
 			}
 		}
+	}
+}
+
+// expectTruth expects that what an NSM says is ready is so at that moment.
+func expectTruth(state map[string]client.Object, nsm *nsmv1beta1.NSM, why string) {
+	GinkgoHelper()
+	why += ", generation " + strconv.FormatInt(nsm.Generation, 10) + ", status " + asJSON(nsm.Status)
+	if isAvailableNow(nsm) {
+		Expect(notReadyIn(state, nil)).To(BeEmpty(), why+": it is Available only if all is ready")
+	}
+	for _, concern := range mesh.Concerns() {
+		if meta.IsStatusConditionTrue(nsm.Status.Conditions, concern.Condition) {
+			Expect(partOf(state, concern)).NotTo(BeEmpty(), why+": "+concern.Condition+" is about something")
+			Expect(notReadyIn(state, isOf(concern))).To(BeEmpty(), why+": "+concern.Condition+" only if they are ready")
+		}
+	}
+}
+
+// expectAgreement expects that an NSM says of each part of its mesh that it is ready if it
+// is, and nothing of a part that there is not. That is so once the operator is at rest.
+func expectAgreement(events []happening, why string) {
+	GinkgoHelper()
+	state := stateAfter(events)
+	for _, object := range state {
+		nsm, isNSM := object.(*nsmv1beta1.NSM)
+		if !isNSM {
+			continue
+		}
+		expectTruth(state, nsm, why)
+		for _, concern := range mesh.Concerns() {
+			said := "nothing"
+			if found := meta.FindStatusCondition(nsm.Status.Conditions, concern.Condition); found != nil {
+				said = string(found.Status)
+			}
+			switch {
+			case len(partOf(state, concern)) == 0:
+				Expect(said).To(Equal("nothing"), why+": "+concern.Condition+" is about nothing")
+			case len(notReadyIn(state, isOf(concern))) == 0:
+				Expect(said).To(Equal("True"), why+": "+concern.Condition+", since all is ready")
+			default:
+				Expect(said).To(Equal("False"), why+": "+concern.Condition+", since not all is ready")
+			}
+		}
+	}
+}
+
+// partOf a state is what a concern is about.
+func partOf(state map[string]client.Object, concern mesh.Concern) []string {
+	var names []string
+	for name, object := range state {
+		if isOfChronicle(object) && isOf(concern)(object) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func isOf(concern mesh.Concern) func(client.Object) bool {
+	return func(workload client.Object) bool {
+		return workload.GetLabels()[mesh.LabelComponent] == string(concern.Role)
 	}
 }
 

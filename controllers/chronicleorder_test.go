@@ -25,9 +25,12 @@ import (
 // The fault tests believe a chronicle, so it has to see what it is there for.
 func TestAChronicleTellsWhatComesTooEarly(t *testing.T) {
 	RegisterTestingT(t)
-	nsm := func(isAvailable metav1.ConditionStatus) client.Object {
+	nsm := func(isAvailable metav1.ConditionStatus, ready ...string) client.Object {
 		one := &nsmv1beta1.NSM{ObjectMeta: metav1.ObjectMeta{Name: "mesh"}}
 		one.Status.Conditions = []metav1.Condition{{Type: available, Status: isAvailable}}
+		for _, part := range ready {
+			one.Status.Conditions = append(one.Status.Conditions, metav1.Condition{Type: part, Status: "True"})
+		}
 		return one
 	}
 	workload := func(role mesh.Role, release string, ready int32) client.Object {
@@ -54,6 +57,16 @@ func TestAChronicleTellsWhatComesTooEarly(t *testing.T) {
 		"a stage before the one before is ready": {[]client.Object{
 			nsm("False"), workload(registry, "new", 0), workload(managers, "new", 0),
 		}, "nsmgr waits for them"},
+		"a part that is ready before the rest": {[]client.Object{
+			nsm("False"), workload(registry, "new", 0), workload(registry, "new", 1), workload(managers, "new", 0), nsm("False", registryReady),
+		}, ""},
+		"a part that is not": {[]client.Object{
+			nsm("False"), workload(registry, "new", 0), nsm("False", managersReady), nsm("False", registryReady),
+		}, "RegistryReady only if they are ready"},
+		"a part that goes on to be called ready": {[]client.Object{
+			nsm("False", registryReady), workload(registry, "new", 0), nsm("False", registryReady, managersReady),
+		}, "RegistryReady only if they are ready"},
+		"a part that there is not": {[]client.Object{nsm("False", forwardersReady)}, "ForwardersReady is about something"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			c := &chronicle{}
@@ -63,7 +76,29 @@ func TestAChronicleTellsWhatComesTooEarly(t *testing.T) {
 			for _, object := range stateAfter(c.events) {
 				c.tell(watch.Deleted, object)
 			}
-			said := strings.Join(InterceptGomegaFailures(func() { c.expectOrder(&nsmv1beta1.NSM{}, "") }), "\n")
+			said := strings.Join(InterceptGomegaFailures(func() { expectOrder(c.in(""), "") }), "\n")
+			if test.says == "" {
+				NewWithT(t).Expect(said).To(BeEmpty())
+				return
+			}
+			NewWithT(t).Expect(said).To(ContainSubstring(test.says))
+		})
+	}
+
+	for what, test := range map[string]struct {
+		end  client.Object
+		says string
+	}{
+		"as it is":                        {nsm("True", registryReady, managersReady), ""},
+		"nothing of a part":               {nsm("True", registryReady), "ManagersReady"},
+		"something of a part that is not": {nsm("True", registryReady, managersReady, forwardersReady), "ForwardersReady is about nothing"},
+	} {
+		t.Run("in the end it says "+what, func(t *testing.T) {
+			c := &chronicle{}
+			for _, object := range append(slices.Clone(before), test.end) {
+				c.tell(watch.Modified, object)
+			}
+			said := strings.Join(InterceptGomegaFailures(func() { expectAgreement(c.in(""), "") }), "\n")
 			if test.says == "" {
 				NewWithT(t).Expect(said).To(BeEmpty())
 				return
@@ -72,6 +107,8 @@ func TestAChronicleTellsWhatComesTooEarly(t *testing.T) {
 		})
 	}
 }
+
+const registryReady, managersReady, forwardersReady = nsmv1beta1.ConditionRegistryReady, nsmv1beta1.ConditionManagersReady, nsmv1beta1.ConditionForwardersReady
 
 // tell a chronicle that something has happened after all else.
 func (c *chronicle) tell(what watch.EventType, object client.Object) {

@@ -109,7 +109,8 @@ func (t *trial) start(asked *requests) {
 
 // run has a scenario happen, with a fault or with none, and then the mesh deleted, of which
 // nothing may be left. It waits for the state that is wanted, or, where none is, until it
-// does not change any more. It looks whether all of that came in the right order.
+// does not change any more. It looks whether all of that came in the right order, and whether
+// the NSM told of it as it was.
 func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcome) outcome {
 	GinkgoHelper()
 	told := chronicled(ctx)
@@ -173,6 +174,7 @@ func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcom
 	end.struck = asked.hit()
 	asked.arm(nil, 0, nil)
 	if !isGone(ctx, nsm) {
+		expectAgreement(told.of(ctx, nsm), one.String())
 		if one.isHeld {
 			t.hold(ctx, nsm)
 		}
@@ -184,7 +186,7 @@ func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcom
 		t.finish(ctx, nsm, isGone)
 	}
 	Expect(stateOf(ctx, t.platform, nsm)).To(BeEmpty(), "nothing is left over")
-	told.expectOrder(nsm, one.String())
+	expectOrder(told.of(ctx, nsm), one.String())
 	return end
 }
 

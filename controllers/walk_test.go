@@ -82,6 +82,7 @@ var _ = Describe("A walk at random over specs and disturbances", func() {
 		for step := range steps {
 			what := fmt.Sprintf("seed %d, step %d: ", seed, step)
 			others := versions(ctx, w.other)
+			told := chronicled(ctx)
 			switch {
 			case step%reinstallEvery == reinstallEvery-1:
 				what += "made anew"
@@ -98,6 +99,10 @@ var _ = Describe("A walk at random over specs and disturbances", func() {
 			w.expectFresh(ctx, what)
 			w.expectRest(ctx, what)
 			Expect(versions(ctx, w.other)).To(Equal(others), what+": the other mesh is untouched")
+			events := told.of(ctx, w.nsm)
+			told.stop()
+			expectOrder(events, what)
+			expectAgreement(events, what)
 		}
 		AddReportEntry("refused", w.refused)
 		Expect(w.refused).To(BeNumerically("<", steps/4), "most edits are valid")
