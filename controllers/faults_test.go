@@ -126,28 +126,31 @@ func (t *trial) run(ctx context.Context, s scenario, one faultAt, want ...outcom
 		}
 	}
 	asked := t.o.requests
+	let := func() {}
+	if one.isRefused {
+		let = refuseOperator(ctx)
+	}
+	if t.holds = one.isHeld; t.holds && nsm != nil {
+		t.hold(ctx, nsm)
+	}
 	if s.isAway {
 		t.o.stop()
 		nsm = s.act(ctx, nsm)
+		if t.holds {
+			t.hold(ctx, nsm)
+		}
 		asked = &requests{}
 		asked.arm(one.fault, one.after, one.counts)
 		t.start(asked)
 	} else {
-		let := func() {}
-		if one.isRefused {
-			let = refuseOperator(ctx)
-		}
-		if t.holds = one.isHeld; t.holds && nsm != nil {
-			t.hold(ctx, nsm)
-		}
 		asked.reset()
 		asked.arm(one.fault, one.after, one.counts)
 		nsm = s.act(ctx, nsm)
-		if one.isRefused {
-			t.finish(ctx, nsm, isToldRefused)
-		}
-		let()
 	}
+	if one.isRefused {
+		t.finish(ctx, nsm, isToldRefused)
+	}
+	let()
 	isDone := s.isDone
 	if isDone == nil {
 		isDone = isUp
@@ -233,14 +236,12 @@ func (t *trial) letGo(ctx context.Context, nsm *nsmv1beta1.NSM) {
 func (t *trial) setFinalizers(ctx context.Context, nsm *nsmv1beta1.NSM, finalizers string) {
 	GinkgoHelper()
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`))
-	for _, kind := range mesh.KindsOn(t.platform) {
-		for _, object := range listed(ctx, admin, kind, client.MatchingLabels(mesh.OwnerLabels(nsm))) {
-			if isHeld := len(object.GetFinalizers()) > 0; isHeld == t.holds || t.holds && object.GetDeletionTimestamp() != nil {
-				continue
-			}
-			// One that goes at this moment is not held.
-			Expect(client.IgnoreNotFound(admin.Patch(ctx, object, patch, client.FieldOwner(somebody)))).To(Or(Succeed(), Satisfy(apierrors.IsInvalid)))
+	for _, object := range allOf(ctx, t.platform, nsm) {
+		if isHeld := len(object.GetFinalizers()) > 0; isHeld == t.holds || t.holds && object.GetDeletionTimestamp() != nil {
+			continue
 		}
+		// One that goes at this moment is not held.
+		Expect(client.IgnoreNotFound(admin.Patch(ctx, object, patch, client.FieldOwner(somebody)))).To(Or(Succeed(), Satisfy(apierrors.IsInvalid)))
 	}
 }
 
@@ -361,7 +362,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 		}},
 		{"of a change that is found after a restart", func(t *trial) scenario {
 			s := edit(t, func(spec *nsmv1beta1.NSMSpec) { spec.LogLevel, spec.CSIDriver = "DEBUG", nil })
-			s.isAway, s.faults = true, 2
+			s.isAway, s.removes, s.faults = true, true, 2
 			return s
 		}},
 		{"of an upgrade", func(t *trial) scenario {
@@ -384,7 +385,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 			return s
 		}},
 		{"of taking over what an earlier operator has made", func(*trial) scenario {
-			return scenario{isAway: true, faults: 2, act: func(ctx context.Context, _ *nsmv1beta1.NSM) *nsmv1beta1.NSM {
+			return scenario{isAway: true, removes: true, isHeld: true, faults: 2, act: func(ctx context.Context, _ *nsmv1beta1.NSM) *nsmv1beta1.NSM {
 				nsm, _ := earlierMesh(ctx, "memory")
 				return nsm
 			}}
@@ -393,6 +394,20 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 			return scenario{begin: install(t), isDone: isGone, isRefused: true, removes: true, faults: 2, act: func(ctx context.Context, nsm *nsmv1beta1.NSM) *nsmv1beta1.NSM {
 				Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 				return nsm
+			}}
+		}},
+		{"of taking over what NSM's own manifests have made", func(*trial) scenario {
+			isTakenOver := func(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
+				GinkgoHelper()
+				callers := callerOf(nsm.Namespace, manifestsCaller)
+				err := admin.Get(ctx, client.ObjectKeyFromObject(callers), callers)
+				Expect(client.IgnoreNotFound(err)).To(Succeed())
+				return err != nil && isUp(ctx, nsm)
+			}
+			return scenario{isAway: true, isDone: isTakenOver, removes: true, isRefused: true, faults: 1, act: func(ctx context.Context, _ *nsmv1beta1.NSM) *nsmv1beta1.NSM {
+				namespace := newNamespace(ctx)
+				manifestsMesh(ctx, namespace)
+				return newTakeOver(ctx, namespace)
 			}}
 		}},
 	}
@@ -425,10 +440,10 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 					// How many there are is chance, except for the first ones.
 					trials = append(trials, faultAt{fault: ways[j%len(ways)], after: 5 * j % (want.reads/2 + 1), counts: isRead})
 				}
-				if s.isRefused && i == 0 || long > 0 && !s.isAway {
+				if s.isRefused && i == 0 || long > 0 {
 					trials = append(trials, faultAt{isRefused: true})
 				}
-				if s.isHeld && i == 0 || long > 0 && !s.isAway {
+				if s.isHeld && i == 0 || long > 0 {
 					trials = append(trials, faultAt{isHeld: true})
 				}
 				Expect(trials).NotTo(BeEmpty(), "there is something to go wrong")

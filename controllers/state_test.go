@@ -113,18 +113,8 @@ func stateOf(ctx context.Context, platform mesh.Platform, nsm *nsmv1beta1.NSM) m
 		state[name] = strings.ReplaceAll(asJSON(object), nsm.Namespace, "NAMESPACE")
 	}
 	isNSMGone := isGone(ctx, nsm)
-	for _, kind := range mesh.KindsOn(platform) {
-		gvk, err := apiutil.GVKForObject(kind, scheme)
-		Expect(err).NotTo(HaveOccurred())
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(gvk)
-		Expect(admin.List(ctx, list)).To(Succeed())
-		for i := range list.Items {
-			object := &list.Items[i]
-			if isOfMesh(object, nsm) {
-				add(strings.ReplaceAll(nameOf(object), nsm.Namespace, "NAMESPACE"), normalized(object, nsm))
-			}
-		}
+	for _, object := range allOf(ctx, platform, nsm) {
+		add(strings.ReplaceAll(nameOf(object), nsm.Namespace, "NAMESPACE"), normalized(object, nsm))
 	}
 	if entries := entriesIn(ctx, nsm.Namespace); entries > 0 {
 		state["entries of the registry"] = asJSON(entries)
@@ -139,6 +129,25 @@ func stateOf(ctx context.Context, platform mesh.Platform, nsm *nsmv1beta1.NSM) m
 		add("NSM", map[string]any{"finalizers": now.Finalizers, "status": normalizedStatus(content)})
 	}
 	return state
+}
+
+// allOf a mesh on a platform is what there is of it, whoever has made it.
+func allOf(ctx context.Context, platform mesh.Platform, nsm *nsmv1beta1.NSM) []*unstructured.Unstructured {
+	GinkgoHelper()
+	var all []*unstructured.Unstructured
+	for _, kind := range mesh.KindsOn(platform) {
+		gvk, err := apiutil.GVKForObject(kind, scheme)
+		Expect(err).NotTo(HaveOccurred())
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(gvk)
+		Expect(admin.List(ctx, list)).To(Succeed())
+		for i := range list.Items {
+			if object := &list.Items[i]; isOfMesh(object, nsm) {
+				all = append(all, object)
+			}
+		}
+	}
+	return all
 }
 
 // isOfMesh reports whether an object is in the mesh's namespace, and not there in every

@@ -38,40 +38,7 @@ var _ = Describe("A mesh of NSM's own manifests, put up by hand,", func() {
 
 	BeforeEach(func(ctx SpecContext) {
 		namespace = newNamespace(ctx)
-		template := func(app, program string) corev1.PodTemplateSpec {
-			return corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": app}},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "mirror.example.com:5000/nsm/" + program + ":v1.17.0"}}},
-			}
-		}
-		meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
-		deployment := func(name, app, program string) client.Object {
-			return &appsv1.Deployment{ObjectMeta: meta(name), Spec: appsv1.DeploymentSpec{
-				Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}, Template: template(app, program),
-			}}
-		}
-		daemonSet := func(name, program string) client.Object {
-			return &appsv1.DaemonSet{ObjectMeta: meta(name), Spec: appsv1.DaemonSetSpec{
-				Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}, Template: template(name, program),
-			}}
-		}
-		service := func(name, app string, port int32) client.Object {
-			return &corev1.Service{ObjectMeta: meta(name), Spec: corev1.ServiceSpec{
-				Selector: map[string]string{"app": app}, Ports: []corev1.ServicePort{{Port: port}},
-			}}
-		}
-		// As in deployments-k8s, apps/admission-webhook-k8s, from v1.12.0 on.
-		callers = callerOf(namespace, "nsm-mutating-webhook")
-		objects = []client.Object{
-			deployment("registry-k8s", "registry", "cmd-registry-k8s"), service("registry", "registry", 5002),
-			daemonSet("nsmgr", "cmd-nsmgr"), daemonSet("forwarder-vpp", "cmd-forwarder-vpp"),
-			deployment(mesh.WebhookName, mesh.WebhookName, "cmd-admission-webhook-k8s"), service(mesh.WebhookService, mesh.WebhookName, 443),
-			callers,
-		}
-		for _, object := range objects {
-			Expect(admin.Create(ctx, object)).To(Succeed())
-			DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, object))).To(Succeed()) })
-		}
+		objects, callers = manifestsMesh(ctx, namespace)
 		startOperator()
 	})
 
@@ -90,12 +57,7 @@ var _ = Describe("A mesh of NSM's own manifests, put up by hand,", func() {
 	})
 
 	It("is taken over in stages where the NSM says so, and nothing calls a webhook that it does not trust", func(ctx SpecContext) {
-		nsm := &nsmv1beta1.NSM{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mesh", Annotations: map[string]string{mesh.TakeOverAnnotation: mesh.TakeOverValue}},
-			Spec:       nsmv1beta1.NSMSpec{Version: "v1.18.0"},
-		}
-		Eventually(func() error { return admin.Create(ctx, nsm) }).Should(Succeed())
-		DeferCleanup(remove, nsm)
+		nsm := newTakeOver(ctx, namespace)
 
 		Eventually(releases(ctx, nsm)).Should(Equal(map[string]string{"nsm-registry": "v1.18.0"}))
 		Consistently(releases(ctx, nsm)).Should(HaveLen(1), "the managers go on until the registry is up")
@@ -115,6 +77,62 @@ var _ = Describe("A mesh of NSM's own manifests, put up by hand,", func() {
 		Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
 	})
 })
+
+// manifestsCaller is the name of what calls the webhook of NSM's own manifests.
+const manifestsCaller = "nsm-mutating-webhook"
+
+// manifestsMesh puts up what NSM's own manifests have for a mesh, as far as the operator
+// looks at it, and which of that calls its webhook.
+func manifestsMesh(ctx context.Context, namespace string) (objects []client.Object, callers *admissionregistrationv1.MutatingWebhookConfiguration) {
+	GinkgoHelper()
+	template := func(app, program string) corev1.PodTemplateSpec {
+		return corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": app}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "mirror.example.com:5000/nsm/" + program + ":v1.17.0"}}},
+		}
+	}
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
+	deployment := func(name, app, program string) client.Object {
+		return &appsv1.Deployment{ObjectMeta: meta(name), Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}, Template: template(app, program),
+		}}
+	}
+	daemonSet := func(name, program string) client.Object {
+		return &appsv1.DaemonSet{ObjectMeta: meta(name), Spec: appsv1.DaemonSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}, Template: template(name, program),
+		}}
+	}
+	service := func(name, app string, port int32) client.Object {
+		return &corev1.Service{ObjectMeta: meta(name), Spec: corev1.ServiceSpec{
+			Selector: map[string]string{"app": app}, Ports: []corev1.ServicePort{{Port: port}},
+		}}
+	}
+	// As in deployments-k8s, apps/admission-webhook-k8s, from v1.12.0 on.
+	callers = callerOf(namespace, manifestsCaller)
+	objects = []client.Object{
+		deployment("registry-k8s", "registry", "cmd-registry-k8s"), service("registry", "registry", 5002),
+		daemonSet("nsmgr", "cmd-nsmgr"), daemonSet("forwarder-vpp", "cmd-forwarder-vpp"),
+		deployment(mesh.WebhookName, mesh.WebhookName, "cmd-admission-webhook-k8s"), service(mesh.WebhookService, mesh.WebhookName, 443),
+		callers,
+	}
+	for _, object := range objects {
+		Expect(admin.Create(ctx, object)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, object))).To(Succeed()) })
+	}
+	return objects, callers
+}
+
+// newTakeOver makes an NSM that takes over what is in its place.
+func newTakeOver(ctx context.Context, namespace string) *nsmv1beta1.NSM {
+	GinkgoHelper()
+	nsm := &nsmv1beta1.NSM{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mesh", Annotations: map[string]string{mesh.TakeOverAnnotation: mesh.TakeOverValue}},
+		Spec:       nsmv1beta1.NSMSpec{Version: "v1.18.0"},
+	}
+	Eventually(func() error { return admin.Create(ctx, nsm) }).Should(Succeed())
+	DeferCleanup(remove, nsm)
+	return nsm
+}
 
 var _ = Describe("What else calls the admission webhook", func() {
 	It("is told, as long as it does", func(ctx SpecContext) {
