@@ -99,7 +99,8 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 }
 
 // of a workload that is down. What was found out of an older definition
-// is dropped. One that this process has not seen before is down since the mesh is.
+// is dropped. One that this process has not seen before is down since the mesh is. If the
+// mesh is not, an earlier process has found out why: it is looked at now.
 func (g *diagnoses) of(w *health.Workload, nsm *nsmv1beta1.NSM) diagnosis {
 	found, _ := g.known.Load(keyOf(w))
 	known, isKnown := found.(diagnosis)
@@ -108,8 +109,12 @@ func (g *diagnoses) of(w *health.Workload, nsm *nsmv1beta1.NSM) diagnosis {
 	}
 	since := g.now()
 	available := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionAvailable)
-	if !isKnown && available != nil && available.Status == metav1.ConditionFalse {
+	switch {
+	case isKnown || available == nil:
+	case available.Status == metav1.ConditionFalse:
 		since = available.LastTransitionTime.Time
+	case available.Status == metav1.ConditionTrue && available.ObservedGeneration == nsm.Generation:
+		since = since.Add(-g.times.Patience)
 	}
 	return diagnosis{of: w.Definition(), downSince: since}
 }

@@ -105,6 +105,16 @@ var _ = Describe("A node that is down for good", func() {
 		reconcileOften(ctx, o, nsm)
 	})
 
+	It("stays known when the operator restarts", func(ctx SpecContext) {
+		Eventually(messageOf(ctx, nsm, available)).WithTimeout(soon).Should(Equal("NSM v1.17.0 is ready; " + down() + " and not counted"))
+		o.stop()
+		was := reread(ctx, nsm).Status
+		passes := reconciles()
+		startOperator()
+		Eventually(reconciles).WithTimeout(soon).Should(BeNumerically(">", passes))
+		Consistently(func() nsmv1beta1.NSMStatus { return reread(ctx, nsm).Status }).Should(Equal(was))
+	})
+
 	It("does not hold up a change of release on the others", func(ctx SpecContext) {
 		Eventually(condition(ctx, nsm, available)).WithTimeout(soon).Should(Equal("True"))
 		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: newState})
