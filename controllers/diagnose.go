@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -19,7 +18,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -38,12 +36,10 @@ const (
 // diagnoses find out why workloads are down, and remember, by their keys, what was found
 // out lately.
 type diagnoses struct {
-	// direct reads from the API server.
-	direct client.Reader
-	pods   podReader
-	times  Times
-	now    func() time.Time
-	known  sync.Map // of types.NamespacedName: diagnosis
+	pods  podReader
+	times Times
+	now   func() time.Time
+	known sync.Map // of types.NamespacedName: diagnosis
 }
 
 // diagnosis is what is known of a workload that may be down.
@@ -131,21 +127,23 @@ func inShort(err error) string {
 // causesOf reads the pods of a workload and tells what is wrong with them, and on which
 // nodes they are not up. With an error it tells what it has found out nevertheless.
 func (g *diagnoses) causesOf(ctx context.Context, platform mesh.Platform, w *health.Workload) (causes []health.Cause, nodes []string, err error) {
-	namespace := w.Workload.GetNamespace()
-	var list corev1.PodList
-	if err := g.direct.List(ctx, &list, client.InNamespace(namespace), client.Limit(mostPods), podLabels(w)); err != nil {
-		return nil, nil, fmt.Errorf("reading the pods of %s: %w", w, err)
+	all, err := g.pods.podsOf(ctx, w)
+	if err != nil {
+		return nil, nil, err
 	}
-	failure := g.pods.findLost(ctx, w, list.Items)
-	isMissing := len(list.Items) < int(w.Pods().Desired)
-	nodes = health.NotUpOn(list.Items)
+	failure := g.pods.findLost(ctx, w, all)
+	isMissing := len(all) < int(w.Pods().Desired)
+	nodes = health.NotUpOn(all)
 	// What is wrong with pods on nodes that are down is known.
-	pods := slices.DeleteFunc(w.Current(list.Items), func(pod corev1.Pod) bool {
-		return w.Lost != nil && slices.Contains(w.Lost.Nodes, pod.Spec.NodeName)
-	})
+	pods := slices.DeleteFunc(w.Current(all), func(pod corev1.Pod) bool { return w.Lost.Has(pod.Spec.NodeName) })
+	asked := 0
 	for i := range pods {
-		found, err := g.pods.causeOf(ctx, w, &pods[i], g.now())
-		failure = cmp.Or(failure, err)
+		found, question := w.CauseOf(&pods[i], g.now())
+		if question.Reason != "" && asked < mostAsked {
+			asked++
+			found, err = g.pods.answer(ctx, question, &pods[i])
+			failure = cmp.Or(failure, err)
+		}
 		var isRoom bool
 		if causes, isRoom = health.AddCause(causes, found, pods[i].Spec.NodeName); !isRoom {
 			break
@@ -157,6 +155,6 @@ func (g *diagnoses) causesOf(ctx context.Context, platform mesh.Platform, w *hea
 	case w.Refused() == "" && !isMissing:
 		return nil, nodes, failure
 	}
-	causes, err = g.pods.creationFailure(ctx, w, labelCommand(namespace, platform))
+	causes, err = g.pods.creationFailure(ctx, w, labelCommand(w.Workload.GetNamespace(), platform))
 	return causes, nodes, cmp.Or(failure, err)
 }

@@ -161,28 +161,20 @@ func (p *imagePulls) findLost(ctx context.Context, w *health.Workload, waitedFor
 	seen.Lost = w.FindLost(waitedFor, nodes)
 }
 
-// count reads, page by page, the pods that pull images. It returns some of those
-// whose nodes have not pulled yet.
+// count reads the pods that pull images. Of those whose nodes have not pulled yet it
+// returns what tells whether the node counts.
 func (p *imagePulls) count(ctx context.Context, platform mesh.Platform, w *health.Workload, seen *health.ImagePull) ([]corev1.Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	namespace := w.Workload.GetNamespace()
 	var waitedFor []corev1.Pod
-	for page := ""; ; {
-		var list corev1.PodList
-		err := p.direct.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(mesh.ImagePullSelector(w.Workload)),
-			client.Limit(mostPods), client.Continue(page))
-		if err != nil {
-			return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
+	err := eachPod(ctx, p.direct, func(pod *corev1.Pod) {
+		if seen.Add(pod) {
+			waitedFor = append(waitedFor, corev1.Pod{Spec: corev1.PodSpec{NodeName: pod.Spec.NodeName, Tolerations: pod.Spec.Tolerations}})
 		}
-		for i := range list.Items {
-			if seen.Add(&list.Items[i]) && len(waitedFor) < health.MostSuspects {
-				waitedFor = append(waitedFor, list.Items[i])
-			}
-		}
-		if page = list.Continue; page == "" {
-			break
-		}
+	}, client.InNamespace(namespace), client.MatchingLabels(mesh.ImagePullSelector(w.Workload)))
+	if err != nil {
+		return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
 	}
 	if seen.Pods >= seen.Desired || p.now().Before(mesh.WrittenAt(w.Live).Add(p.times.Patience)) {
 		return waitedFor, nil

@@ -148,7 +148,7 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.started = r.now().Truncate(time.Second) // as exact as the times of conditions
 	r.adoption = &adoption{direct: r.direct, started: r.now()}
 	r.pods = podReader{direct: r.direct}
-	r.diagnoses = &diagnoses{direct: r.direct, pods: r.pods, times: r.Times, now: r.now}
+	r.diagnoses = &diagnoses{pods: r.pods, times: r.Times, now: r.now}
 	r.pulls = &imagePulls{applier: r.applier, direct: r.direct, pods: r.pods, times: r.Times, now: r.now}
 	r.selfRegistrations = &selfRegistrations{direct: r.direct, pods: r.pods}
 	r.callers = &callers{direct: r.direct, askAgain: r.Times.AskAgain, now: r.now}

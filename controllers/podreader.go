@@ -9,7 +9,7 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,8 +20,12 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 )
 
-// mostPods is how many pods, or events, are read at a time.
-const mostPods = 500
+const (
+	// mostPods is how many pods, nodes or events are held at a time while they are read.
+	mostPods = 500
+	// mostAsked is how many nodes, or events of pods, are asked for one by one.
+	mostAsked = 20
+)
 
 // Pods and events are read when something is down or changes, and then only those of the
 // workload that does. Pods of users are read to find clients that are stale, and what keeps a
@@ -36,34 +40,65 @@ type podReader struct {
 	direct client.Reader
 }
 
-// eachPod looks at pods of the whole cluster, page by page: there may be many.
-func eachPod(ctx context.Context, direct client.Reader, look func(*corev1.Pod), which ...client.ListOption) error {
+// eachPage reads a list page by page: it may be long.
+func eachPage[L client.ObjectList](ctx context.Context, direct client.Reader, empty L, look func(L), which ...client.ListOption) error {
 	for page := ""; ; {
-		var list corev1.PodList
-		if err := direct.List(ctx, &list, append(which, client.Limit(mostPods), client.Continue(page))...); err != nil {
+		list, _ := empty.DeepCopyObject().(L)
+		if err := direct.List(ctx, list, append(which, client.Limit(mostPods), client.Continue(page))...); err != nil {
 			return err
 		}
-		for i := range list.Items {
-			look(&list.Items[i])
-		}
-		if page = list.Continue; page == "" {
+		look(list)
+		if page = list.GetContinue(); page == "" {
 			return nil
 		}
 	}
 }
 
-// suspectsOf reads the nodes of pods that are not ready, a few of them, by name. It takes
-// the right to list nodes, which exclude-prefixes is handed on anyway.
-func (p podReader) suspectsOf(ctx context.Context, pods []corev1.Pod) (map[string]*corev1.Node, error) {
-	nodes := map[string]*corev1.Node{}
-	for _, name := range health.Suspects(pods) {
-		var list corev1.NodeList
-		if err := p.direct.List(ctx, &list, client.MatchingFields{"metadata.name": name}); err != nil {
-			return nil, fmt.Errorf("reading node %s: %w", name, err)
+// eachPod looks at pods of the whole cluster, or of some of it.
+func eachPod(ctx context.Context, direct client.Reader, look func(*corev1.Pod), which ...client.ListOption) error {
+	return eachPage(ctx, direct, &corev1.PodList{}, func(list *corev1.PodList) {
+		for i := range list.Items {
+			look(&list.Items[i])
 		}
+	}, which...)
+}
+
+// podsOf reads all pods of a workload.
+func (p podReader) podsOf(ctx context.Context, w *health.Workload) ([]corev1.Pod, error) {
+	var pods []corev1.Pod
+	err := eachPod(ctx, p.direct, func(pod *corev1.Pod) {
+		pods = append(pods, *pod)
+	}, client.InNamespace(w.Workload.GetNamespace()), podLabels(w))
+	if err != nil {
+		return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
+	}
+	return pods, nil
+}
+
+// suspectsOf reads the nodes of pods that are not ready: a few by name, of many all that
+// there are. It takes the right to list nodes, which exclude-prefixes is handed on anyway.
+func (p podReader) suspectsOf(ctx context.Context, pods []corev1.Pod) (map[string]*corev1.Node, error) {
+	names := health.Suspects(pods)
+	nodes := map[string]*corev1.Node{}
+	keep := func(list *corev1.NodeList) {
+		for i := range list.Items {
+			if node := &list.Items[i]; slices.Contains(names, node.Name) {
+				nodes[node.Name] = &corev1.Node{
+					Spec: corev1.NodeSpec{Taints: node.Spec.Taints}, Status: corev1.NodeStatus{Conditions: node.Status.Conditions},
+				}
+			}
+		}
+	}
+	if len(names) > mostAsked {
+		if err := eachPage(ctx, p.direct, &corev1.NodeList{}, keep); err != nil {
+			return nil, fmt.Errorf("reading nodes: %w", err)
+		}
+		return nodes, nil
+	}
+	for _, name := range names {
 		// The pods of one that is not there any more go by themselves.
-		if len(list.Items) > 0 {
-			nodes[name] = &list.Items[0]
+		if err := eachPage(ctx, p.direct, &corev1.NodeList{}, keep, client.MatchingFields{"metadata.name": name}); err != nil {
+			return nil, fmt.Errorf("reading node %s: %w", name, err)
 		}
 	}
 	return nodes, nil
@@ -88,20 +123,11 @@ func (p podReader) findLost(ctx context.Context, w *health.Workload, pods []core
 	return nil
 }
 
-// withRevision reads all pods of a DaemonSet, page by page, and notes which
-// revision they should be of.
+// withRevision reads all pods of a DaemonSet, and notes which revision they should be of.
 func (p podReader) withRevision(ctx context.Context, w *health.Workload) ([]corev1.Pod, error) {
-	var pods []corev1.Pod
-	for page := ""; ; {
-		var list corev1.PodList
-		err := p.direct.List(ctx, &list, client.InNamespace(w.Workload.GetNamespace()), podLabels(w), client.Limit(mostPods), client.Continue(page))
-		if err != nil {
-			return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
-		}
-		pods = append(pods, list.Items...)
-		if page = list.Continue; page == "" {
-			break
-		}
+	pods, err := p.podsOf(ctx, w)
+	if err != nil {
+		return nil, err
 	}
 	return pods, p.findRevision(ctx, w)
 }
@@ -148,16 +174,12 @@ func (p podReader) creationFailure(ctx context.Context, w *health.Workload, labe
 	return causes, nil
 }
 
-// causeOf tells what is wrong with a pod: only an event tells that a directory is
+// answer tells what is wrong with a pod: only an event tells that a directory is
 // missing on the node, or what a probe said.
-func (p podReader) causeOf(ctx context.Context, w *health.Workload, pod *corev1.Pod, now time.Time) (health.Cause, error) {
-	found, question := w.CauseOf(pod, now)
-	if question.Reason == "" {
-		return found, nil
-	}
+func (p podReader) answer(ctx context.Context, question health.Question, pod *corev1.Pod) (health.Cause, error) {
 	events, err := p.warnings(ctx, pod.Namespace, question.Reason, pod)
 	if err != nil {
-		return found, fmt.Errorf("reading the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+		return health.Cause{}, fmt.Errorf("reading the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	return question.Answer(events), nil
 }

@@ -17,8 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// MostSuspects is how many nodes of a workload are looked at in one go.
-const MostSuspects = 20
+// mostLost is how many nodes that are down a message names.
+const mostLost = 20
 
 // Lost is what is known of a workload's pods on nodes that are down, and so of those
 // on the others. A DaemonSet's own counts leave such a node out, by the taints that
@@ -45,7 +45,11 @@ func (l *Lost) String() string {
 	if len(l.Nodes) == 1 {
 		return "node " + l.Nodes[0] + " is down (" + l.Why + ")"
 	}
-	return "nodes " + strings.Join(l.Nodes, ", ") + " are down (" + l.Why + ")"
+	names := strings.Join(l.Nodes[:min(len(l.Nodes), mostLost)], ", ")
+	if more := len(l.Nodes) - mostLost; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return "nodes " + names + " are down (" + l.Why + ")"
 }
 
 // state tells one state of the live workload and its pods from the next.
@@ -79,8 +83,7 @@ func Suspects(pods []corev1.Pod) []string {
 		}
 	}
 	slices.Sort(nodes)
-	nodes = slices.Compact(nodes)
-	return nodes[:min(len(nodes), MostSuspects)]
+	return slices.Compact(nodes)
 }
 
 // FindLost tells which of the nodes that were looked at are down, and how the pods on
@@ -150,7 +153,7 @@ func (w *Workload) counts() (pods Pods, isChanging bool) {
 }
 
 func count(nodes []string) int32 {
-	return int32(len(nodes)) //nolint:gosec // these are MostSuspects at most
+	return int32(len(nodes)) //nolint:gosec // a cluster has no more
 }
 
 // stuck tells what follows from nodes that are down for a workload that rolls out; "" for

@@ -135,15 +135,18 @@ func TestWhatWasFoundOutAboutNodesHoldsWhileNothingChanges(t *testing.T) {
 	g.Expect(w.Lost).NotTo(BeNil())
 }
 
-func TestFewNodesAreLookedAt(t *testing.T) {
+func TestNodesOfPodsThatAreNotUpAreLookedAt(t *testing.T) {
 	g := NewWithT(t)
 	ending := podOn("ending", "1", true)
 	ending.DeletionTimestamp = &metav1.Time{}
 	g.Expect(Suspects([]corev1.Pod{podOn("up", "1", true), ending, podOn("down", "1", false), podOn("down", "2", false), podOn("", "1", false)})).To(
 		Equal([]string{"down", "ending"}))
-	var many []corev1.Pod
-	for i := range 1000 {
-		many = append(many, podOn(fmt.Sprintf("node-%d", i), "1", false))
+}
+
+func TestAMessageNamesTwentyNodesThatAreDown(t *testing.T) {
+	lost := &Lost{Why: "it is not ready"}
+	for i := range 22 {
+		lost.Nodes = append(lost.Nodes, fmt.Sprintf("node-%02d", i))
 	}
-	g.Expect(Suspects(many)).To(HaveLen(MostSuspects))
+	NewWithT(t).Expect(lost.String()).To(And(HavePrefix("nodes node-00, node-01, "), HaveSuffix(", node-19 and 2 more are down (it is not ready)")))
 }
