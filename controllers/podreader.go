@@ -22,7 +22,7 @@ import (
 
 const (
 	// mostPods is how many pods, nodes or events are held at a time while they are read.
-	mostPods = 500
+	mostPods = 100
 	// mostAsked is how many nodes, or events of pods, are asked for one by one.
 	mostAsked = 20
 )
@@ -63,11 +63,11 @@ func eachPod(ctx context.Context, direct client.Reader, look func(*corev1.Pod), 
 	}, which...)
 }
 
-// podsOf reads all pods of a workload.
+// podsOf reads all pods of a workload, and keeps what tells how they are.
 func (p podReader) podsOf(ctx context.Context, w *health.Workload) ([]corev1.Pod, error) {
 	var pods []corev1.Pod
 	err := eachPod(ctx, p.direct, func(pod *corev1.Pod) {
-		pods = append(pods, *pod)
+		pods = append(pods, health.Outline(pod))
 	}, client.InNamespace(w.Workload.GetNamespace()), podLabels(w))
 	if err != nil {
 		return nil, fmt.Errorf("reading the pods of %s: %w", w, err)
@@ -145,19 +145,25 @@ func (p podReader) findRevision(ctx context.Context, w *health.Workload) error {
 // running are the names of the workload's pods that have not ended and are
 // not about to: whoever is being deleted is no longer asked.
 func (p podReader) running(ctx context.Context, w *health.Workload) (map[string]bool, error) {
-	pods := &metav1.PartialObjectMetadataList{}
-	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
 	ended := fields.AndSelectors(
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)))
-	if err := p.direct.List(ctx, pods, client.InNamespace(w.Workload.GetNamespace()), podLabels(w), client.MatchingFieldsSelector{Selector: ended}); err != nil {
-		return nil, err
-	}
 	running := map[string]bool{}
-	for i := range pods.Items {
-		running[pods.Items[i].Name] = pods.Items[i].DeletionTimestamp == nil
-	}
-	return running, nil
+	err := p.eachName(ctx, w, func(pod *metav1.PartialObjectMetadata) {
+		running[pod.Name] = pod.DeletionTimestamp == nil
+	}, client.MatchingFieldsSelector{Selector: ended})
+	return running, err
+}
+
+// eachName looks at the metadata of a workload's pods.
+func (p podReader) eachName(ctx context.Context, w *health.Workload, look func(*metav1.PartialObjectMetadata), which ...client.ListOption) error {
+	pods := &metav1.PartialObjectMetadataList{}
+	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	return eachPage(ctx, p.direct, pods, func(list *metav1.PartialObjectMetadataList) {
+		for i := range list.Items {
+			look(&list.Items[i])
+		}
+	}, append(which, client.InNamespace(w.Workload.GetNamespace()), podLabels(w))...)
 }
 
 // creationFailure tells why the pods of a workload are not even created: where it does
@@ -191,7 +197,15 @@ func (p podReader) warnings(ctx context.Context, namespace, reason string, pod *
 	if pod != nil {
 		which["involvedObject.uid"] = string(pod.UID)
 	}
-	var events corev1.EventList
-	err := p.direct.List(ctx, &events, client.InNamespace(namespace), client.Limit(mostPods), client.MatchingFieldsSelector{Selector: fields.SelectorFromSet(which)})
-	return events.Items, err
+	var events []corev1.Event
+	err := eachPage(ctx, p.direct, &corev1.EventList{}, func(list *corev1.EventList) {
+		for i := range list.Items {
+			event := &list.Items[i]
+			events = append(events, corev1.Event{
+				InvolvedObject: event.InvolvedObject, Message: event.Message,
+				EventTime: event.EventTime, LastTimestamp: event.LastTimestamp, Series: event.Series,
+			})
+		}
+	}, client.InNamespace(namespace), client.MatchingFieldsSelector{Selector: fields.SelectorFromSet(which)})
+	return events, err
 }

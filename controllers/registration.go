@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -118,16 +117,14 @@ func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM
 
 // listRegistered reads the names of the workload's pods.
 func (r *NSMReconciler) listRegistered(ctx context.Context, w *health.Workload) error {
-	pods := &metav1.PartialObjectMetadataList{}
-	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
-	if err := r.direct.List(ctx, pods, client.InNamespace(w.Workload.GetNamespace()), podLabels(w)); err != nil {
-		return fmt.Errorf("reading the pods of %s: %w", w, err)
-	}
 	var registered int32
-	for i := range pods.Items {
-		if pods.Items[i].DeletionTimestamp == nil && w.Registration.Has(pods.Items[i].Name) {
+	err := r.pods.eachName(ctx, w, func(pod *metav1.PartialObjectMetadata) {
+		if pod.DeletionTimestamp == nil && w.Registration.Has(pod.Name) {
 			registered++
 		}
+	})
+	if err != nil {
+		return fmt.Errorf("reading the pods of %s: %w", w, err)
 	}
 	w.Registration.Registered = min(registered, w.Registration.Registered)
 	return nil

@@ -150,3 +150,26 @@ func TestAMessageNamesTwentyNodesThatAreDown(t *testing.T) {
 	}
 	NewWithT(t).Expect(lost.String()).To(And(HavePrefix("nodes node-00, node-01, "), HaveSuffix(", node-19 and 2 more are down (it is not ready)")))
 }
+
+// TestAnOutlineOfAPodTellsHowItIs, and little of one that is up.
+func TestAnOutlineOfAPodTellsHowItIs(t *testing.T) {
+	g := NewWithT(t)
+	for what, pod := range map[string]corev1.Pod{
+		"up": podOn("a", "2", true, everything), "not up": podOn("a", "2", false, everything), "going": podOn("a", "2", true, everything),
+	} {
+		pod.UID, pod.Annotations = "1", map[string]string{"a": "b"}
+		pod.Spec.Containers = []corev1.Container{{Name: "nsmgr", Image: "nsmgr:1", Env: []corev1.EnvVar{{Name: "A"}}}}
+		pod.Spec.Volumes = []corev1.Volume{{Name: "a"}}
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "nsmgr"}}
+		if what == "going" {
+			pod.DeletionTimestamp = &metav1.Time{}
+		}
+		want := pod
+		want.Annotations, want.Spec.Volumes = nil, nil
+		want.Spec.Containers = []corev1.Container{{Name: "nsmgr", Image: "nsmgr:1"}}
+		if what == "up" {
+			want.Spec.Tolerations, want.Status.ContainerStatuses = nil, nil
+		}
+		g.Expect(Outline(&pod)).To(Equal(want), what)
+	}
+}

@@ -50,6 +50,36 @@ func (q Question) Answer(events []corev1.Event) Cause {
 	return Cause{}
 }
 
+// Outline is what of a pod tells whose it is, where, and how. One that is ready and stays
+// tells no more than that: there may be thousands.
+func Outline(pod *corev1.Pod) corev1.Pod {
+	kept := corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion,
+			Labels: pod.Labels, OwnerReferences: pod.OwnerReferences, DeletionTimestamp: pod.DeletionTimestamp,
+		},
+		Spec: corev1.PodSpec{
+			NodeName: pod.Spec.NodeName, InitContainers: imagesIn(pod.Spec.InitContainers), Containers: imagesIn(pod.Spec.Containers),
+		},
+		Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+	}
+	if !IsReady(pod) || pod.DeletionTimestamp != nil {
+		kept.Spec.Tolerations = pod.Spec.Tolerations
+		kept.Status = corev1.PodStatus{
+			Conditions: pod.Status.Conditions, InitContainerStatuses: pod.Status.InitContainerStatuses, ContainerStatuses: pod.Status.ContainerStatuses,
+		}
+	}
+	return kept
+}
+
+func imagesIn(containers []corev1.Container) []corev1.Container {
+	var kept []corev1.Container
+	for i := range containers {
+		kept = append(kept, corev1.Container{Name: containers[i].Name, Image: containers[i].Image})
+	}
+	return kept
+}
+
 // Current are those of a workload's pods that are of its current definition, as far
 // as that can be told, by node: what is wrong with the others may be mended already.
 // A DaemonSet numbers its definitions; else it is the images, unless something
