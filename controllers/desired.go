@@ -207,7 +207,7 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 		NSM: nsm, Target: d.input.Release.String(), Platform: d.input.Platform,
 		Components: d.components, Objects: d.objects, Constrained: d.constrained,
 		HasCertificate: len(d.input.WebhookCertificate.CertificateChain) > 0,
-		IsRolledBack:   d.isRolledBack,
+		Available:      d.available, IsRolledBack: d.isRolledBack,
 		Seen: rollout.Seen{
 			HasFinalizer: controllerutil.ContainsFinalizer(nsm, Finalizer), Orphans: d.orphans, Blocked: map[string]bool{},
 			SetsLabels: d.podSecurity.allowed && d.podSecurity.found != nil,
@@ -256,7 +256,7 @@ func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, err
 		return nil, err
 	}
 	if in.Begins() && d.notBegun == "" && len(d.pulls) == 0 {
-		r.recordRisks(nsm, d.input.Release)
+		r.recordRisks(nsm, in.WasUp(), d.input.Release)
 	}
 	return rollout.Next(in), nil
 }
@@ -321,8 +321,8 @@ func (r *NSMReconciler) notReady(ctx context.Context, d desired) (string, error)
 
 // recordRisks records, as an event, what is known to go wrong on the way to another
 // release, and whether the operator knows that release at all.
-func (r *NSMReconciler) recordRisks(nsm *nsmv1beta1.NSM, target release.Release) {
-	before, err := release.Parse(nsm.Status.Version)
+func (r *NSMReconciler) recordRisks(nsm *nsmv1beta1.NSM, wasUp string, target release.Release) {
+	before, err := release.Parse(wasUp)
 	if err != nil {
 		return
 	}

@@ -322,6 +322,19 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
 	})
 
+	It("nor where the status was lost", func(ctx SpecContext) {
+		o.stop()
+		setDaemonSetStatus(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
+		upgrade(ctx, nsmv1beta1.UpgradeSpec{PrePull: new(bool)})
+		lost := reread(ctx, nsm)
+		lost.Status = nsmv1beta1.NSMStatus{ObservedGeneration: -1}
+		Expect(admin.Status().Update(ctx, lost)).To(Succeed())
+		o = startOperator()
+		Eventually(messageOf(ctx, nsm, available)).Should(HavePrefix("the change from v1.17.0 to v1.18.0 has not begun"))
+		settle(o)
+		Expect(releases(ctx, nsm)()).To(HaveEach(oldState))
+	})
+
 	It("a change that waits for a healthy mesh is not taken back, and begins when the mesh is healthy", func(ctx SpecContext) {
 		setDaemonSet(ctx, nsm, "nsmgr", pods{desired: 3, current: 3, updated: 3, ready: 2})
 		upgrade(ctx, nsmv1beta1.UpgradeSpec{

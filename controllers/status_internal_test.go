@@ -25,11 +25,9 @@ func TestAReleaseThatNobodyKnowsIsToldBeforeAnUpgrade(t *testing.T) {
 	g := NewWithT(t)
 	recorder := events.NewFakeRecorder(1)
 	r := &NSMReconciler{recorder: recorder}
-	nsm := newlyCreated()
-	nsm.Status.Version = "v1.17.0"
 	unknown, err := release.Parse("v1.18.99")
 	g.Expect(err).NotTo(HaveOccurred())
-	r.recordRisks(nsm, unknown)
+	r.recordRisks(newlyCreated(), "v1.17.0", unknown)
 	g.Expect(<-recorder.Events).To(Equal("Warning RiskyUpgrade From v1.17.0 to v1.18.99: " +
 		"v1.18.99 (this operator does not know the release, and runs it like " + release.Newest().String() + ")"))
 }

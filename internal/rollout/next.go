@@ -39,6 +39,8 @@ type Input struct {
 	HasCertificate bool
 	// Record keeps the spec, once it is up, to go back to.
 	Record mesh.Object
+	// Available is the record as it is, of the spec that was available last; nil for none.
+	Available mesh.Object
 	// IsRolledBack: the NSM is as it was before a change that did not come up.
 	IsRolledBack bool
 	// TakenBack notes that, so that a status that is lost does not begin the change again;

@@ -144,10 +144,19 @@ func Deadline(nsm *nsmv1beta1.NSM, workloads []health.Workload, pulling []mesh.O
 	return begun.Add(limit), limit
 }
 
+// WasUp is the release that the mesh was available with last, as the status says or, where
+// that was lost, the record; "" for none.
+func (in Input) WasUp() string {
+	if in.Available == nil {
+		return in.NSM.Status.Version
+	}
+	return cmp.Or(in.NSM.Status.Version, in.Available.GetLabels()[mesh.LabelVersion])
+}
+
 // Begins reports whether a change of release is about to begin: all that runs is of the
 // release that was up.
 func (in Input) Begins() bool {
-	wasUp := in.NSM.Status.Version
+	wasUp := in.WasUp()
 	return !in.IsRolledBack && len(in.Orphans) == 0 && wasUp != "" && wasUp != in.Target && len(in.Workloads) > 0 &&
 		!slices.ContainsFunc(in.Workloads, func(workload mesh.Object) bool { return workload.GetLabels()[mesh.LabelVersion] != wasUp })
 }
@@ -168,5 +177,5 @@ func (in Input) Preflight() string {
 	}
 	return fmt.Sprintf("the change from %s to %s has not begun, since the mesh is not healthy: %s. "+
 		"It begins when that is mended, or all the same with the annotation %s=%s on the NSM",
-		in.NSM.Status.Version, in.Target, problem, mesh.UpgradeAnywayAnnotation, in.Target)
+		in.WasUp(), in.Target, problem, mesh.UpgradeAnywayAnnotation, in.Target)
 }

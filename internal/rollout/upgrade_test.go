@@ -143,6 +143,7 @@ func TestPreflight(t *testing.T) {
 	}
 	newest := release.Newest().String()
 	down := func(in Input) Input { in.NotReady = "DaemonSet nsm/nsmgr is down"; return in }
+	recorded := func(in Input, version string) Input { in.Available = live(in.Record, version, 0); return in }
 	for what, test := range map[string]struct {
 		in   Input
 		says string
@@ -154,6 +155,8 @@ func TestPreflight(t *testing.T) {
 		"another one should have begun": {down(running(wanted(t, "v1.17.0", mesh.Platform{}, anyway("v1.17.0")), "v1.17.0")), "DaemonSet nsm/nsmgr is down"},
 		"it has begun":                  {down(half(running(wanted(t, "v1.17.0", mesh.Platform{}), "v1.17.0"), newest)), ""},
 		"the release stays":             {down(running(wanted(t, newest, mesh.Platform{}), newest)), ""},
+		"the status was lost":           {down(recorded(running(wanted(t, "", mesh.Platform{}), "v1.17.0"), "v1.17.0")), "DaemonSet nsm/nsmgr is down"},
+		"it was, and another one runs":  {down(recorded(running(wanted(t, "", mesh.Platform{}), "v1.17.0"), "v1.16.0")), ""},
 		"it was never up":               {down(running(wanted(t, "", mesh.Platform{}), "v1.17.0")), ""},
 		"all has been deleted":          {down(wanted(t, "v1.17.0", mesh.Platform{})), ""},
 	} {
