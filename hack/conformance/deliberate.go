@@ -453,8 +453,8 @@ var deliberate = []Deviation{
 		Why: "two address managers side by side would give out the same addresses",
 	},
 	{
-		Path: "DaemonSet.spec.updateStrategy.type", Components: []string{"forwarder-ovs"}, Ours: "OnDelete", Theirs: absent,
-		Why: "the operator replaces its pods node by node, each with a live registration before the next: it has no probe and does not heal",
+		Path: "DaemonSet.spec.updateStrategy.type", Components: []string{"forwarder-ovs", "forwarder-sriov"}, Ours: "OnDelete", Theirs: absent,
+		Why: "the operator replaces its pods node by node, each with a live registration before the next: it has no probe, and that of ovs does not heal",
 	},
 	{
 		Path: "Service.spec.type", Components: registries, From: "v1.1.0", Until: "v1.9.0", Ours: "ClusterIP", Theirs: "LoadBalancer",

@@ -37,9 +37,9 @@ type forwarderKind struct {
 	// probed: the image holds grpc-health-probe and the address is fixed.
 	probed bool
 	// nodeByNode: without a probe, Kubernetes would go on to the next node whether or not
-	// the new pod forwards anything, and what is lost on a node does not come back by
-	// itself (networkservicemesh/deployments-k8s#9778). So the operator goes from node to
-	// node.
+	// the new pod forwards anything, and of ovs what is lost on a node does not come back
+	// by itself (networkservicemesh/deployments-k8s#9778). So the operator goes from node
+	// to node.
 	nodeByNode bool
 }
 
@@ -90,12 +90,13 @@ var forwarderKinds = map[nsmv1beta1.ForwarderType]forwarderKind{
 		nodeByNode:        true,
 	},
 	nsmv1beta1.ForwarderTypeSRIOV: {
-		image:     "cmd-forwarder-sriov",
-		container: func(f release.Facts) release.Container { return f.SRIOV },
-		hostPID:   never,
-		dnsPolicy: func(f release.Facts) bool { return f.ForwarderDNSPolicy },
-		env:       part.sriovEnv,
-		volumes:   func(release.Facts) []hostMount { return nsmAndDevices(corev1.HostPathDirectory) },
+		image:      "cmd-forwarder-sriov",
+		container:  func(f release.Facts) release.Container { return f.SRIOV },
+		hostPID:    never,
+		dnsPolicy:  func(f release.Facts) bool { return f.ForwarderDNSPolicy },
+		env:        part.sriovEnv,
+		volumes:    func(release.Facts) []hostMount { return nsmAndDevices(corev1.HostPathDirectory) },
+		nodeByNode: true,
 	},
 }
 
