@@ -152,8 +152,7 @@ func expectOrder(events []happening, why string) {
 		}
 		if now, isNSM := one.object.(*nsmv1beta1.NSM); isNSM {
 			was, _ := before.(*nsmv1beta1.NSM)
-			// Of a mesh that is being deleted the status tells only what that waits for.
-			if now.DeletionTimestamp == nil && !equality.Semantic.DeepEqual(was.Status, now.Status) {
+			if !equality.Semantic.DeepEqual(was.Status, now.Status) {
 				expectTruth(state, now, why)
 			}
 			continue

@@ -24,6 +24,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -260,6 +261,10 @@ func TestToolsThatWaitSeeTheTruth(t *testing.T) {
 				nsm.DeletionTimestamp = new(metav1.Now())
 				nsm.Status = health.DeletionStatus(nsm, []string{"ClusterRole nsm:nsm:nsmgr"}, state.passes[len(state.passes)-1].failure)
 				note(told, nsm)
+				g.Expect(nsm.Status.Components).To(BeEmpty())
+				for _, concern := range mesh.Concerns() {
+					g.Expect(meta.IsStatusConditionTrue(nsm.Status.Conditions, concern.Condition)).To(BeFalse(), "nobody looks at the parts any more")
+				}
 			}
 			for _, object := range inBothVersions(t, nsm) {
 				random := rand.New(rand.NewPCG(1, 2))

@@ -64,8 +64,7 @@ func DeletionStatus(nsm *nsmv1beta1.NSM, held []string, failure error) nsmv1beta
 	if len(held) > 0 {
 		waits = "waiting for " + strings.Join(held, ", ")
 	}
-	s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonDeleting, "the NSM is being deleted, and its mesh with it")
-	s.set(nsmv1beta1.ConditionReady, false, nsmv1beta1.ReasonDeleting, "the NSM is being deleted, and its mesh with it")
+	s.setGoing()
 	if failure == nil {
 		s.set(nsmv1beta1.ConditionProgressing, true, nsmv1beta1.ReasonDeleting, waits)
 		s.set(nsmv1beta1.ConditionDegraded, false, nsmv1beta1.ReasonAsExpected, "nothing is known to be wrong")
@@ -74,6 +73,19 @@ func DeletionStatus(nsm *nsmv1beta1.NSM, held []string, failure error) nsmv1beta
 	s.set(nsmv1beta1.ConditionProgressing, true, nsmv1beta1.ReasonRetrying, retrying)
 	s.set(nsmv1beta1.ConditionDegraded, true, nsmv1beta1.ReasonDeletionFailed, "the NSM cannot be deleted yet: "+FailureMessage(failure))
 	return s.NSMStatus
+}
+
+// setGoing reports that the mesh goes: what was told of its parts is true no longer.
+func (s *status) setGoing() {
+	const going = "the NSM is being deleted, and its mesh with it"
+	s.Components, s.Managers, s.Forwarders, s.StaleClients = nil, "", "", nil
+	s.set(nsmv1beta1.ConditionAvailable, false, nsmv1beta1.ReasonDeleting, going)
+	s.set(nsmv1beta1.ConditionReady, false, nsmv1beta1.ReasonDeleting, going)
+	for _, concern := range mesh.Concerns() {
+		if meta.FindStatusCondition(s.Conditions, concern.Condition) != nil {
+			s.set(concern.Condition, false, nsmv1beta1.ReasonDeleting, going)
+		}
+	}
 }
 
 // Held names an object that was deleted and is still there, and what holds it.
