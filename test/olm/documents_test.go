@@ -41,14 +41,14 @@ func documentedIn(page, heading string) []documents.Block {
 	return blocks
 }
 
-// follow runs documented commands as an admin does whose Subscription this is. oc is
-// kubectl: there is no other.
+// follow runs documented commands as an admin does whose Subscription this is, and who
+// has set the variable for its namespace. oc is kubectl: there is no other.
 func (s subscription) follow(ctx context.Context, blocks ...documents.Block) {
 	GinkgoHelper()
 	programs := GinkgoT().TempDir()
 	Expect(os.Symlink(filepath.Join(assets(), "kubectl"), filepath.Join(programs, "oc"))).To(Succeed())
-	shell := documents.Shell{Directory: root, Here: strings.NewReplacer(usual.namespace, s.namespace), Environment: []string{
-		"KUBECONFIG=" + kubeconfig(), "PATH=" + strings.Join([]string{programs, assets(), os.Getenv("PATH")}, string(os.PathListSeparator)),
+	shell := documents.Shell{Directory: root, Environment: []string{
+		"KUBECONFIG=" + kubeconfig(), "OPERATOR_NAMESPACE=" + s.namespace, "PATH=" + strings.Join([]string{programs, assets(), os.Getenv("PATH")}, string(os.PathListSeparator)),
 	}}
 	for _, block := range blocks {
 		Expect(shell.Run(ctx, block)).To(Succeed())

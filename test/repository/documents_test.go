@@ -432,6 +432,7 @@ var notRun = map[string]string{
 	`docs/disconnected.md: oc patch operatorhub cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'`:  "it needs OpenShift",
 	"docs/k8s_manual_install.md: make docker-build IMG=registry.example.com/nsm-operator:v2.0.0":                       "it needs a container engine",
 	"docs/k8s_olm_install.md: export IMG=registry.example.com/nsm-operator:v2.0.0":                                     "it changes the repository, and needs a container engine",
+	"docs/k8s_olm_install.md: export OPERATOR_NAMESPACE=nsm-operator-system  # nsm, if you came from 1.8.0":            "it is for the shell of the reader; the test has one for each block, with the same set",
 	"docs/kubectl.md: kubectl nsm status -n nsm --watch | cat":                                                         "it does not end; cmd/kubectl-nsm tests what it prints",
 	"docs/kubectl.md: $ kubectl nsm check --active -n nsm":                                                             "it needs pods that run; cmd/kubectl-nsm tests what it prints",
 	"docs/kubectl.md: $ kubectl nsm topology -n nsm --live":                                                            "it needs pods that run; cmd/kubectl-nsm tests what it prints",
