@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,7 +37,7 @@ import (
 )
 
 // Hammer has users of both versions work with a standing NSM without a pause, and
-// notes what fails, what was acknowledged, and what the watches have seen.
+// notes what fails, what has to wait, what was acknowledged, and what the watches have seen.
 type Hammer struct {
 	// Beat is how often each of the users does something.
 	Beat time.Duration
@@ -58,6 +59,11 @@ type Hammer struct {
 	mu       sync.Mutex
 	done     map[string]int
 	failures []Failure
+	// putOff is by version when the API server asked somebody to come again later. client-go
+	// does so by itself: the user only waits.
+	putOff map[string][]time.Time
+	// longest is by version the request that was granted last after it was made.
+	longest map[string]slow
 	// came is by version how many NSMs of its own came and went.
 	came map[string]int
 	// late are the versions that are not served in the beginning, and coming those of them
@@ -72,6 +78,15 @@ type Hammer struct {
 type Failure struct {
 	at                    time.Time
 	verb, version, reason string
+}
+
+// patience of a user: a request that takes longer is a failure, however often it was put off.
+const patience = 30 * time.Second
+
+// slow is a request, and how long it took.
+type slow struct {
+	verb string
+	took time.Duration
 }
 
 // Versions of NSMs.
@@ -94,13 +109,37 @@ func (f Failure) IsForWantOfAnswer() bool { return strings.Contains(f.reason, "w
 // versions may be served later only; as long as one is, there is nobody to validate either.
 func New(config *rest.Config, key client.ObjectKey, coming ...string) *Hammer {
 	h := &Hammer{
-		Beat: 50 * time.Millisecond, IsValidated: len(coming) == 0, config: config, key: key,
-		done: map[string]int{}, came: map[string]int{}, late: map[string]bool{}, coming: map[string]bool{}, acknowledged: map[string]int{}, seen: map[string]int{},
+		Beat: 50 * time.Millisecond, IsValidated: len(coming) == 0, config: rest.CopyConfig(config), key: key,
+		done: map[string]int{}, putOff: map[string][]time.Time{}, longest: map[string]slow{},
+		came: map[string]int{}, late: map[string]bool{}, coming: map[string]bool{}, acknowledged: map[string]int{}, seen: map[string]int{},
 	}
+	h.config.Wrap(func(next http.RoundTripper) http.RoundTripper { return listener{next, h} })
 	for _, version := range coming {
 		h.late[version], h.coming[version] = true, true
 	}
 	return h
+}
+
+// listener hears what the API server says to client-go.
+type listener struct {
+	next   http.RoundTripper
+	hammer *Hammer
+}
+
+// RoundTrip notes which requests are put off.
+func (l listener) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := l.next.RoundTrip(request)
+	if err != nil || response.Header.Get("Retry-After") == "" {
+		return response, err
+	}
+	for _, version := range Versions {
+		if strings.HasPrefix(request.URL.Path, "/apis/"+group+"/"+version+"/") {
+			l.hammer.mu.Lock()
+			l.hammer.putOff[version] = append(l.hammer.putOff[version], time.Now())
+			l.hammer.mu.Unlock()
+		}
+	}
+	return response, nil
 }
 
 // Start the users.
@@ -184,14 +223,15 @@ func (h *Hammer) comeAndGo(ctx context.Context, version string, example *unstruc
 	// been done all the same.
 	insist := func(verb, version string, do func(context.Context) error, isDone func(error) bool) {
 		for hasFailed := false; ctx.Err() == nil; hasFailed = true {
-			asking, cancel := context.WithTimeout(ctx, 30*time.Second)
+			asking, cancel := context.WithTimeout(ctx, patience)
+			begin := time.Now()
 			err := do(asking)
 			cancel()
 			if hasFailed && isDone(err) {
 				return
 			}
 			if ctx.Err() == nil {
-				h.note(verb, version, err)
+				h.note(verb, version, begin, err)
 			}
 			if err == nil {
 				return
@@ -206,6 +246,7 @@ func (h *Hammer) comeAndGo(ctx context.Context, version string, example *unstruc
 		}
 		insist("delete", version, func(ctx context.Context) error { return h.client.Delete(ctx, Object(version, key)) }, apierrors.IsNotFound)
 		for ctx.Err() == nil {
+			begin := time.Now()
 			err := h.client.Get(ctx, key, Object("v1beta1", key))
 			if apierrors.IsNotFound(err) {
 				h.mu.Lock()
@@ -214,7 +255,7 @@ func (h *Hammer) comeAndGo(ctx context.Context, version string, example *unstruc
 				break
 			}
 			if err != nil && ctx.Err() == nil {
-				h.note("get what was deleted", "v1beta1", err)
+				h.note("get what was deleted", "v1beta1", begin, err)
 			}
 			pause(ctx, h.Beat)
 		}
@@ -246,16 +287,24 @@ func (h *Hammer) keepOn(ctx context.Context, verb, version string, use func(cont
 			return
 		case <-ticker.C:
 		}
-		asking, cancel := context.WithTimeout(ctx, 30*time.Second)
+		if verb == "patch" {
+			h.patching.Lock()
+		}
+		asking, cancel := context.WithTimeout(ctx, patience)
+		begin := time.Now()
 		err := use(asking, version)
 		cancel()
+		if verb == "patch" {
+			h.patching.Unlock()
+		}
 		if ctx.Err() == nil {
-			h.note(verb, version, err)
+			h.note(verb, version, begin, err)
 		}
 	}
 }
 
-func (h *Hammer) note(verb, version string, err error) {
+// note what became of a request that began at a time.
+func (h *Hammer) note(verb, version string, begin time.Time, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.coming[version] && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) {
@@ -265,6 +314,8 @@ func (h *Hammer) note(verb, version string, err error) {
 	h.done[version]++
 	if err != nil {
 		h.failures = append(h.failures, Failure{time.Now(), verb, version, reasonOf(err)})
+	} else if took := time.Since(begin); took > h.longest[version].took && verb != "watch" {
+		h.longest[version] = slow{verb, took}
 	}
 }
 
@@ -299,8 +350,6 @@ func (h *Hammer) list(ctx context.Context, version string) error {
 
 // patch sets a mark that nobody else sets.
 func (h *Hammer) patch(ctx context.Context, version string) error {
-	h.patching.Lock()
-	defer h.patching.Unlock()
 	h.mu.Lock()
 	next := h.acknowledged[version] + 1
 	h.mu.Unlock()
@@ -325,6 +374,8 @@ func (h *Hammer) create(ctx context.Context, version string) error {
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 		return nil
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if err == nil && h.IsValidated {
 		return errors.New("admitted without having been validated")
 	}
@@ -339,9 +390,10 @@ func (h *Hammer) delete(ctx context.Context, version string) error {
 // watch follows the NSM, as an informer does.
 func (h *Hammer) watch(ctx context.Context, version string) {
 	for ctx.Err() == nil {
+		begin := time.Now()
 		err := h.follow(ctx, version)
 		if ctx.Err() == nil {
-			h.note("watch", version, err)
+			h.note("watch", version, begin, err)
 		}
 		pause(ctx, h.Beat)
 	}
@@ -450,15 +502,17 @@ func (h *Hammer) ExpectFewFailures(ctx context.Context, may func(Failure) bool) 
 	}
 }
 
-// Report prints what failed: how often, why, and in which version for how long.
+// Report prints what failed or had to wait: how often, why, and in which version for how long.
 func (h *Hammer) Report(of string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var text strings.Builder
 	for _, version := range Versions {
-		length, count := h.window(version)
-		fmt.Fprintf(&text, "%s: %d requests, %d failed, within %s", version, h.done[version], count, length.Round(10*time.Millisecond))
-		fmt.Fprintf(&text, "; %d NSMs came and went\n", h.came[version])
+		failed, length := h.window(version)
+		fmt.Fprintf(&text, "%s: %d requests, %d failed, and %d times one was put off, within %s", version, h.done[version],
+			failed, len(h.putOff[version]), length.Round(10*time.Millisecond))
+		longest := h.longest[version]
+		fmt.Fprintf(&text, "; the longest took %s: %s; %d NSMs came and went\n", longest.took.Round(time.Millisecond), longest.verb, h.came[version])
 	}
 	kinds := map[string]int{}
 	for _, failed := range h.failures {
@@ -470,31 +524,41 @@ func (h *Hammer) Report(of string) {
 	AddReportEntry(of, text.String())
 }
 
-// window is for how long requests of a version failed, without the times in which
-// none did for a second, and how many those were.
-func (h *Hammer) window(version string) (length time.Duration, count int) {
-	var last time.Time
-	for _, failed := range h.failures {
-		if failed.version != version {
-			continue
+// again is when client-go asks again after it was put off.
+const again = time.Second
+
+// window is how many requests of a version failed, and for how long some did or were put off,
+// without the times in which none was for longer than it takes to ask again.
+func (h *Hammer) window(version string) (failed int, length time.Duration) {
+	times := slices.Clone(h.putOff[version])
+	for _, failure := range h.failures {
+		if failure.version == version {
+			times = append(times, failure.at)
+			failed++
 		}
-		if gap := failed.at.Sub(last); count > 0 && gap < time.Second {
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	var last time.Time
+	for _, at := range times {
+		if gap := at.Sub(last); gap < again+again/2 {
 			length += gap
 		} else {
 			length += h.Beat
 		}
-		last = failed.at
-		count++
+		last = at
 	}
-	return length, count
+	return failed, length
 }
+
+// group of NSMs.
+const group = "nsm.networkservicemesh.io"
 
 // mark is the annotation that one version's patches set.
 func mark(version string) string { return "hammer/" + version }
 
 // Object of a version.
 func Object(version string, key client.ObjectKey) *unstructured.Unstructured {
-	nsm := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "nsm.networkservicemesh.io/" + version, "kind": "NSM"}}
+	nsm := &unstructured.Unstructured{Object: map[string]any{"apiVersion": group + "/" + version, "kind": "NSM"}}
 	nsm.SetNamespace(key.Namespace)
 	nsm.SetName(key.Name)
 	return nsm
@@ -504,7 +568,7 @@ func Object(version string, key client.ObjectKey) *unstructured.Unstructured {
 func (h *Hammer) generationNow(ctx context.Context) int64 {
 	GinkgoHelper()
 	definition := &apiextensionsv1.CustomResourceDefinition{}
-	Expect(h.client.Get(ctx, client.ObjectKey{Name: "nsms.nsm.networkservicemesh.io"}, definition)).To(Succeed())
+	Expect(h.client.Get(ctx, client.ObjectKey{Name: "nsms." + group}, definition)).To(Succeed())
 	return definition.Generation
 }
 
