@@ -41,7 +41,8 @@ import (
 type Hammer struct {
 	// Beat is how often each of the users does something.
 	Beat time.Duration
-	// IsValidated: an NSM that nobody has validated is a failure.
+	// IsValidated: an NSM that nobody has validated is a failure. Once the users work, Validated
+	// says so.
 	IsValidated bool
 
 	config *rest.Config
@@ -64,6 +65,8 @@ type Hammer struct {
 	putOff map[string][]time.Time
 	// longest is by version the request that was granted last after it was made.
 	longest map[string]slow
+	// refused is by version how many NSMs validation has refused.
+	refused map[string]int
 	// came is by version how many NSMs of its own came and went.
 	came map[string]int
 	// late are the versions that are not served in the beginning, and coming those of them
@@ -110,7 +113,7 @@ func (f Failure) IsForWantOfAnswer() bool { return strings.Contains(f.reason, "w
 func New(config *rest.Config, key client.ObjectKey, coming ...string) *Hammer {
 	h := &Hammer{
 		Beat: 50 * time.Millisecond, IsValidated: len(coming) == 0, config: rest.CopyConfig(config), key: key,
-		done: map[string]int{}, putOff: map[string][]time.Time{}, longest: map[string]slow{},
+		done: map[string]int{}, putOff: map[string][]time.Time{}, longest: map[string]slow{}, refused: map[string]int{},
 		came: map[string]int{}, late: map[string]bool{}, coming: map[string]bool{}, acknowledged: map[string]int{}, seen: map[string]int{},
 	}
 	h.config.Wrap(func(next http.RoundTripper) http.RoundTripper { return listener{next, h} })
@@ -371,11 +374,12 @@ func (h *Hammer) create(ctx context.Context, version string) error {
 		Expect(unstructured.SetNestedField(second.Object, "v1.18.0", "spec", "version")).To(Succeed())
 	}
 	err := h.client.Create(ctx, second, client.DryRunAll)
-	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
-		return nil
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+		h.refused[version]++
+		return nil
+	}
 	if err == nil && h.IsValidated {
 		return errors.New("admitted without having been validated")
 	}
@@ -422,6 +426,23 @@ func (h *Hammer) follow(ctx context.Context, version string) error {
 		h.mu.Unlock()
 	}
 	return nil
+}
+
+// Validated says that an NSM which nobody has validated is a failure from now on, and waits
+// until one of each version has been refused.
+func (h *Hammer) Validated(ctx context.Context) {
+	GinkgoHelper()
+	h.mu.Lock()
+	h.IsValidated = true
+	clear(h.refused)
+	h.mu.Unlock()
+	for _, version := range Versions {
+		Eventually(func() int {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return h.refused[version]
+		}).WithContext(ctx).Should(BeNumerically(">", 0), version)
+	}
 }
 
 // AwaitWrites waits until a write has succeeded in each version: some could only be made

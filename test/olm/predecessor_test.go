@@ -66,6 +66,7 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 			Expect(said).NotTo(ContainElement(ContainSubstring(workload + " has not been created yet")))
 		}
 
+		users.Validated(ctx)
 		users.AwaitWrites(ctx)
 		users.Stop()
 		users.Report("during the upgrade")
