@@ -59,6 +59,10 @@ func Mesh(example string, nsm client.Object) []*unstructured.Unstructured {
 	return objects
 }
 
+// Registered is what a registry keeps in the namespace of the NSMs: a network service and an
+// endpoint of it.
+func Registered() []*unstructured.Unstructured { return read("registered") }
+
 // read a file. They are compiled in, so that none of them can be missing or wrong
 // where a test has read it once.
 func read(name string) []*unstructured.Unstructured {

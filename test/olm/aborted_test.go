@@ -22,6 +22,7 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 	var (
 		spec      any
 		workloads map[string]string
+		entries   map[string]any
 		users     *hammer.Hammer
 	)
 
@@ -32,7 +33,7 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 		published.create(ctx)
 		published.awaitCSV(ctx, old.name)
 		spec, _ = createEarlierMesh(ctx, "alm-example")
-		workloads = workloadsOf(ctx, meshNamespace)
+		workloads, entries = workloadsOf(ctx, meshNamespace), registered(ctx)
 		users = startHammer(ctx, "v1beta1")
 		begin := time.Now()
 		bad := bridge().copy(bridge().name).changeCSV(withImage(operatorImages + "missing"))
@@ -69,6 +70,7 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 		figure("from the Subscription to Available", begin)
 		users.ExpectNothingLost(ctx)
 		Expect(specs(ctx, meshKey)["v1alpha1"]).To(Equal(spec))
+		Expect(registered(ctx)).To(Equal(entries), "what clients have registered")
 		Eventually(func() []string { return storedDefinition(ctx).Status.StoredVersions }).WithContext(ctx).Should(Equal([]string{"v1beta1"}))
 	})
 

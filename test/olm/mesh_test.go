@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
+	"github.com/networkservicemesh/nsm-operator/test/earlier"
 )
 
 // meshNamespace is where the samples have their mesh.
@@ -30,6 +31,26 @@ func createMesh(ctx context.Context) {
 	GinkgoHelper()
 	kubectl(ctx, "apply", "-f", "config/mesh/namespace.yaml")
 	kubectl(ctx, "apply", "-f", "config/samples/nsm_v1beta1_nsm.yaml")
+	register(ctx)
+}
+
+// register what a registry keeps. It belongs to clients: nobody else changes it.
+func register(ctx context.Context) {
+	GinkgoHelper()
+	for _, entry := range earlier.Registered() {
+		Expect(admin.Create(ctx, entry)).To(Succeed(), entry.GetName())
+	}
+}
+
+// registered is what has become of it: the UID of each entry, and what it says.
+func registered(ctx context.Context) map[string]any {
+	GinkgoHelper()
+	found := map[string]any{}
+	for _, entry := range earlier.Registered() {
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(entry), entry)).To(Succeed(), entry.GetName())
+		found[entry.GetKind()] = map[string]any{"uid": entry.GetUID(), "spec": entry.Object["spec"]}
+	}
+	return found
 }
 
 func awaitAvailable(ctx context.Context, key client.ObjectKey) {

@@ -53,6 +53,7 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 		published.create(ctx)
 		published.awaitCSV(ctx, old.name)
 		stored, workloads := createEarlierMesh(ctx, example)
+		entries := registered(ctx)
 
 		users := startHammer(ctx, "v1beta1")
 		unserved := watchDefinition(ctx)
@@ -75,6 +76,7 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 		users.ExpectFewFailures(ctx, nil)
 		Expect(unserved()).To(BeEmpty(), "definitions in which v1alpha1 is not served")
 		Expect(specs(ctx, meshKey)["v1alpha1"]).To(Equal(stored))
+		Expect(registered(ctx)).To(Equal(entries), "what clients have registered")
 		Eventually(func() []string { return storedDefinition(ctx).Status.StoredVersions }).WithContext(ctx).Should(Equal([]string{"v1beta1"}))
 	}, examples)
 })
@@ -187,6 +189,7 @@ func createEarlierMesh(ctx context.Context, example string) (spec any, workloads
 		}
 	}
 	Expect(workloads).NotTo(BeEmpty())
+	register(ctx)
 	return nsm.Object["spec"], workloads
 }
 

@@ -57,7 +57,7 @@ func reinstalling() {
 		{"the operator's namespace is deleted", func(ctx SpecContext) { deleteNamespace(ctx, usual.namespace) }},
 	} {
 		It("goes on where it was when "+removal.name+", and it is subscribed to again", func(ctx SpecContext) {
-			before, pods := specs(ctx, meshKey), podsOf(ctx, meshNamespace)
+			before, pods, entries := specs(ctx, meshKey), podsOf(ctx, meshNamespace), registered(ctx)
 			users := startFewUsers(ctx, false) // as long as there is no operator
 			begin := time.Now()
 			removal.of(ctx)
@@ -78,6 +78,7 @@ func reinstalling() {
 			users.ExpectFewFailures(ctx, hammer.Failure.IsForWantOfOperator)
 			Expect(specs(ctx, meshKey)).To(Equal(before))
 			Expect(podsOf(ctx, meshNamespace)).To(Equal(pods))
+			Expect(registered(ctx)).To(Equal(entries), "what clients have registered")
 			awaitAvailable(ctx, meshKey)
 		})
 	}

@@ -69,6 +69,7 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 			"with replicas: %d", next.replicas), func(ctx SpecContext) {
 			from, to := bundles[n], bundles[n+1]
 			before, pods, authority := specs(ctx, meshKey), podsOf(ctx, meshNamespace), caBundle(ctx)
+			entries := registered(ctx)
 			users := startHammer(ctx)
 			users.Others(ctx)
 			begin := time.Now()
@@ -90,6 +91,7 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 			users.ExpectFewFailures(ctx, nil)
 			Expect(specs(ctx, meshKey)).To(Equal(before))
 			Expect(podsOf(ctx, meshNamespace)).To(Equal(pods), "the pods of the mesh")
+			Expect(registered(ctx)).To(Equal(entries), "what clients have registered")
 			Expect(caBundle(ctx)).To(Equal(authority), "an upgrade changes no CA")
 			Expect(columns(ctx)).To(ContainElement(columnOf(next.version)), "the new definition is there")
 			awaitAvailable(ctx, meshKey)
