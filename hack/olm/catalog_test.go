@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/operator-framework/api/pkg/manifests"
 	"github.com/operator-framework/operator-registry/alpha/declcfg"
 )
 
@@ -22,31 +23,34 @@ const (
 	opm       = "../../bin/opm"
 )
 
-// release copies the bundle as a release of its own.
+// release copies the bundle as a release of its own, whatever version this tree has.
 func release(t *testing.T, version, replaces string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), version)
 	if err := os.CopyFS(dir, os.DirFS(bundleDir)); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, filepath.Join(dir, "manifests", "nsm-operator.clusterserviceversion.yaml"),
-		"v2.0.0", "v"+version, "version: 2.0.0", "version: "+version, "<2.0.0", "<"+version, "nsm-operator.v1.99.0", "nsm-operator.v"+replaces)
-	return dir
-}
-
-func edit(t *testing.T, file string, oldNew ...string) {
-	t.Helper()
+	bundle, err := manifests.GetBundleFromDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, current := filepath.Join(dir, "manifests", "nsm-operator.clusterserviceversion.yaml"), bundle.CSV.Spec.Version.String()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	edited := strings.NewReplacer(oldNew...).Replace(string(text))
-	if edited == string(text) {
-		t.Fatalf("%s has none of %q", file, oldNew)
-	}
+	edited := strings.NewReplacer("v"+current, "v"+version, "version: "+current, "version: "+version, "<"+current, "<"+version,
+		bundle.CSV.Spec.Replaces, "nsm-operator.v"+replaces).Replace(string(text))
 	if err := os.WriteFile(file, []byte(edited), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// firstRelease is that with which the bridge is released.
+func firstRelease(t *testing.T) string {
+	t.Helper()
+	return release(t, "2.0.0", "1.99.0")
 }
 
 func readCatalog(t *testing.T, dir string) *declcfg.DeclarativeConfig {
@@ -79,7 +83,7 @@ func channelsOf(config *declcfg.DeclarativeConfig) []string {
 }
 
 func TestEachChannelLeadsOnwardFromThePublishedRelease(t *testing.T) {
-	config := write(t, catalog{embed: true}, bridgeDir, bundleDir)
+	config := write(t, catalog{embed: true}, bridgeDir, firstRelease(t))
 
 	want := []string{
 		"alpha: nsm-operator.v1.99.0 <- nsm-operator.v1.8.0 >=1.8.0 <1.99.0",
@@ -130,7 +134,7 @@ func TestEmbeddedBundleNeedsNoImage(t *testing.T) {
 func TestReleaseIsAddedToWhatIsReleased(t *testing.T) {
 	released := t.TempDir()
 	first := catalog{opm: opm, out: released, image: "example.com/bundle:v2.0.0"}
-	if err := first.write(t.Context(), []string{bundleDir}); err != nil {
+	if err := first.write(t.Context(), []string{firstRelease(t)}); err != nil {
 		t.Fatal(err)
 	}
 	second := catalog{
@@ -189,7 +193,7 @@ func TestWhatIsReleasedOnceIsKept(t *testing.T) {
 // opm refuses a channel with two heads.
 func TestReleaseThatReplacesNothingIsRefused(t *testing.T) {
 	c := catalog{opm: opm, out: t.TempDir(), embed: true}
-	err := c.write(t.Context(), []string{bundleDir, release(t, "2.1.0", "1.9.0")})
+	err := c.write(t.Context(), []string{firstRelease(t), release(t, "2.1.0", "1.9.0")})
 	if err == nil || !strings.Contains(err.Error(), "multiple channel heads") {
 		t.Errorf("error: %v", err)
 	}

@@ -113,10 +113,16 @@ func TestOldestOpenShiftIsTheOldestKubernetes(t *testing.T) {
 	}
 }
 
-// Whoever subscribed to the published releases goes by the bridge, whose CRD they can bear, and nobody is led back.
+// Whoever subscribed to the published releases goes by the bridge, whose CRD they can bear, and nobody is led back. The
+// release of the bridge replaces it, and each later one the release before.
 func TestUpdateGraphLeadsForwardByTheBridge(t *testing.T) {
 	csv, bridge := load(t).CSV, loadFrom(t, bridgeDir).CSV
-	if csv.Spec.Replaces != bridge.Name || bridge.Spec.Replaces != "nsm-operator.v1.8.0" {
+	replaced, err := semver.Parse(strings.TrimPrefix(csv.Spec.Replaces, "nsm-operator.v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	isOfBridge := csv.Spec.Version.EQ(bridgeOf(t))
+	if isOfBridge != (csv.Spec.Replaces == bridge.Name) || replaced.GE(csv.Spec.Version.Version) || bridge.Spec.Replaces != "nsm-operator.v1.8.0" {
 		t.Errorf("%s replaces %s, and %s replaces %s", csv.Name, csv.Spec.Replaces, bridge.Name, bridge.Spec.Replaces)
 	}
 	direct, byBridge := rangeOf(t, csv), rangeOf(t, bridge)
@@ -132,6 +138,18 @@ func TestUpdateGraphLeadsForwardByTheBridge(t *testing.T) {
 			t.Errorf("from %s: direct %t, by the bridge %t", version, direct(version), byBridge(version))
 		}
 	}
+}
+
+// bridgeOf is the release that the Makefile has the bridge released with.
+func bridgeOf(t *testing.T) semver.Version {
+	t.Helper()
+	text, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "\nBRIDGE_OF      := ")
+	line, _, _ := strings.Cut(after, "\n")
+	return semver.MustParse(line)
 }
 
 func rangeOf(t *testing.T, csv *v1alpha1.ClusterServiceVersion) semver.Range {

@@ -68,7 +68,7 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 		Expect(stored(ctx)).To(ConsistOf("v1alpha1"))
 
 		for _, block := range blocksOf("Without OLM") {
-			run(ctx, block, "registry.example.com/nsm-operator:v2.0.0", shippedImage)
+			run(ctx, block, documentedImage, shippedImage)
 		}
 		err := admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "nsm-operator"}, &appsv1.Deployment{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)

@@ -27,12 +27,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/networkservicemesh/nsm-operator/test/olm/kubelet"
+	thistree "github.com/networkservicemesh/nsm-operator/test/release"
 )
 
-const (
-	// shippedImage is the operator's, as its manifests name it.
-	shippedImage = "ghcr.io/networkservicemesh/nsm-operator:v2.0.0"
-	spireWebhook = "spire-controller-manager-webhook"
+const spireWebhook = "spire-controller-manager-webhook"
+
+var (
+	// imageName of the operator in a registry.
+	imageName = "/nsm-operator:v" + thistree.Version()
+	// shippedImage is the operator's, as its manifests name it, and documentedImage as the
+	// documents do.
+	shippedImage    = "ghcr.io/networkservicemesh" + imageName
+	documentedImage = "registry.example.com" + imageName
 )
 
 // launchWithPods starts a cluster in which the pods of the operator run: as processes

@@ -96,7 +96,7 @@ var _ = Describe("make test-cluster", Ordered, func() {
 		blocks := blocksOfKind(testClusterPage, documents.Cluster)
 		Expect(blocks).To(HaveLen(1))
 		blocks[0].Commands = "{ " + blocks[0].Commands + "} 2>&1 | tee " + output
-		shell := reader("registry.example.com/nsm-operator:v2.0.0", shippedImage)
+		shell := reader(documentedImage, shippedImage)
 		shell.Environment = append(shell.Environment, "YES=1", "TIMEOUT=3m", "SPIRE_STORAGE=emptyDir", "REPORT="+file)
 		ended := make(chan error, 1)
 		go func() { ended <- shell.Run(ctx, blocks[0]) }()

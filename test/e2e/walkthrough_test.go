@@ -38,7 +38,7 @@ var _ = Describe("The documents, word for word", Ordered, func() {
 		here = []string{"registry.example.com", registry}
 		programs := GinkgoT().TempDir()
 		standIn(programs, "log", "2026-01-02T03:04:05.000000000Z stdout F OK\n")
-		startWithPods(ctx, registry+"/nsm-operator:v2.0.0", func(address string) string {
+		startWithPods(ctx, registry+imageName, func(address string) string {
 			if strings.HasPrefix(address, "localhost:") {
 				return address // of the kubelets
 			}

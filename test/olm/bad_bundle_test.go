@@ -23,7 +23,7 @@ func badRelease() {
 	It("leaves the replicas of the version before at work when the next one's image cannot be pulled", func(ctx SpecContext) {
 		before, pods = specs(ctx, meshKey), podsOf(ctx, meshNamespace)
 		users := startFewUsers(ctx, true)
-		bad := release("2.1.0").changeCSV(withImage(operatorImages + "missing"))
+		bad := release(next(1)).changeCSV(withImage(operatorImages + "missing"))
 		begin := time.Now()
 		catalog.serve(ctx, []channel{upgradeOf("stable", current(), bad)}, current(), bad)
 		Eventually(func() []string { return waitingFor(ctx) }).WithContext(ctx).Should(ContainElement("ImagePullBackOff"))
@@ -37,7 +37,7 @@ func badRelease() {
 	})
 
 	It("leaves that release behind by subscribing again to the next one", func(ctx SpecContext) {
-		good := release("2.1.1")
+		good := release(next(2))
 		usual.delete(ctx)
 		usual.follow(ctx, documented("Starting again")[1])
 		catalog.serve(ctx, []channel{upgradeOf("stable", current(), good)}, current(), good)

@@ -55,6 +55,14 @@ func ofTree(name string) bundle {
 	return b
 }
 
+// next is a later version than this tree's: the first, the second.
+func next(n uint64) string {
+	GinkgoHelper()
+	version := read[operatorsv1alpha1.ClusterServiceVersion](current().directory, csvFile).Spec.Version
+	version.Minor += n
+	return version.String()
+}
+
 // release is what the bundle of this tree would be in another version, with the
 // image of that version.
 func release(version string) bundle {

@@ -55,8 +55,8 @@ func startKubelet(ctx context.Context, socket string) {
 		"probes":   "--health-probe-bind-address=127.0.0.1:%d",
 	}}
 	images := map[string]kubelet.Image{}
-	for _, version := range []string{"2.0.0", "2.1.0", "2.1.1", "2.2.0", "2.3.0"} {
-		images[operatorImages+"v"+version] = manager
+	for n := range uint64(4) { // of this version and of the next ones
+		images[operatorImages+"v"+next(n)] = manager
 	}
 	node := &kubelet.Kubelet{
 		Config: config, Directory: directory, Log: GinkgoWriter, Images: images, Lag: 3 * time.Second,

@@ -52,7 +52,7 @@ func secondInstallation() {
 		second.delete(ctx)
 		begin := time.Now()
 		second.create(ctx)
-		second.awaitCSV(ctx, csvOf("2.1.1"))
+		second.awaitCSV(ctx, csvOf(next(2)))
 		figure("from the Subscription to Succeeded", begin)
 		second.awaitQuiet(ctx, 5*time.Second)
 		Expect(conversionNamespace(ctx)).To(Equal(second.namespace), "where the API server asks for conversion")

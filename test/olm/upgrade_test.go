@@ -25,12 +25,10 @@ import (
 )
 
 var _ = Describe("An upgrade to the next version", Ordered, func() {
-	nexts := []struct {
-		version  string
-		replicas int32
-	}{{"2.1.0", 2}, {"2.2.0", 1}, {"2.3.0", 4}}
+	// numbers of replicas, of one version after the other.
+	numbers := []int32{2, 1, 4}
 	if !long {
-		nexts = nexts[:1]
+		numbers = numbers[:1]
 	}
 	// bundles are this tree's and the next ones, each of which replaces the one before.
 	var bundles []bundle
@@ -38,8 +36,9 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		bundles = []bundle{current()}
-		for _, next := range nexts {
-			bundles = append(bundles, release(next.version).changeCRD(addColumn(columnOf(next.version))).changeCSV(replicas(next.replicas)))
+		for n, number := range numbers {
+			to := release(next(uint64(n + 1)))
+			bundles = append(bundles, to.changeCRD(addColumn(columnOf(to))).changeCSV(replicas(number)))
 		}
 		DeferCleanup(cleanUp)
 		catalog.serve(ctx, []channel{{"stable", []entry{{Name: current().name}}}}, current())
@@ -64,9 +63,9 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 		awaitAvailable(ctx, meshKey)
 	})
 
-	for n, next := range nexts {
+	for n, number := range numbers {
 		It(fmt.Sprintf("waits for its approval, and then loses nothing, alters nothing and leaves the mesh alone while both versions are used, "+
-			"with replicas: %d", next.replicas), func(ctx SpecContext) {
+			"with replicas: %d", number), func(ctx SpecContext) {
 			from, to := bundles[n], bundles[n+1]
 			before, pods, authority := specs(ctx, meshKey), podsOf(ctx, meshNamespace), caBundle(ctx)
 			entries := registered(ctx)
@@ -77,7 +76,7 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 			manual.awaitPlan(ctx, to.name)
 			figure("from the new catalog to its plan", begin)
 			Expect(manual.phases(ctx)).To(HaveLen(1))
-			Expect(columns(ctx)).NotTo(ContainElement(columnOf(next.version)))
+			Expect(columns(ctx)).NotTo(ContainElement(columnOf(to)))
 			begin = time.Now()
 			manual.follow(ctx, documented("Approving by hand")...)
 			manual.awaitCSV(ctx, to.name)
@@ -93,7 +92,7 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 			Expect(podsOf(ctx, meshNamespace)).To(Equal(pods), "the pods of the mesh")
 			Expect(registered(ctx)).To(Equal(entries), "what clients have registered")
 			Expect(caBundle(ctx)).To(Equal(authority), "an upgrade changes no CA")
-			Expect(columns(ctx)).To(ContainElement(columnOf(next.version)), "the new definition is there")
+			Expect(columns(ctx)).To(ContainElement(columnOf(to)), "the new definition is there")
 			awaitAvailable(ctx, meshKey)
 		})
 	}
@@ -122,7 +121,7 @@ func replicas(number int32) func(*operatorsv1alpha1.ClusterServiceVersion) {
 	}
 }
 
-func columnOf(version string) string { return "Since " + version }
+func columnOf(b bundle) string { return "Since " + b.name }
 
 // addColumn is a change of the definition that every kubectl shows.
 func addColumn(name string) func(*apiextensionsv1.CustomResourceDefinition) {

@@ -64,7 +64,7 @@ func TestOperatorOfBundlesIsWatchedByPrometheus(t *testing.T) {
 // the related images: both name the image that a release pushes.
 func TestBundlesNameTheImageForMustGather(t *testing.T) {
 	t.Parallel()
-	const want = "ghcr.io/networkservicemesh/nsm-operator-must-gather:v" + version
+	want := "ghcr.io/networkservicemesh/nsm-operator-must-gather:v" + version
 	for directory, found := range bundles(t) {
 		if annotated := found.Metadata.Annotations["operators.openshift.io/must-gather-image"]; annotated != want {
 			t.Errorf("%s: annotated is %q, want %q", directory, annotated, want)

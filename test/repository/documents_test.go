@@ -420,37 +420,55 @@ func TestVersionsOfGitOps(t *testing.T) {
 	}
 }
 
+// What is installed by the documents is this release. Only an upgrade that is tried is to a later one.
+func TestDocumentsNameThisRelease(t *testing.T) {
+	t.Parallel()
+	image := regexp.MustCompile(`(bundle-upgrade \S*)?nsm-operator(?:-[a-z-]+)?:v(\d+\.\d+\.\d+)`)
+	count := 0
+	for page, text := range readPages(t) {
+		for _, found := range image.FindAllStringSubmatch(text, -1) {
+			count++
+			if found[1] == "" && found[2] != version && found[2] != bridge {
+				t.Errorf("%s: %s is not of this release, %s", page, found[0], version)
+			}
+		}
+	}
+	if count < 20 {
+		t.Errorf("%d images", count)
+	}
+}
+
 // notRun are the blocks that no test runs, by page and first line, and why none can.
 var notRun = map[string]string{
-	"README.md: git clone https://github.com/networkservicemesh/nsm-operator.git":                                      "it needs the internet",
-	"README.md: export KUBECONFIG=$PWD/.local/kubeconfig PATH=$PWD/bin/k8s:$PATH":                                      "it is for the shell of the reader; the test has one for each block, with the same set",
-	"docs/development.md: make test-long FOCUS='walk at random'":                                                       "it takes hours",
-	"docs/development.md: go test ./test/olm -v -ginkgo.focus 'next version'":                                          "it is a part of make test",
-	"docs/development.md: make catalog CATALOG=catalog":                                                                "it changes the repository; hack/olm builds catalogs in its tests",
-	`docs/development.md: bin/operator-sdk run bundle ghcr.io/networkservicemesh/nsm-operator-bundle:v2.0.0 \`:         "it needs a registry, and pods that run",
-	"docs/disconnected.md: oc mirror --v2 -c imageset.yaml --workspace file://mirror docker://mirror.example.com:5000": "it needs oc-mirror and registries",
-	`docs/disconnected.md: oc patch operatorhub cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'`:  "it needs OpenShift",
-	"docs/k8s_manual_install.md: make docker-build IMG=registry.example.com/nsm-operator:v2.0.0":                       "it needs a container engine",
-	"docs/k8s_olm_install.md: export IMG=registry.example.com/nsm-operator:v2.0.0":                                     "it changes the repository, and needs a container engine",
-	"docs/k8s_olm_install.md: export OPERATOR_NAMESPACE=nsm-operator-system  # nsm, if you came from 1.8.0":            "it is for the shell of the reader; the test has one for each block, with the same set",
-	"docs/kubectl.md: kubectl nsm status -n nsm --watch | cat":                                                         "it does not end; cmd/kubectl-nsm tests what it prints",
-	"docs/kubectl.md: $ kubectl nsm check --active -n nsm":                                                             "it needs pods that run; cmd/kubectl-nsm tests what it prints",
-	"docs/kubectl.md: $ kubectl nsm topology -n nsm --live":                                                            "it needs pods that run; cmd/kubectl-nsm tests what it prints",
-	`docs/olm_v1.md: kubectl patch clusterextension nsm-operator --type merge \`:                                       "it needs operator-controller, which needs pods that run",
-	"docs/olm_v1.md: kubectl wait --for=condition=Installed clusterextension/nsm-operator --timeout 5m":                "it needs operator-controller, which needs pods that run",
-	"docs/olm_v1.md: kubectl delete nsm --all --all-namespaces":                                                        "it needs operator-controller, which needs pods that run",
-	"docs/performance.md: go test ./test/perf/ -run '^$' -bench Hostile -timeout 2h -benchtime 1x":                     "it takes hours",
-	"docs/resource.md: kubectl port-forward -n nsm deployment/dashboard 3000 3001":                                     "it needs pods that run",
-	"docs/runbooks.md: kubectl logs -n nsm-operator-system deployment/nsm-operator --all-pods --previous":              "it needs a container that has been restarted",
-	`docs/security.md: cosign verify ghcr.io/networkservicemesh/nsm-operator@sha256:... \`:                             "it needs a release, and the internet",
-	`docs/security.md: gh attestation verify oci://ghcr.io/networkservicemesh/nsm-operator@sha256:... \`:               "it needs a release, and the internet",
-	`docs/security.md: cosign verify-blob SHA256SUMS --bundle SHA256SUMS.sigstore.json \`:                              "it needs a release, and the internet",
-	`docs/spire.md: kubectl exec -n spire spire-server-0 -c spire-server -- \`:                                         "it needs pods that run",
-	"docs/spire.md: helm repo add spiffe https://spiffe.github.io/helm-charts-hardened":                                "it needs the internet",
-	"docs/support.md: # The pod that leads has the metrics of meshes.":                                                 "it needs pods that run",
-	"docs/support.md: oc adm must-gather --image=ghcr.io/networkservicemesh/nsm-operator-must-gather:v2.0.0":           "it needs OpenShift; the script that it runs has a test in cmd/kubectl-nsm",
-	"docs/test_cluster.md: kind create cluster --config hack/testcluster/kind.yaml":                                    "it needs a container engine",
-	`hack/localcluster/README.md: go build -C hack/localcluster -o "$PWD/bin/localcluster" .`:                          "it is what test/e2e does before each test, and does not end",
+	"README.md: git clone https://github.com/networkservicemesh/nsm-operator.git":                                        "it needs the internet",
+	"README.md: export KUBECONFIG=$PWD/.local/kubeconfig PATH=$PWD/bin/k8s:$PATH":                                        "it is for the shell of the reader; the test has one for each block, with the same set",
+	"docs/development.md: make test-long FOCUS='walk at random'":                                                         "it takes hours",
+	"docs/development.md: go test ./test/olm -v -ginkgo.focus 'next version'":                                            "it is a part of make test",
+	"docs/development.md: make catalog CATALOG=catalog":                                                                  "it changes the repository; hack/olm builds catalogs in its tests",
+	`docs/development.md: bin/operator-sdk run bundle ghcr.io/networkservicemesh/nsm-operator-bundle:v` + version + ` \`: "it needs a registry, and pods that run",
+	"docs/disconnected.md: oc mirror --v2 -c imageset.yaml --workspace file://mirror docker://mirror.example.com:5000":   "it needs oc-mirror and registries",
+	`docs/disconnected.md: oc patch operatorhub cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'`:    "it needs OpenShift",
+	"docs/k8s_manual_install.md: make docker-build IMG=registry.example.com/nsm-operator:v" + version:                    "it needs a container engine",
+	"docs/k8s_olm_install.md: export IMG=registry.example.com/nsm-operator:v" + version:                                  "it changes the repository, and needs a container engine",
+	"docs/k8s_olm_install.md: export OPERATOR_NAMESPACE=nsm-operator-system  # nsm, if you came from 1.8.0":              "it is for the shell of the reader; the test has one for each block, with the same set",
+	"docs/kubectl.md: kubectl nsm status -n nsm --watch | cat":                                                           "it does not end; cmd/kubectl-nsm tests what it prints",
+	"docs/kubectl.md: $ kubectl nsm check --active -n nsm":                                                               "it needs pods that run; cmd/kubectl-nsm tests what it prints",
+	"docs/kubectl.md: $ kubectl nsm topology -n nsm --live":                                                              "it needs pods that run; cmd/kubectl-nsm tests what it prints",
+	`docs/olm_v1.md: kubectl patch clusterextension nsm-operator --type merge \`:                                         "it needs operator-controller, which needs pods that run",
+	"docs/olm_v1.md: kubectl wait --for=condition=Installed clusterextension/nsm-operator --timeout 5m":                  "it needs operator-controller, which needs pods that run",
+	"docs/olm_v1.md: kubectl delete nsm --all --all-namespaces":                                                          "it needs operator-controller, which needs pods that run",
+	"docs/performance.md: go test ./test/perf/ -run '^$' -bench Hostile -timeout 2h -benchtime 1x":                       "it takes hours",
+	"docs/resource.md: kubectl port-forward -n nsm deployment/dashboard 3000 3001":                                       "it needs pods that run",
+	"docs/runbooks.md: kubectl logs -n nsm-operator-system deployment/nsm-operator --all-pods --previous":                "it needs a container that has been restarted",
+	`docs/security.md: cosign verify ghcr.io/networkservicemesh/nsm-operator@sha256:... \`:                               "it needs a release, and the internet",
+	`docs/security.md: gh attestation verify oci://ghcr.io/networkservicemesh/nsm-operator@sha256:... \`:                 "it needs a release, and the internet",
+	`docs/security.md: cosign verify-blob SHA256SUMS --bundle SHA256SUMS.sigstore.json \`:                                "it needs a release, and the internet",
+	`docs/spire.md: kubectl exec -n spire spire-server-0 -c spire-server -- \`:                                           "it needs pods that run",
+	"docs/spire.md: helm repo add spiffe https://spiffe.github.io/helm-charts-hardened":                                  "it needs the internet",
+	"docs/support.md: # The pod that leads has the metrics of meshes.":                                                   "it needs pods that run",
+	"docs/support.md: oc adm must-gather --image=ghcr.io/networkservicemesh/nsm-operator-must-gather:v" + version:        "it needs OpenShift; the script that it runs has a test in cmd/kubectl-nsm",
+	"docs/test_cluster.md: kind create cluster --config hack/testcluster/kind.yaml":                                      "it needs a container engine",
+	`hack/localcluster/README.md: go build -C hack/localcluster -o "$PWD/bin/localcluster" .`:                            "it is what test/e2e does before each test, and does not end",
 }
 
 // A block that nobody runs is one that cannot be run.

@@ -25,12 +25,25 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/networkservicemesh/nsm-operator/test/release"
 )
 
-const (
-	version = "2.0.0"
-	bridge  = "1.99.0"
+var (
+	version = release.Version()
+	bridge  = release.BridgeVersion()
 )
+
+// bundlesOf the community's catalogs, by their versions.
+func bundlesOf() map[string][]string {
+	if !release.HasBridge() {
+		return map[string][]string{"community-operators": {version}, "community-operators-prod": {version}}
+	}
+	return map[string][]string{"community-operators": {version}, "community-operators-prod": {version, bridge}}
+}
+
+// updatesFromBridge is what leads from the bridge to a bundle.
+var updatesFromBridge = regexp.MustCompile(`\n(  replaces: |    olm\.skipRange: ).*`)
 
 // filesBelow a directory: their content, by their path in it.
 func filesBelow(t *testing.T, directory string) map[string]string {
@@ -56,7 +69,10 @@ func filesBelow(t *testing.T, directory string) map[string]string {
 func TestCommunityFolders(t *testing.T) {
 	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "community")
-	script := exec.CommandContext(t.Context(), "hack/community.sh", version, directory, bridge)
+	script := exec.CommandContext(t.Context(), "hack/community.sh", version, directory)
+	if release.HasBridge() {
+		script.Args = append(script.Args, bridge)
+	}
 	script.Dir = root
 	if output, err := script.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
@@ -64,7 +80,7 @@ func TestCommunityFolders(t *testing.T) {
 	bundles := map[string]map[string]string{
 		version: filesBelow(t, filepath.Join(root, "bundle")), bridge: filesBelow(t, filepath.Join(root, "bridge")),
 	}
-	for catalog, wanted := range map[string][]string{"community-operators": {version}, "community-operators-prod": {version, bridge}} {
+	for catalog, wanted := range bundlesOf() {
 		found := filesBelow(t, filepath.Join(directory, catalog, "operators", "nsm-operator"))
 		if found["ci.yaml"] != read(t, "config/community/ci.yaml") {
 			t.Errorf("%s: ci.yaml is %q", catalog, found["ci.yaml"])
@@ -72,9 +88,8 @@ func TestCommunityFolders(t *testing.T) {
 		delete(found, "ci.yaml")
 		for _, of := range wanted {
 			for name, text := range bundles[of] {
-				if catalog == "community-operators" {
-					text = strings.ReplaceAll(text, "\n  replaces: nsm-operator.v"+bridge+"\n", "\n")
-					text = strings.ReplaceAll(text, "\n    olm.skipRange: '>="+bridge+" <"+version+"'\n", "\n")
+				if catalog == "community-operators" && release.HasBridge() {
+					text = updatesFromBridge.ReplaceAllString(text, "")
 				}
 				if path := filepath.Join(of, name); found[path] != text {
 					t.Errorf("%s: %s is not what the bundle has", catalog, path)
@@ -152,8 +167,10 @@ func TestReleaseFiles(t *testing.T) {
 	if !json.Valid([]byte(files["grafana-dashboard.json"])) {
 		t.Error("the dashboard is no JSON")
 	}
-	expectIn(t, files["community-operators.tar.gz"], "community/community-operators/operators/nsm-operator/ci.yaml",
-		"community/community-operators-prod/operators/nsm-operator/"+bridge+"/metadata/annotations.yaml")
+	expectIn(t, files["community-operators.tar.gz"], "community/community-operators/operators/nsm-operator/ci.yaml")
+	for _, of := range bundlesOf()["community-operators-prod"] {
+		expectIn(t, files["community-operators.tar.gz"], "community/community-operators-prod/operators/nsm-operator/"+of+"/metadata/annotations.yaml")
+	}
 	expectIn(t, files[plugin], "./kubectl-nsm", "./LICENSE")
 	if sum := fmt.Sprintf("%x", sha256.Sum256([]byte(files[plugin]))); !strings.Contains(files["nsm.krew.yaml"], sum) {
 		t.Errorf("the krew manifest does not have the checksum of %s", plugin)

@@ -306,7 +306,7 @@ func TestReleaseNotes(t *testing.T) {
 			t.Errorf("%s: the notes are %q, not %q: %v", version, notes, want, err)
 		}
 	}
-	if notes, err := makeIn(t, read(t, "CHANGELOG.md"), "release-notes"); err != nil || !strings.Contains(notes, "\n### Added\n") || strings.Contains(notes, "\n## ") {
+	if notes, err := makeIn(t, read(t, "CHANGELOG.md"), "release-notes"); err != nil || !strings.Contains(notes, "\n- ") || strings.Contains(notes, "\n## ") {
 		t.Errorf("the notes of this version: %v\n%s", err, notes)
 	}
 }
