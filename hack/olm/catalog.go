@@ -126,8 +126,6 @@ func (c *catalog) add(ctx context.Context, config *declcfg.DeclarativeConfig, di
 	if !c.keep || !slices.ContainsFunc(config.Bundles, sameName) {
 		config.Bundles = append(slices.DeleteFunc(config.Bundles, sameName), *rendered)
 	}
-	config.Packages = []declcfg.Package{packageOf(bundle)}
-
 	channels := bundle.Channels
 	if c.channels != "" {
 		channels = strings.Split(c.channels, ",")
@@ -140,6 +138,11 @@ func (c *catalog) add(ctx context.Context, config *declcfg.DeclarativeConfig, di
 	}
 	for _, name := range channels {
 		addEntry(config, bundle.Package, name, entry)
+	}
+	config.Packages = []declcfg.Package{packageOf(bundle)}
+	isDefault := func(c declcfg.Channel) bool { return c.Name == bundle.DefaultChannel }
+	if !slices.ContainsFunc(config.Channels, isDefault) {
+		config.Packages[0].DefaultChannel = channels[0] // until a release is in the other one
 	}
 	return nil
 }

@@ -156,6 +156,25 @@ func TestReleaseIsAddedToWhatIsReleased(t *testing.T) {
 	}
 }
 
+// The default channel of the bundle is there once a release is in it.
+func TestFirstReleaseMayBeACandidate(t *testing.T) {
+	released := t.TempDir()
+	file := filepath.Join(released, "nsm-operator", "catalog.yaml")
+	first := catalog{opm: opm, from: file, out: released, image: "example.com/bundle:v2.0.0", channels: "candidate"}
+	if err := first.write(t.Context(), []string{firstRelease(t)}); err != nil {
+		t.Fatal(err)
+	}
+	config := readCatalog(t, released)
+	want := []string{"candidate: nsm-operator.v2.0.0 <- nsm-operator.v1.99.0 >=1.99.0 <2.0.0"}
+	if diff := cmp.Diff(want, channelsOf(config)); diff != "" || config.Packages[0].DefaultChannel != "candidate" {
+		t.Errorf("the default channel is %q\n%s", config.Packages[0].DefaultChannel, diff)
+	}
+	config = write(t, catalog{from: file, image: "example.com/bundle:v2.0.0"}, firstRelease(t))
+	if len(config.Channels) != 3 || config.Packages[0].DefaultChannel != "stable" {
+		t.Errorf("%d channels, and the default is %q", len(config.Channels), config.Packages[0].DefaultChannel)
+	}
+}
+
 func TestSameReleaseTwiceIsTheSameCatalog(t *testing.T) {
 	var texts [2]string
 	released := t.TempDir()
