@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -333,9 +334,29 @@ func TestUpgradesOfTheCRDPassOLMv1(t *testing.T) {
 }
 
 // Nothing of that changes on the way from the bridge: only what is served and stored does.
-func TestUpgradeFromTheBridgePassesOLMv1(t *testing.T) {
+func TestUpgradeFromTheBridgePassesOLMv1(t *testing.T) { upgradeFrom(t, crdsFrom(t, bridgeDir)) }
+
+// Nor does it on the way from any release. Their CRDs are kept when they are made: docs/development.md says so.
+func TestUpgradesFromReleasesPassOLMv1(t *testing.T) {
+	directories, err := filepath.Glob("testdata/released/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	replaced := load(t).CSV.Spec.Replaces
+	kept := filepath.Join("testdata", "released", strings.TrimPrefix(replaced, "nsm-operator.v"))
+	if replaced != loadFrom(t, bridgeDir).CSV.Name && !slices.Contains(directories, kept) {
+		t.Errorf("the CRDs of %s are not in %s", replaced, kept)
+	}
+	for _, directory := range directories {
+		t.Run(filepath.Base(directory), func(t *testing.T) { upgradeFrom(t, crdsIn(t, directory)) })
+	}
+}
+
+// upgradeFrom the CRDs of a release to those of the bundle.
+func upgradeFrom(t *testing.T, crds []*apiextensionsv1.CustomResourceDefinition) {
+	t.Helper()
 	config, admin := start(t)
-	for _, crd := range crdsFrom(t, bridgeDir) {
+	for _, crd := range crds {
 		if err := admin.Create(t.Context(), crd); err != nil {
 			t.Fatal(err)
 		}
@@ -351,6 +372,28 @@ func TestUpgradeFromTheBridgePassesOLMv1(t *testing.T) {
 	if err := crdupgradesafety.NewPreflight(crdClient.CustomResourceDefinitions()).Upgrade(t.Context(), objects); err != nil {
 		t.Error(err)
 	}
+}
+
+// crdsIn the files of a directory.
+func crdsIn(t *testing.T, directory string) []*apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(directory, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s has no CRDs: %v", directory, err)
+	}
+	var crds []*apiextensionsv1.CustomResourceDefinition
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.UnmarshalStrict(text, crd); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		crds = append(crds, crd)
+	}
+	return crds
 }
 
 // From the published 1.8.0 they refuse it: docs/olm_v1.md says how to switch them off for that one step, and for what.

@@ -423,7 +423,7 @@ func TestVersionsOfGitOps(t *testing.T) {
 // What is installed by the documents is this release. Only an upgrade that is tried is to a later one.
 func TestDocumentsNameThisRelease(t *testing.T) {
 	t.Parallel()
-	image := regexp.MustCompile(`(bundle-upgrade \S*)?nsm-operator(?:-[a-z-]+)?:v(\d+\.\d+\.\d+)`)
+	image := regexp.MustCompile(`(bundle-upgrade \S*)?(?:nsm-operator(?:-[a-z-]+)?:v|testdata/released/)(\d+\.\d+\.\d+)`)
 	count := 0
 	for page, text := range readPages(t) {
 		for _, found := range image.FindAllStringSubmatch(text, -1) {
