@@ -228,16 +228,24 @@ func TestCommandsOfTheDocs(t *testing.T) {
 		}
 	}
 	commands := documentedCommands(t)
-	if len(commands) != 2 {
+	if len(commands) != 3 {
 		t.Fatalf("docs/olm_v1.md has %d blocks of commands for this test", len(commands))
 	}
 
 	runAs(t, config, commands[0])
 	read("nsm-operator", extension)
+	if install, catalog := extension.Spec.Install, extension.Spec.Source.Catalog; install == nil || install.Preflight == nil ||
+		install.Preflight.CRDUpgradeSafety == nil || install.Preflight.CRDUpgradeSafety.Enforcement != ocv1.CRDUpgradeSafetyEnforcementNone ||
+		catalog == nil || catalog.Version != "1.99.0" {
+		t.Errorf("the check is on, or the version is another one: %+v", extension.Spec)
+	}
+	runAs(t, config, commands[1])
+	extension = &ocv1.ClusterExtension{}
+	read("nsm-operator", extension)
 	if catalog := extension.Spec.Source.Catalog; extension.Spec.Install != nil || catalog == nil || catalog.Version != "2.x" {
 		t.Errorf("the check is not on, or the version is another one: %+v", extension.Spec)
 	}
-	runAs(t, config, commands[1])
+	runAs(t, config, commands[2])
 	read(nsmCRD, crd)
 	if crd.Labels["app.kubernetes.io/managed-by"] != "Helm" || crd.Annotations["meta.helm.sh/release-namespace"] != installNamespace {
 		t.Errorf("Helm would not take over the CRD: %v, %v", crd.Labels, crd.Annotations)

@@ -454,7 +454,7 @@ var notRun = map[string]string{
 	"docs/kubectl.md: kubectl nsm status -n nsm --watch | cat":                                                           "it does not end; cmd/kubectl-nsm tests what it prints",
 	"docs/kubectl.md: $ kubectl nsm check --active -n nsm":                                                               "it needs pods that run; cmd/kubectl-nsm tests what it prints",
 	"docs/kubectl.md: $ kubectl nsm topology -n nsm --live":                                                              "it needs pods that run; cmd/kubectl-nsm tests what it prints",
-	`docs/olm_v1.md: kubectl patch clusterextension nsm-operator --type merge \`:                                         "it needs operator-controller, which needs pods that run",
+	`docs/olm_v1.md: kubectl rollout status deployment/nsm-operator -n nsm-operator-system --timeout 5m`:                 "it needs operator-controller, which needs pods that run",
 	"docs/olm_v1.md: kubectl wait --for=condition=Installed clusterextension/nsm-operator --timeout 5m":                  "it needs operator-controller, which needs pods that run",
 	"docs/olm_v1.md: kubectl delete nsm --all --all-namespaces":                                                          "it needs operator-controller, which needs pods that run",
 	"docs/performance.md: go test ./test/perf/ -run '^$' -bench Hostile -timeout 2h -benchtime 1x":                       "it takes hours",
