@@ -53,9 +53,8 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 
 	It("goes on by the documented commands, and loses nothing", func(ctx SpecContext) {
 		commands := documented("Starting again")
-		published.follow(ctx, commands[0])
-		Eventually(func(g Gomega) { published.expectNobody(ctx, g) }).WithContext(ctx).Should(Succeed())
-		published.follow(ctx, commands[2])
+		published.follow(ctx, commands[0], commands[2])
+		published.expectNobody(ctx, NewWithT(GinkgoT()))
 		readable := object("v1alpha1", meshKey)
 		Eventually(func() error { return admin.Get(ctx, meshKey, readable) }).WithContext(ctx).Should(Succeed())
 		Expect(readable.Object["spec"]).To(Equal(spec))
@@ -79,8 +78,8 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 	}
 	It("is given up by the documented commands, and leaves nothing undeletable", func(ctx SpecContext) {
 		published.follow(ctx, documented("Starting again")[0])
-		Eventually(func(g Gomega) { published.expectNobody(ctx, g) }).WithContext(ctx).Should(Succeed())
 		published.follow(ctx, documented("Giving up an upgrade from 1.8.0")...)
+		published.expectNobody(ctx, NewWithT(GinkgoT()))
 		Expect(admin.Get(ctx, client.ObjectKey{Name: nsmDefinition}, definition(nsmDefinition))).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
 		deleteNamespace(ctx, meshNamespace)
 	})
