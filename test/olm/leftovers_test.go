@@ -18,6 +18,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
@@ -109,8 +110,7 @@ func added(before, now map[string]bool) []string {
 	return found
 }
 
-// expectNobodyBlocked: pods and namespaces can be made and deleted without the
-// operator.
+// expectNobodyBlocked: pods, namespaces and NSMs can be made without the operator.
 func expectNobodyBlocked(ctx context.Context) {
 	GinkgoHelper()
 	pod := &corev1.Pod{
@@ -119,5 +119,11 @@ func expectNobodyBlocked(ctx context.Context) {
 	}
 	Eventually(func() error { return admin.Create(ctx, pod.DeepCopy(), client.DryRunAll) }).WithContext(ctx).Should(Succeed())
 	Expect(admin.Create(ctx, namespaceOf("somebodys"), client.DryRunAll)).To(Succeed())
+	mesh := object("v1beta1", client.ObjectKey{Namespace: "default", Name: "somebodys"})
+	mesh.Object["spec"] = map[string]any{}
+	Eventually(func() error {
+		// Where there is no definition, there is nothing to create.
+		return client.IgnoreNotFound(admin.Create(ctx, mesh.DeepCopy(), client.DryRunAll))
+	}).WithContext(ctx).Should(Or(Succeed(), MatchError(meta.IsNoMatchError, "IsNoMatchError")))
 	Expect(admin.Get(ctx, client.ObjectKey{Namespace: "default", Name: "kubernetes"}, &corev1.Service{})).To(Succeed())
 }
