@@ -8,6 +8,7 @@ package olm
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -56,13 +58,15 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 		entries := registered(ctx)
 
 		users := startHammer(ctx, "v1beta1")
-		unserved := watchDefinition(ctx)
+		unserved, statuses := watchDefinition(ctx), watchStatus(ctx)
 		begin := time.Now()
 		catalog.serve(ctx, []channel{upgradeOf("alpha", old, bridge(), current())}, old, bridge(), current())
 		published.awaitCSV(ctx, current().name)
 		figure("from the new catalog to Succeeded", begin)
-		said := awaitTakenOver(ctx)
+		awaitTakenOver(ctx)
 		figure("from the new catalog to Available", begin)
+		said := statuses()
+		Expect(said).NotTo(BeEmpty())
 		for _, workload := range workloads {
 			Expect(said).NotTo(ContainElement(ContainSubstring(workload + " has not been created yet")))
 		}
@@ -116,6 +120,36 @@ func watchDefinition(ctx context.Context) (unserved func() []string) {
 		<-seen
 		return found
 	}
+}
+
+// watchStatus collects all statuses that an NSM has in v1beta1, from when that is served.
+func watchStatus(ctx context.Context) (statuses func() []string) {
+	GinkgoHelper()
+	from, err := client.NewWithWatch(config, client.Options{Scheme: newScheme()})
+	Expect(err).NotTo(HaveOccurred())
+	watching, end := context.WithCancel(ctx)
+	var seen []string
+	ended := make(chan struct{})
+	go func() {
+		defer GinkgoRecover()
+		defer close(ended)
+		wait.UntilWithContext(watching, func(ctx context.Context) {
+			events, err := from.Watch(ctx, &nsmv1beta1.NSMList{}, client.InNamespace(meshNamespace))
+			if err != nil {
+				return // it is not served yet, or the definition has just been written
+			}
+			for event := range events.ResultChan() {
+				if nsm, isNSM := event.Object.(*nsmv1beta1.NSM); isNSM {
+					text, err := json.Marshal(nsm.Status)
+					Expect(err).NotTo(HaveOccurred())
+					seen = append(seen, string(text))
+				}
+			}
+		}, 20*time.Millisecond)
+	}()
+	stop := func() { end(); <-ended }
+	DeferCleanup(stop)
+	return func() []string { stop(); return seen }
 }
 
 // predecessor is the published bundle, of what is known of it.
@@ -208,20 +242,14 @@ func awaitCollector(ctx context.Context) {
 		WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
 }
 
-// awaitTakenOver waits until the mesh is up in the operator's eyes, and returns all
-// that the NSM has said about itself meanwhile.
-func awaitTakenOver(ctx context.Context) []string {
+// awaitTakenOver waits until the mesh is up in the operator's eyes.
+func awaitTakenOver(ctx context.Context) {
 	GinkgoHelper()
-	said := map[string]bool{}
 	Eventually(func(g Gomega) {
 		nsm := &nsmv1beta1.NSM{}
 		g.Expect(admin.Get(ctx, meshKey, nsm)).To(Succeed())
-		for _, condition := range nsm.Status.Conditions {
-			said[condition.Message] = true
-		}
 		expectAvailable(g, nsm)
 	}).WithContext(ctx).WithTimeout(5 * time.Minute).Should(Succeed())
-	return added(nil, said)
 }
 
 func convert[T any](object *unstructured.Unstructured) *T {
