@@ -242,7 +242,7 @@ ALONE := ./controllers ./test/e2e ./test/olm ./test/rotation ./internal/watchfac
 # Those one at a time, and of the others one a core: two suites that have an API server take
 # more than two cores give, now and then, and a spec then waits longer than it would.
 .PHONY: test
-test: check-generated vet lint control-plane $(END_TO_END) $(OPM) $(OLM) $(OLM_CATALOG) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
+test: check-generated vet lint control-plane $(END_TO_END) $(OPM) $(OLM) $(OLM_CATALOG) $(OLM_PACKAGE) $(PROMTOOL) test-scc test-bundle ## Run everything that must pass.
 	@$(GO_TEST) -C hack/localcluster test $(TEST_FLAGS) ./...
 	@$(GO_TEST) -C hack/image test $(TEST_FLAGS) ./...
 	@$(GO_TEST) test $(TEST_FLAGS) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(ALONE))")
@@ -298,7 +298,7 @@ test-alerts: $(PROMTOOL) ## Have promtool fire and clear each alert.
 	@$(GO) test ./test/prometheus/... -v
 
 .PHONY: test-olm
-test-olm: control-plane $(MANAGER) $(OPM) $(OLM) $(OLM_CATALOG) ## Install, upgrade and remove the operator by the real OLM, alone.
+test-olm: control-plane $(MANAGER) $(OPM) $(OLM) $(OLM_CATALOG) $(OLM_PACKAGE) ## Install, upgrade and remove the operator by the real OLM, alone.
 	@$(GO_TEST) test ./test/olm/... -count=1 -timeout 40m -v
 
 # Not cached: it runs the renderer of the operator's own module.

@@ -37,6 +37,8 @@ type catalogServer struct {
 	contents []byte
 	// rendered are bundles as opm renders them, by directory: it takes a second each time.
 	rendered map[string][]byte
+	// made is what is shipped, as olm-package makes it.
+	made []byte
 }
 
 // channel of the operator's package: the newest entry comes last.
@@ -64,7 +66,51 @@ func newCatalogServer(ctx context.Context) *catalogServer {
 // serve publishes bundles, and returns when OLM has the new catalog.
 func (c *catalogServer) serve(ctx context.Context, channels []channel, bundles ...bundle) {
 	GinkgoHelper()
-	text := c.render(ctx, channels, bundles)
+	c.publish(ctx, c.render(ctx, channels, bundles))
+}
+
+// serveShipped does so with the catalog of this release, in which others have the
+// published 1.8.0 as well.
+func (c *catalogServer) serveShipped(ctx context.Context, old bundle) {
+	GinkgoHelper()
+	var catalog bytes.Buffer
+	for blob := range bytes.SplitSeq(bytes.TrimPrefix(c.make(ctx), []byte("---\n")), []byte("\n---\n")) {
+		var channel struct {
+			Schema  string           `json:"schema"`
+			Package string           `json:"package"`
+			Name    string           `json:"name"`
+			Entries []map[string]any `json:"entries"`
+		}
+		Expect(yaml.Unmarshal(blob, &channel)).To(Succeed())
+		if channel.Schema == "olm.channel" && channel.Name == "alpha" {
+			channel.Entries = append(channel.Entries, map[string]any{"name": old.name})
+			var err error
+			blob, err = yaml.Marshal(channel)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		fmt.Fprintf(&catalog, "---\n%s\n", blob)
+	}
+	fmt.Fprintf(&catalog, "---\n%s", c.renderBundle(ctx, old))
+	c.publish(ctx, catalog.Bytes())
+}
+
+// make the catalog as "make catalog" does, with the manifests in it: see render.
+func (c *catalogServer) make(ctx context.Context) []byte {
+	GinkgoHelper()
+	if c.made == nil {
+		out := GinkgoT().TempDir()
+		command := exec.CommandContext(ctx, binary("olm-package"), "catalog", "-opm", binary("opm"), "-embed",
+			"-from", filepath.Join(root, "catalog", packageName, "catalog.yaml"), "-out", out, bridge().directory, current().directory)
+		said, err := command.CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(said))
+		c.made, err = os.ReadFile(filepath.Join(out, packageName, "catalog.yaml"))
+		Expect(err).NotTo(HaveOccurred())
+	}
+	return c.made
+}
+
+func (c *catalogServer) publish(ctx context.Context, text []byte) {
+	GinkgoHelper()
 	if bytes.Equal(text, c.contents) {
 		return
 	}
@@ -119,14 +165,19 @@ func (c *catalogServer) render(ctx context.Context, channels []channel, bundles 
 		write(map[string]any{"schema": "olm.channel", "package": packageName, "name": channel.name, "entries": channel.entries})
 	}
 	for _, bundle := range bundles {
-		if c.rendered[bundle.directory] == nil {
-			rendered, err := exec.CommandContext(ctx, binary("opm"), "render", bundle.directory, "-o", "yaml").Output()
-			Expect(err).NotTo(HaveOccurred(), bundle.directory)
-			c.rendered[bundle.directory] = rendered
-		}
-		fmt.Fprintf(&catalog, "---\n%s", c.rendered[bundle.directory])
+		fmt.Fprintf(&catalog, "---\n%s", c.renderBundle(ctx, bundle))
 	}
 	return catalog.Bytes()
+}
+
+func (c *catalogServer) renderBundle(ctx context.Context, b bundle) []byte {
+	GinkgoHelper()
+	if c.rendered[b.directory] == nil {
+		rendered, err := exec.CommandContext(ctx, binary("opm"), "render", b.directory, "-o", "yaml").Output()
+		Expect(err).NotTo(HaveOccurred(), b.directory)
+		c.rendered[b.directory] = rendered
+	}
+	return c.rendered[b.directory]
 }
 
 func freePort(ctx context.Context) int {

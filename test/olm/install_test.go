@@ -23,7 +23,7 @@ var _ = Describe("A subscription", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		before = everything(ctx)
 		DeferCleanup(cleanUp)
-		catalog.serve(ctx, []channel{{"stable", []entry{{Name: current().name}}}}, current())
+		catalog.serveShipped(ctx, predecessor())
 	})
 
 	It("installs the operator, which installs a mesh", func(ctx SpecContext) {
@@ -32,6 +32,9 @@ var _ = Describe("A subscription", Ordered, func() {
 		usual.follow(ctx, documented("Subscribing")...)
 		figure("from the Subscription to Succeeded", begin)
 		usual.awaitCSV(ctx, current().name)
+		for _, plan := range usual.plans(ctx) {
+			Expect(plan.Spec.ClusterServiceVersionNames).To(ConsistOf(current().name), "the bridge is for those who have 1.8.0")
+		}
 		usual.follow(ctx, documented("Troubleshooting")...)
 		begin = time.Now()
 		usual.follow(ctx, documented("The first mesh")...)

@@ -60,7 +60,7 @@ var _ = Describe("A subscription to the published 1.8.0", func() {
 		users := startHammer(ctx, "v1beta1")
 		unserved, statuses := watchDefinition(ctx), watchStatus(ctx)
 		begin := time.Now()
-		catalog.serve(ctx, []channel{upgradeOf("alpha", old, bridge(), current())}, old, bridge(), current())
+		catalog.serveShipped(ctx, old)
 		published.awaitCSV(ctx, current().name)
 		figure("from the new catalog to Succeeded", begin)
 		awaitTakenOver(ctx)
