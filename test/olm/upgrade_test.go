@@ -96,6 +96,15 @@ var _ = Describe("An upgrade to the next version", Ordered, func() {
 			awaitAvailable(ctx, meshKey)
 		})
 	}
+
+	It("lets its mesh go when the definition of NSMs is deleted before all else", func(ctx SpecContext) {
+		begin := time.Now()
+		kubectl(ctx, "delete", "crd", nsmDefinition, "--timeout=2m")
+		figure("until the definition is gone", begin)
+		Eventually(func() map[string]string { return podsOf(ctx, meshNamespace) }).WithContext(ctx).Should(BeEmpty())
+		expectNobodyBlocked(ctx)
+		deleteNamespace(ctx, meshNamespace)
+	})
 })
 
 // awaitPlan waits until there is a plan for a version that waits for approval.
