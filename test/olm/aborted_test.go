@@ -73,9 +73,6 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 		Eventually(func() []string { return storedDefinition(ctx).Status.StoredVersions }).WithContext(ctx).Should(Equal([]string{"v1beta1"}))
 	})
 
-	if !long {
-		return
-	}
 	It("is given up by the documented commands, and leaves nothing undeletable", func(ctx SpecContext) {
 		published.follow(ctx, documented("Starting again")[0])
 		published.follow(ctx, documented("Giving up an upgrade from 1.8.0")...)
