@@ -101,7 +101,7 @@ var _ = Describe("A CSI driver that pods mount volumes of", func() {
 		leaveOut(ctx, nsm)
 		Eventually(messageOf(ctx, nsm, degraded)).Should(HavePrefix("looking for pods that mount volumes of NSM's CSI driver"))
 		Expect(names(ctx, nsm)).To(ContainElements(driver))
-		Expect(condition(ctx, nsm, available)()).To(Equal("True"))
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 		Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 		Eventually(messageOf(ctx, nsm, degraded)).Should(HavePrefix("the NSM cannot be deleted yet: looking for pods that mount volumes of NSM's CSI driver"))
 		Expect(names(ctx, nsm)).To(ContainElements(driver))

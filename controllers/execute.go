@@ -82,8 +82,7 @@ func onFailure(wave rollout.Wave, err error) rollout.Failure {
 	if wave.OnFailure != rollout.ReportHeld {
 		return wave.OnFailure
 	}
-	var held *apply.HeldError
-	if errors.As(err, &held) {
+	if _, isHeld := errors.AsType[*apply.HeldError](err); isHeld {
 		return rollout.ReportApart
 	}
 	return rollout.GoOn
