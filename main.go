@@ -141,7 +141,7 @@ func levelOf(logging *zap.Options) uberzap.AtomicLevel {
 }
 
 // run serves until the context ends.
-func run(ctx context.Context, o options, now *settings.Settings) error {
+func run(ctx context.Context, o options, current *settings.Settings) error {
 	if o.namespace == "" {
 		return errors.New("--namespace: must be the namespace of the operator (or set POD_NAMESPACE)")
 	}
@@ -158,49 +158,40 @@ func run(ctx context.Context, o options, now *settings.Settings) error {
 	if err != nil {
 		return err
 	}
-	if err := now.Follow(ctx, config, o.namespace); err != nil {
+	if err := current.Follow(ctx, config, o.namespace); err != nil {
 		return err
 	}
-	us := &installation.Installation{
+	self := &installation.Installation{
 		Member: installation.Member{Namespace: o.namespace, WatchNamespaces: watched, Version: version}, Config: config, ProbeAddress: o.probeAddress,
 	}
-	var place installation.Place
-	err = atStart(ctx, "finding the place among the installations", func() error {
-		var err error
-		place, err = us.Enter(ctx)
-		return err
-	})
+	place, err := tried(ctx, "finding the place among the installations", self.Enter)
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was told to end while it stood by
 	}
 	if err != nil {
 		return err
 	}
-	secured := []func(*tls.Config){now.TLS.Hold}
+	tlsOptions := []func(*tls.Config){current.TLS.Hold}
 	var issuer *certs.Issuer
 	if place.Serves {
 		// The API server must be able to convert before anybody reads an NSM.
 		issuer = &certs.Issuer{Config: config, Namespace: o.namespace, URL: o.webhookURL, Annotation: installation.Annotation}
-		var issued func(*tls.Config)
-		if err := atStart(ctx, "the webhooks' certificate", func() error {
-			var err error
-			issued, err = issuer.Ensure(ctx)
-			return err
-		}); err != nil {
+		issued, err := tried(ctx, "the webhooks' certificate", issuer.Ensure)
+		if err != nil {
 			return err
 		}
-		secured = append(secured, issued)
+		tlsOptions = append(tlsOptions, issued)
 	}
 	if o.leaderElect {
 		config = rest.CopyConfig(config)
 		config.Wrap((&lead.Fence{Namespace: o.namespace, Name: installation.LeaseName, Validity: renewDeadline}).Wrap)
 	}
-	server := webhooks.NewServer(webhook.Options{Port: o.webhookPort, TLSOpts: secured})
-	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, server, secured))
+	server := webhooks.NewServer(webhook.Options{Port: o.webhookPort, TLSOpts: tlsOptions})
+	mgr, err := ctrl.NewManager(config, managerOptions(newScheme(), o, server, tlsOptions))
 	if err != nil {
 		return err
 	}
-	if err := mgr.Add(controllers.EveryReplica(func(ctx context.Context) error { return us.Keep(ctx, place) })); err != nil {
+	if err := mgr.Add(controllers.EveryReplica(func(ctx context.Context) error { return self.Keep(ctx, place) })); err != nil {
 		return err
 	}
 	if err := addMonitoring(mgr, o); err != nil {
@@ -231,36 +222,37 @@ func allowsNetworkPolicy(variable string) (bool, error) {
 // keepOwnPolicy has the replica that leads keep the NetworkPolicy of all.
 func keepOwnPolicy(mgr ctrl.Manager, o options) error {
 	// The manager's own client reads from the cache, and the policy is not there.
-	direct, err := client.NewWithWatch(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	direct, err := client.NewWithWatch(mgr.GetConfig(), clientOptions(mgr))
 	if err != nil {
 		return err
 	}
 	return mgr.Add(&ownpolicy.Policy{Client: direct, Namespace: o.namespace, Wanted: o.networkPolicy})
 }
 
-// atStart takes a step of the start, and tries again for some seconds if it fails: one
+// tried takes a step of the start, and tries again for some seconds if it fails: one
 // answer of a busy API server need not end the process.
-func atStart(ctx context.Context, step string, take func() error) error {
+func tried[T any](ctx context.Context, step string, take func(context.Context) (T, error)) (result T, err error) {
 	pauses := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.1, Steps: 8}
-	err := retry.OnError(pauses, func(err error) bool {
+	err = retry.OnError(pauses, func(err error) bool {
 		ctrl.Log.Error(err, "A step of the start has failed", "step", step)
 		return ctx.Err() == nil
-	}, take)
+	}, func() error {
+		result, err = take(ctx)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", step, err)
+		return result, fmt.Errorf("%s: %w", step, err)
 	}
-	return nil
+	return result, nil
 }
 
 // setup registers the loop and, where this installation serves the cluster and so has
 // an issuer, the webhooks.
 func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []string, issuer *certs.Issuer) error {
-	var found mesh.Platform
-	if err := atStart(ctx, "detecting the platform", func() error {
-		var err error
-		found, err = platform.Detect(ctx, discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig()))
-		return err
-	}); err != nil {
+	found, err := tried(ctx, "detecting the platform", func(ctx context.Context) (mesh.Platform, error) {
+		return platform.Detect(ctx, discovery.NewDiscoveryClientForConfigOrDie(mgr.GetConfig()))
+	})
+	if err != nil {
 		return err
 	}
 	ctrl.Log.Info("Detected the platform", "offers", found)
@@ -287,7 +279,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, namespace string, watched []st
 // addMonitoring has Prometheus watch the operator, or no longer do so. Its client has no
 // cache: what it reads is little, and in no cache of the manager's.
 func addMonitoring(mgr ctrl.Manager, o options) error {
-	c, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	c, err := client.New(mgr.GetConfig(), clientOptions(mgr))
 	if err != nil {
 		return err
 	}
@@ -296,6 +288,11 @@ func addMonitoring(mgr ctrl.Manager, o options) error {
 		return mgr.Add(&keeper)
 	}
 	return mgr.Add(&monitoring.Remover{Keeper: keeper})
+}
+
+// clientOptions are those of a client of its own beside the manager's.
+func clientOptions(mgr ctrl.Manager) client.Options {
+	return client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()}
 }
 
 func newScheme() *runtime.Scheme {
@@ -313,12 +310,12 @@ func newScheme() *runtime.Scheme {
 // managerOptions of this process, whose servers are all secured in one way: the metrics have
 // the webhooks' certificate, which those who read them can verify by what the API server is
 // told to trust.
-func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server, secured []func(*tls.Config)) ctrl.Options {
+func managerOptions(scheme *runtime.Scheme, o options, server webhook.Server, tlsOptions []func(*tls.Config)) ctrl.Options {
 	return ctrl.Options{
 		Scheme:         scheme,
 		MapperProvider: controllers.Mapper,
 		Metrics: metricsserver.Options{
-			BindAddress: o.metricsAddress, SecureServing: true, TLSOpts: secured,
+			BindAddress: o.metricsAddress, SecureServing: true, TLSOpts: tlsOptions,
 			FilterProvider: monitoring.Readers,
 		},
 		HealthProbeBindAddress:        o.probeAddress,

@@ -145,10 +145,10 @@ type rest struct {
 // is such an NSM to act on: otherwise the loop will be woken.
 func (r *NSMReconciler) complete(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
 	if !isAbridged(nsm) {
-		r.rests.Delete(client.ObjectKeyFromObject(nsm))
+		r.uncached.Delete(client.ObjectKeyFromObject(nsm))
 		return true, nil
 	}
-	if known, isKnown := r.rests.Load(client.ObjectKeyFromObject(nsm)); isKnown {
+	if known, isKnown := r.uncached.Load(client.ObjectKeyFromObject(nsm)); isKnown {
 		if known := known.(rest); known.version == versionIn(nsm) { //nolint:forcetypeassert,errcheck // nothing else is stored
 			known.fill(nsm)
 			return true, nil
@@ -167,7 +167,7 @@ func (r *NSMReconciler) complete(ctx context.Context, nsm *nsmv1beta1.NSM) (bool
 		return false, err
 	}
 	found.version = versionIn(cached)
-	r.rests.Store(client.ObjectKeyFromObject(nsm), found)
+	r.uncached.Store(client.ObjectKeyFromObject(nsm), found)
 	// It may be newer than what is cached, in all of it.
 	*nsm = *cached
 	found.fill(nsm)

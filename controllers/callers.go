@@ -61,7 +61,7 @@ func (c *callers) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Wo
 	isAsBefore := !isKnown && w.IsReady() && hasReportedWebhook(nsm) && !reported
 	isOver := len(known.callers) > 0 && !c.now().Before(known.until)
 	if !isAsBefore && (known.workload != w.Live.GetResourceVersion() || isOver) {
-		found, err := c.of(ctx, nsm)
+		found, err := c.list(ctx, nsm)
 		if err != nil {
 			// What was known is kept, and with it that this Deployment was not looked at.
 			log.FromContext(ctx).Error(err, "Looking for what else calls the admission webhook")
@@ -84,10 +84,10 @@ func (c *callers) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Wo
 	seen.Callers = known.callers
 }
 
-// of an NSM, callers are the configurations of somebody else that call the Service of the
+// list returns the configurations of somebody else that call the Service of the
 // NSM's admission webhook, those that change and those that validate. The operator
 // makes none of the second kind for a mesh, and its own call another Service.
-func (c *callers) of(ctx context.Context, nsm *nsmv1beta1.NSM) ([]health.Caller, error) {
+func (c *callers) list(ctx context.Context, nsm *nsmv1beta1.NSM) ([]health.Caller, error) {
 	var mutating admissionregistrationv1.MutatingWebhookConfigurationList
 	if err := c.direct.List(ctx, &mutating); err != nil {
 		return nil, err

@@ -35,8 +35,8 @@ const Finalizer = "nsm.networkservicemesh.io/finalizer"
 // kept: a webhook of somebody else may answer each deletion after half a minute.
 const deregisterTimeout = 30 * time.Second
 
-// leaving is how far the deletion of an NSM is.
-type leaving struct {
+// deletionProgress is how far the deletion of an NSM has come.
+type deletionProgress struct {
 	// waits: something of its mesh is left.
 	waits bool
 	// held are objects of the mesh that have been going for a while, with what holds them,
@@ -48,10 +48,10 @@ type leaving struct {
 
 // finalize removes the mesh of an NSM that is being deleted, and lets the NSM
 // go when all of it is gone. Until then the NSM waits.
-func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (leaving, error) {
+func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (deletionProgress, error) {
 	if !controllerutil.ContainsFinalizer(nsm, Finalizer) {
 		r.watcher.Watch(client.ObjectKeyFromObject(nsm))
-		return leaving{}, nil
+		return deletionProgress{}, nil
 	}
 	r.watcher.Watch(client.ObjectKeyFromObject(nsm), podSecurityQueries(nsm.Namespace)...)
 	mayHaveEntries, err := r.hasEntriesRole(ctx, nsm)
@@ -63,10 +63,10 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (leav
 	isDriverInUse := mounts.Count > 0 || unseen != nil
 	done := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.DeletionPlan(nsm, readable, mayHaveEntries, isDriverInUse))
 	if done.isReleased {
-		r.runs.Delete(client.ObjectKeyFromObject(nsm))
+		r.mayHaveObjects.Delete(client.ObjectKeyFromObject(nsm))
 	}
 	if err := errors.Join(done.failure, unseen); done.isReleased || err != nil {
-		return leaving{waits: !done.isReleased}, err
+		return deletionProgress{waits: !done.isReleased}, err
 	}
 	left, err := r.heldOf(ctx, nsm, slices.Concat(mesh.Kinds(), readable))
 	if isDriverInUse {
@@ -79,8 +79,8 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (leav
 // heldOf are the objects of a mesh that were deleted a while ago and are still there,
 // since somebody's finalizers keep them. With an error it tells what it has found
 // nevertheless.
-func (r *NSMReconciler) heldOf(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []mesh.Object) (leaving, error) {
-	still := leaving{waits: true}
+func (r *NSMReconciler) heldOf(ctx context.Context, nsm *nsmv1beta1.NSM, kinds []mesh.Object) (deletionProgress, error) {
+	still := deletionProgress{waits: true}
 	var errs []error
 	for _, kind := range kinds {
 		left, err := r.applier.Own(ctx, nsm, kind)
@@ -96,7 +96,7 @@ func (r *NSMReconciler) heldOf(ctx context.Context, nsm *nsmv1beta1.NSM, kinds [
 }
 
 // add an object that is being deleted, and counts as held from a time on.
-func (l *leaving) add(object mesh.Object, late, now time.Time) {
+func (l *deletionProgress) add(object mesh.Object, late, now time.Time) {
 	if now.Before(late) {
 		l.wake(late)
 		return
@@ -105,7 +105,7 @@ func (l *leaving) add(object mesh.Object, late, now time.Time) {
 }
 
 // wake lets the loop look again at a time, or earlier.
-func (l *leaving) wake(at time.Time) {
+func (l *deletionProgress) wake(at time.Time) {
 	if l.again.IsZero() || at.Before(l.again) {
 		l.again = at
 	}
@@ -117,7 +117,7 @@ func (r *NSMReconciler) cleanUp(ctx context.Context, nsm *nsmv1beta1.NSM) error 
 	key := client.ObjectKeyFromObject(nsm)
 	r.forget(nsm)
 	r.issued.Delete(key)
-	_, isDue := r.runs.Load(key)
+	_, isDue := r.mayHaveObjects.Load(key)
 	left, err := r.applier.Own(ctx, nsm, slices.Concat(mesh.ClusterKinds(), mesh.PlatformKinds(r.platform.now()))...)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (r *NSMReconciler) cleanUp(ctx context.Context, nsm *nsmv1beta1.NSM) error 
 	if err := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, plan).failure; err != nil {
 		return err
 	}
-	r.runs.Delete(key)
+	r.mayHaveObjects.Delete(key)
 	r.watcher.Watch(key)
 	return nil
 }

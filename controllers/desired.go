@@ -114,7 +114,7 @@ func (r *NSMReconciler) desire(ctx context.Context, nsm *nsmv1beta1.NSM) (desire
 	if failure != nil {
 		return d, failure
 	}
-	d.podSecurity, err = r.podSecurity(ctx, nsm, d.input.Platform)
+	d.podSecurity, err = r.readPodSecurity(ctx, nsm, d.input.Platform)
 	return d, err
 }
 

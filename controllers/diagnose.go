@@ -72,7 +72,7 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 			g.known.Store(keyOf(w), diagnosis{of: w.Definition()})
 			continue
 		}
-		known := g.of(w, d.input.NSM)
+		known := g.recall(w, d.input.NSM)
 		switch {
 		case g.now().Before(known.downSince.Add(g.times.Patience)):
 			seen.wake(known.downSince.Add(g.times.Patience))
@@ -94,10 +94,10 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 	}
 }
 
-// of a workload that is down. What was found out of an older definition
-// is dropped. One that this process has not seen before is down since the mesh is. If the
+// recall returns what was found out about a workload that is down. What is of an older
+// definition is dropped. One that this process has not seen before is down since the mesh is. If the
 // mesh is not, an earlier process has found out why: it is looked at now.
-func (g *diagnoses) of(w *health.Workload, nsm *nsmv1beta1.NSM) diagnosis {
+func (g *diagnoses) recall(w *health.Workload, nsm *nsmv1beta1.NSM) diagnosis {
 	found, _ := g.known.Load(keyOf(w))
 	known, isKnown := found.(diagnosis)
 	if isKnown && known.of == w.Definition() && !known.downSince.IsZero() {

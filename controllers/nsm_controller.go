@@ -87,15 +87,15 @@ type NSMReconciler struct {
 	turns sync.Map // of types.NamespacedName, the workload's: turnSeen
 	// reported is when the status of an NSM was written last.
 	reported sync.Map // of types.NamespacedName, the NSM's: time.Time
-	// turned limits the events about what is wrong with an NSM.
-	turned sync.Map // of types.NamespacedName, the NSM's: *rate.Limiter
-	nsms   nsms
-	// rests are what the cache leaves out of the NSMs that the loop acts on.
-	rests sync.Map // of types.NamespacedName, the NSM's: rest
-	// runs are the NSMs of which this process may have made something.
-	runs sync.Map // of types.NamespacedName, the NSM's: nothing
-	// lives are the UIDs of the NSMs that were seen last under a name.
-	lives sync.Map // of types.NamespacedName, the NSM's: types.UID
+	// eventLimits limit the events about what is wrong with an NSM.
+	eventLimits sync.Map // of types.NamespacedName, the NSM's: *rate.Limiter
+	nsms        nsms
+	// uncached is what the cache leaves out of the NSMs that the loop acts on.
+	uncached sync.Map // of types.NamespacedName, the NSM's: rest
+	// mayHaveObjects are the NSMs of which this process may have made something.
+	mayHaveObjects sync.Map // of types.NamespacedName, the NSM's: nothing
+	// lastUIDs are those of the NSMs that were seen last under a name.
+	lastUIDs sync.Map // of types.NamespacedName, the NSM's: types.UID
 	// measured is what the last pass for each mesh saw and its status does not tell.
 	measured sync.Map // of types.NamespacedName, the NSM's: metrics.Observed
 	// mounts are the pods that the CSI drivers of meshes wait for.
@@ -158,11 +158,11 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return err
 	}
 	// An annotation keeps what conversion does not understand.
-	wanted := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, lost()))
+	wanted := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, statusOrFinalizerRemoved()))
 	b := ctrl.NewControllerManagedBy(mgr).
 		WithOptions(loopOptions()).
 		For(&nsmv1beta1.NSM{}, wanted, builder.WithPredicates(predicate.NewPredicateFuncs(r.isWatched))).
-		Watches(&nsmv1beta1.NSM{}, r.wakes(r.rivals), builder.WithPredicates(mayMakeRoom()))
+		Watches(&nsmv1beta1.NSM{}, r.wakes(r.rivals), builder.WithPredicates(rivalMayHaveGone()))
 	for _, kind := range mesh.Kinds() {
 		b = b.Watches(kind, r.wakes(ownerOf))
 	}
@@ -183,9 +183,9 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return mgr.Add(manager.RunnableFunc(r.serveMetrics))
 }
 
-// lost lets through that somebody has taken the status off an NSM, as a tool that
+// statusOrFinalizerRemoved lets through that somebody has taken the status off an NSM, as a tool that
 // restores a backup does, or the operator's finalizer.
-func lost() predicate.Predicate {
+func statusOrFinalizerRemoved() predicate.Predicate {
 	observed := func(object client.Object) int64 {
 		nsm, isNSM := object.(*nsmv1beta1.NSM)
 		if !isNSM {
@@ -215,10 +215,10 @@ func loopOptions() controller.Options {
 
 // recognize forgets an NSM's predecessor of the same name.
 func (r *NSMReconciler) recognize(nsm *nsmv1beta1.NSM) {
-	if before, isKnown := r.lives.Load(client.ObjectKeyFromObject(nsm)); isKnown && before != nsm.UID {
+	if before, isKnown := r.lastUIDs.Load(client.ObjectKeyFromObject(nsm)); isKnown && before != nsm.UID {
 		r.forget(nsm)
 	}
-	r.lives.Store(client.ObjectKeyFromObject(nsm), nsm.UID)
+	r.lastUIDs.Store(client.ObjectKeyFromObject(nsm), nsm.UID)
 }
 
 // forget an NSM that has gone, however that came: nothing of what was known of its
@@ -226,13 +226,13 @@ func (r *NSMReconciler) recognize(nsm *nsmv1beta1.NSM) {
 func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
 	key := client.ObjectKeyFromObject(nsm)
 	r.applier.Forget(mesh.OwnerLabels(nsm), podSecurity{namespace: nsm.Namespace}.object())
-	r.lives.Delete(key)
-	r.rests.Delete(key)
+	r.lastUIDs.Delete(key)
+	r.uncached.Delete(key)
 	r.measured.Delete(key)
 	r.mounts.Delete(key)
 	metrics.Repairs.DeletePartialMatch(metrics.OfMesh(nsm.Name, nsm.Namespace))
 	r.reported.Delete(key)
-	r.turned.Delete(key)
+	r.eventLimits.Delete(key)
 	r.identityTroubles.known.Delete(key)
 	r.keptIdentities.Delete(key)
 	r.races.known.Delete(key)
@@ -330,7 +330,7 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 	if result, err := r.refused(ctx, nsm); result != nil || err != nil {
 		return ctrl.Result{}, r.leaveAlone(ctx, nsm, result, err)
 	}
-	r.runs.Store(request.NamespacedName, nil)
+	r.mayHaveObjects.Store(request.NamespacedName, nil)
 	seen, err := r.run(ctx, nsm)
 	r.platform.doubt(err)
 	if isNamespaceTerminating(err) {
@@ -378,7 +378,7 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 // its namespace is still watched: the mesh's webhook must not be called when that
 // goes. Of all others nothing is held: there may be many.
 func (r *NSMReconciler) leaveAlone(ctx context.Context, nsm *nsmv1beta1.NSM, result *observation, failure error) error {
-	r.rests.Delete(client.ObjectKeyFromObject(nsm))
+	r.uncached.Delete(client.ObjectKeyFromObject(nsm))
 	r.measured.Delete(client.ObjectKeyFromObject(nsm))
 	if !controllerutil.ContainsFinalizer(nsm, Finalizer) {
 		r.watcher.Watch(client.ObjectKeyFromObject(nsm))

@@ -52,8 +52,8 @@ type podSecurity struct {
 	allowed bool
 }
 
-// podSecurity of a mesh's namespace.
-func (r *NSMReconciler) podSecurity(ctx context.Context, nsm *nsmv1beta1.NSM, platform mesh.Platform) (podSecurity, error) {
+// readPodSecurity reads how a mesh's namespace lets pods in.
+func (r *NSMReconciler) readPodSecurity(ctx context.Context, nsm *nsmv1beta1.NSM, platform mesh.Platform) (podSecurity, error) {
 	p := podSecurity{namespace: nsm.Namespace, platform: platform}
 	owner := client.ObjectKeyFromObject(nsm)
 	bindings, err := r.watcher.Facts(ctx, owner, podSecurityBindingQuery(nsm.Namespace))
@@ -105,7 +105,7 @@ func (r *NSMReconciler) labelNamespace(ctx context.Context, nsm *nsmv1beta1.NSM,
 // unlabelNamespace takes off the labels that are the operator's alone. The NSM
 // goes all the same where that is not allowed any more.
 func (r *NSMReconciler) unlabelNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	p, err := r.podSecurity(ctx, nsm, r.platform.now())
+	p, err := r.readPodSecurity(ctx, nsm, r.platform.now())
 	if err == nil && p.allowed && len(p.found) > 0 {
 		log.FromContext(ctx).Info("Taking the operator's labels off the namespace")
 		err = r.applier.Unlabel(ctx, p.object())

@@ -74,10 +74,10 @@ func isRemoved(nsm client.Object) bool {
 	return nsm.GetDeletionTimestamp() != nil && !controllerutil.ContainsFinalizer(nsm, Finalizer)
 }
 
-// mayMakeRoom picks the events after which an NSM that was refused for the sake of
+// rivalMayHaveGone picks the events after which an NSM that was refused for the sake of
 // another may be acted on: that one has changed, or its mesh is gone. A new one
 // makes no room, and when the operator starts, all of them are new.
-func mayMakeRoom() predicate.Predicate {
+func rivalMayHaveGone() predicate.Predicate {
 	changed := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },

@@ -77,7 +77,7 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 // and whether that is sure of the Deployment as it is now: where it has changed since, what
 // was reported last counts.
 func (s *selfRegistrations) has(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) (has, isSure bool) {
-	known, isKnown := s.of(w)
+	known, isKnown := s.recall(w)
 	switch {
 	case !mayRegisterItself(nsm, target, w, known, isKnown):
 		return false, false
@@ -88,8 +88,8 @@ func (s *selfRegistrations) has(nsm *nsmv1beta1.NSM, target release.Release, w *
 	}
 }
 
-// of a webhook: what was found out of it.
-func (s *selfRegistrations) of(w *health.Workload) (known selfRegistration, isKnown bool) {
+// recall returns what was found out about a webhook.
+func (s *selfRegistrations) recall(w *health.Workload) (known selfRegistration, isKnown bool) {
 	found, isKnown := s.known.Load(keyOf(w))
 	known, _ = found.(selfRegistration)
 	return known, isKnown
@@ -128,7 +128,7 @@ func (r *NSMReconciler) goneRegistrations(ctx context.Context, d *desired) ([]me
 // sees it is taken as it is: what is left of a pod that has gone would have kept the next
 // one from being created.
 func (s *selfRegistrations) find(ctx context.Context, nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) ([]mesh.Object, error) {
-	known, isKnown := s.of(w)
+	known, isKnown := s.recall(w)
 	if !mayRegisterItself(nsm, target, w, known, isKnown) {
 		return nil, nil
 	}
@@ -217,9 +217,9 @@ func (r *NSMReconciler) deleteCallers(ctx context.Context, nsm *nsmv1beta1.NSM, 
 	if err != nil {
 		return err
 	}
-	onlyOurs := false
+	isServiceForeign := false
 	if which == rollout.AllCallers {
-		if onlyOurs, err = r.isWebhookOthers(ctx, nsm); err != nil {
+		if isServiceForeign, err = r.isWebhookServiceForeign(ctx, nsm); err != nil {
 			return err
 		}
 	}
@@ -227,17 +227,17 @@ func (r *NSMReconciler) deleteCallers(ctx context.Context, nsm *nsmv1beta1.NSM, 
 	for i := range configurations {
 		one := &configurations[i]
 		isOurs := isOf(nsm)(*one)
-		isMeshs := mesh.IsWebhookPod(one.Name) || mesh.MayTakeOver(nsm)
-		if isOurs && which == rollout.AllCallers || !isOurs && isMeshs && !onlyOurs {
+		isOfMesh := mesh.IsWebhookPod(one.Name) || mesh.MayTakeOver(nsm)
+		if isOurs && which == rollout.AllCallers || !isOurs && isOfMesh && !isServiceForeign {
 			some = append(some, one)
 		}
 	}
 	return r.applier.DeleteExactly(ctx, some...)
 }
 
-// isWebhookOthers reports whether the Service of the admission webhook is somebody
+// isWebhookServiceForeign reports whether the Service of the admission webhook is somebody
 // else's: then so is what calls it, but for the operator's own.
-func (r *NSMReconciler) isWebhookOthers(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
+func (r *NSMReconciler) isWebhookServiceForeign(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
 	service := &metav1.PartialObjectMetadata{}
 	service.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Service"))
 	err := r.direct.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookService}, service)

@@ -68,7 +68,7 @@ func (r *NSMReconciler) nextReport(nsm *nsmv1beta1.NSM, status *nsmv1beta1.NSMSt
 // reportDeletion reports why the mesh of an NSM that is being deleted could not be
 // removed, or what the NSM waits for, or that what was reported is over. A deletion that
 // takes no time is not worth a word.
-func (r *NSMReconciler) reportDeletion(ctx context.Context, nsm *nsmv1beta1.NSM, left leaving, failure error) error {
+func (r *NSMReconciler) reportDeletion(ctx context.Context, nsm *nsmv1beta1.NSM, left deletionProgress, failure error) error {
 	isWorthIt := failure != nil || len(left.held) > 0 || health.ReportsDeletion(&nsm.Status)
 	if !left.waits || !isWorthIt {
 		return failure
@@ -132,15 +132,15 @@ func (r *NSMReconciler) recordDegradation(before, after *nsmv1beta1.NSM) {
 	case is == nil && was == nil:
 	case is == nil:
 		r.recorder.Eventf(after, nil, corev1.EventTypeNormal, "Recovered", "Observe", "%s is over", was.Reason)
-	case was == nil || was.Reason != is.Reason || !health.SaysTheSame(was.Message, is.Message) && r.isCalm(after):
+	case was == nil || was.Reason != is.Reason || !health.SaysTheSame(was.Message, is.Message) && r.mayRecordAgain(after):
 		r.recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, "Observe", "%s", is.Message)
 	}
 }
 
-// isCalm reports whether there may be one more event about something else that is wrong for
+// mayRecordAgain reports whether there may be one more event about something else that is wrong for
 // the same reason. Where things take turns, the condition alone says which it is.
-func (r *NSMReconciler) isCalm(nsm *nsmv1beta1.NSM) bool {
-	found, _ := r.turned.LoadOrStore(client.ObjectKeyFromObject(nsm), rate.NewLimiter(rate.Every(eventPause), mostEvents))
+func (r *NSMReconciler) mayRecordAgain(nsm *nsmv1beta1.NSM) bool {
+	found, _ := r.eventLimits.LoadOrStore(client.ObjectKeyFromObject(nsm), rate.NewLimiter(rate.Every(eventPause), mostEvents))
 	limiter, _ := found.(*rate.Limiter)
 	return limiter.AllowN(r.now(), 1)
 }

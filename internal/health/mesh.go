@@ -268,15 +268,15 @@ func (m *Mesh) Workload(name string) *Workload {
 	return &m.Workloads[i]
 }
 
-// of are the workloads of a role.
-func (m *Mesh) of(role mesh.Role) []Workload {
+// workloadsOf are those of a role.
+func (m *Mesh) workloadsOf(role mesh.Role) []Workload {
 	return slices.DeleteFunc(slices.Clone(m.Workloads), func(w Workload) bool { return w.Role != role })
 }
 
 // HasRolledOut reports whether a role has workloads, and no pods of an older
 // definition. A Deployment of strategy Recreate has none once it has made new ones.
 func (m *Mesh) HasRolledOut(role mesh.Role) bool {
-	workloads := m.of(role)
+	workloads := m.workloadsOf(role)
 	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(w Workload) bool {
 		return w.BlockedBy != "" || w.Held || !w.IsWritten() || !w.IsRolledOut() || w.Pods().Desired == 0
 	})
@@ -284,11 +284,11 @@ func (m *Mesh) HasRolledOut(role mesh.Role) bool {
 
 // count is "ready/desired" over the workloads of a role.
 func (m *Mesh) count(role mesh.Role) string {
-	if len(m.of(role)) == 0 {
+	if len(m.workloadsOf(role)) == 0 {
 		return ""
 	}
 	var ready, desired int32
-	for _, w := range m.of(role) {
+	for _, w := range m.workloadsOf(role) {
 		ready += w.Pods().Ready
 		desired += w.Pods().Desired
 	}
@@ -297,7 +297,7 @@ func (m *Mesh) count(role mesh.Role) string {
 
 func (m *Mesh) namesOf(role mesh.Role) string {
 	var names []string
-	for _, w := range m.of(role) {
+	for _, w := range m.workloadsOf(role) {
 		names = append(names, w.String())
 	}
 	return strings.Join(names, ", ")

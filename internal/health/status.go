@@ -308,7 +308,7 @@ func (s *status) setParts(seen *Mesh) {
 		meta.SetStatusCondition(&s.Conditions, condition)
 	}
 	for _, concern := range mesh.Concerns() {
-		if len(seen.of(concern.Role)) == 0 {
+		if len(seen.workloadsOf(concern.Role)) == 0 {
 			meta.RemoveStatusCondition(&s.Conditions, concern.Condition)
 			continue
 		}
