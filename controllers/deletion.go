@@ -42,8 +42,7 @@ type deletionProgress struct {
 	// held are objects of the mesh that have been going for a while, with what holds them,
 	// and the pods that the CSI driver waits for.
 	held []string
-	// again is when there may be more of those; zero for never.
-	again time.Time
+	wakeUp
 }
 
 // finalize removes the mesh of an NSM that is being deleted, and lets the NSM
@@ -102,13 +101,6 @@ func (l *deletionProgress) add(object mesh.Object, late, now time.Time) {
 		return
 	}
 	l.held = append(l.held, health.Held(object))
-}
-
-// wake lets the loop look again at a time, or earlier.
-func (l *deletionProgress) wake(at time.Time) {
-	if l.again.IsZero() || at.Before(l.again) {
-		l.again = at
-	}
 }
 
 // cleanUp forgets an NSM that is gone. Where it went without its finalizer, what is left

@@ -72,15 +72,7 @@ type desired struct {
 	driverMounts *health.DriverMounts
 	// failedApart tells what could not be read and does not block the rest.
 	failedApart []string
-	// lookAgain is when there may be something new that no watch tells of; zero for never.
-	lookAgain time.Time
-}
-
-// wake lets the loop look again at a time, or earlier.
-func (d *desired) wake(at time.Time) {
-	if d.lookAgain.IsZero() || at.Before(d.lookAgain) {
-		d.lookAgain = at
-	}
+	wakeUp
 }
 
 // desire reads what the mesh depends on and renders it. When it fails, what it

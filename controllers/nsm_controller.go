@@ -310,10 +310,10 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 	if nsm.DeletionTimestamp != nil {
 		left, err := r.finalize(ctx, nsm)
 		r.platform.doubt(err)
-		if err := r.reportDeletion(ctx, nsm.DeepCopy(), left, err); err != nil || left.again.IsZero() {
+		if err := r.reportDeletion(ctx, nsm.DeepCopy(), left, err); err != nil || left.wakeAt.IsZero() {
 			return ctrl.Result{}, err
 		}
-		return ctrl.Result{RequeueAfter: max(left.again.Sub(r.now()), r.Times.Soonest)}, nil
+		return ctrl.Result{RequeueAfter: max(left.wakeAt.Sub(r.now()), r.Times.Soonest)}, nil
 	}
 	r.recognize(nsm)
 	// The client's copy is the cache's: it is never changed in place.

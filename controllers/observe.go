@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -23,20 +22,11 @@ import (
 // observation is what a pass of the loop saw.
 type observation struct {
 	health.Mesh
-	// wakeAt is when the loop has to look again though nothing happens; zero for
-	// never.
-	wakeAt time.Time
+	wakeUp
 	// webhookCertificate is the admission webhook's, PEM-encoded; nil for none.
 	webhookCertificate []byte
 	// isIdentityMissing: the ClusterSPIFFEID of the mesh does not exist.
 	isIdentityMissing bool
-}
-
-// wake lets the loop look again at a time, or earlier.
-func (o *observation) wake(at time.Time) {
-	if o.wakeAt.IsZero() || at.Before(o.wakeAt) {
-		o.wakeAt = at
-	}
 }
 
 // webhook is the admission webhook, nil for none.
@@ -49,10 +39,8 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 	seen := &observation{Mesh: health.Mesh{
 		Release: d.input.Release, Missing: missingParts(d.input), RolledBack: d.isRolledBack, NotBegun: d.notBegun,
 		Pulls: d.pulls, Staged: d.isStaged,
-	}, wakeAt: d.renewAt, webhookCertificate: d.input.WebhookCertificate.CertificateChain}
-	if !d.lookAgain.IsZero() {
-		seen.wake(d.lookAgain)
-	}
+	}, wakeUp: wakeUp{d.renewAt}, webhookCertificate: d.input.WebhookCertificate.CertificateChain}
+	seen.wake(d.wakeAt)
 	for _, component := range d.components {
 		w, err := r.observeWorkload(ctx, d, component)
 		if err != nil {
@@ -78,9 +66,7 @@ func (r *NSMReconciler) observe(ctx context.Context, d desired, held map[string]
 	r.observeKept(ctx, d, seen)
 	seen.DriverMounts, seen.FailedApart = d.driverMounts, d.failedApart
 	seen.InTheWay = inTheWay(d)
-	if again := d.survey.Again(); !again.IsZero() {
-		seen.wake(again)
-	}
+	seen.wake(d.survey.Again())
 	seen.UnknownFields = conversion.Unknown(nsm)
 	if nsm.Spec.KubeletDirectory == "" && d.input.KubeletsDiffer() && mesh.MountsKubelets(d.components) {
 		seen.KubeletDirectories, seen.KubeletDirectory = d.input.Platform.KubeletDirectories, d.input.KubeletDirectory()
@@ -103,9 +89,7 @@ func (r *NSMReconciler) observeKept(ctx context.Context, d desired, seen *observ
 		log.FromContext(ctx).V(1).Info("Looking for objects that somebody keeps", "error", err.Error())
 	}
 	seen.Kept = left.held
-	if !left.again.IsZero() {
-		seen.wake(left.again)
-	}
+	seen.wake(left.wakeAt)
 }
 
 // checkDeadline notes what a change has been waiting for longer than it may, or when

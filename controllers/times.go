@@ -62,3 +62,13 @@ func DefaultTimes() Times {
 		Soonest:      time.Second,
 	}
 }
+
+// wakeUp is when the loop has to look again though nothing happens; zero for never.
+type wakeUp struct{ wakeAt time.Time }
+
+// wake has the loop look again at a time, or earlier; zero for never.
+func (w *wakeUp) wake(at time.Time) {
+	if w.wakeAt.IsZero() || !at.IsZero() && at.Before(w.wakeAt) {
+		w.wakeAt = at
+	}
+}
