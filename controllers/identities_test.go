@@ -166,6 +166,15 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 		Expect(history.of(degraded)).To(Equal([]string{"False"}))
 	})
 
+	It("and waiting for that webhook hides no deadline", func(ctx SpecContext) {
+		o.stop()
+		impatient(mesh.Platform{ClusterSPIFFEIDs: true}, func(times *controllers.Times) { times.SpireWebhook = time.Hour })
+		refuseIdentities(ctx)
+		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Upgrade: &nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}}})
+		Eventually(reasonOf(ctx, nsm)).Should(Equal("ProgressDeadlineExceeded"))
+		Expect(messageOf(ctx, nsm, progressing)()).To(ContainSubstring("cannot be written yet"))
+	})
+
 	It("Degraded where it could not be made for longer than SPIRE takes to start", func(ctx SpecContext) {
 		o.stop()
 		impatient(mesh.Platform{ClusterSPIFFEIDs: true})

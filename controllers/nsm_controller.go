@@ -337,7 +337,6 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 		// The NSM goes with its namespace; its own deletion wakes the loop.
 		return ctrl.Result{}, r.leaveNamespace(ctx, nsm)
 	}
-	err = r.tolerateSPIREDown(nsm, seen, err)
 	r.measure(nsm, seen)
 	if err := r.report(ctx, nsm, seen, err); err != nil {
 		return ctrl.Result{}, err
@@ -370,8 +369,9 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 		return nil, errors.Join(done.failure, err)
 	}
 	done.reportApart(seen)
-	r.checkDeadline(wanted, seen, done.failure)
-	return seen, done.failure
+	failure = r.tolerateSPIREDown(wanted.input.NSM, seen, done.failure)
+	r.checkDeadline(wanted, seen, failure)
+	return seen, failure
 }
 
 // leaveAlone reports an NSM that is not acted on. If it has been, its mesh may run, so
