@@ -13,12 +13,16 @@ import (
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/health"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
+	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 )
 
 // callers remember which configurations of somebody else call the admission
@@ -120,4 +124,74 @@ func (c *callers) list(ctx context.Context, nsm *nsmv1beta1.NSM) ([]health.Calle
 // webhook of a mesh in a namespace.
 func isWebhookService(service *admissionregistrationv1.ServiceReference, namespace string) bool {
 	return service != nil && service.Name == mesh.WebhookService && service.Namespace == namespace
+}
+
+// configurationsOf are those that call the NSM's admission webhook: the
+// operator's, and those that webhooks before v1.12.0 make for themselves. Those
+// have no label of ours, so this asks the API server.
+func configurationsOf(ctx context.Context, direct client.Reader, nsm *nsmv1beta1.NSM) ([]admissionregistrationv1.MutatingWebhookConfiguration, error) {
+	var all admissionregistrationv1.MutatingWebhookConfigurationList
+	err := direct.List(ctx, &all)
+	return slices.DeleteFunc(all.Items, func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
+		return !callsWebhookOf(&one, nsm.Namespace)
+	}), err
+}
+
+// isOf tells which configurations are the operator's own for the NSM.
+func isOf(nsm *nsmv1beta1.NSM) func(admissionregistrationv1.MutatingWebhookConfiguration) bool {
+	owner := labels.SelectorFromSet(mesh.OwnerLabels(nsm))
+	return func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
+		return owner.Matches(labels.Set(one.Labels))
+	}
+}
+
+// deleteCallers deletes configurations that call the NSM's admission webhook: what its
+// pods have registered, what a mesh that may be taken over has, and, if all are to go,
+// the operator's own.
+func (r *NSMReconciler) deleteCallers(ctx context.Context, nsm *nsmv1beta1.NSM, which rollout.Callers) error {
+	configurations, err := configurationsOf(ctx, r.direct, nsm)
+	if err != nil {
+		return err
+	}
+	isServiceForeign := false
+	if which == rollout.AllCallers {
+		if isServiceForeign, err = r.isWebhookServiceForeign(ctx, nsm); err != nil {
+			return err
+		}
+	}
+	var some []mesh.Object
+	for i := range configurations {
+		one := &configurations[i]
+		isOurs := isOf(nsm)(*one)
+		isOfMesh := mesh.IsWebhookPod(one.Name) || mesh.MayTakeOver(nsm)
+		if isOurs && which == rollout.AllCallers || !isOurs && isOfMesh && !isServiceForeign {
+			some = append(some, one)
+		}
+	}
+	return r.applier.DeleteExactly(ctx, some...)
+}
+
+// isWebhookServiceForeign reports whether the Service of the admission webhook is somebody
+// else's: then so is what calls it, but for the operator's own.
+func (r *NSMReconciler) isWebhookServiceForeign(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
+	service := &metav1.PartialObjectMetadata{}
+	service.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Service"))
+	err := r.direct.Get(ctx, client.ObjectKey{Namespace: nsm.Namespace, Name: mesh.WebhookService}, service)
+	if err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	may, _ := mesh.Claim(service, nsm)
+	return !may, nil
+}
+
+// callsWebhookOf reports whether all that a configuration calls is the admission
+// webhook of a namespace.
+func callsWebhookOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration, namespace string) bool {
+	for _, webhook := range configuration.Webhooks {
+		service := webhook.ClientConfig.Service
+		if service == nil || service.Name != mesh.WebhookService || service.Namespace != namespace {
+			return false
+		}
+	}
+	return len(configuration.Webhooks) > 0
 }

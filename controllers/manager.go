@@ -19,6 +19,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -62,6 +63,20 @@ func CacheOptions() cache.Options {
 	}
 	options.ByObject[&corev1.Namespace{}] = namespaceCache()
 	return options
+}
+
+// namespaceCache holds what is asked of namespaces, for all of them: the names
+// and the labels.
+func namespaceCache() cache.ByObject {
+	return cache.ByObject{
+		Label: labels.Everything(),
+		Transform: func(object any) (any, error) {
+			if namespace, ok := object.(*metav1.PartialObjectMetadata); ok {
+				namespace.ManagedFields, namespace.Annotations = nil, nil
+			}
+			return object, nil
+		},
+	}
 }
 
 // withoutStrangers keeps, of what has the operator's label and stands where no mesh

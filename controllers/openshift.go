@@ -8,21 +8,12 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
@@ -63,58 +54,4 @@ func (r *NSMReconciler) clientNamespaces(ctx context.Context, in mesh.Input) ([]
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// isNamespaceGone reports whether a write came too late for its namespace.
-func isNamespaceGone(err error) bool {
-	var status apierrors.APIStatus
-	return isNamespaceTerminating(err) || apierrors.IsNotFound(err) && errors.As(err, &status) &&
-		status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
-}
-
-// watchNamespaces wakes the meshes with clients when a namespace comes, or
-// changes its labels. It does something the first time only.
-func (w *platformWatch) watchNamespaces() error {
-	w.namespaces.Lock()
-	defer w.namespaces.Unlock()
-	if w.watchesNamespaces {
-		return nil
-	}
-	namespace := &metav1.PartialObjectMetadata{}
-	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	err := w.controller.Watch(source.Kind[client.Object](w.cache, namespace,
-		w.wakes(w.meshesWithClients), predicate.LabelChangedPredicate{}))
-	w.watchesNamespaces = err == nil
-	return err
-}
-
-// meshesWithClients are the NSMs to look at when a namespace has changed: it may
-// be one that they selected before.
-func (w *platformWatch) meshesWithClients(ctx context.Context, _ client.Object) []reconcile.Request {
-	all, err := nsms{cache: w.cache}.all(ctx)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Cannot list NSMs")
-		return nil
-	}
-	var requests []reconcile.Request
-	for nsm := range all {
-		if nsm.Spec.OpenShift != nil && nsm.Spec.OpenShift.ClientNamespaces != nil {
-			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: nsm.Namespace, Name: nsm.Name}})
-		}
-	}
-	return requests
-}
-
-// namespaceCache holds what is asked of namespaces, for all of them: the names
-// and the labels.
-func namespaceCache() cache.ByObject {
-	return cache.ByObject{
-		Label: labels.Everything(),
-		Transform: func(object any) (any, error) {
-			if namespace, ok := object.(*metav1.PartialObjectMetadata); ok {
-				namespace.ManagedFields, namespace.Annotations = nil, nil
-			}
-			return object, nil
-		},
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -164,4 +166,37 @@ func without(kinds, others []mesh.Object) []mesh.Object {
 		}
 	}
 	return left
+}
+
+// watchNamespaces wakes the meshes with clients when a namespace comes, or
+// changes its labels. It does something the first time only.
+func (w *platformWatch) watchNamespaces() error {
+	w.namespaces.Lock()
+	defer w.namespaces.Unlock()
+	if w.watchesNamespaces {
+		return nil
+	}
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := w.controller.Watch(source.Kind[client.Object](w.cache, namespace,
+		w.wakes(w.meshesWithClients), predicate.LabelChangedPredicate{}))
+	w.watchesNamespaces = err == nil
+	return err
+}
+
+// meshesWithClients are the NSMs to look at when a namespace has changed: it may
+// be one that they selected before.
+func (w *platformWatch) meshesWithClients(ctx context.Context, _ client.Object) []reconcile.Request {
+	all, err := nsms{cache: w.cache}.all(ctx)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Cannot list NSMs")
+		return nil
+	}
+	var requests []reconcile.Request
+	for nsm := range all {
+		if nsm.Spec.OpenShift != nil && nsm.Spec.OpenShift.ClientNamespaces != nil {
+			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: nsm.Namespace, Name: nsm.Name}})
+		}
+	}
+	return requests
 }

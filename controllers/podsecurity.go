@@ -8,7 +8,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -17,14 +16,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
-	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 	"github.com/networkservicemesh/nsm-operator/internal/watchfacts"
 )
 
@@ -152,55 +149,4 @@ func podSecurityBindingQuery(namespace string) watchfacts.Query {
 	return metadataQuery(rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), key, func(object client.Object) (watchfacts.Fact, bool) {
 		return watchfacts.Fact{Value: object.GetResourceVersion()}, true
 	})
-}
-
-// namespaceTerminating is kept of a namespace that is being deleted; it is not the text of any labels.
-const namespaceTerminating = "being deleted"
-
-// errNamespaceTerminating ends a pass: nothing can be made in the namespace any more.
-var errNamespaceTerminating = errors.New("the namespace is being deleted")
-
-// checkNamespace tells, by errNamespaceTerminating, that the namespace of a mesh is being
-// deleted.
-func (r *NSMReconciler) checkNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	namespaces, err := r.watcher.Facts(ctx, client.ObjectKeyFromObject(nsm), namespaceQuery(nsm.Namespace))
-	if err == nil && namespaces[nsm.Namespace] == namespaceTerminating {
-		return errNamespaceTerminating
-	}
-	return err
-}
-
-// leaveNamespace has the API server call the mesh's webhook no more, where it may.
-func (r *NSMReconciler) leaveNamespace(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	told, err := r.webhookConfiguration(ctx, nsm)
-	if err != nil || told == nil && !registerThemselves(rollout.VersionOf(&nsm.Spec), nsm.Status.Version) {
-		return err
-	}
-	return r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.TerminatingNamespacePlan()).failure
-}
-
-// namespaceQuery watches a namespace and keeps the labels by which it lets pods
-// in, or that it goes.
-func namespaceQuery(name string) watchfacts.Query {
-	key := types.NamespacedName{Name: name}
-	return metadataQuery(corev1.SchemeGroupVersion.WithKind("Namespace"), key, func(object client.Object) (watchfacts.Fact, bool) {
-		if object.GetDeletionTimestamp() != nil {
-			return watchfacts.Fact{Value: namespaceTerminating}, true
-		}
-		return watchfacts.Fact{Value: labels.Set(mesh.OfAdmission(object.GetLabels())).String()}, true
-	})
-}
-
-// metadataQuery watches the metadata of one object. A new mesh waits for the first
-// answer, and an old one does no harm: a label that is right is written again, and
-// the loop is woken when there is another answer.
-func metadataQuery(kind schema.GroupVersionKind, key types.NamespacedName, keep func(client.Object) (watchfacts.Fact, bool)) watchfacts.Query {
-	return watchfacts.Query{
-		ID: kind.Kind + " " + strings.TrimPrefix(key.String(), "/"), Namespace: key.Namespace, Name: key.Name, Keep: keep, MayLag: true,
-		List: func() client.ObjectList {
-			list := &metav1.PartialObjectMetadataList{}
-			list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-			return list
-		},
-	}
 }
