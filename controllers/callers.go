@@ -187,9 +187,8 @@ func (r *NSMReconciler) isWebhookServiceForeign(ctx context.Context, nsm *nsmv1b
 // callsWebhookOf reports whether all that a configuration calls is the admission
 // webhook of a namespace.
 func callsWebhookOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration, namespace string) bool {
-	for _, webhook := range configuration.Webhooks {
-		service := webhook.ClientConfig.Service
-		if service == nil || service.Name != mesh.WebhookService || service.Namespace != namespace {
+	for i := range configuration.Webhooks {
+		if !isWebhookService(configuration.Webhooks[i].ClientConfig.Service, namespace) {
 			return false
 		}
 	}

@@ -50,8 +50,12 @@ type pullSeen struct {
 	nodesAt time.Time
 }
 
-// observe looks how far all are, and notes it.
+// observe looks how far all are, and notes it. Before a change of release may begin, nothing
+// is pulled.
 func (p *imagePulls) observe(ctx context.Context, d *desired, in *rollout.Input) error {
+	if d.notBegun != "" {
+		return nil
+	}
 	in.Pulled = map[string]bool{}
 	for _, pull := range in.Pulls() {
 		live, err := p.applier.Cached(ctx, pull.Pulling)

@@ -183,10 +183,10 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 	if nsm.DeletionTimestamp != nil {
 		left, err := r.finalize(ctx, nsm)
 		r.platform.doubt(err)
-		if err := r.reportDeletion(ctx, nsm.DeepCopy(), left, err); err != nil || left.wakeAt.IsZero() {
+		if err := r.reportDeletion(ctx, nsm.DeepCopy(), left, err); err != nil {
 			return ctrl.Result{}, err
 		}
-		return ctrl.Result{RequeueAfter: max(left.wakeAt.Sub(r.now()), r.Times.Soonest)}, nil
+		return r.lookAgain(left.wakeUp), nil
 	}
 	r.recognize(nsm)
 	// The client's copy is the cache's: it is never changed in place.
@@ -214,10 +214,15 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 	if err := r.report(ctx, nsm, seen, err); err != nil {
 		return ctrl.Result{}, err
 	}
-	if seen.wakeAt.IsZero() {
-		return ctrl.Result{}, nil
+	return r.lookAgain(seen.wakeUp), nil
+}
+
+// lookAgain has the loop look again though nothing happens.
+func (r *NSMReconciler) lookAgain(when wakeUp) ctrl.Result {
+	if when.wakeAt.IsZero() {
+		return ctrl.Result{}
 	}
-	return ctrl.Result{RequeueAfter: max(seen.wakeAt.Sub(r.now()), r.Times.Soonest)}, nil
+	return ctrl.Result{RequeueAfter: max(when.wakeAt.Sub(r.now()), r.Times.Soonest)}
 }
 
 // run makes a mesh what it should be, and looks at what came of it. Of one that cannot be

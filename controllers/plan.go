@@ -24,65 +24,46 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 )
 
-// next is what happens next with a mesh.
+// next plans what happens next with a mesh, from what it should be and from what is seen
+// of what runs.
 func (r *NSMReconciler) next(ctx context.Context, d *desired) (rollout.Plan, error) {
-	nsm := d.input.NSM
+	in, err := d.planInput()
+	if err != nil {
+		return nil, err
+	}
+	// Each step may need what the ones before it have seen.
+	steps := []func(context.Context, *desired, *rollout.Input) error{
+		r.observeRunning, r.observeRemains, r.observePreflight, r.pulls.observe, r.observeTurns,
+	}
+	for _, observe := range steps {
+		if err := observe(ctx, d, &in); err != nil {
+			return nil, err
+		}
+	}
+	if in.Begins() && d.notBegun == "" && len(d.pulls) == 0 {
+		r.recordRisks(in.NSM, in.WasUp(), d.input.Release)
+	}
+	return rollout.Next(in), nil
+}
+
+// planInput is what a plan follows from, but for what is seen of what runs.
+func (d *desired) planInput() (rollout.Input, error) {
 	in := rollout.Input{
-		NSM: nsm, Target: d.input.Release.String(), Platform: d.input.Platform,
+		NSM: d.input.NSM, Target: d.input.Release.String(), Platform: d.input.Platform,
 		Components: d.components, Objects: d.objects, Constrained: d.constrained,
 		HasCertificate: len(d.input.WebhookCertificate.CertificateChain) > 0,
 		Available:      d.available, IsRolledBack: d.isRolledBack,
 		Seen: rollout.Seen{
-			HasFinalizer: controllerutil.ContainsFinalizer(nsm, Finalizer), Orphans: d.orphans, Blocked: map[string]bool{},
+			HasFinalizer: controllerutil.ContainsFinalizer(d.input.NSM, Finalizer), Orphans: d.orphans,
 			SetsLabels: d.podSecurity.allowed && d.podSecurity.found != nil,
 		},
 	}
-	for _, component := range d.components {
-		in.Blocked[component.Workload.GetName()] = d.survey.Leaves(component.Workload)
-	}
-	if err := r.observeRunning(ctx, &in); err != nil {
-		return nil, err
-	}
-	r.observeDriver(ctx, d, &in)
 	var err error
-	if in.GoneRegistrations, err = r.goneRegistrations(ctx, d); err != nil {
-		return nil, err
+	if in.Record, err = mesh.Record(d.input); err != nil || !d.isRolledBack {
+		return in, err
 	}
-	told, err := r.webhookConfiguration(ctx, nsm)
-	if err != nil {
-		return nil, err
-	}
-	in.IsWebhookCalled = told != nil
-	if in.MayHaveEntries, err = r.hasEntriesRole(ctx, nsm); err != nil {
-		return nil, err
-	}
-	if in.Record, err = mesh.Record(d.input); err != nil {
-		return nil, err
-	}
-	if d.isRolledBack {
-		if in.TakenBack, err = mesh.RecordTakenBack(d.input, d.available); err != nil {
-			return nil, err
-		}
-	}
-	if in.Begins() {
-		if in.NotReady, err = r.notReady(ctx, *d); err != nil {
-			return nil, err
-		}
-		in.NotReady = cmp.Or(in.NotReady, r.spireNotReady(ctx, d))
-	}
-	d.isStaged, d.notBegun = in.IsStaged(), in.Preflight()
-	if d.notBegun == "" {
-		if err := r.pulls.observe(ctx, d, &in); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.observeTurns(ctx, d, &in); err != nil {
-		return nil, err
-	}
-	if in.Begins() && d.notBegun == "" && len(d.pulls) == 0 {
-		r.recordRisks(nsm, in.WasUp(), d.input.Release)
-	}
-	return rollout.Next(in), nil
+	in.TakenBack, err = mesh.RecordTakenBack(d.input, d.available)
+	return in, err
 }
 
 // nextAnyway is what happens with a mesh that cannot be rendered: what pods of its
@@ -96,13 +77,13 @@ func (r *NSMReconciler) nextAnyway(ctx context.Context, d *desired) rollout.Plan
 	return rollout.StaleRegistrationsPlan(gone)
 }
 
-// observeRunning looks at the mesh's own workloads.
-func (r *NSMReconciler) observeRunning(ctx context.Context, in *rollout.Input) error {
+// observeRunning looks at the mesh's own workloads, and at what keeps others from being made.
+func (r *NSMReconciler) observeRunning(ctx context.Context, d *desired, in *rollout.Input) error {
 	workloads, err := r.applier.Own(ctx, in.NSM, &appsv1.Deployment{}, &appsv1.DaemonSet{})
 	if err != nil {
 		return err
 	}
-	in.Avoided, in.Current = map[string][]string{}, map[string]bool{}
+	in.Avoided, in.Current, in.Blocked = map[string][]string{}, map[string]bool{}, map[string]bool{}
 	for _, workload := range workloads {
 		if mesh.IsImagePull(workload) {
 			in.Avoided[workload.GetName()] = mesh.AvoidedNodes(workload)
@@ -111,6 +92,7 @@ func (r *NSMReconciler) observeRunning(ctx context.Context, in *rollout.Input) e
 		in.Workloads = append(in.Workloads, workload)
 	}
 	for _, component := range in.Components {
+		in.Blocked[component.Workload.GetName()] = d.survey.Leaves(component.Workload)
 		live, err := r.applier.Cached(ctx, component.Workload)
 		if err != nil {
 			return err
@@ -124,6 +106,36 @@ func (r *NSMReconciler) observeRunning(ctx context.Context, in *rollout.Input) e
 		}
 		in.Current[component.Workload.GetName()] = mesh.IsWrittenFrom(live, intent)
 	}
+	return nil
+}
+
+// observeRemains looks at what an earlier spec or another release has left, and at what it
+// takes to let that go.
+func (r *NSMReconciler) observeRemains(ctx context.Context, d *desired, in *rollout.Input) error {
+	r.observeDriver(ctx, d, in)
+	var err error
+	if in.GoneRegistrations, err = r.goneRegistrations(ctx, d); err != nil {
+		return err
+	}
+	told, err := r.webhookConfiguration(ctx, in.NSM)
+	if err != nil {
+		return err
+	}
+	in.IsWebhookCalled = told != nil
+	in.MayHaveEntries, err = r.hasEntriesRole(ctx, in.NSM)
+	return err
+}
+
+// observePreflight looks at whether a change of release can begin.
+func (r *NSMReconciler) observePreflight(ctx context.Context, d *desired, in *rollout.Input) error {
+	if in.Begins() {
+		reason, err := r.notReady(ctx, *d)
+		if err != nil {
+			return err
+		}
+		in.NotReady = cmp.Or(reason, r.spireNotReady(ctx, d))
+	}
+	d.isStaged, d.notBegun = in.IsStaged(), in.Preflight()
 	return nil
 }
 

@@ -38,6 +38,29 @@ const cacheTimeout = 10 * time.Minute
 
 // SetupWithManager registers the loop and what wakes it.
 func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.assemble(mgr)
+	if err := mgr.AddHealthzCheck("passes", r.passes.check); err != nil {
+		return err
+	}
+	loop, err := r.registerLoop(mgr)
+	if err != nil {
+		return err
+	}
+	if r.platform, err = newPlatformWatch(mgr, loop, r.Platform, cmp.Or(r.Times.Platform, DefaultTimes().Platform), r.wakes); err != nil {
+		return err
+	}
+	if r.watcher, err = newWatcher(mgr, r.platform.wakeOne); err != nil {
+		return err
+	}
+	r.watcher.Patience = r.Times.Cache
+	if r.Metrics == nil {
+		return nil
+	}
+	return mgr.Add(manager.RunnableFunc(r.serveMetrics))
+}
+
+// assemble puts together what a pass uses.
+func (r *NSMReconciler) assemble(mgr ctrl.Manager) {
 	r.Times = cmp.Or(r.Times, DefaultTimes())
 	r.client, r.direct, r.recorder = newPatientClient(mgr.GetClient(), mgr.GetCache(), r.Times.Cache), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)
 	r.nsms = nsms{client: r.client, cache: mgr.GetCache()}
@@ -52,9 +75,10 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.callers = &callers{direct: r.direct, askAgain: r.Times.AskAgain, now: r.now}
 	r.staleClients = &staleClients{direct: r.direct, times: r.Times, now: r.now}
 	r.passes = newPasses(clock.RealClock{})
-	if err := mgr.AddHealthzCheck("passes", r.passes.check); err != nil {
-		return err
-	}
+}
+
+// registerLoop has NSMs, and what meshes are made of, wake the loop.
+func (r *NSMReconciler) registerLoop(mgr ctrl.Manager) (controller.Controller, error) {
 	// An annotation keeps what conversion does not understand.
 	wanted := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, statusOrFinalizerRemoved()))
 	b := ctrl.NewControllerManagedBy(mgr).
@@ -64,21 +88,7 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	for _, kind := range mesh.Kinds() {
 		b = b.Watches(kind, r.wakes(ownerOf))
 	}
-	c, err := b.Build(r)
-	if err != nil {
-		return err
-	}
-	if r.platform, err = newPlatformWatch(mgr, c, r.Platform, cmp.Or(r.Times.Platform, DefaultTimes().Platform), r.wakes); err != nil {
-		return err
-	}
-	if r.watcher, err = newWatcher(mgr, r.platform.wakeOne); err != nil {
-		return err
-	}
-	r.watcher.Patience = r.Times.Cache
-	if r.Metrics == nil {
-		return nil
-	}
-	return mgr.Add(manager.RunnableFunc(r.serveMetrics))
+	return b.Build(r)
 }
 
 // loopOptions are those of the loop: how long a pass may take, how many meshes are
