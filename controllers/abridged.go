@@ -144,15 +144,14 @@ type rest struct {
 // complete fills in what the cache leaves out of an NSM. It reports whether there still
 // is such an NSM to act on: otherwise the loop will be woken.
 func (r *NSMReconciler) complete(ctx context.Context, nsm *nsmv1beta1.NSM) (bool, error) {
+	remembered := r.memories.of(nsm)
 	if !isAbridged(nsm) {
-		r.uncached.Delete(client.ObjectKeyFromObject(nsm))
+		remembered.uncached = nil
 		return true, nil
 	}
-	if known, isKnown := r.uncached.Load(client.ObjectKeyFromObject(nsm)); isKnown {
-		if known := known.(rest); known.version == versionIn(nsm) { //nolint:forcetypeassert,errcheck // nothing else is stored
-			known.fill(nsm)
-			return true, nil
-		}
+	if remembered.uncached != nil && remembered.uncached.version == versionIn(nsm) {
+		remembered.uncached.fill(nsm)
+		return true, nil
 	}
 	live := &nsmv1beta1.NSM{}
 	if err := r.direct.Get(ctx, client.ObjectKeyFromObject(nsm), live); err != nil {
@@ -161,20 +160,20 @@ func (r *NSMReconciler) complete(ctx context.Context, nsm *nsmv1beta1.NSM) (bool
 	if live.UID != nsm.UID || live.DeletionTimestamp != nil {
 		return false, nil
 	}
-	found := rest{spec: live.Spec, annotation: live.Annotations[conversion.Annotation]}
+	found := &rest{spec: live.Spec, annotation: live.Annotations[conversion.Annotation]}
 	cached := live.DeepCopy()
 	if _, err := abridge(cached); err != nil {
 		return false, err
 	}
 	found.version = versionIn(cached)
-	r.uncached.Store(client.ObjectKeyFromObject(nsm), found)
+	remembered.uncached = found
 	// It may be newer than what is cached, in all of it.
 	*nsm = *cached
 	found.fill(nsm)
 	return true, nil
 }
 
-func (r rest) fill(nsm *nsmv1beta1.NSM) {
+func (r *rest) fill(nsm *nsmv1beta1.NSM) {
 	nsm.Spec = *r.spec.DeepCopy()
 	delete(nsm.Annotations, conversion.Annotation)
 	if r.annotation != "" {

@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,9 +33,9 @@ import (
 // for a mesh that this operator has brought up already, or that is younger than
 // this process: no earlier operator has seen it.
 type adoption struct {
-	direct  client.Reader
-	started time.Time
-	done    sync.Map // of orphanSearch
+	direct   client.Reader
+	memories *memories
+	started  time.Time
 }
 
 // orphanSearch is what is looked for.
@@ -49,8 +48,8 @@ type orphanSearch struct {
 // orphans lists them.
 func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]mesh.Object, error) {
 	search := orphanSearch{nsm: nsm.UID, manifests: mesh.MayTakeOver(nsm)}
-	_, done := a.done.Load(search)
-	if done || !search.manifests && (nsm.Status.Version != "" || nsm.CreationTimestamp.After(a.started)) {
+	remembered := a.memories.of(nsm)
+	if slices.Contains(remembered.foundNone, search) || !search.manifests && (nsm.Status.Version != "" || nsm.CreationTimestamp.After(a.started)) {
 		return nil, nil
 	}
 	lists := []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}}
@@ -80,7 +79,7 @@ func (a *adoption) orphans(ctx context.Context, nsm *nsmv1beta1.NSM) ([]mesh.Obj
 		}
 	}
 	if len(orphans) == 0 {
-		a.done.Store(search, true)
+		remembered.foundNone = append(remembered.foundNone, search)
 	}
 	return orphans, nil
 }

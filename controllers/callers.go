@@ -9,13 +9,13 @@ package controllers
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -25,16 +25,16 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 )
 
-// callers remember which configurations of somebody else call the admission
-// webhook, by the key of its Deployment. They are in no cache: they are listed
-// when the Deployment has changed, and again and again while there are any.
+// callers find out which configurations of somebody else call the admission
+// webhook. They are in no cache: they are listed when its Deployment has changed,
+// and again and again while there are any.
 type callers struct {
 	// direct reads from the API server.
-	direct client.Reader
+	direct   client.Reader
+	memories *memories
 	// askAgain is the time between two looks while there are any.
 	askAgain time.Duration
 	now      func() time.Time
-	known    sync.Map // of types.NamespacedName: calls
 }
 
 // calls are what was found out of one webhook.
@@ -58,8 +58,9 @@ func (c *callers) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Wo
 	if w == nil || w.Live == nil {
 		return
 	}
-	found, isKnown := c.known.Load(keyOf(w))
-	known, _ := found.(calls)
+	remembered := c.memories.of(nsm)
+	isKnown := remembered.calls != nil
+	known := ptr.Deref(remembered.calls, calls{})
 	wrong := health.Degradation(&nsm.Status)
 	reported := wrong != nil && wrong.Reason == nsmv1beta1.ReasonForeignWebhook
 	isAsBefore := !isKnown && w.IsReady() && hasReportedWebhook(nsm) && !reported
@@ -70,7 +71,7 @@ func (c *callers) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Wo
 			// What was known is kept, and with it that this Deployment was not looked at.
 			log.FromContext(ctx).Error(err, "Looking for what else calls the admission webhook")
 			w.Unseen = append(w.Unseen, "what else calls it ("+inShort(err)+")")
-			c.known.Store(keyOf(w), known)
+			remembered.calls = &known
 			seen.Callers = known.callers
 			seen.wake(c.now().Add(c.askAgain))
 			return
@@ -84,7 +85,7 @@ func (c *callers) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Wo
 		}
 		seen.wake(known.until)
 	}
-	c.known.Store(keyOf(w), known)
+	remembered.calls = &known
 	seen.Callers = known.callers
 }
 

@@ -46,7 +46,7 @@ func TestWhatElseCallsTheWebhookIsFoundAfterAFailedLook(t *testing.T) {
 	}).Build()
 	now := time.Unix(1e9, 0)
 	webhook := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "nsm", Name: mesh.WebhookName, ResourceVersion: "1"}}
-	c := &callers{direct: direct, askAgain: time.Minute, now: func() time.Time { return now }}
+	c := &callers{direct: direct, memories: &memories{}, askAgain: time.Minute, now: func() time.Time { return now }}
 	look := func() (*health.Workload, *observation) {
 		w, seen := &health.Workload{
 			Component: mesh.Component{Role: mesh.RoleWebhook, Workload: webhook}, Live: webhook,

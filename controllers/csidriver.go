@@ -13,7 +13,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/health"
@@ -59,9 +58,9 @@ func (r *NSMReconciler) observeDriverOf(ctx context.Context, nsm *nsmv1beta1.NSM
 // mountsOf tells which pods mount volumes of a mesh's CSI driver, which is to go. None
 // counts where the driver of another mesh serves them, and where there is no driver.
 func (r *NSMReconciler) mountsOf(ctx context.Context, nsm *nsmv1beta1.NSM, driver mesh.Object) (driverMounts, error) {
-	key := client.ObjectKeyFromObject(nsm)
+	remembered := r.memories.of(nsm)
 	if driver == nil {
-		r.mounts.Delete(key)
+		remembered.mounts = nil
 		return driverMounts{}, nil
 	}
 	all, err := r.nsms.all(ctx)
@@ -70,13 +69,12 @@ func (r *NSMReconciler) mountsOf(ctx context.Context, nsm *nsmv1beta1.NSM, drive
 	}
 	for other := range all {
 		if mesh.TakesCSIDriver(other, nsm) {
-			r.mounts.Delete(key)
+			remembered.mounts = nil
 			return driverMounts{}, nil
 		}
 	}
-	found, isKnown := r.mounts.Load(key)
-	if known, _ := found.(driverMounts); r.now().Before(known.until) {
-		return known, nil
+	if remembered.mounts != nil && r.now().Before(remembered.mounts.until) {
+		return *remembered.mounts, nil
 	}
 	mounts := driverMounts{until: r.now().Add(r.Times.Unmounted)}
 	if err := eachPod(ctx, r.direct, func(pod *corev1.Pod) {
@@ -87,11 +85,12 @@ func (r *NSMReconciler) mountsOf(ctx context.Context, nsm *nsmv1beta1.NSM, drive
 		return driverMounts{until: r.now().Add(r.Times.AskAgain)}, fmt.Errorf("looking for pods that mount volumes of NSM's CSI driver, which goes after them: %w", err)
 	}
 	if mounts.Count == 0 {
-		r.mounts.Delete(key)
+		remembered.mounts = nil
 		return mounts, nil
 	}
-	r.mounts.Store(key, mounts)
-	if !isKnown {
+	isNew := remembered.mounts == nil
+	remembered.mounts = &mounts
+	if isNew {
 		r.recorder.Eventf(nsm, nil, corev1.EventTypeWarning, "CSIDriverInUse", "Prune", "waiting for %s", mounts.DriverMounts)
 	}
 	return mounts, nil

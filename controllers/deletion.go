@@ -62,7 +62,7 @@ func (r *NSMReconciler) finalize(ctx context.Context, nsm *nsmv1beta1.NSM) (dele
 	isDriverInUse := mounts.Count > 0 || unseen != nil
 	done := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, rollout.DeletionPlan(nsm, readable, mayHaveEntries, isDriverInUse))
 	if done.isReleased {
-		r.mayHaveObjects.Delete(client.ObjectKeyFromObject(nsm))
+		r.memories.of(nsm).mayHaveObjects = false
 	}
 	if err := errors.Join(done.failure, unseen); done.isReleased || err != nil {
 		return deletionProgress{waits: !done.isReleased}, err
@@ -106,30 +106,31 @@ func (l *deletionProgress) add(object mesh.Object, late, now time.Time) {
 // cleanUp forgets an NSM that is gone. Where it went without its finalizer, what is left
 // of its mesh goes now: what this process has made, or what the cache shows of it.
 func (r *NSMReconciler) cleanUp(ctx context.Context, nsm *nsmv1beta1.NSM) error {
-	key := client.ObjectKeyFromObject(nsm)
 	r.forget(nsm)
-	r.issued.Delete(key)
-	_, isDue := r.mayHaveObjects.Load(key)
+	isDue := r.memories.of(nsm).mayHaveObjects
 	left, err := r.applier.Own(ctx, nsm, slices.Concat(mesh.ClusterKinds(), mesh.PlatformKinds(r.platform.now()))...)
 	if err != nil {
 		return err
 	}
-	if !isDue && len(left) == 0 {
-		r.watcher.Watch(key)
-		return nil
+	if isDue || len(left) > 0 {
+		if err := r.removeLeftovers(ctx, nsm); err != nil {
+			return err
+		}
 	}
+	r.memories.drop(nsm)
+	r.watcher.Watch(client.ObjectKeyFromObject(nsm))
+	return nil
+}
+
+// removeLeftovers removes what is left of the mesh of an NSM that is gone.
+func (r *NSMReconciler) removeLeftovers(ctx context.Context, nsm *nsmv1beta1.NSM) error {
 	mayHaveEntries, err := r.hasEntriesRole(ctx, nsm)
 	if err != nil {
 		return err
 	}
-	r.watcher.Watch(key, podSecurityQueries(nsm.Namespace)...)
+	r.watcher.Watch(client.ObjectKeyFromObject(nsm), podSecurityQueries(nsm.Namespace)...)
 	plan := rollout.CleanupPlan(nsm, r.platform.now(), mayHaveEntries)
-	if err := r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, plan).failure; err != nil {
-		return err
-	}
-	r.mayHaveObjects.Delete(key)
-	r.watcher.Watch(key)
-	return nil
+	return r.execute(ctx, desired{input: mesh.Input{NSM: nsm}}, plan).failure
 }
 
 // readable are those of the kinds that can be listed. The others are kinds of

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,13 +32,12 @@ const (
 	mostReason = 300
 )
 
-// diagnoses find out why workloads are down, and remember, by their keys, what was found
-// out lately.
+// diagnoses find out why workloads are down.
 type diagnoses struct {
-	pods  podReader
-	times Times
-	now   func() time.Time
-	known sync.Map // of types.NamespacedName: diagnosis
+	pods     podReader
+	memories *memories
+	times    Times
+	now      func() time.Time
 }
 
 // diagnosis is what is known of a workload that may be down.
@@ -62,6 +60,7 @@ type diagnosis struct {
 func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+	remembered := g.memories.of(d.input.NSM).diagnoses
 	for i := range seen.Workloads {
 		w := &seen.Workloads[i]
 		if len(w.Unseen) > 0 {
@@ -69,7 +68,7 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 		}
 		if w.Live == nil || w.BlockedBy != "" || w.IsGoing() || w.HeldBack || w.IsWhole() {
 			w.Lost = nil
-			g.known.Store(keyOf(w), diagnosis{of: w.Definition()})
+			remembered[w.Name()] = diagnosis{of: w.Definition()}
 			continue
 		}
 		known := g.recall(w, d.input.NSM)
@@ -90,7 +89,7 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 			w.Causes, w.Nodes = known.causes, known.nodes
 			seen.wake(g.now().Add(g.times.AskAgain))
 		}
-		g.known.Store(keyOf(w), known)
+		remembered[w.Name()] = known
 	}
 }
 
@@ -98,8 +97,7 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 // definition is dropped. One that this process has not seen before is down since the mesh is. If the
 // mesh is not, an earlier process has found out why: it is looked at now.
 func (g *diagnoses) recall(w *health.Workload, nsm *nsmv1beta1.NSM) diagnosis {
-	found, _ := g.known.Load(keyOf(w))
-	known, isKnown := found.(diagnosis)
+	known, isKnown := g.memories.of(nsm).diagnoses[w.Name()]
 	if isKnown && known.of == w.Definition() && !known.downSince.IsZero() {
 		return known
 	}

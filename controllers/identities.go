@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -38,12 +37,7 @@ const (
 	identityTimeout = 2 * time.Second
 )
 
-// identityTroubles remember since when something has been wrong with the
-// identities of a mesh.
-type identityTroubles struct {
-	known sync.Map // of types.NamespacedName, the NSM's: identityTrouble
-}
-
+// identityTrouble is what is wrong with the identities of a mesh.
 type identityTrouble struct {
 	// reason is that of the condition, and object the UID of what it is about.
 	reason, object string
@@ -114,17 +108,16 @@ func (r *NSMReconciler) saidOfIdentity(ctx context.Context, d desired, hasPods b
 // withGracePeriod gives the controller manager a fair time before anything is wrong. What
 // was told as wrong before, by the process before this one, stays so.
 func (r *NSMReconciler) withGracePeriod(nsm *nsmv1beta1.NSM, said metav1.Condition, live client.Object, seen *observation) metav1.Condition {
-	key := client.ObjectKeyFromObject(nsm)
+	remembered := r.memories.of(nsm)
 	if said.Status != metav1.ConditionFalse {
-		r.identityTroubles.known.Delete(key)
+		remembered.identityTrouble = nil
 		return said
 	}
 	now := identityTrouble{reason: said.Reason, object: string(live.GetUID()), since: r.now()}
-	found, _ := r.identityTroubles.known.Load(key)
-	if known, _ := found.(identityTrouble); known.reason == now.reason && known.object == now.object {
-		now = known
+	if before := remembered.identityTrouble; before != nil && before.reason == now.reason && before.object == now.object {
+		now = *before
 	}
-	r.identityTroubles.known.Store(key, now)
+	remembered.identityTrouble = &now
 	told := meta.FindStatusCondition(nsm.Status.Conditions, nsmv1beta1.ConditionSpireReady)
 	wasTold := told != nil && told.Status == metav1.ConditionFalse && told.Reason == said.Reason
 	end := now.since.Add(spirePatience)
@@ -141,20 +134,21 @@ func (r *NSMReconciler) withGracePeriod(nsm *nsmv1beta1.NSM, said metav1.Conditi
 // failure that it returns. If the status says since before this process that a pass has
 // failed, its time is over.
 func (r *NSMReconciler) tolerateSPIREDown(nsm *nsmv1beta1.NSM, seen *observation, failure error) error {
-	key := client.ObjectKeyFromObject(nsm)
+	remembered := r.memories.of(nsm)
 	failures := flatten(failure)
 	kept := slices.DeleteFunc(slices.Clone(failures), func(err error) bool { return keptIdentity(err) == nil })
 	if len(kept) == 0 {
-		r.keptIdentities.Delete(key)
+		remembered.identityKeptSince = nil
 		return failure
 	}
-	since := r.now()
-	if health.FailedBefore(&nsm.Status, r.started) {
-		since = time.Time{}
+	if remembered.identityKeptSince == nil {
+		since := r.now()
+		if health.FailedBefore(&nsm.Status, r.started) {
+			since = time.Time{}
+		}
+		remembered.identityKeptSince = &since
 	}
-	found, _ := r.keptIdentities.LoadOrStore(key, since)
-	since, _ = found.(time.Time)
-	end := since.Add(r.Times.SpireWebhook)
+	end := remembered.identityKeptSince.Add(r.Times.SpireWebhook)
 	if seen == nil || len(kept) < len(failures) || !r.now().Before(end) {
 		return failure
 	}

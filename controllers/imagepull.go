@@ -9,7 +9,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -29,15 +28,15 @@ import (
 const pausePerNode = 5 * time.Millisecond
 
 // imagePulls look how far nodes are with the images that have to be there before anything
-// is changed. They remember, by the key of the workload that pulls, what was seen last.
+// is changed.
 type imagePulls struct {
 	applier *apply.Applier
 	// direct reads from the API server.
-	direct client.Reader
-	pods   podReader
-	times  Times
-	now    func() time.Time
-	known  sync.Map // of types.NamespacedName: pullSeen
+	direct   client.Reader
+	pods     podReader
+	memories *memories
+	times    Times
+	now      func() time.Time
 }
 
 // pullSeen is what was seen last of nodes that pull images.
@@ -103,8 +102,8 @@ func (p *imagePulls) observeOne(
 	if seen.Desired = desired; !isPulling || !isCounted || err != nil {
 		return seen, time.Time{}, err
 	}
-	found, _ := p.known.Load(keyOf(&w))
-	last, _ := found.(pullSeen)
+	remembered := p.memories.of(in.NSM).pulls
+	last := remembered[w.Name()]
 	if last.of != w.Definition() {
 		last = pullSeen{of: w.Definition()}
 	}
@@ -122,11 +121,11 @@ func (p *imagePulls) observeOne(
 		in.Avoided[w.Name()] = append(in.Avoided[w.Name()], seen.Lost.Nodes...)
 	}
 	if seen.IsDone() {
-		p.known.Delete(keyOf(&w))
+		delete(remembered, w.Name())
 		return nil, time.Time{}, nil
 	}
 	seen.KeepWords(last.pull)
-	p.known.Store(keyOf(&w), pullSeen{of: last.of, at: p.now(), pull: *seen, nodesAt: last.nodesAt})
+	remembered[w.Name()] = pullSeen{of: last.of, at: p.now(), pull: *seen, nodesAt: last.nodesAt}
 	return seen, p.now().Add(p.pause(seen)), nil
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/util/cert"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
@@ -44,10 +43,7 @@ func (c meshCollector) Collect(all chan<- prometheus.Metric) {
 		if !c.r.watches(nsm.Namespace) {
 			continue
 		}
-		known := metrics.Mesh{NSM: nsm}
-		if seen, isSeen := c.r.measured.Load(client.ObjectKeyFromObject(nsm)); isSeen {
-			known.Observed = seen.(metrics.Observed) //nolint:forcetypeassert,errcheck // nothing else is stored
-		}
+		known := metrics.Mesh{NSM: nsm, Observed: c.r.memories.measured(nsm)}
 		for _, sample := range known.Samples() {
 			all <- sample
 		}
@@ -77,5 +73,5 @@ func (r *NSMReconciler) measure(nsm *nsmv1beta1.NSM, seen *observation) {
 	if running := seen.Running(); running != nil {
 		measured.Stage, measured.StageBegan = running.Role, mesh.WrittenAt(running.Live)
 	}
-	r.measured.Store(client.ObjectKeyFromObject(nsm), measured)
+	r.memories.of(nsm).measured.Store(&measured)
 }

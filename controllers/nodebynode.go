@@ -47,7 +47,7 @@ func (r *NSMReconciler) observeTurns(ctx context.Context, d *desired, in *rollou
 			return err
 		}
 		if w.Live == nil || w.HeldBack || !isRolledByHand(w.Live) {
-			r.turns.Delete(keyOf(&w))
+			delete(r.memories.of(in.NSM).turns, w.Name())
 			continue
 		}
 		turn, again, err := r.observeTurn(ctx, *d, &w)
@@ -78,8 +78,8 @@ func (r *NSMReconciler) observeTurn(ctx context.Context, d desired, w *health.Wo
 		return rollout.Turn{}, time.Time{}, err
 	}
 	of := turnState(d, w, managers)
-	found, _ := r.turns.Load(keyOf(w))
-	last, _ := found.(turnSeen)
+	remembered := r.memories.of(d.input.NSM).turns
+	last := remembered[w.Name()]
 	pause := r.Times.AskAgain
 	if last.of != of {
 		// A look at many nodes is not cheap.
@@ -92,7 +92,7 @@ func (r *NSMReconciler) observeTurn(ctx context.Context, d desired, w *health.Wo
 	if err != nil {
 		return rollout.Turn{}, time.Time{}, err
 	}
-	r.turns.Store(keyOf(w), turnSeen{of: of, at: r.now(), turn: turn})
+	remembered[w.Name()] = turnSeen{of: of, at: r.now(), turn: turn}
 	return turn, r.now().Add(r.Times.AskAgain), nil
 }
 
@@ -162,7 +162,7 @@ func (r *NSMReconciler) readyManagers(ctx context.Context, managers *health.Work
 func (x *execution) replacePods(ctx context.Context, pods []mesh.Object) error {
 	err := x.r.applier.DeleteExactly(ctx, pods...)
 	if err != nil {
-		x.r.turns.Clear()
+		clear(x.r.memories.of(x.d.input.NSM).turns)
 	}
 	return err
 }

@@ -12,12 +12,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,7 +25,6 @@ import (
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 	"github.com/networkservicemesh/nsm-operator/internal/apply"
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
-	"github.com/networkservicemesh/nsm-operator/internal/metrics"
 	"github.com/networkservicemesh/nsm-operator/internal/rollout"
 	"github.com/networkservicemesh/nsm-operator/internal/watchfacts"
 )
@@ -59,41 +56,17 @@ type NSMReconciler struct {
 	adoption *adoption
 	// watcher knows facts about objects that are not ours.
 	watcher           *watchfacts.Watcher
-	registrations     registrations
 	pods              podReader
 	selfRegistrations *selfRegistrations
 	callers           *callers
 	staleClients      *staleClients
-	// issued are certificates of admission webhooks that no Secret holds yet.
-	issued    sync.Map // of types.NamespacedName, the NSM's: *certs.Pair
-	diagnoses *diagnoses
-	pulls     *imagePulls
-	// turns are what was seen last of workloads that are rolled node by node.
-	turns sync.Map // of types.NamespacedName, the workload's: turnSeen
-	// reported is when the status of an NSM was written last.
-	reported sync.Map // of types.NamespacedName, the NSM's: time.Time
-	// eventLimits limit the events about what is wrong with an NSM.
-	eventLimits sync.Map // of types.NamespacedName, the NSM's: *rate.Limiter
-	nsms        nsms
-	// uncached is what the cache leaves out of the NSMs that the loop acts on.
-	uncached sync.Map // of types.NamespacedName, the NSM's: rest
-	// mayHaveObjects are the NSMs of which this process may have made something.
-	mayHaveObjects sync.Map // of types.NamespacedName, the NSM's: nothing
-	// lastUIDs are those of the NSMs that were seen last under a name.
-	lastUIDs sync.Map // of types.NamespacedName, the NSM's: types.UID
-	// measured is what the last pass for each mesh saw and its status does not tell.
-	measured sync.Map // of types.NamespacedName, the NSM's: metrics.Observed
-	// mounts are the pods that the CSI drivers of meshes wait for.
-	mounts sync.Map // of types.NamespacedName, the NSM's: driverMounts
-	// identityTroubles are what is wrong with the identities of meshes.
-	identityTroubles identityTroubles
-	// keptIdentities is since when a webhook that is down has kept the ClusterSPIFFEID of an
-	// NSM from being written.
-	keptIdentities sync.Map // of types.NamespacedName, the NSM's: time.Time
-	// races are writes that failed since somebody else wrote at the same moment.
-	races  races
-	passes *passes
-	now    func() time.Time
+	diagnoses         *diagnoses
+	pulls             *imagePulls
+	nsms              nsms
+	// memories are what is remembered of meshes between passes.
+	memories memories
+	passes   *passes
+	now      func() time.Time
 	// started is when this process began.
 	started time.Time
 }
@@ -122,39 +95,6 @@ type NSMReconciler struct {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
 // +kubebuilder:rbac:groups=networkservicemesh.io,resources=networkservices;networkserviceendpoints,verbs=get;list;watch;create;update;delete
-
-// recognize forgets an NSM's predecessor of the same name.
-func (r *NSMReconciler) recognize(nsm *nsmv1beta1.NSM) {
-	if before, isKnown := r.lastUIDs.Load(client.ObjectKeyFromObject(nsm)); isKnown && before != nsm.UID {
-		r.forget(nsm)
-	}
-	r.lastUIDs.Store(client.ObjectKeyFromObject(nsm), nsm.UID)
-}
-
-// forget an NSM that has gone, however that came: nothing of what was known of its
-// mesh is true of another one of that name. A namespace holds one NSM.
-func (r *NSMReconciler) forget(nsm *nsmv1beta1.NSM) {
-	key := client.ObjectKeyFromObject(nsm)
-	r.applier.Forget(mesh.OwnerLabels(nsm), podSecurity{namespace: nsm.Namespace}.object())
-	r.lastUIDs.Delete(key)
-	r.uncached.Delete(key)
-	r.measured.Delete(key)
-	r.mounts.Delete(key)
-	metrics.Repairs.DeletePartialMatch(metrics.OfMesh(nsm.Name, nsm.Namespace))
-	r.reported.Delete(key)
-	r.eventLimits.Delete(key)
-	r.identityTroubles.known.Delete(key)
-	r.keptIdentities.Delete(key)
-	r.races.known.Delete(key)
-	for _, known := range []*sync.Map{&r.diagnoses.known, &r.pulls.known, &r.turns, &r.registrations.known, &r.selfRegistrations.known, &r.callers.known, &r.staleClients.known} {
-		known.Range(func(workload, _ any) bool {
-			if name, ok := workload.(types.NamespacedName); ok && name.Namespace == nsm.Namespace {
-				known.Delete(workload)
-			}
-			return true
-		})
-	}
-}
 
 // Reconcile makes one mesh what its NSM says.
 func (r *NSMReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
@@ -203,7 +143,7 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 	if result, err := r.refused(ctx, nsm); result != nil || err != nil {
 		return ctrl.Result{}, r.leaveAlone(ctx, nsm, result, err)
 	}
-	r.mayHaveObjects.Store(request.NamespacedName, nil)
+	r.memories.of(nsm).mayHaveObjects = true
 	seen, err := r.run(ctx, nsm)
 	r.platform.doubt(err)
 	if isNamespaceTerminating(err) {
@@ -256,8 +196,9 @@ func (r *NSMReconciler) run(ctx context.Context, nsm *nsmv1beta1.NSM) (*observat
 // its namespace is still watched: the mesh's webhook must not be called when that
 // goes. Of all others nothing is held: there may be many.
 func (r *NSMReconciler) leaveAlone(ctx context.Context, nsm *nsmv1beta1.NSM, result *observation, failure error) error {
-	r.uncached.Delete(client.ObjectKeyFromObject(nsm))
-	r.measured.Delete(client.ObjectKeyFromObject(nsm))
+	remembered := r.memories.of(nsm)
+	remembered.uncached = nil
+	remembered.measured.Store(nil)
 	if !controllerutil.ContainsFinalizer(nsm, Finalizer) {
 		r.watcher.Watch(client.ObjectKeyFromObject(nsm))
 		return r.report(ctx, nsm, result, failure)

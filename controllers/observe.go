@@ -129,8 +129,7 @@ func (r *NSMReconciler) observeWorkload(ctx context.Context, d desired, componen
 	if w.Live, err = r.applier.Cached(ctx, component.Workload); err != nil {
 		return w, err
 	}
-	if found, isKnown := r.diagnoses.known.Load(keyOf(&w)); isKnown {
-		known, _ := found.(diagnosis)
+	if known, isKnown := r.memories.of(d.input.NSM).diagnoses[w.Name()]; isKnown {
 		w.Recall(known.lost)
 	}
 	switch {

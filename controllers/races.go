@@ -9,32 +9,22 @@ package controllers
 import (
 	"errors"
 	"slices"
-	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // quietRaces is how many passes in a row may end in a race before it is reported.
 const quietRaces = 3
 
-// races count, by NSM, the passes in a row that failed for nothing but that somebody
-// else wrote at the same moment.
-type races struct {
-	known sync.Map // of types.NamespacedName: int
-}
-
-// isRace notes how a pass of an NSM has ended, and reports whether that is a race that
-// the next pass can be trusted to win.
-func (r *races) isRace(nsm types.NamespacedName, failure error) bool {
+// isRace notes how a pass has ended, and reports whether that is a race that the next
+// pass can be trusted to win.
+func (m *memory) isRace(failure error) bool {
 	if !isOnlyConflict(failure) {
-		r.known.Delete(nsm)
+		m.lostRaces = 0
 		return false
 	}
-	found, _ := r.known.Load(nsm)
-	lost, _ := found.(int)
-	r.known.Store(nsm, lost+1)
-	return lost < quietRaces
+	m.lostRaces++
+	return m.lostRaces <= quietRaces
 }
 
 // isOnlyConflict reports whether every part of an error is the API server's answer

@@ -14,14 +14,12 @@ import (
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 func TestOnlyARaceThatEndsIsNotReported(t *testing.T) {
 	deployments := schema.GroupResource{Group: "apps", Resource: "deployments"}
 	conflict := fmt.Errorf("applying it: %w", apierrors.NewConflict(deployments, "one", errors.New("it has changed")))
 	refusal := apierrors.NewForbidden(deployments, "two", errors.New("no quota"))
-	nsm := types.NamespacedName{Namespace: "nsm", Name: "mesh"}
 
 	for name, failure := range map[string]error{
 		"none": nil, "a refusal": refusal,
@@ -30,18 +28,18 @@ func TestOnlyARaceThatEndsIsNotReported(t *testing.T) {
 		"a race beside it, deep below": fmt.Errorf("the mesh: %w", errors.Join(conflict, errors.Join(conflict, refusal))),
 	} {
 		t.Run("what is no race is reported at once: "+name, func(t *testing.T) {
-			NewWithT(t).Expect(new(races).isRace(nsm, failure)).To(BeFalse())
+			NewWithT(t).Expect(new(memory).isRace(failure)).To(BeFalse())
 		})
 	}
 
-	g, lost := NewWithT(t), races{}
+	g, known := NewWithT(t), &memory{}
 	both := errors.Join(conflict, conflict)
 	for range quietRaces {
-		g.Expect(lost.isRace(nsm, both)).To(BeTrue())
+		g.Expect(known.isRace(both)).To(BeTrue())
 	}
-	g.Expect(lost.isRace(nsm, both)).To(BeFalse(), "it does not end")
-	g.Expect(lost.isRace(nsm, both)).To(BeFalse(), "the report stays")
-	g.Expect(lost.isRace(types.NamespacedName{Namespace: "other", Name: "mesh"}, both)).To(BeTrue(), "of another mesh")
-	g.Expect(lost.isRace(nsm, nil)).To(BeFalse())
-	g.Expect(lost.isRace(nsm, both)).To(BeTrue(), "another race")
+	g.Expect(known.isRace(both)).To(BeFalse(), "it does not end")
+	g.Expect(known.isRace(both)).To(BeFalse(), "the report stays")
+	g.Expect(new(memory).isRace(both)).To(BeTrue(), "of another mesh")
+	g.Expect(known.isRace(nil)).To(BeFalse())
+	g.Expect(known.isRace(both)).To(BeTrue(), "another race")
 }

@@ -10,14 +10,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -36,14 +34,9 @@ var endpointKind = schema.GroupVersionKind{Group: "networkservicemesh.io", Versi
 // registry/common/expire and refresh), by clocks that may not be ours.
 const endpointLife = 90 * time.Second
 
-// registrations remember how many of a workload's ready pods are registered. Pods
-// are in no cache: those of a forwarder are listed when all of it is up, and
-// again when it, or what is registered, has changed.
-type registrations struct {
-	known sync.Map // of types.NamespacedName, the workload's: registration
-}
-
-// registration is what was found out of a workload.
+// registration tells how many of a workload's ready pods are registered. Pods are in
+// no cache: those of a forwarder are listed when all of it is up, and again when it,
+// or what is registered, has changed.
 type registration struct {
 	// workload and endpoints are those that it was found out of.
 	workload, endpoints string
@@ -100,8 +93,8 @@ func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM
 	ready := w.Pods().Ready
 	w.Registration.Registered = min(w.Registration.Registered, ready)
 	seen := registration{workload: w.Live.GetResourceVersion(), endpoints: strings.Join(w.Registration.Endpoints, " ")}
-	found, isKnown := r.registrations.known.Load(keyOf(w))
-	known, _ := found.(registration)
+	remembered := r.memories.of(nsm).registrations
+	known, isKnown := remembered[w.Name()]
 	isAsBefore := !isKnown && len(w.Registration.Endpoints) == int(w.Pods().Desired) && wasReady(nsm, w)
 	if w.IsReady() && w.Registration.Registered == ready && !isAsBefore {
 		if known.workload == seen.workload && known.endpoints == seen.endpoints {
@@ -111,7 +104,7 @@ func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM
 		}
 	}
 	seen.registered = w.Registration.Registered
-	r.registrations.known.Store(keyOf(w), seen)
+	remembered[w.Name()] = seen
 	return nil
 }
 
@@ -128,10 +121,6 @@ func (r *NSMReconciler) listRegistered(ctx context.Context, w *health.Workload) 
 	}
 	w.Registration.Registered = min(registered, w.Registration.Registered)
 	return nil
-}
-
-func keyOf(w *health.Workload) types.NamespacedName {
-	return types.NamespacedName{Namespace: w.Workload.GetNamespace(), Name: w.Name()}
 }
 
 // podLabels are the labels of the workload's pods.

@@ -9,10 +9,10 @@ package controllers
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -22,14 +22,14 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/release"
 )
 
-// selfRegistrations remember what the pods of admission webhooks before v1.12.0
+// selfRegistrations find out what the pods of admission webhooks before v1.12.0
 // have registered. Neither pods nor those configurations, which have no label of
 // ours, are in a cache: they are listed when the Deployment has changed.
 type selfRegistrations struct {
 	// direct reads from the API server.
-	direct client.Reader
-	pods   podReader
-	known  sync.Map // of types.NamespacedName, the Deployment's: selfRegistration
+	direct   client.Reader
+	pods     podReader
+	memories *memories
 }
 
 // selfRegistration is what was found out of one webhook.
@@ -73,28 +73,21 @@ func (r *NSMReconciler) observeWebhook(ctx context.Context, d desired, w *health
 // and whether that is sure of the Deployment as it is now: where it has changed since, what
 // was reported last counts.
 func (s *selfRegistrations) has(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) (has, isSure bool) {
-	known, isKnown := s.recall(w)
+	known := s.memories.of(nsm).selfRegistration
 	switch {
-	case !mayRegisterItself(nsm, target, w, known, isKnown):
+	case !mayRegisterItself(nsm, target, w, known):
 		return false, false
-	case !isKnown:
+	case known == nil:
 		return hasReportedWebhook(nsm), hasReportedWebhook(nsm)
 	default:
 		return known.registered, known.registered && (known.workload == w.Live.GetResourceVersion() || hasReportedWebhook(nsm))
 	}
 }
 
-// recall returns what was found out about a webhook.
-func (s *selfRegistrations) recall(w *health.Workload) (known selfRegistration, isKnown bool) {
-	found, isKnown := s.known.Load(keyOf(w))
-	known, _ = found.(selfRegistration)
-	return known, isKnown
-}
-
 // mayRegisterItself reports whether there may be a pod of the webhook that has registered
 // itself, or what such a pod has left behind.
-func mayRegisterItself(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload, known selfRegistration, isKnown bool) bool {
-	return w.Live != nil && (registerThemselves(target.String(), w.Version(), nsm.Status.Version) || isKnown && !known.over)
+func mayRegisterItself(nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload, known *selfRegistration) bool {
+	return w.Live != nil && (registerThemselves(target.String(), w.Version(), nsm.Status.Version) || known != nil && !known.over)
 }
 
 // goneRegistrations are what pods of the admission webhook that have gone have
@@ -124,10 +117,12 @@ func (r *NSMReconciler) goneRegistrations(ctx context.Context, d *desired) ([]me
 // sees it is taken as it is: what is left of a pod that has gone would have kept the next
 // one from being created.
 func (s *selfRegistrations) find(ctx context.Context, nsm *nsmv1beta1.NSM, target release.Release, w *health.Workload) ([]mesh.Object, error) {
-	known, isKnown := s.recall(w)
-	if !mayRegisterItself(nsm, target, w, known, isKnown) {
+	remembered := s.memories.of(nsm)
+	isKnown := remembered.selfRegistration != nil
+	if !mayRegisterItself(nsm, target, w, remembered.selfRegistration) {
 		return nil, nil
 	}
+	known := ptr.Deref(remembered.selfRegistration, selfRegistration{})
 	// One that is up without having registered itself may still do so.
 	isWaitedFor := !known.registered && w.RegistersItself && w.IsReady()
 	if known.workload == w.Live.GetResourceVersion() && !isWaitedFor && !known.again {
@@ -143,7 +138,7 @@ func (s *selfRegistrations) find(ctx context.Context, nsm *nsmv1beta1.NSM, targe
 	}
 	now.again = len(gone) > 0
 	now.over = w.IsRolledOut() && !now.registered && !now.again && !registerThemselves(target.String(), w.Version())
-	s.known.Store(keyOf(w), now)
+	remembered.selfRegistration = &now
 	return gone, nil
 }
 

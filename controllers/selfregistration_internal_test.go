@@ -49,7 +49,7 @@ func TestWhatAWebhooksPodsHaveRegisteredIsKnownWhileItsDeploymentChanges(t *test
 		Namespace: "nsm", Name: mesh.WebhookName, ResourceVersion: "1", Labels: map[string]string{mesh.LabelVersion: old.String()},
 	}}
 	w := &health.Workload{Component: mesh.Component{Role: mesh.RoleWebhook, Workload: webhook, RegistersItself: true}, Live: webhook}
-	s := &selfRegistrations{direct: direct, pods: podReader{direct: direct}}
+	s := &selfRegistrations{direct: direct, pods: podReader{direct: direct}, memories: &memories{}}
 	find := func() []mesh.Object {
 		t.Helper()
 		found, err := s.find(t.Context(), nsm, old, w)

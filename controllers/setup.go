@@ -67,13 +67,13 @@ func (r *NSMReconciler) assemble(mgr ctrl.Manager) {
 	r.applier, r.now = apply.New(r.client, r.direct, mesh.LabelManagedBy, mesh.LabelNSM, mesh.LabelNamespace), time.Now
 	r.applier.AskAgain = r.Times.AskAgain
 	r.started = r.now().Truncate(time.Second) // as exact as the times of conditions
-	r.adoption = &adoption{direct: r.direct, started: r.now()}
+	r.adoption = &adoption{direct: r.direct, memories: &r.memories, started: r.now()}
 	r.pods = podReader{direct: r.direct}
-	r.diagnoses = &diagnoses{pods: r.pods, times: r.Times, now: r.now}
-	r.pulls = &imagePulls{applier: r.applier, direct: r.direct, pods: r.pods, times: r.Times, now: r.now}
-	r.selfRegistrations = &selfRegistrations{direct: r.direct, pods: r.pods}
-	r.callers = &callers{direct: r.direct, askAgain: r.Times.AskAgain, now: r.now}
-	r.staleClients = &staleClients{direct: r.direct, times: r.Times, now: r.now}
+	r.diagnoses = &diagnoses{pods: r.pods, memories: &r.memories, times: r.Times, now: r.now}
+	r.pulls = &imagePulls{applier: r.applier, direct: r.direct, pods: r.pods, memories: &r.memories, times: r.Times, now: r.now}
+	r.selfRegistrations = &selfRegistrations{direct: r.direct, pods: r.pods, memories: &r.memories}
+	r.callers = &callers{direct: r.direct, memories: &r.memories, askAgain: r.Times.AskAgain, now: r.now}
+	r.staleClients = &staleClients{direct: r.direct, memories: &r.memories, times: r.Times, now: r.now}
 	r.passes = newPasses(clock.RealClock{})
 }
 

@@ -8,7 +8,6 @@ package controllers
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,17 +21,17 @@ import (
 	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
-// staleClients remember, by the key of the admission webhook's Deployment, how many
-// pods have an older client. Pods are in no cache: they are listed when what the
-// webhook injects has changed, and now and then while there are stale ones. After that
-// only a workload with a client in its own template, scaled up from zero, brings new
-// ones. They are not worth a request every ten minutes of every mesh at rest.
+// staleClients count the pods that have an older client. Pods are in no cache: they
+// are listed when what the webhook injects has changed, and now and then while there
+// are stale ones. After that only a workload with a client in its own template, scaled
+// up from zero, brings new ones. They are not worth a request every ten minutes of
+// every mesh at rest.
 type staleClients struct {
 	// direct reads from the API server.
-	direct client.Reader
-	times  Times
-	now    func() time.Time
-	known  sync.Map // of types.NamespacedName: clientCount
+	direct   client.Reader
+	memories *memories
+	times    Times
+	now      func() time.Time
 }
 
 // clientCount is what was counted of one webhook.
@@ -51,9 +50,9 @@ func (s *staleClients) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *heal
 		return
 	}
 	images := mesh.ClientImagesOf(w.Component)
-	found, isKnown := s.known.Load(keyOf(w))
-	known, _ := found.(clientCount)
-	if !isKnown && hadNoStaleClients(nsm, seen) {
+	remembered := s.memories.of(nsm)
+	known := ptr.Deref(remembered.clients, clientCount{})
+	if remembered.clients == nil && hadNoStaleClients(nsm, seen) {
 		known.images = images
 	}
 	isDue := known.images != images || known.stale.Count > 0 && !s.now().Before(known.until)
@@ -70,7 +69,7 @@ func (s *staleClients) observe(ctx context.Context, nsm *nsmv1beta1.NSM, w *heal
 		seen.StaleClients = reportedStaleClients(nsm)
 		return
 	}
-	s.known.Store(keyOf(w), known)
+	remembered.clients = &known
 	seen.StaleClients = &known.stale
 	if known.stale.Count > 0 && s.now().Before(known.until) {
 		seen.wake(known.until)

@@ -56,9 +56,8 @@ func (r *NSMReconciler) report(ctx context.Context, nsm *nsmv1beta1.NSM, seen *o
 // nextReport is when a status may be written that differs from the last one in counts
 // alone; zero for at once. With many nodes they change many times a second.
 func (r *NSMReconciler) nextReport(nsm *nsmv1beta1.NSM, status *nsmv1beta1.NSMStatus) time.Time {
-	last, _ := r.reported.Load(client.ObjectKeyFromObject(nsm))
-	at, isKnown := last.(time.Time)
-	if !isKnown || !equality.Semantic.DeepEqual(health.WithoutCounts(&nsm.Status), health.WithoutCounts(status)) ||
+	at := r.memories.of(nsm).reported
+	if at.IsZero() || !equality.Semantic.DeepEqual(health.WithoutCounts(&nsm.Status), health.WithoutCounts(status)) ||
 		equality.Semantic.DeepEqual(&nsm.Status, status) {
 		return time.Time{}
 	}
@@ -82,7 +81,8 @@ func (r *NSMReconciler) reportDeletion(ctx context.Context, nsm *nsmv1beta1.NSM,
 // else wrote at the same moment is not worth a word: the next pass comes at once.
 // Only when that does not end is it reported.
 func (r *NSMReconciler) writeStatus(ctx context.Context, nsm *nsmv1beta1.NSM, status nsmv1beta1.NSMStatus, failure error) (isWritten bool, err error) {
-	if r.races.isRace(client.ObjectKeyFromObject(nsm), failure) {
+	remembered := r.memories.of(nsm)
+	if remembered.isRace(failure) {
 		return false, failure
 	}
 	before := nsm.DeepCopy()
@@ -95,7 +95,7 @@ func (r *NSMReconciler) writeStatus(ctx context.Context, nsm *nsmv1beta1.NSM, st
 	if err := r.client.Status().Patch(ctx, nsm, client.MergeFrom(before)); err != nil {
 		return false, errors.Join(failure, client.IgnoreNotFound(err))
 	}
-	r.reported.Store(client.ObjectKeyFromObject(nsm), r.now())
+	remembered.reported = r.now()
 	r.recordAvailability(before, nsm)
 	r.recordDegradation(before, nsm)
 	return true, failure
@@ -140,7 +140,9 @@ func (r *NSMReconciler) recordDegradation(before, after *nsmv1beta1.NSM) {
 // mayRecordAgain reports whether there may be one more event about something else that is wrong for
 // the same reason. Where things take turns, the condition alone says which it is.
 func (r *NSMReconciler) mayRecordAgain(nsm *nsmv1beta1.NSM) bool {
-	found, _ := r.eventLimits.LoadOrStore(client.ObjectKeyFromObject(nsm), rate.NewLimiter(rate.Every(eventPause), mostEvents))
-	limiter, _ := found.(*rate.Limiter)
-	return limiter.AllowN(r.now(), 1)
+	remembered := r.memories.of(nsm)
+	if remembered.eventLimit == nil {
+		remembered.eventLimit = rate.NewLimiter(rate.Every(eventPause), mostEvents)
+	}
+	return remembered.eventLimit.AllowN(r.now(), 1)
 }

@@ -84,20 +84,18 @@ func (r *NSMReconciler) keptPair(ctx context.Context, nsm *nsmv1beta1.NSM) (*cer
 // it is kept. A new one stays the same until it is: else every pass that cannot
 // write the Secret would make another one, and other pods for it.
 func (r *NSMReconciler) webhookPair(ctx context.Context, nsm *nsmv1beta1.NSM, kept *certs.Pair) (pair *certs.Pair, isKept bool, err error) {
-	owner, names := client.ObjectKeyFromObject(nsm), mesh.WebhookServerNames(nsm.Namespace)
+	remembered, names := r.memories.of(nsm), mesh.WebhookServerNames(nsm.Namespace)
 	reason := kept.Usable(names, r.now())
 	if reason == nil {
-		r.issued.Delete(owner)
+		remembered.issued = nil
 		return kept, true, nil
 	}
-	if found, ok := r.issued.Load(owner); ok {
-		if issued, ok := found.(*certs.Pair); ok && issued.Usable(names, r.now()) == nil {
-			return issued, false, nil
-		}
+	if remembered.issued != nil && remembered.issued.Usable(names, r.now()) == nil {
+		return remembered.issued, false, nil
 	}
 	log.FromContext(ctx).Info("Issuing a certificate for the admission webhook", "names", names, "why", reason.Error())
 	if pair, err = certs.Issue(names, r.now()); err == nil {
-		r.issued.Store(owner, pair)
+		remembered.issued = pair
 	}
 	return pair, false, err
 }
