@@ -18,6 +18,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
@@ -28,36 +29,34 @@ import (
 // "spec.template.spec.containers[0].env[7].name". It takes the API server's paths,
 // and its complaint, which tells the entries of a map apart. "" is for a field that
 // the operator itself fills.
-func FieldOf(spec *nsmv1beta1.NSMSpec, object Object, field, complaint string) string {
+func FieldOf(spec *nsmv1beta1.NSMSpec, object Object, rendered, complaint string) string {
 	origin := originOf(spec, object)
 	origin.complaint = complaint
 	component := origin.component
 	// The API server leaves out a step of the path to labels and annotations.
-	field = strings.Replace(field, "spec.template.metadata.", "spec.template.", 1)
+	rendered = strings.Replace(rendered, "spec.template.metadata.", "spec.template.", 1)
 	for _, mapping := range []struct {
-		rendered string
-		field    func(rest string) string
+		field string
+		find  func(rest string) string
 	}{
 		{"metadata.labels", func(string) string {
-			return entry(complaint, userMap{origin.path + ".labels", component.Labels}, userMap{"spec.labels", spec.Labels})
+			return entry(complaint, origin.ownMap("labels", component.Labels), specMap("labels", spec.Labels))
 		}},
 		{"metadata.annotations", func(string) string {
-			return entry(complaint, userMap{origin.path + ".annotations", component.Annotations},
-				userMap{origin.described.ServiceAnnotations.Path.String(), origin.described.ServiceAnnotations.Entries},
-				userMap{"spec.annotations", spec.Annotations})
+			return entry(complaint, origin.ownMap("annotations", component.Annotations), origin.described.ServiceAnnotations,
+				specMap("annotations", spec.Annotations))
 		}},
 		{"spec.template.labels", func(string) string {
-			return entry(complaint, userMap{origin.path + ".podLabels", component.PodLabels}, userMap{"spec.podLabels", spec.PodLabels})
+			return entry(complaint, origin.ownMap("podLabels", component.PodLabels), specMap("podLabels", spec.PodLabels))
 		}},
 		{"spec.template.annotations", func(string) string {
-			return entry(complaint, userMap{origin.path + ".podAnnotations", component.PodAnnotations},
-				userMap{"spec.podAnnotations", spec.PodAnnotations})
+			return entry(complaint, origin.ownMap("podAnnotations", component.PodAnnotations), specMap("podAnnotations", spec.PodAnnotations))
 		}},
 		{"spec.template.spec.nodeSelector", func(string) string {
 			if component.NodeSelector != nil {
-				return entry(complaint, userMap{origin.path + ".nodeSelector", component.NodeSelector})
+				return entry(complaint, origin.ownMap("nodeSelector", component.NodeSelector))
 			}
-			return entry(complaint, userMap{"spec.nodeSelector", spec.NodeSelector})
+			return entry(complaint, specMap("nodeSelector", spec.NodeSelector))
 		}},
 		{"spec.template.spec.tolerations", origin.toleration},
 		{"spec.template.spec.affinity", origin.affinity},
@@ -69,8 +68,8 @@ func FieldOf(spec *nsmv1beta1.NSMSpec, object Object, field, complaint string) s
 		{"spec.updateStrategy.rollingUpdate.maxUnavailable", func(string) string { return "spec.upgrade.maxUnavailable" }},
 		{"spec.replicas", func(string) string { return origin.path + ".replicas" }},
 	} {
-		if rest, ok := strings.CutPrefix(field, mapping.rendered); ok && (rest == "" || strings.ContainsAny(rest[:1], ".[")) {
-			return mapping.field(rest)
+		if rest, ok := strings.CutPrefix(rendered, mapping.field); ok && (rest == "" || strings.ContainsAny(rest[:1], ".[")) {
+			return mapping.find(rest)
 		}
 	}
 	return ""
@@ -100,12 +99,6 @@ type origin struct {
 	component nsmv1beta1.ComponentSpec
 }
 
-// userMap is a map that the user fills, and where it stands.
-type userMap struct {
-	path    string
-	entries map[string]string
-}
-
 func originOf(spec *nsmv1beta1.NSMSpec, object Object) origin {
 	o := origin{spec: spec}
 	if _, isService := object.(*corev1.Service); !isService {
@@ -120,20 +113,30 @@ func originOf(spec *nsmv1beta1.NSMSpec, object Object) origin {
 	return o
 }
 
+// ownMap is a map of the component's.
+func (o origin) ownMap(name string, entries map[string]string) DescribedMap {
+	return DescribedMap{o.described.Path.Child(name), entries}
+}
+
+// specMap is a map of the whole spec's.
+func specMap(name string, entries map[string]string) DescribedMap {
+	return DescribedMap{field.NewPath("spec", name), entries}
+}
+
 // entry is the entry of one of the user's maps that a complaint quotes: the
 // operator puts entries of its own beside them. A complaint about the size of all
 // of them quotes none.
-func entry(complaint string, all ...userMap) string {
+func entry(complaint string, all ...DescribedMap) string {
 	for _, one := range all {
-		for _, key := range slices.Sorted(maps.Keys(one.entries)) {
-			if strings.Contains(complaint, strconv.Quote(key)) || strings.Contains(complaint, strconv.Quote(one.entries[key])) {
-				return one.path + "[" + key + "]"
+		for _, key := range slices.Sorted(maps.Keys(one.Entries)) {
+			if strings.Contains(complaint, strconv.Quote(key)) || strings.Contains(complaint, strconv.Quote(one.Entries[key])) {
+				return one.Path.Key(key).String()
 			}
 		}
 	}
 	for _, one := range all {
-		if len(one.entries) > 0 && strings.HasPrefix(complaint, "may not be more than ") {
-			return one.path
+		if len(one.Entries) > 0 && strings.HasPrefix(complaint, "may not be more than ") {
+			return one.Path.String()
 		}
 	}
 	return ""
