@@ -15,7 +15,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -154,8 +153,7 @@ func (r *NSMReconciler) leftOf(ctx context.Context, nsm *nsmv1beta1.NSM, kind me
 	if err != nil {
 		return nil, err
 	}
-	left := &metav1.PartialObjectMetadataList{}
-	left.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	left := mesh.EmptyMetadataList(gvk)
 	err = r.direct.List(ctx, left, client.MatchingLabels{mesh.LabelNSM: nsm.Name, mesh.LabelNamespace: nsm.Namespace})
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return nil, nil // the kind has gone, and all of it

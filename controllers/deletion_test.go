@@ -177,8 +177,7 @@ func breakConversion(ctx context.Context, crd *unstructured.Unstructured) {
 	theirs.SetGroupVersionKind(mesh.ClusterSPIFFEIDKind.GroupKind().WithVersion("v1alpha2"))
 	theirs.SetName("theirs")
 	Eventually(func() error { return client.IgnoreAlreadyExists(admin.Create(ctx, theirs.DeepCopy())) }).Should(Succeed())
-	listed := &unstructured.UnstructuredList{}
-	listed.SetGroupVersionKind(mesh.ClusterSPIFFEIDKind.GroupVersion().WithKind(mesh.ClusterSPIFFEIDKind.Kind + "List"))
+	listed := mesh.EmptyList(mesh.ClusterSPIFFEIDKind)
 	Eventually(func() error { return admin.List(ctx, listed) }).Should(MatchError(ContainSubstring("conversion webhook")))
 }
 

@@ -70,12 +70,8 @@ func (r *NSMReconciler) notFederated(ctx context.Context, d desired, domains []s
 // federationQuery watches with which trust domains SPIRE federates.
 func federationQuery() watchfacts.Query {
 	return watchfacts.Query{
-		ID: "ClusterFederatedTrustDomains",
-		List: func() client.ObjectList {
-			list := &unstructured.UnstructuredList{}
-			list.SetGroupVersionKind(mesh.FederationKind.GroupVersion().WithKind(mesh.FederationKind.Kind + "List"))
-			return list
-		},
+		ID:   "ClusterFederatedTrustDomains",
+		List: func() client.ObjectList { return mesh.EmptyList(mesh.FederationKind) },
 		Keep: func(object client.Object) (watchfacts.Fact, bool) {
 			federation, ok := object.(*unstructured.Unstructured)
 			if !ok {

@@ -15,7 +15,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -72,8 +71,7 @@ func (r *NSMReconciler) deleteEntries(ctx context.Context, nsm *nsmv1beta1.NSM) 
 // kept are the entries that the registry of a mesh has kept: all of its namespace,
 // or none where a registry runs there that somebody has put up beside the mesh.
 func (r *NSMReconciler) kept(ctx context.Context, nsm *nsmv1beta1.NSM) ([]mesh.Object, error) {
-	entries := &metav1.PartialObjectMetadataList{}
-	entries.SetGroupVersionKind(endpointKind.GroupVersion().WithKind(endpointKind.Kind + "List"))
+	entries := mesh.EmptyMetadataList(endpointKind)
 	err := r.direct.List(ctx, entries, client.InNamespace(nsm.Namespace))
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || err == nil && len(entries.Items) == 0 {
 		return nil, nil

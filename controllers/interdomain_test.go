@@ -201,7 +201,6 @@ func serveClusterProperties(ctx context.Context) {
 		Expect(admin.Delete(ctx, crd)).To(Succeed())
 		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
 	})
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(mesh.ClusterPropertyKind.GroupVersion().WithKind("ClusterPropertyList"))
+	list := mesh.EmptyList(mesh.ClusterPropertyKind)
 	Eventually(func() error { return admin.List(ctx, list) }).Should(Succeed())
 }

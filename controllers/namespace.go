@@ -14,7 +14,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -86,10 +85,6 @@ func namespaceQuery(name string) watchfacts.Query {
 func metadataQuery(kind schema.GroupVersionKind, key types.NamespacedName, keep func(client.Object) (watchfacts.Fact, bool)) watchfacts.Query {
 	return watchfacts.Query{
 		ID: kind.Kind + " " + strings.TrimPrefix(key.String(), "/"), Namespace: key.Namespace, Name: key.Name, Keep: keep, MayLag: true,
-		List: func() client.ObjectList {
-			list := &metav1.PartialObjectMetadataList{}
-			list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-			return list
-		},
+		List: func() client.ObjectList { return mesh.EmptyMetadataList(kind) },
 	}
 }

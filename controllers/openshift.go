@@ -40,8 +40,7 @@ func (r *NSMReconciler) clientNamespaces(ctx context.Context, in mesh.Input) ([]
 	if err := r.platform.watchNamespaces(); err != nil {
 		return nil, err
 	}
-	all := &metav1.PartialObjectMetadataList{}
-	all.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	all := mesh.EmptyMetadataList(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	if err := r.client.List(ctx, all, client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return nil, err
 	}

@@ -163,7 +163,7 @@ func listed(ctx context.Context, from client.Reader, kind client.Object, options
 	GinkgoHelper()
 	gvk, err := apiutil.GVKForObject(kind, scheme)
 	Expect(err).NotTo(HaveOccurred())
-	empty, err := scheme.New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	empty, err := scheme.New(mesh.ListKind(gvk))
 	Expect(err).NotTo(HaveOccurred())
 	list, ok := empty.(client.ObjectList)
 	Expect(ok).To(BeTrue())

@@ -73,8 +73,7 @@ var _ = Describe("PodMonitors of forwarders", func() {
 // podMonitors of an NSM.
 func podMonitors(ctx context.Context, nsm *nsmv1beta1.NSM) []unstructured.Unstructured {
 	GinkgoHelper()
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(mesh.PodMonitorKind.GroupVersion().WithKind("PodMonitorList"))
+	list := mesh.EmptyList(mesh.PodMonitorKind)
 	Expect(admin.List(ctx, list, client.InNamespace(nsm.Namespace), client.MatchingLabels(mesh.OwnerLabels(nsm)))).To(Succeed())
 	return list.Items
 }
@@ -119,8 +118,7 @@ func servePodMonitors(ctx context.Context) *unstructured.Unstructured {
 		Expect(client.IgnoreNotFound(admin.Delete(ctx, crd))).To(Succeed())
 		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
 	})
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(mesh.PodMonitorKind.GroupVersion().WithKind("PodMonitorList"))
+	list := mesh.EmptyList(mesh.PodMonitorKind)
 	Eventually(func() error { return admin.List(ctx, list) }).Should(Succeed())
 	return crd
 }

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/networkservicemesh/nsm-operator/internal/health"
+	"github.com/networkservicemesh/nsm-operator/internal/mesh"
 )
 
 const (
@@ -157,8 +158,7 @@ func (p podReader) running(ctx context.Context, w *health.Workload) (map[string]
 
 // eachName looks at the metadata of a workload's pods.
 func (p podReader) eachName(ctx context.Context, w *health.Workload, look func(*metav1.PartialObjectMetadata), which ...client.ListOption) error {
-	pods := &metav1.PartialObjectMetadataList{}
-	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	pods := mesh.EmptyMetadataList(corev1.SchemeGroupVersion.WithKind("Pod"))
 	return eachPage(ctx, p.direct, pods, func(list *metav1.PartialObjectMetadataList) {
 		for i := range list.Items {
 			look(&list.Items[i])

@@ -134,11 +134,7 @@ func podLabels(w *health.Workload) client.MatchingLabels {
 func endpointQuery(namespace string) watchfacts.Query {
 	return watchfacts.Query{
 		ID: "NetworkServiceEndpoints in " + namespace, Namespace: namespace, Life: endpointLife,
-		List: func() client.ObjectList {
-			list := &unstructured.UnstructuredList{}
-			list.SetGroupVersionKind(endpointKind.GroupVersion().WithKind(endpointKind.Kind + "List"))
-			return list
-		},
+		List: func() client.ObjectList { return mesh.EmptyList(endpointKind) },
 		Keep: func(object client.Object) (watchfacts.Fact, bool) {
 			endpoint, ok := object.(*unstructured.Unstructured)
 			if !ok {

@@ -291,9 +291,7 @@ func (t *trial) isRegistered(ctx context.Context) (is bool, unseen string, err e
 }
 
 func entryList(kind string) *unstructured.UnstructuredList {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(registryVersion.WithKind(kind + "List"))
-	return list
+	return mesh.EmptyList(registryVersion.WithKind(kind))
 }
 
 // remove deletes all that the trial made, the client first, so that its connection is

@@ -19,7 +19,6 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -281,8 +280,7 @@ func (c *cluster) factsOfEndpoints(ctx context.Context, facts *preflight.Facts) 
 	if !facts.ServesEntries {
 		return nil
 	}
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(registryVersion.WithKind("NetworkServiceEndpointList"))
+	list := entryList("NetworkServiceEndpoint")
 	err := c.part(facts, preflight.PartEndpoints, c.List(ctx, list, client.InNamespace(c.namespace)), "list networkserviceendpoints")
 	seen := &report.Registered{Endpoints: list.Items, Now: c.clock.now()}
 	for _, endpoint := range report.TopologyOf(seen).Endpoints {

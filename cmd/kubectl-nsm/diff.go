@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -213,8 +212,7 @@ func (c *cluster) unwanted(ctx context.Context, in mesh.Input, wanted []mesh.Obj
 		if isKept(gvk) {
 			continue
 		}
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		list := mesh.EmptyMetadataList(gvk)
 		options := []client.ListOption{client.MatchingLabels(mesh.OwnerLabels(in.NSM))}
 		if isNamespaced, err := c.IsObjectNamespaced(kind); err == nil && isNamespaced && gvk.Kind != "RoleBinding" {
 			options = append(options, client.InNamespace(in.NSM.Namespace))

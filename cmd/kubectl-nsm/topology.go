@@ -71,8 +71,7 @@ func (c *cluster) topology(ctx context.Context, live bool) (*report.Topology, er
 		kind string
 		into *[]unstructured.Unstructured
 	}{{"NetworkService", &seen.Services}, {"NetworkServiceEndpoint", &seen.Endpoints}} {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(registryVersion.WithKind(one.kind + "List"))
+		list := entryList(one.kind)
 		if err := c.see(ctx, list, one.kind+"s", client.InNamespace(c.namespace)); err != nil {
 			return nil, err
 		}

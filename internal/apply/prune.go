@@ -17,7 +17,6 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -158,7 +157,7 @@ func (a *Applier) list(ctx context.Context, nsm *nsmv1beta1.NSM, kind mesh.Objec
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.emptyList(gvk.GroupVersion().WithKind(gvk.Kind+"List"), a.isTyped(gvk))
+	list, err := a.emptyList(gvk)
 	if err != nil {
 		return nil, err
 	}
@@ -184,13 +183,11 @@ func (a *Applier) list(ctx context.Context, nsm *nsmv1beta1.NSM, kind mesh.Objec
 	return objects, err
 }
 
-func (a *Applier) emptyList(gvk schema.GroupVersionKind, isTyped bool) (client.ObjectList, error) {
-	if !isTyped {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(gvk)
-		return list, nil
+func (a *Applier) emptyList(gvk schema.GroupVersionKind) (client.ObjectList, error) {
+	if !a.isTyped(gvk) {
+		return mesh.EmptyList(gvk), nil
 	}
-	empty, err := a.client.Scheme().New(gvk)
+	empty, err := a.client.Scheme().New(mesh.ListKind(gvk))
 	if err != nil {
 		return nil, err
 	}

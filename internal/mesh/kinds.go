@@ -79,6 +79,25 @@ func KindOf(object Object) string {
 	return cmp.Or(object.GetObjectKind().GroupVersionKind().Kind, reflect.TypeOf(object).Elem().Name())
 }
 
+// ListKind is the kind of a list of objects of a kind.
+func ListKind(kind schema.GroupVersionKind) schema.GroupVersionKind {
+	return kind.GroupVersion().WithKind(kind.Kind + "List")
+}
+
+// EmptyList is for reading objects of a kind that has no Go type.
+func EmptyList(kind schema.GroupVersionKind) *unstructured.UnstructuredList {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(ListKind(kind))
+	return list
+}
+
+// EmptyMetadataList is for reading no more than the metadata of objects of a kind.
+func EmptyMetadataList(kind schema.GroupVersionKind) *metav1.PartialObjectMetadataList {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(ListKind(kind))
+	return list
+}
+
 // ClusterKinds are those of Kinds whose objects are not all removed with their
 // owner: they are cluster-scoped, or in namespaces of others.
 func ClusterKinds() []Object {

@@ -140,9 +140,7 @@ func (c *cluster) newList(b *testing.B, kind mesh.Object) *unstructured.Unstruct
 	b.Helper()
 	gvk, err := apiutil.GVKForObject(kind, c.client.Scheme())
 	must(b, err)
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-	return list
+	return mesh.EmptyList(gvk)
 }
 
 // children of the mesh in a namespace.
