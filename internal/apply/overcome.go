@@ -123,8 +123,8 @@ func (a *Applier) replace(ctx context.Context, want *intent, live client.Object)
 	return a.create(ctx, want)
 }
 
-// dryRun asks the API server whether it would take a workload, or its identity, as a new
-// one, under another name and without storing it. What serves is not deleted for something
+// dryRun asks the API server whether it would take a workload, a record, or an identity as a
+// new one, under another name and without storing it. What serves is not deleted for something
 // that cannot be made. Of other kinds nothing runs, and some the operator may make under
 // their own names only.
 func (a *Applier) dryRun(ctx context.Context, want *intent) error {

@@ -98,6 +98,24 @@ func EmptyMetadataList(kind schema.GroupVersionKind) *metav1.PartialObjectMetada
 	return list
 }
 
+// IsMadeAnew reports whether an object has to be deleted and made again to become what is
+// wanted: the record of another spec, which Kubernetes does not let change, or a
+// ClusterSPIFFEID of another class, which it does.
+func IsMadeAnew(live, wanted Object) bool {
+	whole, isWhole := wanted.(*unstructured.Unstructured)
+	if !isWhole {
+		return false
+	}
+	switch live := live.(type) {
+	case *appsv1.ControllerRevision:
+		return keepsOther(live, whole)
+	case *unstructured.Unstructured:
+		return hasOtherClass(live, whole)
+	default:
+		return false // its metadata is all that was read
+	}
+}
+
 // ClusterKinds are those of Kinds whose objects are not all removed with their
 // owner: they are cluster-scoped, or in namespaces of others.
 func ClusterKinds() []Object {

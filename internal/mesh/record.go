@@ -11,8 +11,11 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
@@ -72,6 +75,12 @@ func IsTakenBack(record Object, nsm *nsmv1beta1.NSM) bool {
 // generationOf an NSM tells one spec of it from the next.
 func generationOf(nsm *nsmv1beta1.NSM) string {
 	return fmt.Sprintf("%s.%d", nsm.UID, nsm.Generation)
+}
+
+// keepsOther reports whether a record keeps something else than what is wanted.
+func keepsOther(live *appsv1.ControllerRevision, wanted *unstructured.Unstructured) bool {
+	var kept any
+	return utiljson.Unmarshal(live.Data.Raw, &kept) != nil || !equality.Semantic.DeepEqual(kept, wanted.Object["data"])
 }
 
 // Recorded is the spec that a record keeps; nil for none that can be read.

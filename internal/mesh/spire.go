@@ -123,18 +123,12 @@ func classLabels(class string) map[string]string {
 	return map[string]string{labelSpireClass: class}
 }
 
-// IsMadeAnew tells whether an object has to be deleted and made again to become what is
-// wanted, although the API server would let it change: a ClusterSPIFFEID of another class.
-// What the controller manager of that class has said of it would stay in its status for
-// ever.
-func IsMadeAnew(live, wanted Object) bool {
-	before, isRead := live.(*unstructured.Unstructured)
-	after, isWhole := wanted.(*unstructured.Unstructured)
-	if !isRead || !isWhole || after.GroupVersionKind() != ClusterSPIFFEIDKind {
-		return false
-	}
-	_, isHandled, _ := unstructured.NestedMap(before.Object, "status", "stats")
-	return isHandled && classOf(before) != classOf(after)
+// hasOtherClass reports whether a ClusterSPIFFEID that a controller manager has handled is to
+// have another class. What that controller manager has said of it would stay in its status
+// for ever.
+func hasOtherClass(live, wanted *unstructured.Unstructured) bool {
+	_, isHandled, _ := unstructured.NestedMap(live.Object, "status", "stats")
+	return wanted.GroupVersionKind() == ClusterSPIFFEIDKind && isHandled && classOf(live) != classOf(wanted)
 }
 
 // classOf a ClusterSPIFFEID; "" for none.
