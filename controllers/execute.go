@@ -295,7 +295,7 @@ func (x *execution) isWritten(ctx context.Context, object mesh.Object) (bool, er
 	if live == nil || err != nil {
 		return false, err
 	}
-	hash, isHeldBack, err := x.r.applier.Wanted(object, live)
+	hash, isHeldBack, err := x.r.applier.Wanted(x.d.survey, object, live)
 	return mesh.IsWrittenFrom(live, hash) && !isHeldBack, err
 }
 

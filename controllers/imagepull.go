@@ -130,7 +130,7 @@ func (p *imagePulls) observeOne(
 }
 
 func (p *imagePulls) isWrittenFrom(live, object mesh.Object) (bool, error) {
-	intent, _, err := p.applier.Wanted(object, live)
+	intent, _, err := p.applier.Wanted(nil, object, live)
 	return mesh.IsWrittenFrom(live, intent), err
 }
 

@@ -142,7 +142,7 @@ func (r *NSMReconciler) observeWorkload(ctx context.Context, d desired, componen
 		w.BlockedBy = blockerOf(d, component)
 		return w, nil
 	}
-	w.Intent, w.HeldBack, err = r.applier.Wanted(component.Workload, w.Live)
+	w.Intent, w.HeldBack, err = r.applier.Wanted(d.survey, component.Workload, w.Live)
 	return w, err
 }
 

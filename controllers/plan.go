@@ -100,7 +100,7 @@ func (r *NSMReconciler) observeRunning(ctx context.Context, d *desired, in *roll
 		if live == nil {
 			continue
 		}
-		intent, _, err := r.applier.Wanted(component.Workload, live)
+		intent, _, err := r.applier.Wanted(d.survey, component.Workload, live)
 		if err != nil {
 			return err
 		}

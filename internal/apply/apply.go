@@ -264,7 +264,7 @@ func (a *Applier) each(objects []mesh.Object, do func(mesh.Object) (*Change, err
 }
 
 func (a *Applier) applyOne(ctx context.Context, survey *Survey, object mesh.Object, writes *writes) (*Change, error) {
-	want, err := a.newIntent(object)
+	want, err := a.intentOf(survey, object)
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,23 @@ func (a *Applier) newIntent(object mesh.Object) (*intent, error) {
 	return &intent{object: u, hash: hashOf(data)}, nil
 }
 
+// intentOf is the intent of an object that was rendered for this pass: an object is asked
+// about several times in a pass, and preparing it is most of what a pass takes.
+func (a *Applier) intentOf(survey *Survey, object mesh.Object) (*intent, error) {
+	if survey == nil {
+		return a.newIntent(object)
+	}
+	if known, isKnown := survey.intentOf(object); isKnown {
+		return &known, nil
+	}
+	prepared, err := a.newIntent(object)
+	if err != nil {
+		return nil, err
+	}
+	survey.remember(object, *prepared)
+	return prepared, nil
+}
+
 // deviation is what differs in a live object from the intent: "" for nothing,
 // else a hash that is the same as long as the same fields have the same other
 // values. Fields that the intent does not mention are others' and never count.
@@ -138,9 +155,11 @@ func hashOf(parts ...[]byte) string {
 
 // Wanted tells what hash a live object of a mesh has to be marked with
 // (mesh.IsWrittenFrom) to be what is wanted, and whether it differs from that and the
-// operator waits before it puts it back, since somebody else keeps changing it.
-func (a *Applier) Wanted(object, live mesh.Object) (hash string, isHeldBack bool, err error) {
-	want, err := a.newIntent(object)
+// operator waits before it puts it back, since somebody else keeps changing it. The survey
+// is that of the pass in which the object was rendered; nil for one that is rendered each
+// time that it is asked about.
+func (a *Applier) Wanted(survey *Survey, object, live mesh.Object) (hash string, isHeldBack bool, err error) {
+	want, err := a.intentOf(survey, object)
 	if err != nil || live == nil || !a.backoff.Holds(want.identity(), want.hash) || a.isCompared(want, live) {
 		return ptr.Deref(want, intent{}).hash, false, err
 	}

@@ -43,6 +43,8 @@ type Survey struct {
 	notOurs map[identity]NotOurs
 	// again is when the first of them is looked at again.
 	again time.Time
+	// intents of the objects: nothing changes one that is rendered.
+	intents map[mesh.Object]intent
 }
 
 // NotOurs is an object of somebody else in the place of one of the mesh.
@@ -67,6 +69,7 @@ func (a *Applier) Survey(ctx context.Context, nsm *nsmv1beta1.NSM, objects []mes
 	s := &Survey{
 		nsm: nsm, scheme: a.client.Scheme(), there: map[identity]*metav1.PartialObjectMetadata{},
 		left: map[identity]bool{}, failed: map[identity]error{}, notOurs: map[identity]NotOurs{},
+		intents: map[mesh.Object]intent{},
 	}
 	_, err := a.each(objects, func(object mesh.Object) (*Change, error) {
 		id, err := a.identify(object)
@@ -220,6 +223,19 @@ func (s *Survey) answer(id identity) (there *metav1.PartialObjectMetadata, isAsk
 
 // fail notes that nobody knows what stands in the place of an object. Nothing is
 // written there; the others do not depend on it.
+func (s *Survey) intentOf(object mesh.Object) (intent, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, isKnown := s.intents[object]
+	return known, isKnown
+}
+
+func (s *Survey) remember(object mesh.Object, prepared intent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.intents[object] = prepared
+}
+
 func (s *Survey) fail(id identity, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
