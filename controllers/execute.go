@@ -331,40 +331,43 @@ func (x *execution) reportApart(seen *observation) {
 	}
 }
 
-// recordChanges logs changes and, unless all of the mesh goes, records events about
-// them: one about what was made for the first time, and one an object about all else.
+// recordChanges logs changes and, unless all of the mesh goes, records events about them:
+// one about all that a step of the plan has made, say, and one an object about what nobody
+// has asked for.
 func (r *NSMReconciler) recordChanges(ctx context.Context, nsm *nsmv1beta1.NSM, changes []apply.Change) {
-	var (
-		created []string
-		// first of what was made: two such events of a pass shall not become one.
-		first *metav1.PartialObjectMetadata
-	)
+	planned := map[apply.Action][]apply.Change{}
 	for _, change := range changes {
 		log.FromContext(ctx).Info(string(change.Action), "object", change.String())
 		if nsm.UID == "" || nsm.DeletionTimestamp != nil || mesh.IsImagePullName(change.Name) {
 			continue // there are events of their own about images
 		}
 		switch change.Action {
-		case apply.Created:
-			created = append(created, change.String())
-			if first == nil {
-				first = objectOf(change)
-			}
-			continue
 		case apply.Repaired:
 			metrics.Repairs.WithLabelValues(nsm.Name, nsm.Namespace, change.Kind).Inc()
-		case apply.Adopted, apply.Updated, apply.Recreated, apply.Pruned:
+			r.recordChange(nsm, change.Action, change)
+		case apply.Recreated:
+			r.recordChange(nsm, change.Action, change)
+		case apply.Created, apply.Updated, apply.Adopted, apply.Pruned:
+			planned[change.Action] = append(planned[change.Action], change)
 		}
-		r.recorder.Eventf(nsm, objectOf(change), corev1.EventTypeNormal, string(change.Action), "Apply", "%s %s", change.Action, change)
 	}
-	if len(created) > 0 {
-		r.recorder.Eventf(nsm, first, corev1.EventTypeNormal, string(apply.Created), "Apply",
-			"%s", health.Shorten("Created "+strings.Join(created, ", "), health.MostMessage))
+	for _, action := range slices.Sorted(maps.Keys(planned)) {
+		r.recordChange(nsm, action, planned[action]...)
 	}
 }
 
-// objectOf is what an event about a change is related to, so that events about
-// two objects do not become one.
+// recordChange records one event about the same change of objects. It is related to the first
+// of them, so that two such events of a pass do not become one.
+func (r *NSMReconciler) recordChange(nsm *nsmv1beta1.NSM, action apply.Action, changes ...apply.Change) {
+	var names []string
+	for _, change := range changes {
+		names = append(names, change.String())
+	}
+	r.recorder.Eventf(nsm, objectOf(changes[0]), corev1.EventTypeNormal, string(action), "Apply",
+		"%s", health.Shorten(string(action)+" "+strings.Join(names, ", "), health.MostMessage))
+}
+
+// objectOf names the object of a change for an event.
 func objectOf(change apply.Change) *metav1.PartialObjectMetadata {
 	return &metav1.PartialObjectMetadata{
 		TypeMeta:   metav1.TypeMeta{APIVersion: change.APIVersion, Kind: change.Kind},

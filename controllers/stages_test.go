@@ -9,6 +9,8 @@ package controllers_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -101,6 +103,13 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 			Equal("StageBegun: stage 1 of 3: Deployment "+nsm.Namespace+"/nsm-registry changes from v1.17.0 to v1.18.0"),
 			HavePrefix("StageEnded: stage 1 of 3: Deployment "+nsm.Namespace+"/nsm-registry runs v1.18.0 after "),
 			HavePrefix("StageEnded: stage 2 of 3: "), HavePrefix("StageEnded: stage 3 of 3: ")))
+		// The roles and accounts, the registry with its Service, the managers, the forwarders.
+		Eventually(func() []string {
+			return slices.DeleteFunc(eventsOf(ctx, nsm)(), func(event string) bool { return !strings.HasPrefix(event, "Updated: ") })
+		}).Should(ConsistOf(
+			And(ContainSubstring("ClusterRole nsm:"), ContainSubstring("ServiceAccount "), ContainSubstring("ClusterRoleBinding ")),
+			And(ContainSubstring("Deployment "), ContainSubstring("Service ")),
+			Equal("Updated: Updated DaemonSet "+nsm.Namespace+"/nsmgr"), Equal("Updated: Updated DaemonSet "+nsm.Namespace+"/forwarder-vpp")))
 		Expect(metric("nsm_upgrade_stage_duration_seconds", "stage", "nsmgr") - managersBefore).To(Equal(1.0))
 	})
 
