@@ -23,6 +23,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -308,7 +309,7 @@ func (t *trial) finish(ctx context.Context, nsm *nsmv1beta1.NSM, isDone func(con
 func isUp(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	GinkgoHelper()
 	now := reread(ctx, nsm)
-	return now.Status.ObservedGeneration == now.Generation && condition(ctx, nsm, available)() == "True" && condition(ctx, nsm, progressing)() == "False"
+	return isAvailableNow(now) && meta.IsStatusConditionFalse(now.Status.Conditions, progressing)
 }
 
 // isTakenBack reports whether the mesh is up as it was before.
