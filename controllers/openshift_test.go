@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -473,13 +474,20 @@ func probeSCC() *unstructured.Unstructured {
 	return scc
 }
 
+// sccManifest is OpenShift's definition of SCCs, read once: the go command takes its time.
+var sccManifest = sync.OnceValues(func() ([]byte, error) {
+	directory, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/openshift/api").Output()
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(strings.TrimSpace(string(directory)),
+		"security/v1/zz_generated.crd-manifests/0000_03_config-operator_01_securitycontextconstraints.crd.yaml"))
+})
+
 // serveSCCs until the end of the spec, and return their definition.
 func serveSCCs(ctx context.Context) *unstructured.Unstructured {
 	GinkgoHelper()
-	directory, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/openshift/api").Output()
-	Expect(err).NotTo(HaveOccurred())
-	manifest, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(directory)),
-		"security/v1/zz_generated.crd-manifests/0000_03_config-operator_01_securitycontextconstraints.crd.yaml"))
+	manifest, err := sccManifest()
 	Expect(err).NotTo(HaveOccurred())
 	crd := &unstructured.Unstructured{}
 	Expect(yaml.Unmarshal(manifest, crd)).To(Succeed())

@@ -91,7 +91,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	server.Kubectl(ctx, "apply", "--server-side", "-k", filepath.Join(root, "config", "spire", "crd"))
 	apiserver.DependOn(filepath.Join(root, "test", "e2e", "testdata"))
 	server.Kubectl(ctx, "apply", "--server-side", "-f", filepath.Join(root, "test", "e2e", "testdata", "monitoring.yaml"))
-	server.AwaitDefinitions(ctx, "--all")
+	server.AwaitDefinitions(ctx)
 	// Nobody converts here; what is stored looks the same in both versions then.
 	server.Kubectl(ctx, "patch", "crd", "nsms.nsm.networkservicemesh.io", "--type=merge", "--patch", `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`)
 	server.StartControllers(ctx, "clusterrole-aggregation-controller")

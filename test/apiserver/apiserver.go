@@ -15,13 +15,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
@@ -37,6 +41,8 @@ type Server struct {
 	Kubeconfig string
 	// Environment that the server was started in.
 	Environment *envtest.Environment
+	// definitions reads CustomResourceDefinitions.
+	definitions client.Reader
 }
 
 // patience with processes that start or stop, on a machine that is busy with others.
@@ -55,7 +61,11 @@ func Start(environment *envtest.Environment) *Server {
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
 	kubeconfig := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 	Expect(os.WriteFile(kubeconfig, environment.KubeConfig, 0o600)).To(Succeed())
-	return &Server{Config: config, Kubeconfig: kubeconfig, Environment: environment}
+	scheme := runtime.NewScheme()
+	Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
+	definitions, err := client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	return &Server{Config: config, Kubeconfig: kubeconfig, Environment: environment, definitions: definitions}
 }
 
 // Assets is the directory of the control plane's binaries.
@@ -136,30 +146,43 @@ func (s *Server) Install(ctx context.Context) {
 	GinkgoHelper()
 	DependOn(filepath.Join(root(), "config"))
 	s.Kubectl(ctx, "apply", "--server-side", "-k", filepath.Join(root(), "config", "local"))
-	s.AwaitDefinitions(ctx, "--all")
+	s.AwaitDefinitions(ctx)
 }
 
 // AwaitDefinitions waits until custom resources are served: those of definitions by name,
-// or of --all.
+// or of all that there are. kubectl would do it too, twice: each takes half a second.
 func (s *Server) AwaitDefinitions(ctx context.Context, names ...string) {
 	GinkgoHelper()
-	for _, args := range WaitForDefinitions(names...) {
-		s.Kubectl(ctx, args...)
-	}
+	Eventually(func(g Gomega) {
+		definitions := make([]apiextensionsv1.CustomResourceDefinition, len(names))
+		for i, name := range names {
+			g.Expect(s.definitions.Get(ctx, client.ObjectKey{Name: name}, &definitions[i])).To(Succeed())
+		}
+		if len(names) == 0 {
+			var all apiextensionsv1.CustomResourceDefinitionList
+			g.Expect(s.definitions.List(ctx, &all)).To(Succeed())
+			definitions = all.Items
+		}
+		for i := range definitions {
+			g.Expect(isEstablished(&definitions[i])).To(BeTrue(), definitions[i].Name)
+		}
+	}).WithContext(ctx).WithTimeout(patience).Should(Succeed())
 }
 
-// WaitForDefinitions are the calls of kubectl for that, one after the other. A definition
-// that is quite new has no conditions at all, and with such a one kubectl does not wait
-// for a condition but fails.
-func WaitForDefinitions(names ...string) [][]string {
-	calls := [][]string{
-		{"wait", "--for=jsonpath={.status.conditions[0].type}", "--timeout=5m", "crd"},
-		{"wait", "--for=condition=Established", "--timeout=5m", "crd"},
+func isEstablished(definition *apiextensionsv1.CustomResourceDefinition) bool {
+	return slices.ContainsFunc(definition.Status.Conditions, func(condition apiextensionsv1.CustomResourceDefinitionCondition) bool {
+		return condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue
+	})
+}
+
+// WaitForDefinitions are the calls of kubectl for that, one after the other, of all
+// definitions. One that is quite new has no conditions at all, and with such a one
+// kubectl does not wait for a condition but fails.
+func WaitForDefinitions() [][]string {
+	return [][]string{
+		{"wait", "--for=jsonpath={.status.conditions[0].type}", "--timeout=5m", "crd", "--all"},
+		{"wait", "--for=condition=Established", "--timeout=5m", "crd", "--all"},
 	}
-	for i := range calls {
-		calls[i] = append(calls[i], names...)
-	}
-	return calls
 }
 
 // DependOn opens all files of a directory: go test does not take a result for what it

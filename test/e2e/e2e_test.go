@@ -260,7 +260,7 @@ func tryKubectl(ctx context.Context, args ...string) (string, error) {
 // awaitDefinitions waits until custom resources of all definitions are served.
 func awaitDefinitions(ctx context.Context) {
 	GinkgoHelper()
-	for _, args := range apiserver.WaitForDefinitions("--all") {
+	for _, args := range apiserver.WaitForDefinitions() {
 		kubectl(ctx, args...)
 	}
 }

@@ -80,7 +80,7 @@ func startCluster(b *testing.B, flags ...string) *cluster {
 func (c *cluster) configure(b *testing.B) {
 	b.Helper()
 	calls := [][]string{{"apply", "--server-side", "-k", filepath.Join(root, "config", "local")}}
-	for _, args := range append(calls, apiserver.WaitForDefinitions("--all")...) {
+	for _, args := range append(calls, apiserver.WaitForDefinitions()...) {
 		output, err := exec.CommandContext(b.Context(), filepath.Join(assets(), "kubectl"),
 			append([]string{"--kubeconfig", c.kubeconfig()}, args...)...).CombinedOutput()
 		if err != nil {
