@@ -18,6 +18,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -131,6 +132,10 @@ func stateOf(ctx context.Context, platform mesh.Platform, nsm *nsmv1beta1.NSM) m
 	return state
 }
 
+// notOfKubernetes leaves out the hundred roles and bindings that every API server makes
+// for itself.
+var notOfKubernetes = &client.ListOptions{Raw: &metav1.ListOptions{LabelSelector: "!kubernetes.io/bootstrapping"}}
+
 // allOf a mesh on a platform is what there is of it, whoever has made it.
 func allOf(ctx context.Context, platform mesh.Platform, nsm *nsmv1beta1.NSM) []*unstructured.Unstructured {
 	GinkgoHelper()
@@ -140,7 +145,7 @@ func allOf(ctx context.Context, platform mesh.Platform, nsm *nsmv1beta1.NSM) []*
 		Expect(err).NotTo(HaveOccurred())
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(gvk)
-		Expect(admin.List(ctx, list)).To(Succeed())
+		Expect(admin.List(ctx, list, notOfKubernetes)).To(Succeed())
 		for i := range list.Items {
 			if object := &list.Items[i]; isOfMesh(object, nsm) {
 				all = append(all, object)
