@@ -104,7 +104,7 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 		})
 		version := configurationOf(ctx, nsm).ResourceVersion
 		wakeOften(ctx, nsm)
-		Expect(configurationOf(ctx, nsm).ResourceVersion).To(Equal(version), "ten passes have written nothing")
+		Expect(configurationOf(ctx, nsm).ResourceVersion).To(Equal(version), "the passes have written nothing")
 		Expect(messageOf(ctx, nsm, degraded)()).To(Equal("nothing is known to be wrong"))
 
 		By("but a term of its own comes back")
