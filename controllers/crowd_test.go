@@ -14,8 +14,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
@@ -39,9 +41,12 @@ var _ = Describe("Many NSMs that cannot live beside each other", func() {
 		before := reconciles()
 		o := startOperator()
 		told := func() (messages []string) {
-			for _, nsm := range all {
-				if message := messageOf(ctx, nsm, degraded)(); strings.HasPrefix(message, "NSM "+namespace+"/") {
-					messages = append(messages, message)
+			var list nsmv1beta1.NSMList
+			Expect(admin.List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
+			for i := range list.Items {
+				found := meta.FindStatusCondition(list.Items[i].Status.Conditions, degraded)
+				if found != nil && strings.HasPrefix(found.Message, "NSM "+namespace+"/") {
+					messages = append(messages, found.Message)
 				}
 			}
 			return messages

@@ -158,6 +158,13 @@ func owned(ctx context.Context, nsm *nsmv1beta1.NSM) []client.Object {
 	return objects
 }
 
+// workloadsOf lists the DaemonSets and Deployments that carry the NSM's labels.
+func workloadsOf(ctx context.Context, nsm *nsmv1beta1.NSM) []client.Object {
+	GinkgoHelper()
+	labels := client.MatchingLabels(mesh.OwnerLabels(nsm))
+	return append(listed(ctx, admin, &appsv1.DaemonSet{}, labels), listed(ctx, admin, &appsv1.Deployment{}, labels)...)
+}
+
 // listed are the objects of a kind, as the API server has them or a cache.
 func listed(ctx context.Context, from client.Reader, kind client.Object, options ...client.ListOption) []client.Object {
 	GinkgoHelper()
@@ -347,7 +354,7 @@ func setDeployment(ctx context.Context, nsm *nsmv1beta1.NSM, name string, p pods
 // setAllReady lets all pods of a mesh come up.
 func setAllReady(ctx context.Context, nsm *nsmv1beta1.NSM) {
 	GinkgoHelper()
-	for _, object := range owned(ctx, nsm) {
+	for _, object := range workloadsOf(ctx, nsm) {
 		if mesh.IsImagePull(object) {
 			continue
 		}
