@@ -54,6 +54,8 @@ func Start(environment *envtest.Environment) *Server {
 	GinkgoHelper()
 	ctrl.SetLogger(GinkgoLogr)
 	environment.BinaryAssetsDirectory = Assets()
+	// There is no second client to be fair to.
+	environment.ControlPlane.GetAPIServer().Configure().Set("enable-priority-and-fairness", "false")
 	environment.ControlPlaneStartTimeout, environment.ControlPlaneStopTimeout = patience, patience
 	environment.CRDInstallOptions.MaxTime, environment.WebhookInstallOptions.MaxTime = patience, patience
 	config, err := environment.Start()
