@@ -318,7 +318,7 @@ func isTakenBack(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
 	return isUp(ctx, nsm) && reasonOf(ctx, nsm)() == "RolledBack"
 }
 
-var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the end is the same and nothing is left over", func() {
+var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the end is the same and nothing is left over", longer, func() {
 	everything := func(t *trial) nsmv1beta1.NSMSpec {
 		spec := nsmv1beta1.NSMSpec{
 			Version: oldState, AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}, CSIDriver: &nsmv1beta1.CSIDriverSpec{},

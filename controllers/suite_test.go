@@ -61,6 +61,12 @@ var (
 	kubernetes *version.Version
 )
 
+// What takes longest begins first: no process then waits for another one at the end.
+const (
+	longer  = SpecPriority(1)
+	longest = SpecPriority(2)
+)
+
 func TestControllers(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(soon)
@@ -68,7 +74,7 @@ func TestControllers(t *testing.T) {
 	SetDefaultConsistentlyDuration(150 * time.Millisecond)
 	SetDefaultConsistentlyPollingInterval(20 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
-	parallel.RunSpecs(t, "Controllers", 2)
+	parallel.RunSpecs(t, "Controllers", 3)
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {

@@ -62,7 +62,7 @@ type walk struct {
 	refused int
 }
 
-var _ = Describe("A walk at random over specs and disturbances", func() {
+var _ = Describe("A walk at random over specs and disturbances", longest, func() {
 	It("is after each step where a fresh mesh of that spec would be", func(ctx SpecContext) {
 		seed, steps := uint64(walkSeed), shortWalk
 		if long > 0 {
