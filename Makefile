@@ -263,7 +263,7 @@ test-long: control-plane $(MANAGER) ## Run at length what make test runs a part 
 	@CGO_ENABLED=$(if $(RACE),1,0) LONG=$(or $(LONG),1) $(GO_TEST) test $(if $(RACE),-race) -p 1 -count=1 -timeout 5h \
 	  ./controllers ./test/e2e -run '^(TestControllers|TestEndToEnd)$$' -ginkgo.focus '$(FOCUS)'
 
-FOCUS ?= whichever (of its )?request|walk at random
+FOCUS ?= whichever (of its )?request|whichever field|walk at random
 
 # Not part of test: that Kubernetes is built first, into bin/compat. The packages are those of the operator that have an API server, and the end-to-end tests.
 .PHONY: test-compat

@@ -99,12 +99,20 @@ var _ = Describe("OpenShift", func() {
 	})
 
 	It("has what somebody changes put right, whichever field it is", func(ctx SpecContext) {
-		// As often as one object is put right at once.
-		for fields := range slices.Chunk(fieldsOf(crd), 3) {
+		classes := []string{"forwarder", "nsmgr", "spire-socket", "client"}
+		// As often as one object is put right at once: in the short form, each field is
+		// changed in one of the SCCs.
+		size := 3
+		if long == 0 {
+			size *= len(classes)
+		}
+		for fields := range slices.Chunk(fieldsOf(crd), size) {
 			nsm := newMeshOfAllSCCs(ctx, o)
-			for _, class := range []string{"forwarder", "nsmgr", "spire-socket", "client"} {
-				for _, field := range fields {
-					putsRight(ctx, sccName(nsm, class), field)
+			for i, class := range classes {
+				for j, field := range fields {
+					if long > 0 || j%len(classes) == i {
+						putsRight(ctx, sccName(nsm, class), field)
+					}
 				}
 			}
 			Expect(admin.Delete(ctx, nsm)).To(Succeed())
