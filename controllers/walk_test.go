@@ -36,7 +36,7 @@ import (
 
 const (
 	// shortWalk and longWalk are how many steps a walk has.
-	shortWalk, longWalk = 40, 2000
+	shortWalk, longWalk = 24, 2000
 	// walkSeed is the seed of the short walk, which is always the same one.
 	walkSeed = 1
 	// reinstallEvery so many steps the mesh is made anew, and its NSM written otherwise.
@@ -468,6 +468,7 @@ func (w *walk) expectFresh(ctx context.Context, what string) {
 		if maps.Equal(got, want) || time.Now().After(deadline) {
 			break
 		}
+		<-time.After(50 * time.Millisecond)
 	}
 	Expect(slices.Sorted(maps.Keys(got))).To(Equal(slices.Sorted(maps.Keys(want))), what)
 	for name := range want {
