@@ -39,6 +39,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/util/sets"
 	applyconfigurations "k8s.io/client-go/applyconfigurations"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/util/csaupgrade"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
@@ -357,7 +358,7 @@ func (a *Applier) checkFinders(want *intent, answer client.Object) error {
 
 // isTyped reports whether a kind is one of Kubernetes' own, and not of a CRD.
 func (a *Applier) isTyped(gvk schema.GroupVersionKind) bool {
-	return applyconfigurations.ForKind(gvk) != nil
+	return clientgoscheme.Scheme.Recognizes(gvk)
 }
 
 // toTyped reads an object for comparison, by the schema of its kind; the lists
