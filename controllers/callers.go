@@ -121,31 +121,6 @@ func (c *callers) list(ctx context.Context, nsm *nsmv1beta1.NSM) ([]health.Calle
 	return found, nil
 }
 
-// isWebhookService reports whether a configuration names the Service of the admission
-// webhook of a mesh in a namespace.
-func isWebhookService(service *admissionregistrationv1.ServiceReference, namespace string) bool {
-	return service != nil && service.Name == mesh.WebhookService && service.Namespace == namespace
-}
-
-// configurationsOf are those that call the NSM's admission webhook: the
-// operator's, and those that webhooks before v1.12.0 make for themselves. Those
-// have no label of ours, so this asks the API server.
-func configurationsOf(ctx context.Context, direct client.Reader, nsm *nsmv1beta1.NSM) ([]admissionregistrationv1.MutatingWebhookConfiguration, error) {
-	var all admissionregistrationv1.MutatingWebhookConfigurationList
-	err := direct.List(ctx, &all)
-	return slices.DeleteFunc(all.Items, func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
-		return !callsWebhookOf(&one, nsm.Namespace)
-	}), err
-}
-
-// isOf tells which configurations are the operator's own for the NSM.
-func isOf(nsm *nsmv1beta1.NSM) func(admissionregistrationv1.MutatingWebhookConfiguration) bool {
-	owner := labels.SelectorFromSet(mesh.OwnerLabels(nsm))
-	return func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
-		return owner.Matches(labels.Set(one.Labels))
-	}
-}
-
 // deleteCallers deletes configurations that call the NSM's admission webhook: what its
 // pods have registered, what a mesh that may be taken over has, and, if all are to go,
 // the operator's own.
@@ -185,6 +160,17 @@ func (r *NSMReconciler) isWebhookServiceForeign(ctx context.Context, nsm *nsmv1b
 	return !may, nil
 }
 
+// configurationsOf are those that call the NSM's admission webhook: the
+// operator's, and those that webhooks before v1.12.0 make for themselves. Those
+// have no label of ours, so this asks the API server.
+func configurationsOf(ctx context.Context, direct client.Reader, nsm *nsmv1beta1.NSM) ([]admissionregistrationv1.MutatingWebhookConfiguration, error) {
+	var all admissionregistrationv1.MutatingWebhookConfigurationList
+	err := direct.List(ctx, &all)
+	return slices.DeleteFunc(all.Items, func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
+		return !callsWebhookOf(&one, nsm.Namespace)
+	}), err
+}
+
 // callsWebhookOf reports whether all that a configuration calls is the admission
 // webhook of a namespace.
 func callsWebhookOf(configuration *admissionregistrationv1.MutatingWebhookConfiguration, namespace string) bool {
@@ -194,4 +180,18 @@ func callsWebhookOf(configuration *admissionregistrationv1.MutatingWebhookConfig
 		}
 	}
 	return len(configuration.Webhooks) > 0
+}
+
+// isWebhookService reports whether a configuration names the Service of the admission
+// webhook of a mesh in a namespace.
+func isWebhookService(service *admissionregistrationv1.ServiceReference, namespace string) bool {
+	return service != nil && service.Name == mesh.WebhookService && service.Namespace == namespace
+}
+
+// isOf tells which configurations are the operator's own for the NSM.
+func isOf(nsm *nsmv1beta1.NSM) func(admissionregistrationv1.MutatingWebhookConfiguration) bool {
+	owner := labels.SelectorFromSet(mesh.OwnerLabels(nsm))
+	return func(one admissionregistrationv1.MutatingWebhookConfiguration) bool {
+		return owner.Matches(labels.Set(one.Labels))
+	}
 }
