@@ -54,7 +54,7 @@ func Start(environment *envtest.Environment) *Server {
 	GinkgoHelper()
 	ctrl.SetLogger(GinkgoLogr)
 	environment.BinaryAssetsDirectory = Assets()
-	// There is no second client to be fair to.
+	// The clients are the tests themselves: nobody has to be kept from anybody.
 	environment.ControlPlane.GetAPIServer().Configure().Set("enable-priority-and-fairness", "false")
 	environment.ControlPlaneStartTimeout, environment.ControlPlaneStopTimeout = patience, patience
 	environment.CRDInstallOptions.MaxTime, environment.WebhookInstallOptions.MaxTime = patience, patience
