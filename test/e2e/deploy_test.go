@@ -19,7 +19,14 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 )
 
@@ -145,9 +152,7 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 
 	It("undeploy ends with the operator stopped, and says what is left", func(ctx SpecContext) {
 		kubectl(ctx, "scale", "deployment", "nsm-operator", "-n", "nsm-operator-system", "--replicas=0")
-		Eventually(func() string {
-			return kubectl(ctx, "get", "pods", "-n", "nsm-operator-system", "-o", "name")
-		}).WithTimeout(time.Minute).Should(BeEmpty())
+		Eventually(reading(ctx, podResource, "nsm-operator-system", "", "{.items[*].metadata.name}")).Should(BeEmpty())
 		said, err := tryMake(ctx, "undeploy", "15s")
 		Expect(err).To(HaveOccurred())
 		Expect(said).To(And(
@@ -175,7 +180,7 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 			ContainSubstring("CustomResourceDefinition networkservices.networkservicemesh.io stays: 1 objects of it are left, NetworkService default/theirs"),
 			ContainSubstring("CustomResourceDefinition clusterspiffeids.spire.spiffe.io stays"),
 			ContainSubstring("Namespace nsm stays: what is in it was not made here: ConfigMap theirs")))
-		Eventually(func() []string { return installed(ctx) }).Should(ConsistOf("namespaces nsm", "crds networkservices.networkservicemesh.io",
+		Eventually(installed).WithArguments(ctx).WithPolling(listing).Should(ConsistOf("namespaces nsm", "crds networkservices.networkservicemesh.io",
 			"crds clusterspiffeids.spire.spiffe.io", "clusterroles /nsm-of-somebody-else"))
 	}, NodeTimeout(10*time.Minute))
 
@@ -187,7 +192,7 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		for range 2 {
 			said, err := tryMake(ctx, "undeploy", "3m")
 			Expect(err).NotTo(HaveOccurred(), said)
-			Eventually(func() []string { return installed(ctx) }).Should(BeEmpty())
+			Eventually(installed).WithArguments(ctx).WithPolling(listing).Should(BeEmpty())
 		}
 	}, NodeTimeout(10*time.Minute))
 
@@ -200,7 +205,7 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=3m")
 		said, err := tryMake(ctx, "undeploy", "3m")
 		Expect(err).NotTo(HaveOccurred(), said)
-		Eventually(func() []string { return installed(ctx) }).Should(BeEmpty())
+		Eventually(installed).WithArguments(ctx).WithPolling(listing).Should(BeEmpty())
 		Expect(kubectl(ctx, "get", "namespace", "theirs", "-o", "jsonpath={.metadata.labels}")).NotTo(ContainSubstring("make-deploy"))
 		_, err = tryKubectl(ctx, "get", "rolebinding", "nsm-operator-pod-security", "-n", "theirs")
 		Expect(err).To(MatchError(ContainSubstring("not found")))
@@ -211,11 +216,20 @@ var _ = Describe("make deploy and make undeploy", Ordered, func() {
 func installed(ctx context.Context) []string {
 	GinkgoHelper()
 	found := ours(ctx)
-	for _, resource := range []string{
-		"namespaces", "clusterroles", "clusterrolebindings", "crds", "csidrivers", "priorityclasses",
-		"mutatingwebhookconfigurations", "validatingwebhookconfigurations",
+	for resource, of := range map[string]schema.GroupVersionResource{
+		"namespaces":                      corev1.SchemeGroupVersion.WithResource("namespaces"),
+		"clusterroles":                    rbacv1.SchemeGroupVersion.WithResource("clusterroles"),
+		"clusterrolebindings":             rbacv1.SchemeGroupVersion.WithResource("clusterrolebindings"),
+		"crds":                            crdResource,
+		"csidrivers":                      storagev1.SchemeGroupVersion.WithResource("csidrivers"),
+		"priorityclasses":                 schedulingv1.SchemeGroupVersion.WithResource("priorityclasses"),
+		"mutatingwebhookconfigurations":   admissionregistrationv1.SchemeGroupVersion.WithResource("mutatingwebhookconfigurations"),
+		"validatingwebhookconfigurations": admissionregistrationv1.SchemeGroupVersion.WithResource("validatingwebhookconfigurations"),
 	} {
-		for name := range strings.FieldsSeq(kubectl(ctx, "get", resource, "-o", `jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}`)) {
+		list, err := objects.Resource(of).List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred(), resource)
+		for i := range list.Items {
+			name := list.Items[i].Name
 			isPart := strings.Contains(name, "nsm-operator") || strings.Contains(name, "networkservicemesh.io") ||
 				strings.Contains(name, "spire") || strings.Contains(name, "spiffe") || name == "nsm"
 			if isPart {

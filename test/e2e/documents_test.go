@@ -49,7 +49,7 @@ var _ = Describe("The documents", Ordered, ContinueOnFailure, func() {
 			follow(ctx, page, documents.Test)
 			By("and nothing is left for the next page")
 			kubectl(ctx, "delete", "nsm", "--all", "--all-namespaces", "--timeout=5m")
-			Eventually(func() []string { return ours(ctx) }).WithTimeout(time.Minute).Should(BeEmpty())
+			expectNothingOurs(ctx)
 		}, NodeTimeout(10*time.Minute))
 	}
 

@@ -72,12 +72,11 @@ func (d *domain) apply(ctx context.Context) {
 }
 
 // reach is what InterdomainReady says: its status, reason and message.
-func (d *domain) reach(ctx context.Context) func() string {
-	return func() string {
+func (d *domain) reach(ctx context.Context) func() (string, error) {
+	return func() (string, error) {
 		GinkgoHelper()
 		d.use()
-		return kubectl(ctx, "get", "nsm", d.nsm, "-n", "nsm-system", "-o",
-			`jsonpath={range .status.conditions[?(@.type=="InterdomainReady")]}{.status} {.reason}: {.message}{end}`)
+		return read(ctx, nsmResource, "nsm-system", d.nsm, `{range .status.conditions[?(@.type=="InterdomainReady")]}{.status} {.reason}: {.message}{end}`)
 	}
 }
 
@@ -191,7 +190,7 @@ var _ = Describe("Three domains", Ordered, func() {
 		for _, d := range domains {
 			d.use()
 			kubectl(ctx, "delete", "nsm", d.nsm, "-n", "nsm-system", "--timeout=5m")
-			Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+			expectNothingOurs(ctx)
 		}
 	}, NodeTimeout(20*time.Minute))
 })

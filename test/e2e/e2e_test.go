@@ -32,6 +32,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -60,6 +61,7 @@ var (
 	// resources that can be listed, and how.
 	resources discovery.DiscoveryInterface
 	objects   metadata.Interface
+	anything  dynamic.Interface
 )
 
 func TestEndToEnd(t *testing.T) {
@@ -106,7 +108,7 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 	It("leaves nothing of the mesh when the NSM is deleted", func(ctx SpecContext) {
 		Expect(ours(ctx)).NotTo(BeEmpty(), "the test can see what there is")
 		kubectl(ctx, "delete", "nsm", "nsm-sample", "-n", namespace, "--timeout=3m")
-		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+		expectNothingOurs(ctx)
 	})
 
 	It("runs the mesh again when the NSM comes back", func(ctx SpecContext) {
@@ -117,7 +119,7 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 
 	It("leaves nothing when the namespace is deleted", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "namespace", namespace, "--timeout=3m")
-		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+		expectNothingOurs(ctx)
 	})
 
 	It("has what some of the samples need", func(ctx SpecContext) {
@@ -147,10 +149,8 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 				`{"spec":{"forwarders":[{"type":"vpp","podAnnotations":{"localcluster/registers":"`+registers+`"}}]}}`)
 		}
 		forwarders("false")
-		Eventually(func() string {
-			return kubectl(ctx, "get", "nsm", "nsm-sample", "-n", namespace, "-o",
-				`jsonpath={.status.forwarders} {.status.conditions[?(@.type=="ForwardersReady")].message}`)
-		}).Should(MatchRegexp(`0/3 DaemonSet nsm/forwarder-vpp: a pod is ready and not registered: .* \(on node node-1\)`))
+		Eventually(reading(ctx, nsmResource, namespace, "nsm-sample", `{.status.forwarders} {.status.conditions[?(@.type=="ForwardersReady")].message}`)).
+			Should(MatchRegexp(`0/3 DaemonSet nsm/forwarder-vpp: a pod is ready and not registered: .* \(on node node-1\)`))
 		forwarders("true")
 		waitAvailable(ctx)
 	})
@@ -167,7 +167,7 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, func() {
 
 	It("leaves nothing when the resource's definition is deleted", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "crd", "nsms.nsm.networkservicemesh.io", "--timeout=3m")
-		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+		expectNothingOurs(ctx)
 	})
 
 	It("ends with Ctrl-C, and no process is left", func() {
@@ -231,6 +231,7 @@ func connect() {
 	Expect(err).NotTo(HaveOccurred())
 	resources = discovery.NewDiscoveryClientForConfigOrDie(config)
 	objects = metadata.NewForConfigOrDie(config)
+	anything = dynamic.NewForConfigOrDie(config)
 }
 
 // kubeconfig is the file of the administrator.

@@ -49,7 +49,9 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 	}
 	stored := func(ctx context.Context) []string {
 		GinkgoHelper()
-		return strings.Fields(kubectl(ctx, "get", "crd", definition, "-o", `jsonpath={.status.storedVersions[*]}`))
+		versions, err := read(ctx, crdResource, "", definition, `{.status.storedVersions[*]}`)
+		Expect(err).NotTo(HaveOccurred())
+		return strings.Fields(versions)
 	}
 
 	DescribeTable("takes its mesh over, and what it has stored", func(ctx SpecContext, example string, pods map[string]int) {
@@ -105,7 +107,7 @@ var _ = Describe("make deploy over an earlier operator", Ordered, func() {
 
 		By("nothing is left of either after make undeploy")
 		runMake(ctx, "undeploy")
-		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+		expectNothingOurs(ctx)
 		kubectl(ctx, "delete", "namespace", namespace, "--timeout=3m")
 	},
 		Entry("of the example that OperatorHub offered", "alm-example", map[string]int{"nsm-registry": 1, "nsmgr": 3, "forwarder-vpp": 3, "admission-webhook-k8s": 1}, NodeTimeout(10*time.Minute)),

@@ -20,6 +20,8 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gbytes"
 	"github.com/onsi/gomega/gexec"
+
+	nsmv1alpha1 "github.com/networkservicemesh/nsm-operator/apis/v1alpha1"
 )
 
 var _ = Describe("Two installations of the operator", Ordered, func() {
@@ -48,7 +50,9 @@ var _ = Describe("Two installations of the operator", Ordered, func() {
 		Eventually(func() int { return statusOf(ctx, "http://"+addresses[2]+"/healthz", "") }).Should(Equal(http.StatusOK))
 		Expect(statusOf(ctx, "http://"+addresses[2]+"/readyz", "")).To(Equal(http.StatusInternalServerError))
 		crd := func() string {
-			return kubectl(ctx, "get", "crd", "nsms.nsm.networkservicemesh.io", "-o", "jsonpath={.metadata.resourceVersion} {.spec.conversion}")
+			state, err := read(ctx, crdResource, "", "nsms.nsm.networkservicemesh.io", "{.metadata.resourceVersion} {.spec.conversion}")
+			Expect(err).NotTo(HaveOccurred())
+			return state
 		}
 		Expect(crd()).To(ContainSubstring(addresses[0]))
 		Consistently(crd).WithTimeout(5 * time.Second).WithPolling(250 * time.Millisecond).Should(Equal(crd()))
@@ -58,9 +62,7 @@ var _ = Describe("Two installations of the operator", Ordered, func() {
 		kubectl(ctx, "delete", "namespace", operatorNamespace, "--timeout=3m")
 		Eventually(func() int { return statusOf(ctx, "http://"+addresses[2]+"/readyz", "") }).WithTimeout(time.Minute).Should(Equal(http.StatusOK))
 		Expect(crd()).To(ContainSubstring(addresses[1]))
-		Eventually(func() string {
-			return kubectl(ctx, "get", "nsms.v1alpha1.nsm.networkservicemesh.io", "-n", namespace, "-o", "name")
-		}).Should(ContainSubstring("nsm-sample"))
+		Eventually(reading(ctx, nsmv1alpha1.GroupVersion.WithResource("nsms"), namespace, "", "{.items[*].metadata.name}")).Should(Equal("nsm-sample"))
 		kubectl(ctx, "delete", "nsm", "nsm-sample", "-n", namespace, "--timeout=3m")
 	}, NodeTimeout(10*time.Minute))
 })

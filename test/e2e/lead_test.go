@@ -64,7 +64,9 @@ var _ = Describe("An old leader that wakes up", Ordered, func() {
 // holder of the lease.
 func holder(ctx context.Context) string {
 	GinkgoHelper()
-	return kubectl(ctx, "get", "leases", "-n", operatorNamespace, "-o", "jsonpath={.items[*].spec.holderIdentity}")
+	found, err := read(ctx, leaseResource, operatorNamespace, "", "{.items[*].spec.holderIdentity}")
+	Expect(err).NotTo(HaveOccurred())
+	return found
 }
 
 // meddle with the mesh.

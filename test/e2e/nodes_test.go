@@ -35,12 +35,14 @@ var _ = Describe("Nodes that come, go and change", Ordered, func() {
 	told := func(ctx context.Context, path string) func() string {
 		return func() string {
 			GinkgoHelper()
-			return kubectl(ctx, "get", "nsm", "nsm-sample", "-n", namespace, "-o", "jsonpath="+path)
+			found, err := read(ctx, nsmResource, namespace, "nsm-sample", path)
+			Expect(err).NotTo(HaveOccurred())
+			return found
 		}
 	}
 	isTold := func(ctx context.Context, path string, what any) {
 		GinkgoHelper()
-		Eventually(told(ctx, path)).WithTimeout(3 * time.Minute).WithPolling(500 * time.Millisecond).Should(what.(OmegaMatcher))
+		Eventually(told(ctx, path)).WithTimeout(3 * time.Minute).Should(what.(OmegaMatcher))
 	}
 	patch := func(ctx context.Context, spec string) {
 		GinkgoHelper()

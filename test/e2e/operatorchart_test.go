@@ -109,7 +109,7 @@ var _ = Describe("The operator's Helm chart", Ordered, func() {
 		release(ctx, helm4, "upgrade", "nsm-operator", "--reuse-values", "--set", "crds.keep=false")
 		kubectl(ctx, "delete", "-f", oldSample, "--timeout=1m")
 		uninstall(ctx, helm4, "nsm-operator")
-		Eventually(func() []string { return installed(ctx) }).WithTimeout(time.Minute).
+		Eventually(installed).WithArguments(ctx).WithPolling(listing).
 			Should(ConsistOf("namespaces nsm", "namespaces "+operatorNamespace))
 	}, NodeTimeout(10*time.Minute))
 
@@ -151,7 +151,7 @@ func upgradeTwice(ctx context.Context, helm, name string, args ...string) {
 
 	By("rotating the CA")
 	kubectl(ctx, "delete", "secret", "nsm-operator-webhook-cert", "-n", operatorNamespace)
-	Eventually(func() string { return readCA(ctx) }).WithTimeout(time.Minute).ShouldNot(Equal(before))
+	Eventually(readCA).WithArguments(ctx).WithPolling(listing).ShouldNot(Equal(before))
 	rotated := readCA(ctx)
 	whileUsed(ctx, "while "+helm+" upgrades", func() {
 		release(ctx, helm, "upgrade", name, append(args, "--set", "log.level=debug")...)
@@ -194,10 +194,9 @@ func uninstall(ctx context.Context, helm, name string) {
 	GinkgoHelper()
 	_, err := tryHelm(ctx, helm, "uninstall", name, "-n", operatorNamespace, "--wait", "--timeout=5m")
 	Expect(err).To(Or(Succeed(), MatchError(ContainSubstring("still exists. status: Terminating"))))
-	Eventually(func() []string { return ofOperator(ctx) }).WithTimeout(time.Minute).
+	Eventually(ofOperator).WithArguments(ctx).WithPolling(listing).
 		Should(HaveEach(Or(HavePrefix("namespaces "), HavePrefix("crds "))))
-	Eventually(func() string { return kubectl(ctx, "get", "secrets", "-n", operatorNamespace, "-o", "name") }).
-		WithTimeout(time.Minute).ShouldNot(ContainSubstring("webhook-cert"))
+	Eventually(reading(ctx, secretResource, operatorNamespace, "", "{.items[*].metadata.name}")).ShouldNot(ContainSubstring("webhook-cert"))
 }
 
 // ofOperator is what there is of the operator, and nothing of its meshes.
@@ -222,7 +221,8 @@ func ofOperator(ctx context.Context) []string {
 func readCA(ctx context.Context) string {
 	GinkgoHelper()
 	var stanza apiextensionsv1.CustomResourceConversion
-	text := kubectl(ctx, "get", "crd", "nsms.nsm.networkservicemesh.io", "-o", "jsonpath={.spec.conversion}")
+	text, err := read(ctx, crdResource, "", "nsms.nsm.networkservicemesh.io", "{.spec.conversion}")
+	Expect(err).NotTo(HaveOccurred())
 	Expect(json.Unmarshal([]byte(text), &stanza)).To(Succeed())
 	ca := stanza.Webhook.ClientConfig.CABundle
 	stanza.Webhook.ClientConfig.CABundle = nil

@@ -92,15 +92,13 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 		kubectl(ctx, "delete", "rolebinding", "nsm-operator-pod-security", "-n", namespace)
 		kubectl(ctx, "label", "namespace", namespace, "--overwrite", "pod-security.kubernetes.io/enforce=restricted")
 		kubectl(ctx, "apply", "-f", oldMesh)
-		Eventually(func() string {
-			return kubectl(ctx, "get", "nsm", "old", "-n", namespace, "-o", "jsonpath={.status.conditions}")
-		}).WithTimeout(time.Minute).WithPolling(500 * time.Millisecond).Should(ContainSubstring("violates PodSecurity"))
+		Eventually(reading(ctx, nsmResource, namespace, "old", "{.status.conditions}")).Should(ContainSubstring("violates PodSecurity"))
 		handedOn = append(handedOn, madeRoles(ctx)...)
 	})
 
 	It("let it clean up behind a webhook that has registered itself", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "nsm", "old", "-n", namespace, "--timeout=3m")
-		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+		expectNothingOurs(ctx)
 		var left admissionregistrationv1.MutatingWebhookConfigurationList
 		Expect(admin.List(ctx, &left)).To(Succeed())
 		Expect(left.Items).To(HaveLen(1), "the operator's own")
@@ -116,14 +114,14 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 	})
 
 	It("let it tell Prometheus of itself", func(ctx SpecContext) {
-		alerts := func() (string, error) {
-			return tryKubectl(ctx, "get", "prometheusrules,servicemonitors", "nsm-operator", "-n", operatorNamespace, "-o", "jsonpath={.items[*].spec}")
-		}
-		Eventually(alerts).WithTimeout(3 * time.Minute).Should(And(ContainSubstring("NSMOperatorDown"), ContainSubstring("bearerTokenFile")))
+		alerts := reading(ctx, ruleResource, operatorNamespace, "nsm-operator", "{.spec}")
+		monitor := reading(ctx, monitorResource, operatorNamespace, "nsm-operator", "{.spec}")
+		Eventually(alerts).WithTimeout(3 * time.Minute).Should(ContainSubstring("NSMOperatorDown"))
+		Eventually(monitor).WithTimeout(3 * time.Minute).Should(ContainSubstring("bearerTokenFile"))
 		kubectl(ctx, "patch", "prometheusrule", "nsm-operator", "-n", operatorNamespace, "--type=merge", "-p", `{"spec":{"groups":[]}}`)
 		Eventually(alerts).WithTimeout(3 * time.Minute).Should(ContainSubstring("NSMOperatorDown"))
 		kubectl(ctx, "patch", "servicemonitor", "nsm-operator", "-n", operatorNamespace, "--type=merge", "-p", `{"spec":{"endpoints":[]}}`)
-		Eventually(alerts).WithTimeout(3 * time.Minute).Should(ContainSubstring("bearerTokenFile"))
+		Eventually(monitor).WithTimeout(3 * time.Minute).Should(ContainSubstring("bearerTokenFile"))
 	})
 
 	It("let it give up and take the lead, now on OpenShift", func(ctx SpecContext) {
@@ -141,7 +139,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 	It("let it make a mesh with all that there is", func(ctx SpecContext) {
 		kubectl(ctx, "apply", "-f", everything)
 		kubectl(ctx, "wait", "--for=condition=Available", "nsm/everything", "-n", "nsm-system", "--timeout=3m")
-		Eventually(func() []string { return ours(ctx) }).Should(ContainElements(
+		Eventually(ours).WithArguments(ctx).WithPolling(listing).Should(ContainElements(
 			"clusterproperties /id.k8s.io", "clusterspiffeids /nsm-nsm-system-workloads", "csidrivers /csi.networkservicemesh.io",
 			"mutatingwebhookconfigurations /nsm-mutating-webhook-nsm-system", "podmonitors nsm-system/forwarder-vpp", "rolebindings clients/nsm:nsm-system:client",
 			"secrets nsm-system/admission-webhook-tls", "securitycontextconstraints /nsm-nsm-system-client",
@@ -159,20 +157,26 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 			return slices.DeleteFunc(ours(ctx), func(object string) bool { return !strings.HasPrefix(object, "networkpolicies ") })
 		}
 		kubectl(ctx, "patch", "nsm", "everything", "-n", "nsm-system", "--type=merge", "-p", `{"spec":{"networkPolicy":"None"}}`)
-		Eventually(policies).WithTimeout(time.Minute).WithPolling(500 * time.Millisecond).Should(BeEmpty())
+		Eventually(policies).WithPolling(listing).Should(BeEmpty())
 		kubectl(ctx, "patch", "nsm", "everything", "-n", "nsm-system", "--type=merge", "-p", `{"spec":{"networkPolicy":"Managed"}}`)
-		Eventually(policies).WithTimeout(time.Minute).WithPolling(500 * time.Millisecond).Should(HaveLen(len(limited)))
+		Eventually(policies).WithPolling(listing).Should(HaveLen(len(limited)))
 	})
 
 	It("let it replace the pods of a forwarder node by node", func(ctx SpecContext) {
-		pods := func() string {
-			return kubectl(ctx, "get", "pods", "-n", "nsm-system", "-l", "app.kubernetes.io/name=forwarder-ovs", "-o", "jsonpath={.items[*].metadata.name}")
+		pods := func() []string {
+			var list corev1.PodList
+			Expect(admin.List(ctx, &list, client.InNamespace("nsm-system"), client.MatchingLabels{"app.kubernetes.io/name": "forwarder-ovs"})).To(Succeed())
+			var names []string
+			for i := range list.Items {
+				names = append(names, list.Items[i].Name)
+			}
+			return names
 		}
-		before := strings.Fields(pods())
+		before := pods()
 		Expect(before).NotTo(BeEmpty())
 		kubectl(ctx, "rollout", "restart", "-n", "nsm-system", "daemonset/forwarder-ovs")
 		for _, pod := range before {
-			Eventually(pods).WithTimeout(3 * time.Minute).WithPolling(500 * time.Millisecond).ShouldNot(ContainSubstring(pod))
+			Eventually(pods).WithTimeout(3 * time.Minute).ShouldNot(ContainElement(pod))
 		}
 		kubectl(ctx, "wait", "--for=condition=Available", "nsm/everything", "-n", "nsm-system", "--timeout=3m")
 	})
@@ -197,7 +201,7 @@ var _ = Describe("The operator's permissions", Ordered, func() {
 
 	It("let it take all of that away", func(ctx SpecContext) {
 		kubectl(ctx, "delete", "nsm", "everything", "-n", "nsm-system", "--timeout=3m")
-		Eventually(func() []string { return ours(ctx) }).Should(BeEmpty())
+		expectNothingOurs(ctx)
 	})
 
 	It("let it ask who reads its metrics", func(ctx SpecContext) {

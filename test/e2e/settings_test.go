@@ -99,9 +99,7 @@ var _ = Describe("What an admin changes while the operator runs", Ordered, func(
 		proxy := newConnectProxy(ctx)
 		running = startOperator(ctx, webhooks, "HTTPS_PROXY="+proxy.URL, "NO_PROXY=.svc", "KUBECONFIG="+proxy.kubeconfig)
 		kubectl(ctx, "delete", "service", "registry", "-n", namespace)
-		Eventually(func() string {
-			return kubectl(ctx, "get", "service", "registry", "-n", namespace, "--ignore-not-found", "-o", "name")
-		}).Should(Equal("service/registry\n"))
+		Eventually(reading(ctx, serviceResource, namespace, "registry", "{.metadata.name}")).Should(Equal("registry"))
 		Expect(proxy.asked.Load()).To(BeNumerically(">", 0))
 
 		By("keeping it from the mesh, whose parts talk to each other")

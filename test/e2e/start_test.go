@@ -155,9 +155,7 @@ func startOnce(ctx context.Context, api *flaky, kubeconfig string, at int) (aske
 	Eventually(func() int { return statusOf(ctx, "http://"+addresses[1]+"/readyz", "") }).WithTimeout(time.Minute).
 		Should(Equal(http.StatusOK), func() string { return fmt.Sprintf("request %d", at) })
 	kubectl(ctx, "delete", "service", "registry", "-n", namespace, "--ignore-not-found")
-	Eventually(func() string {
-		return kubectl(ctx, "get", "service", "registry", "-n", namespace, "--ignore-not-found", "-o", "name")
-	}).WithTimeout(time.Minute).ShouldNot(BeEmpty())
+	Eventually(reading(ctx, serviceResource, namespace, "registry", "{.metadata.name}")).ShouldNot(BeEmpty())
 	asked, failed = api.reset(-1)
 	Expect(session.ExitCode()).To(Equal(-1), "it goes on though this has failed: "+failed)
 	session.Terminate()

@@ -55,7 +55,7 @@ var _ = Describe("The documents, word for word", Ordered, func() {
 	}
 
 	It("leave nothing", func(ctx SpecContext) {
-		Eventually(func() []string { return installed(ctx) }).WithTimeout(time.Minute).Should(BeEmpty())
+		Eventually(installed).WithArguments(ctx).WithPolling(listing).Should(BeEmpty())
 	})
 })
 
