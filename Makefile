@@ -226,7 +226,7 @@ vet: ## Run go vet on all modules.
 
 ##@ Test
 
-# What the end-to-end tests run. Two processes of them make it: it has to be there.
+# What the end-to-end tests run. They build none of it.
 END_TO_END := $(MANAGER) $(DEPLOY) $(TESTCLUSTER) $(IMAGE) kubectl-nsm $(HELM) $(HELM3) $(KUSTOMIZE)
 
 # It names what has failed once more at the end.

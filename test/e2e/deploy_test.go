@@ -248,9 +248,10 @@ func runMake(ctx context.Context, target string, variables ...string) string {
 	return output
 }
 
-// tryMake makes a target of which a step may take so long, which may fail.
+// tryMake makes a target of which a step may take so long, which may fail. What that runs
+// has been built, as the manager has: Go would look at all sources once more, each time.
 func tryMake(ctx context.Context, target, timeout string, variables ...string) (string, error) {
-	command := exec.CommandContext(ctx, "make", append([]string{"-s", target, "TIMEOUT=" + timeout}, variables...)...)
+	command := exec.CommandContext(ctx, "make", append([]string{"-s", target, "GO=true", "TIMEOUT=" + timeout}, variables...)...)
 	command.Dir = root
 	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig())
 	output, err := command.CombinedOutput()

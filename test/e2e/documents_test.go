@@ -38,10 +38,7 @@ var pages = []string{
 // "console" right after it shows is what the commands say. docs/development.md tells
 // authors of this.
 var _ = Describe("The documents", Ordered, ContinueOnFailure, func() {
-	BeforeAll(func(ctx SpecContext) {
-		start(ctx)
-		runMake(ctx, "kubectl-nsm")
-	})
+	BeforeAll(start)
 
 	for _, page := range pages {
 		It("say in "+page+" what works", func(ctx SpecContext) {

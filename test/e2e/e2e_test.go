@@ -192,8 +192,8 @@ func launch(ctx SpecContext, says, command string, args ...string) {
 	Expect(err).NotTo(HaveOccurred())
 	apiserver.DependOn(filepath.Join(root, "config"))
 	bin := filepath.Join(root, "bin")
-	for _, built := range []string{"localcluster", "manager"} {
-		Expect(filepath.Join(bin, built)).To(BeAnExistingFile(), "run make control-plane build first")
+	for _, built := range []string{"localcluster", "manager", "deploy", "testcluster", "image", "kubectl-nsm", "kustomize", "helm", "helm3"} {
+		Expect(filepath.Join(bin, built)).To(BeAnExistingFile(), "run make test-e2e, which builds it")
 	}
 
 	directory = GinkgoT().TempDir()

@@ -31,7 +31,6 @@ type descriptor struct {
 // the program that its configuration starts, taken out of its layers.
 func unpackedImage(ctx context.Context) string {
 	GinkgoHelper()
-	Expect(filepath.Join(root, "bin", "image")).To(BeAnExistingFile(), "run make test-e2e, which builds it")
 	layout := filepath.Join(GinkgoT().TempDir(), "layout")
 	output, err := exec.CommandContext(ctx, filepath.Join(root, "bin", "image"), "build", "-version", "2.0.0", "-license",
 		filepath.Join(root, "LICENSE"), "-out", layout, filepath.Join(root, "bin", "manager")).CombinedOutput()
