@@ -27,9 +27,23 @@ type descriptor struct {
 	Digest string `json:"digest"`
 }
 
-// unpackedImage makes the operator's image as "make image" does, and returns the path of
-// the program that its configuration starts, taken out of its layers.
+// unpacked is where unpackedImage has put the image, and program what its configuration
+// starts; "" as long as nobody has asked.
+var unpacked, program string
+
+var _ = AfterSuite(func() { Expect(os.RemoveAll(unpacked)).To(Succeed()) })
+
+// unpackedImage makes the operator's image as "make image" does, once, and returns the path
+// of the program that its configuration starts, taken out of its layers.
 func unpackedImage(ctx context.Context) string {
+	GinkgoHelper()
+	if program == "" {
+		program = unpackImage(ctx)
+	}
+	return program
+}
+
+func unpackImage(ctx context.Context) string {
 	GinkgoHelper()
 	layout := filepath.Join(GinkgoT().TempDir(), "layout")
 	output, err := exec.CommandContext(ctx, filepath.Join(root, "bin", "image"), "build", "-version", "2.0.0", "-license",
@@ -59,21 +73,22 @@ func unpackedImage(ctx context.Context) string {
 	Expect(configuration.Config.User).To(Equal("65532:65532"), "a number, or the kubelet cannot tell that it is not root")
 	Expect(configuration.Config.Entrypoint).To(HaveLen(1))
 
-	unpacked := GinkgoT().TempDir()
+	unpacked, err = os.MkdirTemp("", "image")
+	Expect(err).NotTo(HaveOccurred())
 	for _, layer := range manifest.Layers {
 		unpack(blob(layer), unpacked)
 	}
 	Expect(filepath.Join(unpacked, "licenses", "LICENSE")).To(BeARegularFile())
-	program := filepath.Join(unpacked, configuration.Config.Entrypoint[0])
-	content, err := os.ReadFile(program)
+	started := filepath.Join(unpacked, configuration.Config.Entrypoint[0])
+	content, err := os.ReadFile(started)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(strings.Contains(string(content), "text/template.(*state).evalField")).To(BeFalse(),
 		"a program that may call any method by its name keeps all methods of all types: that is a quarter of it")
 	// Whoever the image's user is here, it has to find it.
-	for directory := filepath.Dir(program); directory != os.TempDir() && directory != "/"; directory = filepath.Dir(directory) {
+	for directory := filepath.Dir(started); directory != os.TempDir() && directory != "/"; directory = filepath.Dir(directory) {
 		Expect(os.Chmod(directory, 0o755)).To(Succeed())
 	}
-	return program
+	return started
 }
 
 func readJSON(path string, into any) {
