@@ -159,7 +159,7 @@ func (c *Cluster) Within(timeout time.Duration) *Cluster {
 // waits for whenever that changes, and gives up after the timeout.
 func (c *Cluster) Await(ctx context.Context, what string, waitsFor func(context.Context) (string, error)) error {
 	begin, last := time.Now(), ""
-	err := wait.PollUntilContextTimeout(ctx, time.Second, c.timeout, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, c.timeout, true, func(ctx context.Context) (bool, error) {
 		now, err := waitsFor(ctx)
 		if ctx.Err() != nil {
 			return false, ctx.Err() // what it said last counts
