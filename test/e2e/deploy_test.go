@@ -32,7 +32,7 @@ import (
 
 // What "make deploy" applies, with the operator running by it: as a pod of its
 // Deployment, with its ServiceAccount and roles, behind its Service, from its image.
-var _ = Describe("make deploy and make undeploy", Ordered, func() {
+var _ = Describe("make deploy and make undeploy", Ordered, SpecPriority(2), func() {
 	BeforeAll(launchWithPods)
 
 	It("refuses what cannot work before it applies anything", func(ctx SpecContext) {

@@ -37,7 +37,7 @@ var pages = []string{
 // A block of commands that is tagged "sh test" is run as it stands. What a block tagged
 // "console" right after it shows is what the commands say. docs/development.md tells
 // authors of this.
-var _ = Describe("The documents", Ordered, ContinueOnFailure, func() {
+var _ = Describe("The documents", Ordered, ContinueOnFailure, SpecPriority(2), func() {
 	BeforeAll(start)
 
 	for _, page := range pages {

@@ -106,7 +106,7 @@ func (d *domain) balance(ctx context.Context, service string) {
 
 // Each sample runs in a cluster of its own. No packet goes between them here, since no
 // image runs: what is looked at is what each operator makes, and what it says is missing.
-var _ = Describe("Three domains", Ordered, func() {
+var _ = Describe("Three domains", Ordered, SpecPriority(1), func() {
 	domains := []*domain{
 		{sample: "config/samples/nsm_v1beta1_interdomain.yaml", nsm: "interdomain", cluster: "cluster-1", trusts: []string{"nsm.cluster2", "nsm.cluster3"}},
 		{sample: "config/samples/nsm_v1beta1_interdomain.yaml", nsm: "interdomain", cluster: "cluster-2", trusts: []string{"nsm.cluster1", "nsm.cluster3"}},

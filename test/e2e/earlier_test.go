@@ -31,7 +31,7 @@ const upgradingPage = "docs/upgrading.md"
 
 // Everything that 1.9's own "make deploy" installs, an NSM that was written in its
 // version and stored in it, and the mesh that it has made of that; over that, ours.
-var _ = Describe("make deploy over an earlier operator", Ordered, func() {
+var _ = Describe("make deploy over an earlier operator", Ordered, SpecPriority(1), func() {
 	const definition = "nsms.nsm.networkservicemesh.io"
 
 	BeforeAll(launchWithPods)

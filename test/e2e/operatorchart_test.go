@@ -33,7 +33,7 @@ const (
 var chartImage = []string{"image.registry=registry.example.com,image.repository=nsm-operator", "image.registry=ghcr.io"}
 
 // By Helm 4 and by Helm 3, with the operator running as what the chart's Deployment says.
-var _ = Describe("The operator's Helm chart", Ordered, func() {
+var _ = Describe("The operator's Helm chart", Ordered, SpecPriority(2), func() {
 	BeforeAll(launchWithPods)
 
 	It("is installed by Helm 4, into a namespace that lets in nothing but restricted pods", func(ctx SpecContext) {

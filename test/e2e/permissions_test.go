@@ -60,7 +60,7 @@ var held = map[permission]string{
 // The operator is walked through all that it can do, with the roles that it is
 // shipped with, while the API server writes down what it asks for: least
 // privilege means that it does ask for each thing that it may.
-var _ = Describe("The operator's permissions", Ordered, func() {
+var _ = Describe("The operator's permissions", Ordered, SpecPriority(1), func() {
 	const (
 		oldMesh    = "test/e2e/testdata/old.yaml"
 		everything = "test/e2e/testdata/everything.yaml"

@@ -40,7 +40,7 @@ const (
 
 // The whole of "make test-cluster" where nothing runs in pods but the operator: their
 // programs, NSM's webhook and the result of the pods of "helm test" are the test's.
-var _ = Describe("make test-cluster", Ordered, func() {
+var _ = Describe("make test-cluster", Ordered, SpecPriority(2), func() {
 	var programs string
 
 	BeforeAll(func(ctx SpecContext) {

@@ -30,7 +30,7 @@ var podPages = []string{
 
 // The documents, from the image to "make undeploy", on a cluster in which the operator's
 // pods run. Its volumes are no real ones, so that SPIRE keeps its data in an emptyDir.
-var _ = Describe("The documents, word for word", Ordered, func() {
+var _ = Describe("The documents, word for word", Ordered, SpecPriority(2), func() {
 	var here []string
 
 	BeforeAll(func(ctx SpecContext) {
