@@ -421,6 +421,21 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 		{"on OpenShift", mesh.Platform{OpenShift: true}},
 	}
 
+	It("of a change, with a write that was done and to which no answer came, while the caches are late", func(ctx SpecContext) {
+		t := newTrial(ctx, mesh.Platform{})
+		t.o.stop()
+		t.lag = 100 * time.Millisecond
+		t.start(&requests{})
+		isOfForwarder := func(asked request) bool {
+			return asked.isWrite() && strings.HasSuffix(asked.path, "/daemonsets/forwarder-vpp")
+		}
+		s := edit(t, func(spec *nsmv1beta1.NSMSpec) {
+			spec.Forwarders = []nsmv1beta1.ForwarderSpec{{Type: nsmv1beta1.ForwarderTypeVPP}}
+			spec.Forwarders[0].PodAnnotations = map[string]string{"example.com/changed": "true"}
+		})
+		Expect(t.run(ctx, s, faultAt{fault: timedOut, counts: isOfForwarder}).struck).NotTo(BeNil())
+	}, SpecTimeout(5*time.Minute))
+
 	for i, platform := range platforms {
 		for j, one := range scenarios {
 			It(one.what+", "+platform.where, func(ctx SpecContext) {

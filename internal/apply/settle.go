@@ -10,9 +10,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -61,6 +64,20 @@ func (w *writes) addDeletion(change Change, before client.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.all = append(w.all, write{Change: change, object: before, before: before.GetUID()})
+}
+
+// addUnanswered adds a write of an object to which no answer came. If it was done all the
+// same, the cache has to show that: what is being changed is not taken for what it was.
+func (a *Applier) addUnanswered(ctx context.Context, want *intent, before client.Object, failure error, writes *writes) {
+	_, isUnanswered := errors.AsType[*url.Error](failure)
+	if before == nil || !isUnanswered && !apierrors.IsTimeout(failure) {
+		return
+	}
+	there := &metav1.PartialObjectMetadata{}
+	there.SetGroupVersionKind(want.object.GroupVersionKind())
+	if a.direct.Get(ctx, client.ObjectKeyFromObject(want.object), there) == nil {
+		writes.add(want, before, there)
+	}
 }
 
 // settle waits until the cache shows all writes, so that no pass writes anything
