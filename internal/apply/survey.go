@@ -221,8 +221,6 @@ func (s *Survey) answer(id identity) (there *metav1.PartialObjectMetadata, isAsk
 	return there, isAsked, s.left[id]
 }
 
-// fail notes that nobody knows what stands in the place of an object. Nothing is
-// written there; the others do not depend on it.
 func (s *Survey) intentOf(object mesh.Object) (intent, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,6 +234,8 @@ func (s *Survey) remember(object mesh.Object, prepared intent) {
 	s.intents[object] = prepared
 }
 
+// fail notes that nobody knows what stands in the place of an object. Nothing is
+// written there; the others do not depend on it.
 func (s *Survey) fail(id identity, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
