@@ -319,9 +319,9 @@ var _ = Describe("Gathering", func() {
 		elsewhere.Namespace = "default"
 		files, _ := gather(ctx, access("helper", "system:masters"), elsewhere)
 		for name := range files {
-			Expect(name).NotTo(HavePrefix("namespaces/nsm"))
+			Expect(name).NotTo(HavePrefix("namespaces/nsm/"))
 		}
-		Expect(files).To(HaveKey("operator/namespaces/operators/pods.yaml"))
+		Expect(files).To(And(HaveKey("operator/namespaces/operators/pods.yaml"), HaveKey("namespaces/operators/events.yaml")))
 	})
 
 	It("asks for the newest lines of a log, and for none that are older than it is told", func(ctx SpecContext) {
