@@ -150,7 +150,9 @@ func (w *warnings) take() []string {
 	return taken
 }
 
-// removeAll removes all NSMs, and waits until validation knows.
+// removeAll removes all NSMs, and waits until validation knows, and the API server's own
+// caches, one for each version: what is applied over what one of them still has is asked
+// about as an update first, and then as what it is.
 func removeAll(ctx context.Context) {
 	GinkgoHelper()
 	for _, namespace := range []string{namespace, otherNamespace, "nsm-system"} {
@@ -161,6 +163,15 @@ func removeAll(ctx context.Context) {
 		g.Expect(cached.List(ctx, &all)).To(Succeed())
 		return all.Items
 	}).WithContext(ctx).Should(BeEmpty())
+	for _, version := range []string{v1beta1, v1alpha1} {
+		Eventually(func(g Gomega) []unstructured.Unstructured {
+			all := &unstructured.UnstructuredList{}
+			all.SetAPIVersion(version)
+			all.SetKind("NSMList")
+			g.Expect(admin.List(ctx, all, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}})).To(Succeed())
+			return all.Items
+		}).WithContext(ctx).Should(BeEmpty(), version)
+	}
 	warned.take()
 }
 
