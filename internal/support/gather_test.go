@@ -223,15 +223,16 @@ var _ = Describe("Gathering", func() {
 		server.Kubectl(ctx, "create", "clusterrole", "reads-objects", "--verb=get,list", "--resource=*.*,pods,pods/log,pods/proxy")
 		server.Kubectl(ctx, "create", "clusterrolebinding", "reads-objects", "--clusterrole=reads-objects", "--user=reader")
 		reader := access("reader")
-		files, _ := gather(ctx, reader, options())
-		Expect(files["errors.txt"]).To(ContainSubstring("metrics of operators/nsm-operator-1, through the API server: the operator serves them only to those who say who they are, " +
+		// The API server takes a moment to notice a right.
+		trouble := func() string {
+			files, _ := gather(ctx, reader, options())
+			return files["errors.txt"]
+		}
+		Eventually(trouble).Should(ContainSubstring("metrics of operators/nsm-operator-1, through the API server: the operator serves them only to those who say who they are, " +
 			"and the API server passes no token on; you may not read them either: the right to get the path /metrics is missing, which the ClusterRole nsm-operator-metrics-reader has"))
 		By("and once there is that right")
 		server.Kubectl(ctx, "create", "clusterrolebinding", "reads-metrics", "--clusterrole=nsm-operator-metrics-reader", "--user=reader")
-		Eventually(func() string {
-			files, _ := gather(ctx, reader, options())
-			return files["errors.txt"]
-		}).Should(ContainSubstring("; you may read them, and https://"))
+		Eventually(trouble).Should(ContainSubstring("; you may read them, and https://"))
 	})
 
 	It("gathers of many nodes those with trouble, some of the others, and those that are asked for", func(ctx SpecContext) {
