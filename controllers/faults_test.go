@@ -432,8 +432,12 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 			spec.Forwarders = []nsmv1beta1.ForwarderSpec{{Type: nsmv1beta1.ForwarderTypeVPP}}
 			spec.Forwarders[0].PodAnnotations = map[string]string{"example.com/changed": "true"}
 		})
-		Expect(t.run(ctx, s, faultAt{fault: timedOut, counts: isOfForwarder}).struck).NotTo(BeNil())
-	}, SpecTimeout(5*time.Minute))
+		want := t.run(ctx, s, faultAt{})
+		one := faultAt{fault: timedOut, counts: isOfForwarder}
+		end := t.run(ctx, s, one, want)
+		Expect(end.struck).NotTo(BeNil())
+		expectSame(end, want, one)
+	}, SpecTimeout(10*time.Minute))
 
 	for i, platform := range platforms {
 		for j, one := range scenarios {
