@@ -134,7 +134,7 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			}),
 	)
 
-	It("within a second, unless the machine is busy each time", func(ctx SpecContext) {
+	It("and not when the loop looks by itself, unless the machine is busy each time", func(ctx SpecContext) {
 		nsm := newAvailableNSM(ctx, o, nsmv1beta1.NSMSpec{})
 		quickest := time.Hour
 		for _, name := range []string{"nsmgr", "forwarder-vpp"} {
@@ -147,7 +147,8 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 				quickest = min(quickest, time.Since(began))
 			}
 		}
-		Expect(quickest).To(BeNumerically("<", time.Second))
+		// At what is down it looks after five seconds.
+		Expect(quickest).To(BeNumerically("<", 4*time.Second))
 	})
 
 	It("also when it was changed while the operator was away", func(ctx SpecContext) {
