@@ -256,9 +256,9 @@ func writeInBothVersions(ctx context.Context, mark string) {
 		Eventually(func() error {
 			_, err := tryKubectl(ctx, "annotate", "--overwrite", written+"/nsm-sample", "-n", namespace, "example.com/mark="+value)
 			return err
-		}).WithContext(ctx).WithTimeout(10 * time.Second).Should(Succeed())
+		}).WithContext(ctx).Should(Succeed())
 		Eventually(func() (string, error) {
 			return tryKubectl(ctx, "get", read+"/nsm-sample", "-n", namespace, "-o", `jsonpath={.metadata.annotations.example\.com/mark}`)
-		}).WithContext(ctx).WithTimeout(10*time.Second).Should(HaveSuffix(value), "after a warning that the older version is deprecated")
+		}).WithContext(ctx).Should(HaveSuffix(value), "after a warning that the older version is deprecated")
 	}
 }
