@@ -106,7 +106,8 @@ var _ = Describe("The guard of the CRD", Ordered, func() {
 	})
 
 	DescribeTable("corrects whatever somebody writes", func(ctx SpecContext, change func(*apiextensionsv1.CustomResourceDefinition)) {
-		Expect(overwrite(ctx, change).Spec.Conversion).To(Equal(right))
+		// The API server waits for three seconds at most, and stores what it was sent.
+		Eventually(func() *apiextensionsv1.CustomResourceConversion { return overwrite(ctx, change).Spec.Conversion }).Should(Equal(right))
 	},
 		Entry("no conversion, as OLM leaves it behind", func(crd *apiextensionsv1.CustomResourceDefinition) {
 			crd.Spec.Conversion = &apiextensionsv1.CustomResourceConversion{Strategy: apiextensionsv1.NoneConverter}

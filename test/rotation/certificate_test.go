@@ -140,6 +140,7 @@ var _ = Describe("The certificate of the webhooks", Ordered, func() {
 		service := newService()
 		startReplicas(service, calm)
 		kept := newNSM(ctx)
+		awaitGuard(ctx)
 		told := bundles(ctx)
 		Expect(told).To(HaveEach(string(getSecret(ctx).Data["ca.crt"])))
 		file, err := os.ReadFile("../../bundle/manifests/nsm.networkservicemesh.io_nsms.yaml")
@@ -187,6 +188,25 @@ var _ = Describe("The certificate of the webhooks", Ordered, func() {
 		}
 	}, NodeTimeout(10*time.Minute))
 })
+
+// awaitGuard has the API server ask the guard of the CRD once more, for as long as it can wait,
+// until the end of the spec. As it is shipped, it holds up nobody for more than three seconds,
+// which a busy machine may take.
+func awaitGuard(ctx context.Context) {
+	GinkgoHelper()
+	var shipped admissionregistrationv1.MutatingWebhookConfiguration
+	Expect(admin.Get(ctx, client.ObjectKey{Name: "nsm-operator-defaults"}, &shipped)).To(Succeed())
+	patient := &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "patient-guard"}}
+	for _, webhook := range shipped.Webhooks {
+		if ptr.Deref(webhook.FailurePolicy, "") == admissionregistrationv1.Ignore {
+			webhook.TimeoutSeconds = ptr.To[int32](30)
+			patient.Webhooks = append(patient.Webhooks, webhook)
+		}
+	}
+	Expect(patient.Webhooks).To(HaveLen(1))
+	Expect(admin.Create(ctx, patient)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, patient)).To(Succeed()) })
+}
 
 func deleteSecret(ctx context.Context) {
 	GinkgoHelper()
