@@ -109,7 +109,7 @@ var _ = Describe("each output of each command", func() {
 				Expect(asJSON.stderr).To(ContainSubstring("error: "), "%v", one.args)
 			}
 		}
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("shows what is known when the time is over, and ends with 2", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)
