@@ -23,6 +23,7 @@ import (
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,6 +44,8 @@ type Server struct {
 	Environment *envtest.Environment
 	// definitions reads CustomResourceDefinitions.
 	definitions client.Reader
+	// serves tells which resources there are.
+	serves *discovery.DiscoveryClient
 }
 
 // patience with processes that start or stop, on a machine that is busy with others.
@@ -67,7 +70,11 @@ func Start(environment *envtest.Environment) *Server {
 	Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
 	definitions, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-	return &Server{Config: config, Kubeconfig: kubeconfig, Environment: environment, definitions: definitions}
+	unthrottled := rest.CopyConfig(config)
+	unthrottled.QPS = -1
+	serves, err := discovery.NewDiscoveryClientForConfig(unthrottled)
+	Expect(err).NotTo(HaveOccurred())
+	return &Server{Config: config, Kubeconfig: kubeconfig, Environment: environment, definitions: definitions, serves: serves}
 }
 
 // Assets is the directory of the control plane's binaries.
@@ -152,7 +159,8 @@ func (s *Server) Install(ctx context.Context) {
 }
 
 // AwaitDefinitions waits until custom resources are served: those of definitions by name,
-// or of all that there are. kubectl would do it too, twice: each takes half a second.
+// or of all that there are. kubectl would wait until they are established, twice: each
+// takes half a second, and they are served a moment later.
 func (s *Server) AwaitDefinitions(ctx context.Context, names ...string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -165,10 +173,25 @@ func (s *Server) AwaitDefinitions(ctx context.Context, names ...string) {
 			g.Expect(s.definitions.List(ctx, &all)).To(Succeed())
 			definitions = all.Items
 		}
+		g.Expect(definitions).NotTo(BeEmpty())
 		for i := range definitions {
 			g.Expect(isEstablished(&definitions[i])).To(BeTrue(), definitions[i].Name)
+			s.expectServed(ctx, g, &definitions[i])
 		}
 	}).WithContext(ctx).WithTimeout(patience).Should(Succeed())
+}
+
+// expectServed expects that the API server lists the resource in each version.
+func (s *Server) expectServed(ctx context.Context, g Gomega, definition *apiextensionsv1.CustomResourceDefinition) {
+	GinkgoHelper()
+	for _, version := range definition.Spec.Versions {
+		if !version.Served {
+			continue
+		}
+		known, err := s.serves.ServerResourcesForGroupVersionWithContext(ctx, definition.Spec.Group+"/"+version.Name)
+		g.Expect(err).NotTo(HaveOccurred(), definition.Name)
+		g.Expect(known.APIResources).To(ContainElement(HaveField("Name", definition.Spec.Names.Plural)), definition.Name)
+	}
 }
 
 func isEstablished(definition *apiextensionsv1.CustomResourceDefinition) bool {
