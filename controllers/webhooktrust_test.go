@@ -10,6 +10,8 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -32,15 +34,18 @@ var _ = Describe("The API server trusts what the webhook's pods serve, whatever 
 	var (
 		o   *operator
 		nsm *nsmv1beta1.NSM
-		// serving are the certificates that pods serve now.
-		serving [][]byte
+		// serving are the certificates that pods serve now. What watches the configuration
+		// reads them, too.
+		serving atomic.Pointer[[][]byte]
 	)
+	nowServe := func(chains ...[]byte) { serving.Store(&chains) }
+	serveAlso := func(chain []byte) { nowServe(append(slices.Clone(*serving.Load()), chain)...) }
 
 	// trustedBy tells, by an error, whether all of them are trusted by all entries.
 	trustedBy := func(configuration *admissionregistrationv1.MutatingWebhookConfiguration) error {
 		var errs []error
 		for _, webhook := range configuration.Webhooks {
-			for _, chain := range serving {
+			for _, chain := range *serving.Load() {
 				errs = append(errs, verify(webhook.ClientConfig.CABundle, chain, nsm))
 			}
 		}
@@ -110,7 +115,7 @@ var _ = Describe("The API server trusts what the webhook's pods serve, whatever 
 		setAllReady(ctx, nsm)
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 		settle(o)
-		serving = [][]byte{secretOf(ctx).Data[corev1.TLSCertKey]}
+		nowServe(secretOf(ctx).Data[corev1.TLSCertKey])
 		Expect(trustedBy(configurationOf(ctx, nsm))).To(Succeed())
 		Expect(authorities(ctx)()).To(Equal(1))
 	}
@@ -132,13 +137,13 @@ var _ = Describe("The API server trusts what the webhook's pods serve, whatever 
 
 		By("some of the pods")
 		setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 3, updated: 1, ready: 3})
-		serving = append(serving, next)
+		serveAlso(next)
 		settle(o)
 		Expect(trustedBy(configurationOf(ctx, nsm))).To(Succeed())
 		stop()
 
 		By("all of them")
-		serving = [][]byte{next}
+		nowServe(next)
 		setDeployment(ctx, nsm, mesh.WebhookName, twoUp)
 		Eventually(authorities(ctx)).Should(Equal(1))
 		Expect(trustedBy(configurationOf(ctx, nsm))).To(Succeed())
@@ -169,7 +174,7 @@ var _ = Describe("The API server trusts what the webhook's pods serve, whatever 
 			var next []byte
 			annotation, next = rolledTo(ctx, annotation)
 			setDeployment(ctx, nsm, mesh.WebhookName, pods{current: 3, updated: 1, ready: 3})
-			serving = append(serving, next)
+			serveAlso(next)
 			settle(o)
 			Expect(trustedBy(configurationOf(ctx, nsm))).To(Succeed())
 		}
@@ -218,7 +223,7 @@ var _ = Describe("The API server trusts what the webhook's pods serve, whatever 
 		Expect(isRegistered(ctx, mesh.WebhookConfigurationName(nsm.Namespace))()).To(BeFalse())
 		setDeployment(ctx, nsm, mesh.WebhookName, twoUp)
 		Eventually(isRegistered(ctx, mesh.WebhookConfigurationName(nsm.Namespace))).Should(BeTrue())
-		serving = [][]byte{secretOf(ctx).Data[corev1.TLSCertKey]}
+		nowServe(secretOf(ctx).Data[corev1.TLSCertKey])
 		Expect(trustedBy(configurationOf(ctx, nsm))).To(Succeed())
 	})
 
