@@ -8,9 +8,9 @@ package controllers_test
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -73,29 +73,44 @@ func selectorOf(service *unstructured.Unstructured) map[string]string {
 	return selector
 }
 
-// follow collects all statuses that an NSM has from now on.
-func follow(ctx context.Context, nsm *nsmv1beta1.NSM) (statuses func() []string) {
+// follow collects all statuses that an NSM has from now on, up to the one that it has when
+// they are asked for.
+func follow(ctx context.Context, nsm *nsmv1beta1.NSM) (statuses func(context.Context) []string) {
 	GinkgoHelper()
 	watch, err := adminWatch.Watch(ctx, &nsmv1beta1.NSMList{}, client.InNamespace(nsm.Namespace))
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(watch.Stop)
-	return func() []string {
-		var seen []string
-		for {
-			select {
-			case event, isOpen := <-watch.ResultChan():
-				if !isOpen {
-					return seen
-				}
-				if now, isNSM := event.Object.(*nsmv1beta1.NSM); isNSM {
-					text, err := json.Marshal(now.Status)
-					Expect(err).NotTo(HaveOccurred())
-					seen = append(seen, string(text))
-				}
-			default:
-				return seen
+	var mu sync.Mutex
+	var seen []*nsmv1beta1.NSM
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for event := range watch.ResultChan() {
+			if now, isNSM := event.Object.(*nsmv1beta1.NSM); isNSM {
+				mu.Lock()
+				seen = append(seen, now)
+				mu.Unlock()
 			}
 		}
+	}()
+	DeferCleanup(func() {
+		watch.Stop()
+		<-done
+	})
+	return func(ctx context.Context) []string {
+		GinkgoHelper()
+		last := reread(ctx, nsm).ResourceVersion
+		Eventually(func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.ContainsFunc(seen, func(now *nsmv1beta1.NSM) bool { return now.ResourceVersion == last })
+		}).Should(BeTrue(), "all of them have come")
+		mu.Lock()
+		defer mu.Unlock()
+		texts := make([]string, 0, len(seen))
+		for _, now := range seen {
+			texts = append(texts, asJSON(now.Status))
+		}
+		return texts
 	}
 }
 
@@ -167,7 +182,7 @@ var _ = Describe("What the earlier operator has made of an NSM", func() {
 			}
 
 			By("what ran was never reported as missing")
-			for _, status := range statuses() {
+			for _, status := range statuses(ctx) {
 				for _, object := range old {
 					Expect(status).NotTo(ContainSubstring(object.GetKind() + " " + nsm.Namespace + "/" + object.GetName() + " has not been created yet"))
 				}
