@@ -84,8 +84,7 @@ var _ = Describe("An NSM larger than what the cache keeps", func() {
 		Expect(len(nsm.Annotations[conversion.Annotation])).To(BeNumerically(">", 10_000))
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
 		Expect(get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}).Spec.Template.Annotations).To(HaveKeyWithValue("example.com/note-63", strings.Repeat("a", 200)))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		Expect(messageOf(ctx, nsm, degraded)()).To(Equal("these fields have no effect: spec.padding; remove them"))
 		now := reread(ctx, nsm)
 		Expect(written(now, now.Finalizers...)).To(Equal(written(nsm, othersFinalizer, controllers.Finalizer)))
@@ -101,8 +100,7 @@ var _ = Describe("An NSM larger than what the cache keeps", func() {
 		Eventually(func() map[string]string {
 			return get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}).Spec.Template.Annotations
 		}).Should(HaveKeyWithValue("example.com/note-63", strings.Repeat("b", 200)))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		Expect(o.requests.count(whole(nsm))).To(Equal(1))
 		settle(o)
 		change(ctx, nsm, func(nsm *nsmv1beta1.NSM) {
@@ -121,8 +119,7 @@ var _ = Describe("An NSM larger than what the cache keeps", func() {
 		o := startOperator()
 		nsm := newLargeNSM(ctx, `{`+padding+`}`)
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 		o.stop()
 		before, passes := versions(ctx, nsm), reconciles()

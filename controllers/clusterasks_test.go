@@ -33,8 +33,7 @@ var _ = Describe("A cluster that asks something of every workload", func() {
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElements(
 			"DaemonSet nsmgr", "DaemonSet forwarder-vpp", "Deployment nsm-registry", "Deployment admission-webhook-k8s",
 			"Service registry", "Service admission-webhook-svc"))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 
 		By("a component's own wins, and replaces no pod")
 		template := get(ctx, nsm, "nsm-registry", &appsv1.Deployment{}).Spec.Template

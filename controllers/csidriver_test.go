@@ -37,15 +37,14 @@ var _ = Describe("A CSI driver that pods mount volumes of", func() {
 		spec.CSIDriver = &nsmv1beta1.CSIDriverSpec{}
 		nsm := newNSM(ctx, spec)
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElements(driver))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		return nsm
 	}
 	leaveOut := func(ctx context.Context, nsm *nsmv1beta1.NSM) {
 		GinkgoHelper()
 		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.CSIDriver, nsm.Spec.LogLevel = nil, "DEBUG" })
 		Eventually(func() string { return templates(ctx, nsm)["DaemonSet nsmgr"] }).Should(ContainSubstring("DEBUG"), "all else goes on")
-		setAllReady(ctx, nsm)
+		bringAllUp(ctx, nsm)
 	}
 	waits := func(pods string) string { return pods + " volumes of NSM's CSI driver, which goes after them: " }
 

@@ -43,8 +43,7 @@ var _ = Describe("Guarantee 2: whatever anybody changes on our objects comes bac
 			Eventually(func() float64 { return repaired(kind) - before }).Should(Equal(1.0))
 			Eventually(eventsOf(ctx, nsm)).Should(ContainElement(ContainSubstring(strings.ReplaceAll(told, "NAMESPACE", nsm.Namespace))))
 			// The pods of what is down for long are looked at.
-			setAllReady(ctx, nsm)
-			Eventually(condition(ctx, nsm, available)).WithTimeout(soon).Should(Equal("True"))
+			bringAllUp(ctx, nsm)
 			settle(o)
 			reconcileOften(ctx, o, nsm)
 		},
@@ -256,10 +255,9 @@ var _ = Describe("What the spec no longer says goes away:", func() {
 	It("node selectors, variables, resources and all the rest", func(ctx SpecContext) {
 		nsm := newAvailableNSM(ctx, o, fullSpec())
 		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{Version: nsm.Spec.Version})
-		Eventually(func() string {
-			return get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{}).Spec.Template.Spec.Containers[0].Image
-		}).Should(HavePrefix("ghcr.io/"))
-		setAllReady(ctx, nsm)
+		Eventually(func() map[string]string { return templates(ctx, nsm) }).ShouldNot(
+			ContainElement(ContainSubstring("registry.example.com")), "all of them are new")
+		bringAllUp(ctx, nsm)
 		settle(o)
 		reconcileOften(ctx, o, nsm)
 		got := templates(ctx, nsm)
@@ -358,8 +356,7 @@ var _ = Describe("What stands where our objects should", func() {
 		Expect(after.Spec.Template.Spec.Containers).To(HaveLen(2))
 		Expect(metav1.IsControlledBy(after, nsm)).To(BeTrue())
 		Expect(after.UID).NotTo(Equal(before.UID))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 		reconcileOften(ctx, o, nsm)
 	})

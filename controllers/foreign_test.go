@@ -102,8 +102,7 @@ var _ = Describe("An object of somebody else in the place of one of the mesh", f
 
 		Expect(admin.Delete(ctx, theirs)).To(Succeed())
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
 		settle(o)
 		reconcileOften(ctx, o, nsm)
@@ -122,8 +121,7 @@ var _ = Describe("An object of somebody else in the place of one of the mesh", f
 
 		nsm := newNSM(ctx, withCSI)
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("DaemonSet nsm-csi"))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
 		Expect(admin.Delete(ctx, nsm)).To(Succeed())
 		Eventually(func() bool { return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(nsm), nsm)) }).Should(BeTrue())

@@ -52,8 +52,7 @@ var _ = Describe("Where a mesh names its domain", func() {
 			"DaemonSet nsmgr", "DaemonSet forwarder-vpp", "Deployment nsm-registry",
 			"Deployment nsmgr-proxy", "Deployment registry-proxy", "Deployment cluster-info", "ConfigMap cluster-info"))
 		configMap = get(ctx, nsm, "cluster-info", &corev1.ConfigMap{})
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 	})
 

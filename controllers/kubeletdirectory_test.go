@@ -71,7 +71,7 @@ var _ = Describe("The kubelet's directory", func() {
 		By("until the user says which one counts")
 		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{KubeletDirectory: mesh.UsualKubeletDirectory})
 		Eventually(mounted(ctx, nsm)).WithTimeout(soon).Should(Equal(mesh.UsualKubeletDirectory))
-		setAllReady(ctx, nsm)
+		bringAllUp(ctx, nsm)
 		Eventually(messageOf(ctx, nsm, degraded)).WithTimeout(soon).Should(Equal("nothing is known to be wrong"))
 	})
 

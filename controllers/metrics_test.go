@@ -30,8 +30,7 @@ var _ = Describe("Metrics about a mesh", func() {
 			Version: "v1.18.0", AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{Enabled: ptr.To(true)},
 		})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment admission-webhook-k8s"))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 
 		By("its components and conditions")
 		Eventually(func() map[string]float64 { return series(registry, nsm, "nsm_mesh_info") }).Should(HaveKeyWithValue("target=v1.18.0,version=v1.18.0", 1.0))

@@ -31,8 +31,7 @@ var _ = Describe("NetworkPolicies", func() {
 		o := startOperator()
 		nsm := newNSM(ctx, spec)
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment dashboard"))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 		before, pods := names(ctx, nsm), generations(ctx, nsm)
 

@@ -55,8 +55,7 @@ var _ = Describe("Guarantee 1: a reconcile with nothing to do makes no write and
 			},
 		})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("DaemonSet sriov"))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 		reconcileOften(ctx, o, nsm)
 	})

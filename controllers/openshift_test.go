@@ -319,8 +319,7 @@ func newMeshOfAllSCCs(ctx context.Context, o *operator) *nsmv1beta1.NSM {
 	Eventually(func() []string { return bindings(ctx, nsm) }).Should(ContainElement(HavePrefix(clients + "/")))
 	Eventually(func() []string { return sccs(ctx, nsm) }).Should(HaveLen(6))
 	// Pods of what is down are looked at again and again.
-	setAllReady(ctx, nsm)
-	Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+	bringAllUp(ctx, nsm)
 	settle(o)
 	return nsm
 }

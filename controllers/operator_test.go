@@ -368,6 +368,17 @@ func setAllReady(ctx context.Context, nsm *nsmv1beta1.NSM) {
 	}
 }
 
+// bringAllUp lets all pods of a mesh come up until its NSM says that it is up, as it is
+// wanted now. Workloads are written at the same time: when one is seen to have changed, others
+// may be about to.
+func bringAllUp(ctx context.Context, nsm *nsmv1beta1.NSM) {
+	GinkgoHelper()
+	Eventually(func() bool {
+		setAllReady(ctx, nsm)
+		return isAvailableNow(reread(ctx, nsm))
+	}).Should(BeTrue(), func() string { return messageOf(ctx, nsm, available)() })
+}
+
 // newAvailableNSM makes an NSM whose mesh is up and on which the loop has
 // nothing to do any more.
 func newAvailableNSM(ctx context.Context, o *operator, spec nsmv1beta1.NSMSpec) *nsmv1beta1.NSM {

@@ -7,8 +7,6 @@
 package controllers_test
 
 import (
-	"context"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -28,17 +26,11 @@ var _ = Describe("vL3's IP address managers and the dashboard", func() {
 		before []string
 	)
 
-	ready := func(ctx context.Context, nsm *nsmv1beta1.NSM) {
-		GinkgoHelper()
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionAvailable)).Should(Equal("True"))
-	}
-
 	BeforeEach(func(ctx SpecContext) {
 		o = startOperator()
 		nsm = newNSM(ctx, nsmv1beta1.NSMSpec{Version: oldState})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("DaemonSet forwarder-vpp"))
-		ready(ctx, nsm)
+		bringAllUp(ctx, nsm)
 		before = names(ctx, nsm)
 		for _, conditionType := range []string{nsmv1beta1.ConditionVL3Ready, nsmv1beta1.ConditionDashboardReady} {
 			Expect(condition(ctx, nsm, conditionType)()).To(BeEmpty())
@@ -59,7 +51,7 @@ var _ = Describe("vL3's IP address managers and the dashboard", func() {
 		setDeployment(ctx, nsm, "dashboard", oneUp)
 		Eventually(condition(ctx, nsm, nsmv1beta1.ConditionDashboardReady)).Should(Equal("True"))
 		Expect(condition(ctx, nsm, nsmv1beta1.ConditionVL3Ready)()).To(Equal("False"), "one of two is not ready")
-		ready(ctx, nsm)
+		bringAllUp(ctx, nsm)
 		Expect(condition(ctx, nsm, nsmv1beta1.ConditionVL3Ready)()).To(Equal("True"))
 		settle(o)
 		reconcileOften(ctx, o, nsm)
@@ -75,7 +67,7 @@ var _ = Describe("vL3's IP address managers and the dashboard", func() {
 	})
 
 	It("change to another release in their turn: managers of addresses early, the dashboard last", func(ctx SpecContext) {
-		ready(ctx, nsm)
+		bringAllUp(ctx, nsm)
 		settle(o)
 		change(ctx, nsm.DeepCopy(), func(n *nsmv1beta1.NSM) { n.Spec.Version = newState })
 		turns := []string{"nsm-registry", "vl3-ipam", "vl3-ipam-ipv6", "nsmgr", "forwarder-vpp", "dashboard"}
@@ -91,7 +83,7 @@ var _ = Describe("vL3's IP address managers and the dashboard", func() {
 				setDeployment(ctx, nsm, workload, oneUp)
 			}
 		}
-		ready(ctx, nsm)
+		bringAllUp(ctx, nsm)
 		Expect(get(ctx, nsm, "dashboard-ui", &corev1.Service{}).Labels["app.kubernetes.io/version"]).To(Equal(newState))
 	})
 })

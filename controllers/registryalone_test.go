@@ -65,8 +65,7 @@ var _ = Describe("A registry alone", func() {
 		startOperator()
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.18.0", AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
 		Eventually(func() []string { return names(ctx, nsm) }).WithTimeout(time.Minute).Should(ContainElements(managersAndAll))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).WithTimeout(time.Minute).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		Expect(configurationOf(ctx, nsm).Webhooks).NotTo(BeEmpty())
 		change(ctx, nsm.DeepCopy(), func(n *nsmv1beta1.NSM) { n.Spec.Nsmgr = &nsmv1beta1.NsmgrSpec{Enabled: ptr.To(false)} })
 		for _, gone := range managersAndAll {

@@ -128,8 +128,7 @@ var _ = Describe("OpenShift's SCCs that are served later", func() {
 			return daemonSetOf(ctx, nsm, "nsmgr").Spec.Template.Annotations["openshift.io/required-scc"]
 		}
 		Eventually(required).Should(Equal(sccName(nsm, "nsmgr")))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 		reconcileOften(ctx, o, nsm)
 
@@ -169,8 +168,7 @@ var _ = Describe("The certificate of the admission webhook", func() {
 		o := startOperator()
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElements("Deployment admission-webhook-k8s", "DaemonSet forwarder-vpp"))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 		secret := func() *corev1.Secret { return get(ctx, nsm, mesh.WebhookSecret, &corev1.Secret{}) }
 		before := secret()
@@ -207,8 +205,7 @@ var _ = Describe("An object of the mesh that gets another owner", func() {
 		change(ctx, daemonSetOf(ctx, nsm, "nsmgr"), func(d *appsv1.DaemonSet) { d.OwnerReferences = nil })
 		Eventually(func() []string { return env(daemonSetOf(ctx, nsm, "nsmgr")) }).Should(ContainElement("NSM_LOG_LEVEL=DEBUG"))
 		Expect(metav1.IsControlledBy(daemonSetOf(ctx, nsm, "nsmgr"), nsm)).To(BeTrue())
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		Eventually(condition(ctx, nsm, degraded)).Should(Equal("False"))
 		settle(o)
 		reconcileOften(ctx, o, nsm)

@@ -42,8 +42,7 @@ var _ = Describe("Pods that keep an older client", func() {
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.18.0", AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{Enabled: ptr.To(true)}})
 		setAllReady(ctx, nsm)
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment admission-webhook-k8s"))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		Expect(stale(ctx, nsm)()).To(HaveValue(BeZero()))
 		settle(o)
 

@@ -171,7 +171,7 @@ var _ = Describe("Tools that wait for a mesh", func() {
 		setSpec(ctx, nsm, nsmv1beta1.NSMSpec{LogLevel: "DEBUG", Version: nsm.Spec.Version})
 		Expect(verdictsOn(ctx, nsm)()).To(HaveEach("InProgress"))
 		Eventually(condition(ctx, nsm, progressing)).Should(Equal("True"))
-		setAllReady(ctx, nsm)
+		bringAllUp(ctx, nsm)
 		Eventually(verdictsOn(ctx, nsm)).Should(HaveEach("Current"))
 
 		hold := reread(ctx, nsm)

@@ -139,8 +139,7 @@ var _ = Describe("What else calls the admission webhook", func() {
 		o := impatient(mesh.Platform{})
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
 		Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElement("Deployment " + mesh.WebhookName))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 
 		theirs, validating := callerOf(nsm.Namespace, "theirs"), validatingCallerOf(nsm.Namespace, "theirs-too")

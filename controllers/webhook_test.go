@@ -47,8 +47,7 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 		nsm = newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.18.0", AdmissionWebhook: &nsmv1beta1.AdmissionWebhookSpec{}})
 		Eventually(messageOf(ctx, nsm, webhookReady)).Should(
 			Equal("Deployment " + nsm.Namespace + "/admission-webhook-k8s is rolling out" + withoutSidecars))
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 	})
 
@@ -84,8 +83,7 @@ var _ = Describe("What makes the API server ask the admission webhook", func() {
 		expireCertificate(ctx, nsm)
 		Eventually(func() []byte { return configurationOf(ctx, nsm).Webhooks[0].ClientConfig.CABundle }).ShouldNot(Equal(before))
 		stays()
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		stays()
 	})
 
@@ -180,8 +178,7 @@ var _ = Describe("What pods of an admission webhook before v1.12.0 have register
 	startWebhook := func(ctx SpecContext) {
 		GinkgoHelper()
 		selfRegister(ctx, nsm, webhookPod)
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 	}
 

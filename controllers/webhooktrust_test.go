@@ -112,8 +112,7 @@ var _ = Describe("The API server trusts what the webhook's pods serve, whatever 
 
 	comeUp := func(ctx context.Context) {
 		GinkgoHelper()
-		setAllReady(ctx, nsm)
-		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		bringAllUp(ctx, nsm)
 		settle(o)
 		nowServe(secretOf(ctx).Data[corev1.TLSCertKey])
 		Expect(trustedBy(configurationOf(ctx, nsm))).To(Succeed())

@@ -49,8 +49,7 @@ var _ = Describe("Somebody's policy that changes the label by which the operator
 			other := newNSM(ctx, onZone("b"))
 
 			Eventually(func() []string { return names(ctx, other) }).Should(ConsistOf(wholeMesh), "another mesh does not wait")
-			setAllReady(ctx, other)
-			Eventually(condition(ctx, other, available)).Should(Equal("True"))
+			bringAllUp(ctx, other)
 			Eventually(messageOf(ctx, nsm, degraded)).Should(And(
 				ContainSubstring(strings.ReplaceAll(kind, "NAMESPACE", nsm.Namespace)), ContainSubstring("app.kubernetes.io/managed-by=nsm-operator"), ContainSubstring(`"platform-team"`)))
 			Expect(names(ctx, nsm)).To(ContainElements("DaemonSet nsmgr", "ServiceAccount nsm-registry"), "the rest of the mesh comes up")
@@ -60,8 +59,7 @@ var _ = Describe("Somebody's policy that changes the label by which the operator
 			stop()
 			change(ctx, nsm.DeepCopy(), func(n *nsmv1beta1.NSM) { n.Spec.LogLevel = "DEBUG" })
 			Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
-			setAllReady(ctx, nsm)
-			Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+			bringAllUp(ctx, nsm)
 			Expect(condition(ctx, nsm, degraded)()).To(Equal("False"))
 			settle(o)
 			reconcileOften(ctx, o, nsm)
