@@ -401,7 +401,8 @@ func newAvailableNSMIn(ctx context.Context, o *operator, namespace string, spec 
 }
 
 // settle waits until the loop is at rest and forgets its requests. On a busy machine
-// it may not have heard yet of what there is to do: so its cache is looked at first.
+// it may not have heard yet of what there is to do: so its cache is looked at first. And a
+// pass that makes no request for a while is no rest.
 func settle(o *operator) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -409,7 +410,9 @@ func settle(o *operator) {
 			g.Expect(versionsIn(o.cache, kind)).To(Equal(versionsIn(admin, kind)))
 		}
 		before, passes := len(o.requests.all()), reconciles()
+		g.Expect(running()).To(BeNumerically("<=", 0))
 		g.Consistently(func() int { return len(o.requests.all()) }).Should(Equal(before))
+		g.Expect(running()).To(BeNumerically("<=", 0))
 		g.Expect(reconciles()).To(Equal(passes))
 	}).Should(Succeed())
 	o.requests.reset()
@@ -462,13 +465,21 @@ func reconciles() float64 {
 	return metric("controller_runtime_reconcile_total", "controller", "nsm")
 }
 
+// running is how many passes of the loop are under way, or less: a loop that starts while
+// another one works sets it to zero.
+func running() float64 {
+	GinkgoHelper()
+	return metric("controller_runtime_active_workers", "controller", "nsm")
+}
+
 // repaired counts the objects of a kind that were brought back.
 func repaired(kind string) float64 {
 	GinkgoHelper()
 	return metric("nsm_mesh_repairs_total", "kind", kind)
 }
 
-// metric sums a counter, or the samples of a histogram, over all its series with the label.
+// metric sums a counter or a gauge, or the samples of a histogram, over all its series with
+// the label.
 func metric(name, label, value string) float64 {
 	GinkgoHelper()
 	families, err := metrics.Registry.Gather()
@@ -480,7 +491,7 @@ func metric(name, label, value string) float64 {
 		}
 		for _, series := range family.GetMetric() {
 			if hasLabel(series, label, value) {
-				sum += series.GetCounter().GetValue() + float64(series.GetHistogram().GetSampleCount())
+				sum += series.GetCounter().GetValue() + series.GetGauge().GetValue() + float64(series.GetHistogram().GetSampleCount())
 			}
 		}
 	}
