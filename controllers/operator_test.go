@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -518,5 +519,13 @@ func eventsOf(ctx context.Context, nsm *nsmv1beta1.NSM) func() []string {
 			said = append(said, fmt.Sprintf("%s: %s", event.Reason, event.Message))
 		}
 		return said
+	}
+}
+
+// eventsOfReason lists those with one reason.
+func eventsOfReason(ctx context.Context, nsm *nsmv1beta1.NSM, reason string) func() []string {
+	return func() []string {
+		GinkgoHelper()
+		return slices.DeleteFunc(eventsOf(ctx, nsm)(), func(event string) bool { return !strings.HasPrefix(event, reason+": ") })
 	}
 }
