@@ -351,9 +351,14 @@ var _ = Describe("What stands where our objects should", func() {
 		Expect(admin.Create(ctx, before)).To(Succeed())
 
 		nsm := newNSMIn(ctx, namespace, nsmv1beta1.NSMSpec{})
-		Eventually(func() []string { return names(ctx, nsm) }).Should(ConsistOf(wholeMesh))
-		after := get(ctx, nsm, "nsmgr", &appsv1.DaemonSet{})
-		Expect(after.Spec.Selector.MatchLabels).To(Equal(ours))
+		var after *appsv1.DaemonSet
+		Eventually(func(g Gomega) {
+			// The one that was there before counts as well, until it is replaced.
+			g.Expect(names(ctx, nsm)).To(ConsistOf(wholeMesh))
+			after = &appsv1.DaemonSet{}
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(before), after)).To(Succeed())
+			g.Expect(after.Spec.Selector.MatchLabels).To(Equal(ours))
+		}).Should(Succeed())
 		Expect(after.Spec.Template.Spec.Containers).To(HaveLen(2))
 		Expect(metav1.IsControlledBy(after, nsm)).To(BeTrue())
 		Expect(after.UID).NotTo(Equal(before.UID))
