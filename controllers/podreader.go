@@ -156,6 +156,17 @@ func (p podReader) running(ctx context.Context, w *health.Workload) (map[string]
 	return running, err
 }
 
+// namesOf are the names of a workload's pods that are not about to end; nil for none.
+func (p podReader) namesOf(ctx context.Context, w *health.Workload) ([]string, error) {
+	var names []string
+	err := p.eachName(ctx, w, func(pod *metav1.PartialObjectMetadata) {
+		if pod.DeletionTimestamp == nil {
+			names = append(names, pod.Name)
+		}
+	})
+	return names, err
+}
+
 // eachName looks at the metadata of a workload's pods.
 func (p podReader) eachName(ctx context.Context, w *health.Workload, look func(*metav1.PartialObjectMetadata), which ...client.ListOption) error {
 	pods := mesh.EmptyMetadataList(corev1.SchemeGroupVersion.WithKind("Pod"))

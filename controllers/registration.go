@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -35,12 +34,17 @@ var endpointKind = schema.GroupVersionKind{Group: "networkservicemesh.io", Versi
 const endpointLife = 90 * time.Second
 
 // registration tells how many of a workload's ready pods are registered. Pods are in
-// no cache: those of a forwarder are listed when all of it is up, and again when it,
-// or what is registered, has changed.
+// no cache: those of a forwarder are listed when all of it is up, and again when it has
+// changed. Endpoints come and go more often than that: with a thousand nodes, some do for
+// minutes after each change.
 type registration struct {
 	// workload and endpoints are those that it was found out of.
 	workload, endpoints string
 	registered          int32
+	// pods are the names of those that were there when they were listed, at a time; nil for
+	// not yet.
+	pods     []string
+	listedAt time.Time
 }
 
 // observeRegistration finds out how many of a workload's pods are registered. While
@@ -91,15 +95,18 @@ func reportedLast(nsm *nsmv1beta1.NSM, w *health.Workload) nsmv1beta1.ComponentS
 // written, if there is one endpoint for each pod.
 func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) error {
 	ready := w.Pods().Ready
-	w.Registration.Registered = min(w.Registration.Registered, ready)
-	seen := registration{workload: w.Live.GetResourceVersion(), endpoints: strings.Join(w.Registration.Endpoints, " ")}
 	remembered := r.memories.of(nsm).registrations
 	known, isKnown := remembered[w.Name()]
+	seen := registration{workload: w.Live.GetResourceVersion(), endpoints: strings.Join(w.Registration.Endpoints, " ")}
+	if known.workload == seen.workload {
+		seen.pods, seen.listedAt = known.pods, known.listedAt
+	}
+	w.Registration.Registered = min(w.Registration.Registered, ready)
 	isAsBefore := !isKnown && len(w.Registration.Endpoints) == int(w.Pods().Desired) && wasReady(nsm, w)
 	if w.IsReady() && w.Registration.Registered == ready && !isAsBefore {
 		if known.workload == seen.workload && known.endpoints == seen.endpoints {
 			w.Registration.Registered = known.registered
-		} else if err := r.listRegistered(ctx, w); err != nil {
+		} else if err := r.countListed(ctx, w, &seen); err != nil {
 			return err
 		}
 	}
@@ -108,18 +115,21 @@ func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM
 	return nil
 }
 
-// listRegistered reads the names of the workload's pods.
-func (r *NSMReconciler) listRegistered(ctx context.Context, w *health.Workload) error {
-	var registered int32
-	err := r.pods.eachName(ctx, w, func(pod *metav1.PartialObjectMetadata) {
-		if pod.DeletionTimestamp == nil && w.Registration.Has(pod.Name) {
-			registered++
-		}
-	})
+// countListed counts the workload's pods that are registered, and lists them where they are
+// not known. If some seem to be missing, others may have taken their place, so fast that the
+// workload's counts are as before.
+func (r *NSMReconciler) countListed(ctx context.Context, w *health.Workload, seen *registration) error {
+	ready := w.Registration.Registered
+	w.Registration.Registered = min(ready, w.Registration.Count(seen.pods))
+	if seen.pods != nil && (w.Registration.Registered == ready || r.now().Before(seen.listedAt.Add(r.Times.LookPause))) {
+		return nil
+	}
+	pods, err := r.pods.namesOf(ctx, w)
 	if err != nil {
 		return fmt.Errorf("reading the pods of %s: %w", w, err)
 	}
-	w.Registration.Registered = min(registered, w.Registration.Registered)
+	seen.pods, seen.listedAt = pods, r.now()
+	w.Registration.Registered = min(ready, w.Registration.Count(pods))
 	return nil
 }
 

@@ -69,6 +69,35 @@ var _ = Describe("A forwarder is ready when the registry has a live endpoint for
 		Expect(o.requests.all()).To(BeEmpty())
 	})
 
+	It("and endpoints that come and go cost no list of pods, as long as none is missed", func(ctx SpecContext) {
+		for node := range int32(3) {
+			register(ctx, nsm, forwarderPod(workload, node), time.Hour)
+		}
+		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
+		settle(o)
+		lists := func() int { return o.requests.count(request{verb: "GET", path: "/api/v1/namespaces/" + nsm.Namespace + "/pods"}) }
+		for node := int32(4); node < 7; node++ {
+			passes := reconciles()
+			register(ctx, nsm, forwarderPod(workload, node), time.Hour)
+			Eventually(reconciles).Should(BeNumerically(">", passes))
+			passes = reconciles()
+			Expect(admin.Delete(ctx, entry(nsm, forwarderPod(workload, node)))).To(Succeed())
+			Eventually(reconciles).Should(BeNumerically(">", passes))
+		}
+		Expect(lists()).To(BeZero())
+		Expect(forwarders(ctx)()).To(Equal("3/3"))
+
+		By("and one that is replaced so fast that the counts stay is found")
+		newForwarder(ctx, nsm, workload, 3)
+		Expect(admin.Delete(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: nsm.Namespace, Name: forwarderPod(workload, 0)}},
+			client.GracePeriodSeconds(0))).To(Succeed())
+		register(ctx, nsm, forwarderPod(workload, 3), time.Hour)
+		Expect(admin.Delete(ctx, entry(nsm, forwarderPod(workload, 0)))).To(Succeed())
+		Eventually(lists).Should(BeNumerically(">", 0))
+		Eventually(forwarders(ctx)).Should(Equal("3/3"))
+		Expect(condition(ctx, nsm, available)()).To(Equal("True"))
+	})
+
 	It("by whatever clock that is renewed, until it goes", func(ctx SpecContext) {
 		// The clock of the registry is a minute and a half behind ours.
 		for node := range int32(3) {

@@ -21,7 +21,7 @@ func NewRegistration(live map[string]string, workload string) *Registration {
 	r := &Registration{IsRead: true}
 	for name := range live {
 		if mesh.IsEndpointOfAny(name, workload) {
-			r.Endpoints = append(r.Endpoints, name)
+			r.Endpoints = append(r.Endpoints, mesh.RegisteredName(name))
 		}
 	}
 	slices.Sort(r.Endpoints)
@@ -29,9 +29,25 @@ func NewRegistration(live map[string]string, workload string) *Registration {
 	return r
 }
 
-// Has reports whether a live endpoint is that of a pod.
+// Has reports whether a live endpoint is that of a pod (mesh.IsEndpointOf). There may be a
+// thousand of each.
 func (r *Registration) Has(pod string) bool {
-	return slices.ContainsFunc(r.Endpoints, func(endpoint string) bool { return mesh.IsEndpointOf(endpoint, pod) })
+	if _, isOwn := slices.BinarySearch(r.Endpoints, pod); isOwn {
+		return true
+	}
+	at, _ := slices.BinarySearch(r.Endpoints, pod+"-")
+	return at < len(r.Endpoints) && mesh.IsEndpointOf(r.Endpoints[at], pod)
+}
+
+// Count is how many of these pods are registered.
+func (r *Registration) Count(pods []string) int32 {
+	var count int32
+	for _, pod := range pods {
+		if r.Has(pod) {
+			count++
+		}
+	}
+	return count
 }
 
 // ForwarderEndpoint reports whether a NetworkServiceEndpoint is a forwarder's, and

@@ -81,7 +81,8 @@ type Registration struct {
 	Unserved bool
 	// IsRead: it is known how many are registered. Else Registered is as reported last.
 	IsRead bool
-	// Endpoints are the live ones that may be of its pods.
+	// Endpoints are the names under which the live ones that may be of its pods have registered,
+	// in order.
 	Endpoints []string
 	// Registered counts the pods that are ready and registered.
 	Registered int32

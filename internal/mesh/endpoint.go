@@ -22,10 +22,10 @@ import (
 // (cmd-forwarder-*, Config.NSName).
 const ForwarderService = "forwarder"
 
-// registeredName is the name under which an endpoint has registered: its own, or
+// RegisteredName is the name under which an endpoint has registered: its own, or
 // what stands behind the UUID that SDKs of the first releases put before it (sdk,
 // registry/common/setid).
-func registeredName(endpoint string) string {
+func RegisteredName(endpoint string) string {
 	const length = len("00000000-0000-0000-0000-000000000000")
 	if len(endpoint) > length && endpoint[length] == '-' && uuid.Validate(endpoint[:length]) == nil {
 		return endpoint[length+1:]
@@ -41,7 +41,7 @@ var podSuffix = regexp.MustCompile(`^[bcdfghjklmnpqrstvwxz2456789]{5}(-|$)`)
 // IsEndpointOfAny reports whether an endpoint of the service "forwarder" can be that
 // of a pod of a workload.
 func IsEndpointOfAny(endpoint, workload string) bool {
-	rest, isOf := strings.CutPrefix(registeredName(endpoint), workload+"-")
+	rest, isOf := strings.CutPrefix(RegisteredName(endpoint), workload+"-")
 	return isOf && podSuffix.MatchString(rest)
 }
 
@@ -49,7 +49,7 @@ func IsEndpointOfAny(endpoint, workload string) bool {
 // pod: forwarders register under their pod's name, to which a registry may add
 // something.
 func IsEndpointOf(endpoint, pod string) bool {
-	name := registeredName(endpoint)
+	name := RegisteredName(endpoint)
 	return name == pod || strings.HasPrefix(name, pod+"-")
 }
 

@@ -32,6 +32,7 @@ func rolling(pods ...corev1.Pod) *NodeByNode {
 	for _, pod := range pods {
 		w.Registration.Endpoints = append(w.Registration.Endpoints, pod.Name)
 	}
+	slices.Sort(w.Registration.Endpoints)
 	return &NodeByNode{Workload: w, Pods: pods, MaxUnavailable: intstr.FromInt32(1), HasManager: func(string) bool { return true }}
 }
 
