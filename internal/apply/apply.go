@@ -300,7 +300,7 @@ func (a *Applier) applyOne(ctx context.Context, survey *Survey, object mesh.Obje
 	want.begin(live, a.clock.Now())
 	answer, err := a.writeOver(ctx, survey.nsm, want, place.there, &change)
 	if err != nil {
-		a.addUnanswered(ctx, want, live, err, writes)
+		a.addFailed(ctx, want, live, writes)
 		return nil, &WriteError{Change: change, Err: err}
 	}
 	if err := a.checkFinders(want, answer); err != nil {

@@ -109,6 +109,8 @@ func (a *Applier) replace(ctx context.Context, want *intent, live client.Object)
 	if err := a.delete(ctx, live); err != nil {
 		return nil, err
 	}
+	// If it cannot be made now, nobody else has taken it away.
+	a.inPlace.Delete(want.identity())
 	left, err := a.empty(live)
 	if err != nil {
 		return nil, err

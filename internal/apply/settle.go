@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
 	"time"
 
@@ -66,17 +65,21 @@ func (w *writes) addDeletion(change Change, before client.Object) {
 	w.all = append(w.all, write{Change: change, object: before, before: before.GetUID()})
 }
 
-// addUnanswered adds a write of an object to which no answer came. If it was done all the
-// same, the cache has to show that: what is being changed is not taken for what it was.
-func (a *Applier) addUnanswered(ctx context.Context, want *intent, before client.Object, failure error, writes *writes) {
-	_, isUnanswered := errors.AsType[*url.Error](failure)
-	if before == nil || !isUnanswered && !apierrors.IsTimeout(failure) {
+// addFailed adds a write of an object that has failed: it, or a part of it, may have been done
+// all the same. The cache has to show what is there now, so that what is being changed is not
+// taken for what it was.
+func (a *Applier) addFailed(ctx context.Context, want *intent, before client.Object, writes *writes) {
+	if before == nil {
 		return
 	}
 	there := &metav1.PartialObjectMetadata{}
 	there.SetGroupVersionKind(want.object.GroupVersionKind())
-	if a.direct.Get(ctx, client.ObjectKeyFromObject(want.object), there) == nil {
+	err := a.direct.Get(ctx, client.ObjectKeyFromObject(want.object), there)
+	switch {
+	case err == nil:
 		writes.add(want, before, there)
+	case apierrors.IsNotFound(err):
+		writes.addDeletion(changeOf(want.object, ""), before)
 	}
 }
 
@@ -99,7 +102,7 @@ func (a *Applier) settle(ctx context.Context, writes *writes) error {
 			// An object that has not appeared yet looks missing, and one that has not
 			// disappeared yet looks as if it had to be deleted. Neither does harm.
 		case wait.Interrupted(err):
-			errs = append(errs, fmt.Errorf("%s was written, but the API server's watch has not shown that within %s", one.Change, settleTimeout))
+			errs = append(errs, fmt.Errorf("the API server's watch does not show %s as it is now within %s", one.Change, settleTimeout))
 		case err != nil:
 			errs = append(errs, fmt.Errorf("reading %s: %w", one.Change, err))
 		}
