@@ -56,7 +56,7 @@ func (a *Applier) newIntent(object mesh.Object) (*intent, error) {
 }
 
 // intentOf is the intent of an object that was rendered for this pass: an object is asked
-// about several times in a pass, and preparing it is most of what a pass takes.
+// about several times in a pass, and preparing it takes a good part of the pass.
 func (a *Applier) intentOf(survey *Survey, object mesh.Object) (*intent, error) {
 	if survey == nil {
 		return a.newIntent(object)

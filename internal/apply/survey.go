@@ -156,7 +156,7 @@ func (a *Applier) ask(ctx context.Context, s *Survey, id identity, object mesh.O
 	known, isKnown := a.verdicts.Load(id)
 	last, _ := known.(verdict)
 	if !isKnown || last.nsm != s.nsm.UID || last.takeOver != s.nsm.Annotations[mesh.TakeOverAnnotation] || !a.clock.Now().Before(last.until) {
-		there, judged, err := a.judge(ctx, s.nsm, object)
+		there, judged, err := a.judge(ctx, s, object)
 		if err != nil {
 			s.fail(id, fmt.Errorf("looking whether there is a %s: %w", id.change(""), err))
 			return
@@ -221,6 +221,7 @@ func (s *Survey) answer(id identity) (there *metav1.PartialObjectMetadata, isAsk
 	return there, isAsked, s.left[id]
 }
 
+// intentOf is an intent that was prepared before.
 func (s *Survey) intentOf(object mesh.Object) (intent, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,6 +229,7 @@ func (s *Survey) intentOf(object mesh.Object) (intent, bool) {
 	return known, isKnown
 }
 
+// remember an intent for the rest of the pass.
 func (s *Survey) remember(object mesh.Object, prepared intent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -250,8 +252,9 @@ func (s *Survey) failure(id identity) error {
 
 // judge reads what stands in the place of an object: nothing, something that is or
 // may become the NSM's, or, with a verdict, something that is somebody else's.
-func (a *Applier) judge(ctx context.Context, nsm *nsmv1beta1.NSM, object mesh.Object) (*metav1.PartialObjectMetadata, *verdict, error) {
-	want, err := a.newIntent(object)
+func (a *Applier) judge(ctx context.Context, s *Survey, object mesh.Object) (*metav1.PartialObjectMetadata, *verdict, error) {
+	nsm := s.nsm
+	want, err := a.intentOf(s, object)
 	if err != nil {
 		return nil, nil, err
 	}
