@@ -8,6 +8,7 @@ package perf
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -184,6 +185,22 @@ func (m *manager) residentMiB(b *testing.B) int {
 	kib, err := strconv.Atoi(strings.TrimSpace(string(output)))
 	must(b, err)
 	return kib >> 10
+}
+
+// processorTime is what the operator has taken so far.
+func (m *manager) processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.command.Process.Pid))
+	must(b, err)
+	// The second field is the name in parentheses; times are in hundredths of a second.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')'):]))
+	var sum time.Duration
+	for _, field := range fields[12:14] {
+		ticks, err := strconv.Atoi(field)
+		must(b, err)
+		sum += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	return sum
 }
 
 func answers(ctx context.Context, url string) bool {

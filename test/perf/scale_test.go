@@ -78,13 +78,13 @@ func (s *scale) measure(b *testing.B) {
 	b.Helper()
 	kubeconfig := s.operatorKubeconfig(b)
 	m := s.startManagerAs(b, kubeconfig)
-	install := s.count(b, "install", func() time.Duration {
+	install := s.count(b, m, "install", func() time.Duration {
 		return s.change(b, func() { must(b, s.client.Create(b.Context(), s.mesh(older))) }, older)
 	})
 	s.add(b, "install", "", seconds(install))
 	s.add(b, "memory of the operator (resident)", "", fmt.Sprintf("%d MiB", m.residentMiB(b)))
 
-	first := s.count(b, "change of release, images first", func() time.Duration { return s.changeTo(b, newer, true) })
+	first := s.count(b, m, "change of release, images first", func() time.Duration { return s.changeTo(b, newer, true) })
 	// By turns, since a machine with other work is now slower and now faster.
 	var changes, byHand []time.Duration
 	for range min(mostRounds, 1+500/s.nodes) { // they are short on small clusters
@@ -95,7 +95,7 @@ func (s *scale) measure(b *testing.B) {
 		s.settle(b)
 		changes = append(changes, back, s.changeTo(b, newer, false))
 	}
-	s.count(b, "change of release", func() time.Duration { return s.changeTo(b, older, false) })
+	s.count(b, m, "change of release", func() time.Duration { return s.changeTo(b, older, false) })
 	s.add(b, "memory of the operator (resident)", "", fmt.Sprintf("%d MiB", m.residentMiB(b)))
 	m.stop(b)
 
@@ -158,11 +158,12 @@ func (s *scale) changeTo(b *testing.B, version string, prePull bool) time.Durati
 	return s.change(b, func() { s.setVersion(b, version, prePull) }, version)
 }
 
-// count tells how many requests the operator makes during a change.
-func (s *scale) count(b *testing.B, what string, change func() time.Duration) time.Duration {
+// count tells how many requests the operator makes during a change, and what it takes to compute.
+func (s *scale) count(b *testing.B, m *manager, what string, change func() time.Duration) time.Duration {
 	b.Helper()
-	before := s.requests(b)
+	before, computed := s.requests(b), m.processorTime(b)
 	took := change()
+	s.add(b, what+": processor time of the operator", "", seconds(m.processorTime(b)-computed))
 	made := s.requests(b)
 	for kind := range made {
 		made[kind] -= before[kind]
