@@ -331,9 +331,9 @@ func (x *execution) reportApart(seen *observation) {
 	}
 }
 
-// recordChanges logs changes and, unless all of the mesh goes, records events about them:
-// one about all that a step of the plan has made, say, and one an object about what nobody
-// has asked for.
+// recordChanges logs changes and, unless all of the mesh goes, records events about them: one
+// for all objects that a wave created, updated, adopted or pruned, and one for each object that
+// was repaired or recreated.
 func (r *NSMReconciler) recordChanges(ctx context.Context, nsm *nsmv1beta1.NSM, changes []apply.Change) {
 	planned := map[apply.Action][]apply.Change{}
 	for _, change := range changes {
@@ -356,8 +356,8 @@ func (r *NSMReconciler) recordChanges(ctx context.Context, nsm *nsmv1beta1.NSM, 
 	}
 }
 
-// recordChange records one event about the same change of objects. It is related to the first
-// of them, so that two such events of a pass do not become one.
+// recordChange records one event about objects that were changed in the same way. It is
+// related to the first of them, so that two such events of a pass do not become one.
 func (r *NSMReconciler) recordChange(nsm *nsmv1beta1.NSM, action apply.Action, changes ...apply.Change) {
 	var names []string
 	for _, change := range changes {

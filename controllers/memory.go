@@ -110,8 +110,8 @@ func (m *memories) measured(nsm *nsmv1beta1.NSM) metrics.Observed {
 	return metrics.Observed{}
 }
 
-// forget an NSM that has gone, but not what this process may have made: that is looked for by
-// the NSM's name, and has to go, too.
+// forget an NSM that has gone. That this process may have made something of its mesh stays
+// known until that is removed.
 func (m *memories) forget(nsm *nsmv1beta1.NSM) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

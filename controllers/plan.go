@@ -77,7 +77,8 @@ func (r *NSMReconciler) nextAnyway(ctx context.Context, d *desired) rollout.Plan
 	return rollout.StaleRegistrationsPlan(gone)
 }
 
-// observeRunning looks at the mesh's own workloads, and at what keeps others from being made.
+// observeRunning looks at the mesh's own workloads, at what keeps others from being made, and
+// at whether the API server calls the admission webhook.
 func (r *NSMReconciler) observeRunning(ctx context.Context, d *desired, in *rollout.Input) error {
 	workloads, err := r.applier.Own(ctx, in.NSM, &appsv1.Deployment{}, &appsv1.DaemonSet{})
 	if err != nil {
@@ -106,7 +107,9 @@ func (r *NSMReconciler) observeRunning(ctx context.Context, d *desired, in *roll
 		}
 		in.Current[component.Workload.GetName()] = mesh.IsWrittenFrom(live, intent)
 	}
-	return nil
+	called, err := r.webhookConfiguration(ctx, in.NSM)
+	in.IsWebhookCalled = called != nil
+	return err
 }
 
 // observeRemains looks at what an earlier spec or another release has left, and at what it
@@ -117,11 +120,6 @@ func (r *NSMReconciler) observeRemains(ctx context.Context, d *desired, in *roll
 	if in.GoneRegistrations, err = r.goneRegistrations(ctx, d); err != nil {
 		return err
 	}
-	told, err := r.webhookConfiguration(ctx, in.NSM)
-	if err != nil {
-		return err
-	}
-	in.IsWebhookCalled = told != nil
 	in.MayHaveEntries, err = r.hasEntriesRole(ctx, in.NSM)
 	return err
 }

@@ -99,8 +99,8 @@ func EmptyMetadataList(kind schema.GroupVersionKind) *metav1.PartialObjectMetada
 }
 
 // IsMadeAnew reports whether an object has to be deleted and made again to become what is
-// wanted: the record of another spec, which Kubernetes does not let change, or a
-// ClusterSPIFFEID of another class, which it does.
+// wanted: the record of another spec, since Kubernetes lets nobody change it, or a
+// ClusterSPIFFEID of another class, although Kubernetes would let it change.
 func IsMadeAnew(live, wanted Object) bool {
 	whole, isWhole := wanted.(*unstructured.Unstructured)
 	if !isWhole {
@@ -112,7 +112,7 @@ func IsMadeAnew(live, wanted Object) bool {
 	case *unstructured.Unstructured:
 		return hasOtherClass(live, whole)
 	default:
-		return false // its metadata is all that was read
+		return false // any other kind, or no more than its metadata was read
 	}
 }
 
