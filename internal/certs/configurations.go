@@ -114,7 +114,8 @@ func (i *Issuer) injectAdmission(config *admissionregistrationv1.WebhookClientCo
 // gone. During an upgrade by OLM there are two, of which the older one goes.
 //
 // Owners are only added, and it reports whether any were. Those that do not exist any more
-// are removed by Kubernetes.
+// are removed by Kubernetes. Once there are none any more, the operator is being uninstalled:
+// what a replica that has not ended yet would make then would stay for ever.
 func (i *Issuer) own(ctx context.Context, object client.Object) (changed bool, err error) {
 	if i.owners != nil && isOwnedBy(object, i.owners) {
 		return false, nil
@@ -123,6 +124,9 @@ func (i *Issuer) own(ctx context.Context, object client.Object) (changed bool, e
 	owners, err := Owners(ctx, i.client, i.Namespace)
 	if err != nil {
 		return false, fmt.Errorf("ClusterRoleBindings of the operator: %w", err)
+	}
+	if len(owners) == 0 && len(i.owners) > 0 {
+		return false, errors.New("the operator is being uninstalled: its ClusterRoleBindings are gone")
 	}
 	i.owners = owners
 	all := object.GetOwnerReferences()

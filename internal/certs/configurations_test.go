@@ -162,17 +162,21 @@ var _ = Describe("The webhook configurations", func() {
 		Eventually(owners).Should(HaveEach(ConsistOf("nsm-operator.v2")))
 		Expect(validatingConfiguration(ctx).UID).To(Equal(uid))
 
-		By("an uninstallation")
+		By("an uninstallation, with a replica that the API server has not taken the rights from yet")
 		uninstall()
+		_, err = (&certs.Issuer{Config: server.Config, Namespace: namespace}).Ensure(running)
+		Expect(err).NotTo(HaveOccurred())
 		Expect(admin.Delete(ctx, newer)).To(Succeed())
 		for _, configuration := range []client.Object{
 			&admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "nsm-operator-defaults"}},
 			&admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "nsm-operator-validation"}},
 			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secretName}},
 		} {
-			Eventually(func() error {
-				return admin.Get(ctx, client.ObjectKeyFromObject(configuration), configuration)
-			}).Should(WithTransform(apierrors.IsNotFound, BeTrue()))
+			isGone := func() bool {
+				return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(configuration), configuration))
+			}
+			Eventually(isGone).Should(BeTrue())
+			Consistently(isGone).WithTimeout(time.Second).Should(BeTrue())
 		}
 	})
 })
