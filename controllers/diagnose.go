@@ -75,7 +75,7 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 		switch {
 		case g.now().Before(known.downSince.Add(g.times.Patience)):
 			seen.wake(known.downSince.Add(g.times.Patience))
-		case g.now().Before(known.at.Add(g.times.LookPause)):
+		case g.now().Before(known.at.Add(g.pause(w))):
 			w.Causes, w.Nodes = known.causes, known.nodes
 			seen.wake(g.now().Add(g.times.AskAgain))
 		default:
@@ -91,6 +91,13 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 		}
 		remembered[w.Name()] = known
 	}
+}
+
+// pause is the time until the pods of a workload are looked at again: a mesh of any size
+// costs as many requests.
+func (g *diagnoses) pause(w *health.Workload) time.Duration {
+	const perPod = 15 * time.Millisecond
+	return max(g.times.LookPause, time.Duration(w.Pods().Desired)*perPod)
 }
 
 // recall returns what was found out about a workload that is down. What is of an older

@@ -420,7 +420,7 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 		{"on OpenShift", mesh.Platform{OpenShift: true}},
 	}
 
-	It("of a change, with a write that was done and to which no answer came, while the caches are late", func(ctx SpecContext) {
+	It("of a change, with a write that was done and to which no answer came, or a wrong one, while the caches are late", func(ctx SpecContext) {
 		t := newTrial(ctx, mesh.Platform{})
 		t.o.stop()
 		t.lag = 100 * time.Millisecond
@@ -433,10 +433,12 @@ var _ = Describe("Guarantee 3: whichever request goes wrong, and however, the en
 			spec.Forwarders[0].PodAnnotations = map[string]string{"example.com/changed": "true"}
 		})
 		want := t.run(ctx, s, faultAt{})
-		one := faultAt{fault: timedOut, counts: isOfForwarder}
-		end := t.run(ctx, s, one, want)
-		Expect(end.struck).NotTo(BeNil())
-		expectSame(end, want, one)
+		for _, way := range []*fault{timedOut, failedAfter} {
+			one := faultAt{fault: way, counts: isOfForwarder}
+			end := t.run(ctx, s, one, want)
+			Expect(end.struck).NotTo(BeNil())
+			expectSame(end, want, one)
+		}
 	}, SpecTimeout(10*time.Minute))
 
 	for i, platform := range platforms {

@@ -65,6 +65,7 @@ var (
 	failing     = &fault{name: "answered 500", status: http.StatusInternalServerError}
 	forbidden   = &fault{name: "answered 403", status: http.StatusForbidden}
 	timedOut    = &fault{name: "done, and not answered in time", isSent: true}
+	failedAfter = &fault{name: "done, and answered 500", status: http.StatusInternalServerError, isSent: true}
 	refused     = &fault{name: "answered 403, and 8 more", status: http.StatusForbidden, more: 8}
 	lastBefore  = &fault{name: "the last one, and not sent", isLast: true}
 	lastAfter   = &fault{name: "the last one, and not answered", isSent: true, isLast: true}
