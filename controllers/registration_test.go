@@ -75,7 +75,9 @@ var _ = Describe("A forwarder is ready when the registry has a live endpoint for
 		}
 		Eventually(condition(ctx, nsm, available)).Should(Equal("True"))
 		settle(o)
-		lists := func() int { return o.requests.count(request{verb: "GET", path: "/api/v1/namespaces/" + nsm.Namespace + "/pods"}) }
+		lists := func() int {
+			return o.requests.count(request{verb: "GET", path: "/api/v1/namespaces/" + nsm.Namespace + "/pods"})
+		}
 		for node := int32(4); node < 7; node++ {
 			passes := reconciles()
 			register(ctx, nsm, forwarderPod(workload, node), time.Hour)
