@@ -103,10 +103,13 @@ func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM
 	}
 	w.Registration.Registered = min(w.Registration.Registered, ready)
 	isAsBefore := !isKnown && len(w.Registration.Endpoints) == int(w.Pods().Desired) && wasReady(nsm, w)
-	if w.IsReady() && w.Registration.Registered == ready && !isAsBefore {
-		if known.workload == seen.workload && known.endpoints == seen.endpoints {
-			w.Registration.Registered = known.registered
-		} else if err := r.countListed(ctx, w, &seen); err != nil {
+	isUnchanged := known.workload == seen.workload && known.endpoints == seen.endpoints
+	switch {
+	case !w.IsReady() || w.Registration.Registered < ready || isAsBefore:
+	case isUnchanged && (seen.pods == nil || known.registered == ready):
+		w.Registration.Registered = known.registered
+	default:
+		if err := r.countListed(ctx, w, &seen); err != nil {
 			return err
 		}
 	}
