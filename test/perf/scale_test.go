@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,6 +49,8 @@ type scale struct {
 	*cluster
 	table *results
 	nodes int
+	// byWorkload is what each workload took by hand, in the last change.
+	byWorkload []string
 }
 
 // BenchmarkScale measures a mesh on clusters of growing size (NODES="3 100": of those): its
@@ -97,7 +100,13 @@ func (s *scale) measure(b *testing.B) {
 	}
 	s.count(b, m, "change of release", func() time.Duration { return s.changeTo(b, older, false) })
 	s.add(b, "memory of the operator (resident)", "", fmt.Sprintf("%d MiB", m.residentMiB(b)))
+	for _, stage := range s.stages(b) {
+		s.add(b, "  that change, "+stage, "", "")
+	}
 	m.stop(b)
+	for _, workload := range s.byWorkload {
+		s.add(b, "  by hand, "+workload, "", "")
+	}
 
 	hand := median(byHand)
 	s.add(b, fmt.Sprintf("the same change of images by hand, median of %d", len(byHand)), "", seconds(hand))
@@ -211,10 +220,14 @@ func (s *scale) requests(b *testing.B) map[string]int {
 func (s *scale) byHand(b *testing.B, from, to string) time.Duration {
 	b.Helper()
 	begin := time.Now()
+	s.byWorkload = nil
+	done := func(workload client.Object, since time.Time) {
+		s.byWorkload = append(s.byWorkload, fmt.Sprintf("%s after %s", workload.GetName(), time.Since(since).Round(time.Second)))
+	}
 	var deployments appsv1.DeploymentList
 	must(b, s.client.List(b.Context(), &deployments, client.InNamespace(namespace)))
 	for i := range deployments.Items {
-		d := &deployments.Items[i]
+		d, since := &deployments.Items[i], time.Now()
 		before := client.MergeFrom(d.DeepCopy())
 		setImages(&d.Spec.Template.Spec, from, to)
 		must(b, s.client.Patch(b.Context(), d, before))
@@ -223,9 +236,10 @@ func (s *scale) byHand(b *testing.B, from, to string) time.Duration {
 			return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas &&
 				d.Status.Replicas == *d.Spec.Replicas && d.Status.AvailableReplicas == *d.Spec.Replicas
 		})
+		done(d, since)
 	}
 	for _, name := range []string{"nsmgr", "forwarder-vpp"} {
-		d := &appsv1.DaemonSet{}
+		d, since := &appsv1.DaemonSet{}, time.Now()
 		must(b, s.client.Get(b.Context(), client.ObjectKey{Namespace: namespace, Name: name}, d))
 		before := client.MergeFrom(d.DeepCopy())
 		setImages(&d.Spec.Template.Spec, from, to)
@@ -235,8 +249,24 @@ func (s *scale) byHand(b *testing.B, from, to string) time.Duration {
 			return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedNumberScheduled == d.Status.DesiredNumberScheduled &&
 				d.Status.NumberAvailable == d.Status.DesiredNumberScheduled
 		})
+		done(d, since)
 	}
 	return time.Since(begin)
+}
+
+// stages are the operator's own events about those of the last change.
+func (s *scale) stages(b *testing.B) []string {
+	b.Helper()
+	var events corev1.EventList
+	must(b, s.client.List(b.Context(), &events, client.InNamespace(namespace)))
+	slices.SortFunc(events.Items, func(one, other corev1.Event) int { return one.EventTime.Compare(other.EventTime.Time) })
+	var stages []string
+	for i := range events.Items {
+		if event := &events.Items[i]; event.Reason == "StageEnded" {
+			stages = append(stages, event.Message)
+		}
+	}
+	return stages[max(0, len(stages)-3):]
 }
 
 func setImages(spec *corev1.PodSpec, from, to string) {
