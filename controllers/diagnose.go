@@ -93,8 +93,8 @@ func (g *diagnoses) observe(ctx context.Context, d desired, seen *observation) {
 	}
 }
 
-// pause is the time until the pods of a workload are looked at again: a mesh of any size
-// costs as many requests.
+// pause is the time until the pods of a workload are looked at again. Each look reads all of
+// them, so with many it is longer.
 func (g *diagnoses) pause(w *health.Workload) time.Duration {
 	const perPod = 15 * time.Millisecond
 	return max(g.times.LookPause, time.Duration(w.Pods().Desired)*perPod)

@@ -61,7 +61,7 @@ type memory struct {
 	// clients are how many pods have an older client; nil for not known.
 	clients *clientCount
 
-	// registrations are how many pods of a workload are registered, by the workload's name.
+	// registrations are which pods a workload has, to tell which are registered, by its name.
 	registrations map[string]registration
 	// diagnoses are why workloads are down, by name.
 	diagnoses map[string]diagnosis

@@ -143,38 +143,20 @@ func (p podReader) findRevision(ctx context.Context, w *health.Workload) error {
 	return nil
 }
 
-// running are the names of the workload's pods that have not ended and are
-// not about to: whoever is being deleted is no longer asked.
+// running has the names of the workload's pods that have not ended, and which of them are not
+// about to: whoever is being deleted is no longer asked.
 func (p podReader) running(ctx context.Context, w *health.Workload) (map[string]bool, error) {
 	ended := fields.AndSelectors(
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)))
 	running := map[string]bool{}
-	err := p.eachName(ctx, w, func(pod *metav1.PartialObjectMetadata) {
-		running[pod.Name] = pod.DeletionTimestamp == nil
-	}, client.MatchingFieldsSelector{Selector: ended})
-	return running, err
-}
-
-// namesOf are the names of a workload's pods that are not about to end; nil for none.
-func (p podReader) namesOf(ctx context.Context, w *health.Workload) ([]string, error) {
-	var names []string
-	err := p.eachName(ctx, w, func(pod *metav1.PartialObjectMetadata) {
-		if pod.DeletionTimestamp == nil {
-			names = append(names, pod.Name)
-		}
-	})
-	return names, err
-}
-
-// eachName looks at the metadata of a workload's pods.
-func (p podReader) eachName(ctx context.Context, w *health.Workload, look func(*metav1.PartialObjectMetadata), which ...client.ListOption) error {
 	pods := mesh.EmptyMetadataList(corev1.SchemeGroupVersion.WithKind("Pod"))
-	return eachPage(ctx, p.direct, pods, func(list *metav1.PartialObjectMetadataList) {
+	err := eachPage(ctx, p.direct, pods, func(list *metav1.PartialObjectMetadataList) {
 		for i := range list.Items {
-			look(&list.Items[i])
+			running[list.Items[i].Name] = list.Items[i].DeletionTimestamp == nil
 		}
-	}, append(which, client.InNamespace(w.Workload.GetNamespace()), podLabels(w))...)
+	}, client.MatchingFieldsSelector{Selector: ended}, client.InNamespace(w.Workload.GetNamespace()), podLabels(w))
+	return running, err
 }
 
 // creationFailure tells why the pods of a workload are not even created: where it does

@@ -9,7 +9,7 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -33,18 +33,20 @@ var endpointKind = schema.GroupVersionKind{Group: "networkservicemesh.io", Versi
 // registry/common/expire and refresh), by clocks that may not be ours.
 const endpointLife = 90 * time.Second
 
-// registration tells how many of a workload's ready pods are registered. Pods are in
-// no cache: those of a forwarder are listed when all of it is up, and again when it has
+// registration is which pods of a workload there are, to tell how many are registered. Pods
+// are in no cache: those of a forwarder are listed when all of it is up, and again when it has
 // changed. Endpoints come and go more often than that: with a thousand nodes, some do for
 // minutes after each change.
 type registration struct {
-	// workload and endpoints are those that it was found out of.
-	workload, endpoints string
-	registered          int32
-	// pods are the names of those that were there when they were listed, at a time; nil for
-	// not yet.
-	pods     []string
+	// workload is its resource version then.
+	workload string
+	// running has the names of its pods, and which of them are not about to end; nil for not
+	// listed yet.
+	running  map[string]bool
 	listedAt time.Time
+	// believed are the endpoints with which all pods were registered as the status of an earlier
+	// process says.
+	believed []string
 }
 
 // observeRegistration finds out how many of a workload's pods are registered. While
@@ -94,26 +96,22 @@ func reportedLast(nsm *nsmv1beta1.NSM, w *health.Workload) nsmv1beta1.ComponentS
 // this process sees for the first time, the status is believed that the one before it has
 // written, if there is one endpoint for each pod.
 func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM, w *health.Workload) error {
-	ready := w.Pods().Ready
+	ready, endpoints := w.Pods().Ready, w.Registration.Endpoints
 	remembered := r.memories.of(nsm).registrations
-	known, isKnown := remembered[w.Name()]
-	seen := registration{workload: w.Live.GetResourceVersion(), endpoints: strings.Join(w.Registration.Endpoints, " ")}
-	if known.workload == seen.workload {
-		seen.pods, seen.listedAt = known.pods, known.listedAt
+	seen, isKnown := remembered[w.Name()]
+	if version := w.Live.GetResourceVersion(); seen.workload != version {
+		seen = registration{workload: version}
+	}
+	if !isKnown && len(endpoints) == int(w.Pods().Desired) && wasReady(nsm, w) {
+		seen.believed = endpoints
 	}
 	w.Registration.Registered = min(w.Registration.Registered, ready)
-	isAsBefore := !isKnown && len(w.Registration.Endpoints) == int(w.Pods().Desired) && wasReady(nsm, w)
-	isUnchanged := known.workload == seen.workload && known.endpoints == seen.endpoints
-	switch {
-	case !w.IsReady() || w.Registration.Registered < ready || isAsBefore:
-	case isUnchanged && (seen.pods == nil || known.registered == ready):
-		w.Registration.Registered = known.registered
-	default:
+	isBelieved := seen.believed != nil && slices.Equal(seen.believed, endpoints)
+	if w.IsReady() && w.Registration.Registered == ready && !isBelieved {
 		if err := r.countListed(ctx, w, &seen); err != nil {
 			return err
 		}
 	}
-	seen.registered = w.Registration.Registered
 	remembered[w.Name()] = seen
 	return nil
 }
@@ -123,16 +121,16 @@ func (r *NSMReconciler) countRegistered(ctx context.Context, nsm *nsmv1beta1.NSM
 // workload's counts are as before.
 func (r *NSMReconciler) countListed(ctx context.Context, w *health.Workload, seen *registration) error {
 	ready := w.Registration.Registered
-	w.Registration.Registered = min(ready, w.Registration.Count(seen.pods))
-	if seen.pods != nil && (w.Registration.Registered == ready || r.now().Before(seen.listedAt.Add(r.Times.LookPause))) {
+	w.Registration.Registered = min(ready, w.Registration.Count(seen.running))
+	if seen.running != nil && (w.Registration.Registered == ready || r.now().Before(seen.listedAt.Add(r.Times.LookPause))) {
 		return nil
 	}
-	pods, err := r.pods.namesOf(ctx, w)
+	running, err := r.pods.running(ctx, w)
 	if err != nil {
 		return fmt.Errorf("reading the pods of %s: %w", w, err)
 	}
-	seen.pods, seen.listedAt = pods, r.now()
-	w.Registration.Registered = min(ready, w.Registration.Count(pods))
+	*seen = registration{workload: seen.workload, running: running, listedAt: r.now()}
+	w.Registration.Registered = min(ready, w.Registration.Count(running))
 	return nil
 }
 

@@ -59,7 +59,7 @@ func (r *NSMReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return mgr.Add(manager.RunnableFunc(r.serveMetrics))
 }
 
-// assemble puts together what a pass uses and what needs no watch.
+// assemble puts together the parts of the loop that need no watch.
 func (r *NSMReconciler) assemble(mgr ctrl.Manager) {
 	r.Times = cmp.Or(r.Times, DefaultTimes())
 	r.client, r.direct, r.recorder = newPatientClient(mgr.GetClient(), mgr.GetCache(), r.Times.Cache), mgr.GetAPIReader(), mgr.GetEventRecorder(mesh.ManagedBy)

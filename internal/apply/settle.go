@@ -67,7 +67,7 @@ func (w *writes) addDeletion(change Change, before client.Object) {
 
 // addFailed adds a write of an object that has failed: it, or a part of it, may have been done
 // all the same. The cache has to show what is there now, so that what is being changed is not
-// taken for what it was.
+// taken for what it was. If that cannot be read either, nothing is known to wait for.
 func (a *Applier) addFailed(ctx context.Context, want *intent, before client.Object, writes *writes) {
 	if before == nil {
 		return

@@ -39,11 +39,11 @@ func (r *Registration) Has(pod string) bool {
 	return at < len(r.Endpoints) && mesh.IsEndpointOf(r.Endpoints[at], pod)
 }
 
-// Count is how many of these pods are registered.
-func (r *Registration) Count(pods []string) int32 {
+// Count is how many pods are registered, of those that run.
+func (r *Registration) Count(running map[string]bool) int32 {
 	var count int32
-	for _, pod := range pods {
-		if r.Has(pod) {
+	for pod, runs := range running {
+		if runs && r.Has(pod) {
 			count++
 		}
 	}
