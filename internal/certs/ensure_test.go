@@ -144,6 +144,22 @@ var _ = Describe("Ensure", func() {
 		Expect(err).NotTo(HaveOccurred(), "what is served is trusted")
 	})
 
+	It("prepares another certificate whenever the Secret is deleted, also in the middle of a rotation", func() {
+		use, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace}).Ensure(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		served, next := servedBy(use), []byte(nil)
+		for range 3 {
+			before := told(ctx)[0].ca
+			Expect(admin.Delete(ctx, shared(ctx))).To(Succeed())
+			Eventually(func() string { return told(ctx)[0].ca }).ShouldNot(Equal(before))
+			Expect(told(ctx)[0].ca).To(ContainSubstring(before), "what may be served is trusted on")
+			secret := shared(ctx)
+			Expect(secret.Data["next.crt"]).NotTo(Or(BeEmpty(), Equal(next)))
+			next = secret.Data["next.crt"]
+			Expect(servedBy(use)).To(Equal(served))
+		}
+	})
+
 	It("does not fight whoever keeps overwriting what it has told", func() {
 		now := clocktesting.NewFakeClock(time.Now())
 		_, err := (&certs.Issuer{Config: operatorConfig, Namespace: namespace, Clock: now}).Ensure(ctx)

@@ -91,6 +91,9 @@ func (t Terms) advance(s state, in situation) (state, step, error) {
 	serves := s.serving.verify(in.names, in.now) == nil
 	announced := s.isAnnounced() && s.next.verify(in.names, in.now) == nil
 	switch {
+	case serves && in.renew:
+		// Also in the middle of a rotation, whose next pair is not wanted either.
+		return t.announced(s, in)
 	case announced && (in.settled || !serves):
 		return s.promoted(), promote, nil
 	case !serves:
@@ -103,7 +106,7 @@ func (t Terms) advance(s state, in situation) (state, step, error) {
 		}
 		s.serving.CA = s.serving.ownCA()
 		return state{serving: s.serving}, retire, nil
-	case in.renew || t.isDue(s.serving, in.now):
+	case t.isDue(s.serving, in.now):
 		return t.announced(s, in)
 	}
 	return s, stay, nil
@@ -120,12 +123,13 @@ func (s state) promoted() state {
 	return state{serving: serving}
 }
 
+// announced trusts on what was trusted, for replicas that have not heard of the last step.
 func (t Terms) announced(s state, in situation) (state, step, error) {
 	next, err := t.issue(in.names, in.now)
 	if err != nil {
 		return s, stay, err
 	}
-	ca := joined(s.serving.ownCA(), next.CA)
+	ca, _ := s.serving.Trusted(Servers{}, in.now, s.serving.CA, next.CA)
 	s.serving.CA, next.CA = ca, ca
 	return state{serving: s.serving, next: *next}, announce, nil
 }

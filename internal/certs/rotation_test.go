@@ -88,6 +88,8 @@ func TestAdvance(t *testing.T) {
 		"not yet due":                         {steady, situation{now: epoch.Add(275*day - time.Second), settled: true}, stay, 1, true},
 		"ended before anybody looked":         {steady, situation{now: epoch.Add(400 * day)}, replace, 2, false},
 		"wanted anew":                         {steady, situation{renew: true}, announce, 2, true},
+		"announced, and wanted anew":          {underway, situation{now: epoch.Add(280 * day), renew: true}, announce, 3, true},
+		"promoted, and wanted anew":           {promoted, situation{now: epoch.Add(280 * day), renew: true}, announce, 3, true},
 		"announced":                           {underway, situation{now: epoch.Add(280 * day)}, stay, 2, true},
 		"announced, and everybody knows":      {underway, situation{now: epoch.Add(280 * day), settled: true}, promote, 2, false},
 		"announced, and the old one ended":    {underway, situation{now: epoch.Add(366 * day)}, promote, 2, false},
@@ -109,6 +111,10 @@ func TestAdvance(t *testing.T) {
 			g.Expect(cert.ParseCertsPEM(next.serving.CA)).To(HaveLen(test.trusted))
 			g.Expect(next.serving.verify(servers, test.in.now)).To(Succeed())
 			g.Expect(bytes.Equal(next.serving.Certificate, test.from.serving.Certificate)).To(Equal(test.servesOn))
+			if taken == announce {
+				g.Expect(next.next.verify(servers, test.in.now)).To(Succeed())
+				g.Expect(next.next.Certificate).NotTo(Equal(test.from.next.Certificate))
+			}
 		})
 	}
 }
