@@ -150,11 +150,20 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsmgr", newState), "it goes on when the obstacle is gone")
 	})
 
-	It("and halts at one that is refused for as long, saying by whom", func(ctx SpecContext) {
+	// refuseManagers has the API server refuse the managers' stage of an upgrade for longer than
+	// its deadline, which is not the registry's: that may take a while to come up.
+	refuseManagers := func(ctx SpecContext, how nsmv1beta1.UpgradeSpec) {
+		GinkgoHelper()
 		forbid(ctx, "daemonsets", "patch")
-		upgrade(ctx, nsmv1beta1.UpgradeSpec{ProgressDeadline: &metav1.Duration{Duration: time.Second}, PrePull: new(bool)})
+		upgrade(ctx, how)
 		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
 		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		Eventually(messageOf(ctx, nsm, degraded)).Should(ContainSubstring("applying DaemonSet " + nsm.Namespace + "/nsmgr: "))
+		change(ctx, nsm.DeepCopy(), func(nsm *nsmv1beta1.NSM) { nsm.Spec.Upgrade.ProgressDeadline = &metav1.Duration{Duration: time.Second} })
+	}
+
+	It("and halts at one that is refused for as long, saying by whom", func(ctx SpecContext) {
+		refuseManagers(ctx, nsmv1beta1.UpgradeSpec{PrePull: new(bool)})
 		Eventually(messageOf(ctx, nsm, degraded)).Should(And(
 			HavePrefix("the mesh has not come up within spec.upgrade.progressDeadline, 1s: applying DaemonSet "+nsm.Namespace+"/nsmgr: "),
 			ContainSubstring("forbidden"), ContainSubstring("; to go back, set spec.version to "+oldState)))
@@ -163,12 +172,7 @@ var _ = Describe("Guarantee 6: a release change goes stage by stage, each ready 
 	})
 
 	It("which is taken back, if it shall be", func(ctx SpecContext) {
-		forbid(ctx, "daemonsets", "patch")
-		upgrade(ctx, nsmv1beta1.UpgradeSpec{
-			ProgressDeadline: &metav1.Duration{Duration: time.Second}, OnFailure: nsmv1beta1.UpgradeFailureRollback, PrePull: new(bool),
-		})
-		Eventually(releases(ctx, nsm)).Should(HaveKeyWithValue("nsm-registry", newState))
-		setDeployment(ctx, nsm, "nsm-registry", oneUp)
+		refuseManagers(ctx, nsmv1beta1.UpgradeSpec{OnFailure: nsmv1beta1.UpgradeFailureRollback, PrePull: new(bool)})
 		Eventually(messageOf(ctx, nsm, degraded)).Should(And(ContainSubstring("forbidden"), HaveSuffix(oldState+" runs again until the spec changes")))
 		Eventually(releases(ctx, nsm)).Should(HaveEach(oldState))
 		setDeployment(ctx, nsm, "nsm-registry", oneUp)
