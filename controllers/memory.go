@@ -35,6 +35,8 @@ type memory struct {
 	uncached *rest
 	// reported is when the status was written last; zero for not yet.
 	reported time.Time
+	// restUntil is when the next pass may begin; zero for at once.
+	restUntil time.Time
 	// eventLimit limits the events about what is wrong; nil while there were none.
 	eventLimit *rate.Limiter
 	// lostRaces counts the passes in a row that failed for nothing but that somebody else wrote

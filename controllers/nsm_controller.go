@@ -129,6 +129,9 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 		return r.lookAgain(left.wakeUp), nil
 	}
 	r.recognize(nsm)
+	if left := r.restOf(nsm); left > 0 {
+		return ctrl.Result{RequeueAfter: left}, nil
+	}
 	// The client's copy is the cache's: it is never changed in place.
 	nsm = nsm.DeepCopy()
 	if isAbridged(nsm) {
@@ -154,6 +157,7 @@ func (r *NSMReconciler) pass(ctx context.Context, request ctrl.Request) (ctrl.Re
 	if err := r.report(ctx, nsm, seen, err); err != nil {
 		return ctrl.Result{}, err
 	}
+	r.memories.of(nsm).restUntil = r.now().Add(restAfter(seen))
 	return r.lookAgain(seen.wakeUp), nil
 }
 

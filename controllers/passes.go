@@ -16,6 +16,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+
+	nsmv1beta1 "github.com/networkservicemesh/nsm-operator/apis/v1beta1"
 )
 
 const (
@@ -78,4 +80,30 @@ func (p *passes) check(*http.Request) error {
 		}
 	}
 	return nil
+}
+
+// restPerPod is how much longer the loop rests between two passes for each pod that a mesh
+// should have. While a large mesh rolls out, something of it changes many times a second.
+const restPerPod = 250 * time.Microsecond
+
+// restAfter is how long the loop rests at least after a pass: not at all for a small mesh.
+func restAfter(seen *observation) time.Duration {
+	var pods int32
+	for i := range seen.Workloads {
+		pods += seen.Workloads[i].Pods().Desired
+	}
+	const worthwhile = 10 * time.Millisecond
+	if rest := time.Duration(pods) * restPerPod; rest >= worthwhile {
+		return rest
+	}
+	return 0
+}
+
+// restOf an NSM is for how long it is not looked at yet. What a user has written is looked
+// at at once.
+func (r *NSMReconciler) restOf(nsm *nsmv1beta1.NSM) time.Duration {
+	if nsm.Generation != nsm.Status.ObservedGeneration {
+		return 0
+	}
+	return r.memories.of(nsm).restUntil.Sub(r.now())
 }
