@@ -72,7 +72,7 @@ func newSupport(shared *options) *cobra.Command {
 
 // run gathers, and says where the archive is.
 func (o *supportOptions) run(ctx context.Context, hasTimeout bool) error {
-	debug.SetMemoryLimit(memoryLimit)
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	config, err := o.flags.ToRESTConfig()
 	if err != nil {
 		return fmt.Errorf("no cluster: %w; --kubeconfig and --context choose one", err)
