@@ -135,7 +135,10 @@ var _ = Describe("The webhook configurations", func() {
 			return binding
 		}
 		kubectl(ctx, "delete", "clusterrolebinding", "nsm-operator-manager")
-		DeferCleanup(func(ctx SpecContext) { kubectl(ctx, "apply", "--server-side", "-k", "../../config/rbac") })
+		DeferCleanup(func(ctx SpecContext) {
+			kubectl(ctx, "apply", "--server-side", "-k", "../../config/rbac")
+			server.AwaitRights(ctx)
+		})
 		Expect(client.IgnoreNotFound(admin.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: secretName}}))).To(Succeed())
 		owners := func() [][]string {
 			secret := &corev1.Secret{}

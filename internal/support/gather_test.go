@@ -298,6 +298,11 @@ var _ = Describe("Gathering", func() {
 		viewer := access("viewer")
 		here := options()
 		here.Fallback = "nsm"
+		// The API server takes a moment to notice a right.
+		Eventually(func() string {
+			files, _ := gather(ctx, viewer, here)
+			return files["index.html"]
+		}).Should(ContainSubstring("nsm/mesh v1.18.0"))
 		for _, namespace := range []string{"", "nsm"} {
 			here.Namespace = namespace
 			files, outcome := gather(ctx, viewer, here)

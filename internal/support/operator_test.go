@@ -16,6 +16,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 )
 
 // runOperator as a process of this machine that acts on no NSM, and return where it serves
@@ -41,6 +44,12 @@ func runOperator(ctx context.Context) string {
 		server.Kubectl(ctx, "delete", "mutatingwebhookconfiguration", "nsm-operator-defaults")
 		server.Kubectl(ctx, "delete", "clusterrolebinding", "operator")
 		server.Kubectl(ctx, "patch", "crd", "nsms.nsm.networkservicemesh.io", "--type=merge", "--patch", `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`)
+		// The API server takes a moment to notice.
+		nsms := dynamic.NewForConfigOrDie(server.Config).Resource(schema.GroupVersionResource{Group: "nsm.networkservicemesh.io", Version: "v1alpha1", Resource: "nsms"})
+		Eventually(func() error {
+			_, err := nsms.List(ctx, metav1.ListOptions{})
+			return err
+		}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
 	})
 	Eventually(func() error {
 		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)

@@ -21,7 +21,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
@@ -33,6 +35,9 @@ import (
 // OperatorNamespace is the operator's own.
 const OperatorNamespace = "nsm-operator-system"
 
+// operatorUser is who the operator is to the API server.
+const operatorUser = "system:serviceaccount:" + OperatorNamespace + ":nsm-operator"
+
 // Server is an API server with its etcd, and nothing else: no controller runs
 // before StartControllers.
 type Server struct {
@@ -42,8 +47,8 @@ type Server struct {
 	Kubeconfig string
 	// Environment that the server was started in.
 	Environment *envtest.Environment
-	// definitions reads CustomResourceDefinitions.
-	definitions client.Reader
+	// admin reads CustomResourceDefinitions and asks for rights.
+	admin client.Client
 	// serves tells which resources there are.
 	serves *discovery.DiscoveryClient
 }
@@ -66,15 +71,24 @@ func Start(environment *envtest.Environment) *Server {
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
 	kubeconfig := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 	Expect(os.WriteFile(kubeconfig, environment.KubeConfig, 0o600)).To(Succeed())
+	server := At(config)
+	server.Kubeconfig, server.Environment = kubeconfig, environment
+	return server
+}
+
+// At is an API server that runs already, for an admin: it has neither a Kubeconfig nor an
+// Environment.
+func At(config *rest.Config) *Server {
+	GinkgoHelper()
 	scheme := runtime.NewScheme()
-	Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
-	definitions, err := client.New(config, client.Options{Scheme: scheme})
+	Expect(errors.Join(apiextensionsv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme))).To(Succeed())
+	admin, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	unthrottled := rest.CopyConfig(config)
 	unthrottled.QPS = -1
 	serves, err := discovery.NewDiscoveryClientForConfig(unthrottled)
 	Expect(err).NotTo(HaveOccurred())
-	return &Server{Config: config, Kubeconfig: kubeconfig, Environment: environment, definitions: definitions, serves: serves}
+	return &Server{Config: config, admin: admin, serves: serves}
 }
 
 // Assets is the directory of the control plane's binaries.
@@ -156,6 +170,24 @@ func (s *Server) Install(ctx context.Context) {
 	DependOn(filepath.Join(root(), "config"))
 	s.Kubectl(ctx, "apply", "--server-side", "-k", filepath.Join(root(), "config", "local"))
 	s.AwaitDefinitions(ctx)
+	s.AwaitRights(ctx)
+}
+
+// AwaitRights waits until the API server knows the rights that the operator is given by a
+// Role and by a ClusterRole.
+func (s *Server) AwaitRights(ctx context.Context) {
+	GinkgoHelper()
+	for _, right := range []authorizationv1.ResourceAttributes{
+		{Verb: "get", Resource: "secrets", Namespace: OperatorNamespace, Name: "nsm-operator-webhook-cert"},
+		{Verb: "update", Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions", Name: "nsms.nsm.networkservicemesh.io"},
+	} {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: operatorUser, ResourceAttributes: &right}}
+		Eventually(func(g Gomega) {
+			asked := review.DeepCopy()
+			g.Expect(s.admin.Create(ctx, asked)).To(Succeed())
+			g.Expect(asked.Status.Allowed).To(BeTrue(), right.Resource)
+		}).WithContext(ctx).WithTimeout(patience).Should(Succeed())
+	}
 }
 
 // AwaitDefinitions waits until custom resources are served: those of definitions by name,
@@ -166,31 +198,38 @@ func (s *Server) AwaitDefinitions(ctx context.Context, names ...string) {
 	Eventually(func(g Gomega) {
 		definitions := make([]apiextensionsv1.CustomResourceDefinition, len(names))
 		for i, name := range names {
-			g.Expect(s.definitions.Get(ctx, client.ObjectKey{Name: name}, &definitions[i])).To(Succeed())
+			g.Expect(s.admin.Get(ctx, client.ObjectKey{Name: name}, &definitions[i])).To(Succeed())
 		}
 		if len(names) == 0 {
 			var all apiextensionsv1.CustomResourceDefinitionList
-			g.Expect(s.definitions.List(ctx, &all)).To(Succeed())
+			g.Expect(s.admin.List(ctx, &all)).To(Succeed())
 			definitions = all.Items
 		}
 		g.Expect(definitions).NotTo(BeEmpty())
+		// It is there that kubectl looks for resources, a moment after they are served.
+		_, all, err := s.serves.ServerGroupsAndResourcesWithContext(ctx)
+		g.Expect(err).NotTo(HaveOccurred())
 		for i := range definitions {
 			g.Expect(isEstablished(&definitions[i])).To(BeTrue(), definitions[i].Name)
-			s.expectServed(ctx, g, &definitions[i])
+			s.expectServed(ctx, g, &definitions[i], all)
 		}
 	}).WithContext(ctx).WithTimeout(patience).Should(Succeed())
 }
 
-// expectServed expects that the API server lists the resource in each version.
-func (s *Server) expectServed(ctx context.Context, g Gomega, definition *apiextensionsv1.CustomResourceDefinition) {
+// expectServed expects that the API server lists the resource in each version, by itself
+// and among all.
+func (s *Server) expectServed(ctx context.Context, g Gomega, definition *apiextensionsv1.CustomResourceDefinition, all []*metav1.APIResourceList) {
 	GinkgoHelper()
 	for _, version := range definition.Spec.Versions {
 		if !version.Served {
 			continue
 		}
-		known, err := s.serves.ServerResourcesForGroupVersionWithContext(ctx, definition.Spec.Group+"/"+version.Name)
+		served := ContainElement(HaveField("Name", definition.Spec.Names.Plural))
+		groupVersion := definition.Spec.Group + "/" + version.Name
+		known, err := s.serves.ServerResourcesForGroupVersionWithContext(ctx, groupVersion)
 		g.Expect(err).NotTo(HaveOccurred(), definition.Name)
-		g.Expect(known.APIResources).To(ContainElement(HaveField("Name", definition.Spec.Names.Plural)), definition.Name)
+		g.Expect(known.APIResources).To(served, definition.Name)
+		g.Expect(all).To(ContainElement(And(HaveField("GroupVersion", groupVersion), HaveField("APIResources", served))), definition.Name)
 	}
 }
 
@@ -230,7 +269,7 @@ func DependOn(directory string) {
 func (s *Server) Operator() *rest.Config {
 	GinkgoHelper()
 	user, err := s.Environment.AddUser(envtest.User{
-		Name:   "system:serviceaccount:" + OperatorNamespace + ":nsm-operator",
+		Name:   operatorUser,
 		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + OperatorNamespace},
 	}, &rest.Config{QPS: -1})
 	Expect(err).NotTo(HaveOccurred())

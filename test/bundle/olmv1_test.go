@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	ocv1 "github.com/operator-framework/operator-controller/api/v1"
 	"github.com/operator-framework/operator-controller/internal/operator-controller/rukpak/bundle/source"
@@ -23,10 +24,12 @@ import (
 	"github.com/operator-framework/operator-controller/internal/operator-controller/rukpak/render/registryv1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensionsclient "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset/typed/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/wait"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -142,7 +145,9 @@ func manage(t *testing.T, c client.Client, object client.Object) {
 		}},
 		{"delete", func(ctx context.Context) error { return c.Delete(ctx, object, client.DryRunAll) }},
 	} {
-		if err := step.do(t.Context()); err != nil {
+		// The API server takes a moment to notice rights.
+		err := retry.OnError(wait.Backoff{Duration: 100 * time.Millisecond, Steps: 100}, apierrors.IsForbidden, func() error { return step.do(t.Context()) })
+		if err != nil {
 			t.Errorf("%s %s %s: %v", step.verb, kind.Kind, object.GetName(), err)
 			return
 		}
@@ -163,6 +168,8 @@ func start(t *testing.T) (*rest.Config, client.Client) {
 		},
 		ErrorIfCRDPathMissing: true,
 	}
+	const patience = 5 * time.Minute // with a machine that is busy
+	environment.ControlPlaneStartTimeout, environment.ControlPlaneStopTimeout, environment.CRDInstallOptions.MaxTime = patience, patience, patience
 	config, err := environment.Start()
 	if err != nil {
 		t.Fatal(err)

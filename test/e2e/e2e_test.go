@@ -136,7 +136,8 @@ var _ = Describe("make run", Ordered, ContinueOnFailure, SpecPriority(1), func()
 	It("runs the sample of the new version too", func(ctx SpecContext) {
 		kubectl(ctx, "apply", "-f", newSample)
 		waitAvailable(ctx)
-		Expect(count(podsOf(ctx))).To(And(
+		// The pods of the sample before may still be ending.
+		Eventually(func() map[string]int { return count(podsOf(ctx)) }).WithContext(ctx).Should(And(
 			HaveKeyWithValue("nsm-registry", 1), HaveKeyWithValue("nsmgr", 3), HaveKeyWithValue("forwarder-vpp", 3)))
 	})
 
@@ -263,9 +264,7 @@ func tryKubectl(ctx context.Context, args ...string) (string, error) {
 // awaitDefinitions waits until custom resources of all definitions are served.
 func awaitDefinitions(ctx context.Context) {
 	GinkgoHelper()
-	for _, args := range apiserver.WaitForDefinitions() {
-		kubectl(ctx, args...)
-	}
+	apiserver.At(config).AwaitDefinitions(ctx)
 }
 
 func waitAvailable(ctx context.Context) {

@@ -147,6 +147,8 @@ func newNSM(ctx context.Context) *nsmv1beta1.NSM {
 	// The API server takes a moment to notice how to call the webhooks.
 	Eventually(func() error { return admin.Create(ctx, nsm) }).Should(Succeed())
 	DeferCleanup(remove, nsm)
+	// And another one to notice who converts.
+	Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(nsm), &nsmv1alpha1.NSM{}) }).Should(Succeed())
 	return nsm
 }
 
