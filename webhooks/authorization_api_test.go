@@ -589,9 +589,9 @@ var _ = Describe("Authorization", Ordered, ContinueOnFailure, func() {
 		Entry("a mesh admin of one namespace", func() *person { return as("mia") }, namespace, webhooks.MeshAdminRole, false),
 		Entry("a mesh admin", func() *person { return as("mia") }, "", webhooks.MeshAdminRole, true),
 		Entry("a cluster admin", func() *person { return as("claus", "staff") }, "", "cluster-admin", true),
-		Entry("a cluster admin of one namespace", func() *person { return as("claus", "staff") }, namespace, "cluster-admin", false),
+		Entry("a cluster admin of one namespace", func() *person { return as("clara", "staff") }, namespace, "cluster-admin", false),
 		Entry("Argo CD in the whole cluster", func() *person { return account("argocd", "argocd-application-controller") }, "", "cluster-admin", true),
-		Entry("Argo CD in one namespace", func() *person { return account("argocd", "argocd-application-controller") }, namespace, "admin", false),
+		Entry("Argo CD in one namespace", func() *person { return account("argocd", "argocd-of-a-tenant") }, namespace, "admin", false),
 		Entry("Flux in the whole cluster", func() *person { return account("flux-system", "kustomize-controller") }, "", "cluster-admin", true),
 		Entry("Flux for a tenant", func() *person { return account(namespace, "flux-tenant") }, namespace, "admin", false),
 	)

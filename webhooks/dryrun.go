@@ -31,7 +31,7 @@ import (
 // dryRunTimeout bounds what dry runs add to a write of an NSM, for which
 // the API server gives the webhook ten seconds. Without an answer by then the NSM
 // is taken as it is.
-const dryRunTimeout = 3 * time.Second
+var dryRunTimeout = 3 * time.Second
 
 // dryRun has the API server look at the workloads and Services of a mesh before
 // the mesh is taken: what passes through from the NSM to them (env, tolerations,

@@ -222,7 +222,7 @@ func callByURL(ctx context.Context, issuer *certs.Issuer) {
 	configuration.Name = "guard-by-url"
 	configuration.Webhooks = configuration.Webhooks[1:]
 	configuration.Webhooks[0].ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: ptr.To(listening.URL + "/"), CABundle: pair.CA}
-	configuration.Webhooks[0].FailurePolicy = ptr.To(admissionregistrationv1.Fail)
+	configuration.Webhooks[0].FailurePolicy, configuration.Webhooks[0].TimeoutSeconds = ptr.To(admissionregistrationv1.Fail), ptr.To[int32](30)
 	Expect(admin.Create(ctx, configuration)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, configuration)).To(Succeed()) })
 	Eventually(func() []byte {

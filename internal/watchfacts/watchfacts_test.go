@@ -96,6 +96,7 @@ func watcher() (*watchfacts.Watcher, *atomic.Int32) {
 		Expect(told).To(Equal(owner))
 		calls.Add(1)
 	})
+	w.Patience = time.Minute
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Start(ctx) }()
