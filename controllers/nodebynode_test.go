@@ -80,7 +80,6 @@ func (d *daemon) run(ctx context.Context) {
 	live := daemonSetOf(ctx, d.nsm, d.name)
 	hash := d.revise(ctx, live)
 	before := d.pods(ctx)
-	counts := pods{desired: int32(len(d.nodes)), current: int32(len(d.nodes))}
 	for _, node := range d.nodes {
 		pod := before[node]
 		if pod != nil && pod.DeletionTimestamp != nil {
@@ -88,8 +87,17 @@ func (d *daemon) run(ctx context.Context) {
 			pod = nil
 		}
 		if pod == nil {
-			pod = d.start(ctx, live, node, hash)
+			d.start(ctx, live, node, hash)
 		}
+	}
+	d.count(ctx, hash)
+}
+
+// count tells how the pods are, and ends none: somebody may have deleted one meanwhile.
+func (d *daemon) count(ctx context.Context, hash string) {
+	GinkgoHelper()
+	counts := pods{desired: int32(len(d.nodes)), current: int32(len(d.nodes))}
+	for _, pod := range d.pods(ctx) {
 		if pod.Labels["controller-revision-hash"] == hash {
 			counts.updated++
 		}
@@ -139,14 +147,13 @@ func ownedBy(live *appsv1.DaemonSet) []metav1.OwnerReference {
 	return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "DaemonSet", Name: live.Name, UID: live.UID, Controller: ptr.To(true)}}
 }
 
-func (d *daemon) start(ctx context.Context, live *appsv1.DaemonSet, node, hash string) *corev1.Pod {
+func (d *daemon) start(ctx context.Context, live *appsv1.DaemonSet, node, hash string) {
 	GinkgoHelper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: d.nsm.Namespace, GenerateName: d.name + "-", OwnerReferences: ownedBy(live)}}
 	pod.Labels = map[string]string{"controller-revision-hash": hash, "pod-template-generation": live.Annotations[appsv1.DeprecatedTemplateGeneration]}
 	maps.Copy(pod.Labels, live.Spec.Template.Labels)
 	pod.Spec = corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: d.name, Image: "example.com/forwarder:1"}}, Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}}
 	Expect(admin.Create(ctx, pod)).To(Succeed())
-	return pod
 }
 
 // ready has the pod on a node be ready, or not.
@@ -155,7 +162,7 @@ func (d *daemon) ready(ctx context.Context, node string, status corev1.Condition
 	pod := d.pods(ctx)[node]
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: status}}
 	Expect(admin.Status().Update(ctx, pod)).To(Succeed())
-	d.run(ctx)
+	d.count(ctx, d.revise(ctx, daemonSetOf(ctx, d.nsm, d.name)))
 }
 
 // up has the pod on a node be ready and registered.
