@@ -64,8 +64,10 @@ var _ = Describe("An object of somebody else in the place of one of the mesh", f
 				ContainSubstring(theirs.GetName()+" is in the way"), ContainSubstring("it was written by helm"), ContainSubstring("delete it")))
 			Expect(reason(ctx, nsm)()).To(Equal("NotOurs"))
 			Eventually(func() []string { return names(ctx, nsm) }).Should(ContainElements("DaemonSet forwarder-vpp", "ServiceAccount forwarder-vpp"))
-			setAllReady(ctx, nsm)
-			Eventually(messageOf(ctx, nsm, available)).Should(MatchRegexp(strings.ReplaceAll(held, " ", " .*/") + " is not changed while .*" + theirs.GetName()))
+			Eventually(func() string {
+				setAllReady(ctx, nsm) // also what has been made since
+				return messageOf(ctx, nsm, available)()
+			}).Should(MatchRegexp(strings.ReplaceAll(held, " ", " .*/") + " is not changed while .*" + theirs.GetName()))
 			settle(o)
 			Expect(names(ctx, nsm)).NotTo(ContainElement(held), "it would run with what is somebody else's")
 			expectUntouched()
@@ -110,7 +112,8 @@ var _ = Describe("An object of somebody else in the place of one of the mesh", f
 
 	It("is used as it is where a whole cluster shares it and it says the same", func(ctx SpecContext) {
 		first := newNSM(ctx, withCSI)
-		Eventually(func() []string { return names(ctx, first) }).Should(ContainElement("DaemonSet nsm-csi"))
+		Eventually(func() []string { return names(ctx, first) }).Should(ContainElements("DaemonSet nsm-csi", "CSIDriver csi.networkservicemesh.io"))
+		settle(o)
 		theirs := &storagev1.CSIDriver{}
 		Expect(admin.Get(ctx, client.ObjectKey{Name: "csi.networkservicemesh.io"}, theirs)).To(Succeed())
 		remove(ctx, first)

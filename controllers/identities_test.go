@@ -62,8 +62,8 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 
 	It("not yet, then True when the controller manager has said so, and its numbers wake nobody", func(ctx SpecContext) {
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{})
-		Eventually(spireReady(ctx, nsm)).Should(Equal("Unknown"))
-		Expect(why(ctx, nsm)()).To(ContainSubstring("has not registered the pods"))
+		Eventually(why(ctx, nsm)).Should(ContainSubstring("has not registered the pods"))
+		Expect(spireReady(ctx, nsm)()).To(Equal("Unknown"))
 		say(ctx, nsm, map[string]any{"podsSelected": 3, "entriesToSet": 3})
 		Eventually(spireReady(ctx, nsm)).Should(Equal("True"))
 
@@ -81,7 +81,7 @@ var _ = Describe("SpireReady tells what was observed:", func() {
 
 	It("and what it says now holds a change of release up, whatever was told before", func(ctx SpecContext) {
 		nsm := newNSM(ctx, nsmv1beta1.NSMSpec{Version: "v1.17.0"})
-		Eventually(spireReady(ctx, nsm)).Should(Equal("Unknown"))
+		Eventually(why(ctx, nsm)).Should(ContainSubstring("has not registered the pods"))
 		say(ctx, nsm, map[string]any{"podsSelected": 3})
 		bringAllUp(ctx, nsm)
 		Eventually(spireReady(ctx, nsm)).Should(Equal("True"))

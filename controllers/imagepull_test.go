@@ -118,6 +118,7 @@ var _ = Describe("New images are on the nodes before anything that serves is rep
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-0"}}
 		Expect(admin.Create(ctx, node)).To(Succeed())
 		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(admin.Delete(ctx, node))).To(Succeed()) })
+		setNodeReady(ctx, node.Name, corev1.ConditionTrue)
 		nodes.lack(nsm.Namespace, "ghcr.io/networkservicemesh/cmd-registry-k8s:"+newState, node.Name, "i/o timeout")
 		upgrade(ctx, nil)
 		Eventually(messageOf(ctx, nsm, progressing)).Should(ContainSubstring("0 of 1 nodes have the images of Deployment " + nsm.Namespace + "/nsm-registry"))

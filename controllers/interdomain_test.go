@@ -111,8 +111,10 @@ var _ = Describe("A mesh that federates with other trust domains", func() {
 			n.Spec.Interdomain = &nsmv1beta1.InterdomainSpec{ServiceType: corev1.ServiceTypeNodePort, FederatesWith: []string{"one", "two"}}
 		})
 		Eventually(func() []string { return names(ctx, nsm) }).WithTimeout(soon).Should(ContainElements("DaemonSet forwarder-vpp", "Deployment registry-proxy"))
-		setAllReady(ctx, nsm)
-		reach := messageOf(ctx, nsm, nsmv1beta1.ConditionInterdomainReady)
+		reach := func() string {
+			setAllReady(ctx, nsm) // also what is made only now
+			return messageOf(ctx, nsm, nsmv1beta1.ConditionInterdomainReady)()
+		}
 		Eventually(reach).WithTimeout(soon).Should(Equal("there is no ClusterFederatedTrustDomain for one, two"+noBundle), "the kind is not even served")
 
 		By("the kind coming, and one of the two")

@@ -215,7 +215,10 @@ var _ = Describe("The Pod Security labels of a mesh's namespace", func() {
 		It("unless the admin has taken that back, or the namespace itself goes", func(ctx SpecContext) {
 			binding := letLabel(ctx, namespace)
 			nsm := newAvailableNSMIn(ctx, o, namespace, nsmv1beta1.NSMSpec{})
+			// What is only watched is in no cache that settle looks at.
+			passes := reconciles()
 			Expect(admin.Delete(ctx, binding)).To(Succeed())
+			Eventually(reconciles).Should(BeNumerically(">", passes))
 			settle(o)
 			Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 			expectNothingLeft(ctx, nsm)
@@ -225,7 +228,9 @@ var _ = Describe("The Pod Security labels of a mesh's namespace", func() {
 			going := newNamespace(ctx)
 			letLabel(ctx, going)
 			nsm = newAvailableNSMIn(ctx, o, going, nsmv1beta1.NSMSpec{})
+			passes = reconciles()
 			deleteNamespace(ctx, going)
+			Eventually(reconciles).Should(BeNumerically(">", passes))
 			setLabels(ctx, going, map[string]string{enforceLabel: "restricted"})
 			Expect(admin.Delete(ctx, nsm.DeepCopy())).To(Succeed())
 			expectNothingLeft(ctx, nsm)

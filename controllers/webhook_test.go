@@ -262,8 +262,10 @@ var _ = Describe("What pods of an admission webhook before v1.12.0 have register
 	})
 
 	It("is waited for", func(ctx SpecContext) {
-		setAllReady(ctx, nsm)
-		Eventually(messageOf(ctx, nsm, available)).Should(Equal("Deployment " + nsm.Namespace + "/admission-webhook-k8s has pods that are ready " +
+		Eventually(func() string {
+			setAllReady(ctx, nsm) // also what is made only now
+			return messageOf(ctx, nsm, available)()
+		}).Should(Equal("Deployment " + nsm.Namespace + "/admission-webhook-k8s has pods that are ready " +
 			"and have not registered themselves with the API server: kubectl rollout restart -n " + nsm.Namespace +
 			" deployment/admission-webhook-k8s" + withoutSidecars))
 		selfRegister(ctx, nsm, webhookPod)
