@@ -52,6 +52,7 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 	})
 
 	It("goes on by the documented commands, and loses nothing", func(ctx SpecContext) {
+		published.awaitPlans(ctx)
 		commands := documented("Starting again")
 		published.follow(ctx, commands[0], commands[2])
 		published.expectNobody(ctx, NewWithT(GinkgoT()))
@@ -74,6 +75,7 @@ var _ = Describe("An upgrade from the published 1.8.0 whose operator never start
 	})
 
 	It("is given up by the documented commands, and leaves nothing undeletable", func(ctx SpecContext) {
+		published.awaitPlans(ctx)
 		published.follow(ctx, documented("Starting again")[0])
 		published.follow(ctx, documented("Giving up an upgrade from 1.8.0")...)
 		published.expectNobody(ctx, NewWithT(GinkgoT()))

@@ -38,6 +38,7 @@ func badRelease() {
 
 	It("leaves that release behind by subscribing again to the next one", func(ctx SpecContext) {
 		good := release(next(2))
+		usual.awaitPlans(ctx)
 		usual.follow(ctx, documented("Starting again")[:2]...)
 		usual.expectNobody(ctx, NewWithT(GinkgoT()))
 		catalog.serve(ctx, []channel{upgradeOf("stable", current(), good)}, current(), good)

@@ -49,20 +49,31 @@ func (s subscription) create(ctx context.Context) {
 }
 
 // awaitCSV waits until OLM has installed a version, and nothing is left of another.
-// The plan that made the CSV may go on after it has Succeeded, and would make it again.
-// Even a plan that is complete is carried out once more, until OLM's cache knows that it
-// is: what is deleted meanwhile comes back, and nobody deletes it again.
 func (s subscription) awaitCSV(ctx context.Context, name string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(s.phases(ctx)).To(Equal(map[string]operatorsv1alpha1.ClusterServiceVersionPhase{name: operatorsv1alpha1.CSVPhaseSucceeded}))
-		for _, plan := range s.plans(ctx) {
-			g.Expect(plan.Status.Phase).NotTo(Equal(operatorsv1alpha1.InstallPlanPhaseInstalling), plan.Name)
-			if plan.Status.Phase == operatorsv1alpha1.InstallPlanPhaseComplete {
-				g.Expect(logOf(catalogProcess)).To(MatchRegexp("msg=syncing .*ip="+plan.Name+" .*phase=Complete"), "OLM's cache")
-			}
-		}
+		s.expectPlansDone(ctx, g)
 	}).WithContext(ctx).WithTimeout(10 * time.Minute).Should(Succeed())
+}
+
+// awaitPlans waits until OLM has carried out what was approved.
+func (s subscription) awaitPlans(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) { s.expectPlansDone(ctx, g) }).WithContext(ctx).Should(Succeed())
+}
+
+// expectPlansDone expects that OLM goes on with no plan. One may go on after its CSV has
+// Succeeded, and would make that again. Even a plan that is complete is carried out once
+// more, until OLM's cache knows that it is: what is deleted meanwhile comes back, and
+// nobody deletes it again.
+func (s subscription) expectPlansDone(ctx context.Context, g Gomega) {
+	for _, plan := range s.plans(ctx) {
+		g.Expect(plan.Status.Phase).NotTo(Equal(operatorsv1alpha1.InstallPlanPhaseInstalling), plan.Name)
+		if plan.Status.Phase == operatorsv1alpha1.InstallPlanPhaseComplete {
+			g.Expect(logOf(catalogProcess)).To(MatchRegexp("msg=syncing .*ip="+plan.Name+" .*phase=Complete"), "OLM's cache")
+		}
+	}
 }
 
 // phases of the CSVs, by name. OLM copies CSVs into all other namespaces.
