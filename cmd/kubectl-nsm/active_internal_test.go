@@ -146,7 +146,7 @@ var _ = Describe("check --active", func() {
 	})
 
 	It("ends in time where no node takes the pods", func(ctx SpecContext) {
-		found := active(ctx, "--timeout", "6s")
+		found := active(ctx, "--timeout", "10s")
 		Expect(found.code).To(Equal(exitFinding))
 		Expect(outcomes(found)).To(And(append(hops(preflight.Skipped, 29, 34), HaveKeyWithValue("NSM027", preflight.OK), HaveKeyWithValue("NSM028", preflight.Failed), HaveKeyWithValue("NSM035", preflight.OK))...), found.stdout+found.stderr)
 		expectNothing(ctx, namespace)
@@ -170,7 +170,7 @@ var _ = Describe("check --active", func() {
 			return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/services")
 		},
 			&metav1.Status{Code: int32(code), Reason: reason, Message: "no such luck"})
-		found := active(ctx, "--timeout", "6s")
+		found := active(ctx, "--timeout", "10s")
 		Expect(found.code).To(Equal(exitFinding))
 		Expect(messageOf(found, "NSM027")).To(ContainSubstring("no such luck"), found.stdout+found.stderr)
 		Expect(asked.Load()).To(times)
@@ -187,7 +187,7 @@ var _ = Describe("check --active", func() {
 			return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/events")
 		},
 			&metav1.Status{Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: "no such luck"})
-		found := active(ctx, "--timeout", "6s")
+		found := active(ctx, "--timeout", "10s")
 		Expect(found.code).To(Equal(exitFinding), found.stdout+found.stderr)
 		Expect(asked.Load()).To(BeEquivalentTo(1))
 		expectNothing(ctx, namespace)

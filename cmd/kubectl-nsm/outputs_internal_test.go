@@ -123,13 +123,13 @@ var _ = Describe("each output of each command", func() {
 			return false
 		})
 		for _, command := range []string{"status", "topology", "check"} {
-			found := runAs(ctx, slow, command, "-n", namespace, "--request-timeout", "2s", "-o", "json")
+			found := runAs(ctx, slow, command, "-n", namespace, "--request-timeout", "5s", "-o", "json")
 			Expect(found.code).To(Equal(exitNothing), "%s: %s%s", command, found.stdout, found.stderr)
 			Expect(found.stderr).To(And(ContainSubstring("list pods"), ContainSubstring("--timeout and --request-timeout give it longer")))
 			Expect(decode[metav1.TypeMeta](found).Kind).NotTo(Equal("Failure"), command)
 			Expect(found.stdout).To(ContainSubstring("no answer in time"), command)
 		}
-		Expect(decode[report.Status](runAs(ctx, slow, "status", "-n", namespace, "--request-timeout", "2s", "-o", "json")).Meshes).To(HaveLen(1))
+		Expect(decode[report.Status](runAs(ctx, slow, "status", "-n", namespace, "--request-timeout", "5s", "-o", "json")).Meshes).To(HaveLen(1))
 	})
 })
 

@@ -76,7 +76,8 @@ var _ = Describe("make deploy over an earlier operator", Ordered, SpecPriority(1
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 
 		waitAvailable(ctx)
-		Expect(count(podsOf(ctx))).To(Equal(pods))
+		// Those of workloads that were replaced may still be ending.
+		Eventually(func() map[string]int { return count(podsOf(ctx)) }).WithContext(ctx).Should(Equal(pods))
 		Eventually(func() []string { return stored(ctx) }).Should(ConsistOf("v1beta1"))
 		for _, object := range before {
 			err := admin.Get(ctx, client.ObjectKeyFromObject(object), object)

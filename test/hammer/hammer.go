@@ -472,7 +472,8 @@ func (h *Hammer) ExpectNothingLost(ctx context.Context) {
 		}
 		Expect(acknowledged[version]).To(BeNumerically(">", 0), version)
 		stored := Object(version, h.key)
-		Expect(h.client.Get(ctx, h.key, stored)).To(Succeed())
+		// Conversion may be led to a replica that has just ended.
+		Eventually(func() error { return h.client.Get(ctx, h.key, stored) }).WithContext(ctx).Should(Succeed())
 		Expect(strconv.Atoi(stored.GetAnnotations()[mark(version)])).To(BeNumerically(">=", acknowledged[version]), version)
 		Eventually(func() int {
 			h.mu.Lock()

@@ -389,12 +389,12 @@ func TestFirewallIsNamed(t *testing.T) {
 	useCluster(t, server.URL)
 	c, err := Connect(chosen(t))
 	g.Expect(err).NotTo(HaveOccurred())
-	err = c.Within(time.Millisecond).Await(t.Context(), "NSMs", func(context.Context) (string, error) {
+	err = c.Within(100*time.Millisecond).Await(t.Context(), "NSMs", func(context.Context) (string, error) {
 		return `conversion webhook for nsm.networkservicemesh.io/v1alpha1, Kind=NSM failed: Post "https://nsm-operator-service.nsm-operator-system.svc:443/convert?timeout=30s": dial tcp 10.0.0.7:10250: i/o timeout`, nil
 	})
 	g.Expect(err).To(MatchError(And(ContainSubstring("does not reach Service nsm-operator-system/nsm-operator-service"), ContainSubstring("firewall"),
 		ContainSubstring("port 10250 of its pods"), ContainSubstring("docs/requirements.md"))))
-	err = c.Within(time.Millisecond).Await(t.Context(), "NSMs", func(context.Context) (string, error) { return "the operator says no", nil })
+	err = c.Within(100*time.Millisecond).Await(t.Context(), "NSMs", func(context.Context) (string, error) { return "the operator says no", nil })
 	g.Expect(err).To(MatchError(Not(ContainSubstring("firewall"))))
 }
 
