@@ -16,6 +16,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -370,12 +371,20 @@ func (v *validator) validateAlone(ctx context.Context, nsm *nsmv1beta1.NSM) (fie
 		if other.Namespace == nsm.Namespace && other.Name == nsm.Name || other.DeletionTimestamp != nil && other.Namespace != nsm.Namespace {
 			continue
 		}
-		if conflict := mesh.Conflict(other, nsm); conflict != "" {
+		if conflict := mesh.Conflict(other, nsm); conflict != "" && v.isThere(ctx, other) {
 			errs = append(errs, field.Forbidden(field.NewPath("metadata", "name"), fmt.Sprintf(
 				"%q cannot live beside the NSM %s/%s: %s", nsm.Name, other.Namespace, other.Name, conflict)))
 		}
 	}
 	return errs, nil
+}
+
+// isThere asks the API server itself, since the cache may know an NSM for a moment longer
+// than it is there: whoever has just seen the last of one may create the next.
+func (v *validator) isThere(ctx context.Context, nsm *nsmv1beta1.NSM) bool {
+	asked := &metav1.PartialObjectMetadata{}
+	asked.SetGroupVersionKind(nsmv1beta1.GroupVersion.WithKind("NSM"))
+	return !apierrors.IsNotFound(v.dryRun.client.Get(ctx, client.ObjectKeyFromObject(nsm), asked))
 }
 
 // warnings of what is allowed, and may not be what was meant.
