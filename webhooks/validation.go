@@ -371,7 +371,8 @@ func (v *validator) validateAlone(ctx context.Context, nsm *nsmv1beta1.NSM) (fie
 		if other.Namespace == nsm.Namespace && other.Name == nsm.Name || other.DeletionTimestamp != nil && other.Namespace != nsm.Namespace {
 			continue
 		}
-		if conflict := mesh.Conflict(other, nsm); conflict != "" && v.isThere(ctx, other) {
+		// Where one is in the way for certain, there is no need to ask about the others: there may be many.
+		if conflict := mesh.Conflict(other, nsm); conflict != "" && (len(errs) > 0 || v.isThere(ctx, other)) {
 			errs = append(errs, field.Forbidden(field.NewPath("metadata", "name"), fmt.Sprintf(
 				"%q cannot live beside the NSM %s/%s: %s", nsm.Name, other.Namespace, other.Name, conflict)))
 		}
