@@ -40,11 +40,7 @@ func tableOfSamples() []any {
 
 // runSample applies a sample, waits until its mesh is Available, and takes it away.
 func runSample(ctx SpecContext, file string) {
-	// Validation may know the sample before for a moment longer than it is there.
-	Eventually(func() error {
-		_, err := tryKubectl(ctx, "apply", "-f", file)
-		return err
-	}).WithContext(ctx).Should(Succeed())
+	kubectl(ctx, "apply", "-f", file)
 	mesh := strings.Fields(kubectl(ctx, "get", "nsm", "-A", "-o", `jsonpath={range .items[*]}{.metadata.name} {.metadata.namespace} {end}`))
 	Expect(mesh).To(HaveLen(2), "a sample has one NSM")
 	_, err := tryKubectl(ctx, "wait", "--for=condition=Available", "nsm/"+mesh[0], "-n", mesh[1], "--timeout=3m")
