@@ -146,7 +146,7 @@ var _ = Describe("check --active", func() {
 	})
 
 	It("ends in time where no node takes the pods", func(ctx SpecContext) {
-		found := active(ctx, "--timeout", "10s")
+		found := active(ctx, "--timeout", "15s")
 		Expect(found.code).To(Equal(exitFinding))
 		Expect(outcomes(found)).To(And(append(hops(preflight.Skipped, 29, 34), HaveKeyWithValue("NSM027", preflight.OK), HaveKeyWithValue("NSM028", preflight.Failed), HaveKeyWithValue("NSM035", preflight.OK))...), found.stdout+found.stderr)
 		expectNothing(ctx, namespace)

@@ -123,7 +123,7 @@ func (s state) promoted() state {
 	return state{serving: serving}
 }
 
-// announced trusts on what was trusted, for replicas that have not heard of the last step.
+// announced goes on trusting what was trusted, for replicas that have not heard of the last step.
 func (t Terms) announced(s state, in situation) (state, step, error) {
 	next, err := t.issue(in.names, in.now)
 	if err != nil {
